@@ -1,0 +1,111 @@
+package v1alpha1
+
+// Trust says whose signatures images must carry.
+type Trust struct {
+	// Attestors are identities that sign.
+	Attestors []Attestor `json:"attestors,omitempty"`
+	// Images say which images need which attestors.
+	Images []ImageRule `json:"images,omitempty"`
+}
+
+// Attestor is one identity that signs. Exactly one of keys, certificates,
+// keyless and notary is set.
+type Attestor struct {
+	// Name of the attestor.
+	Name string `json:"name"`
+	// Keys verifies with public keys.
+	Keys *Keys `json:"keys,omitempty"`
+	// Certificates verifies with an X.509 certificate.
+	Certificates *Certificates `json:"certificates,omitempty"`
+	// Keyless verifies a short-lived certificate by the identity in it.
+	Keyless *Keyless `json:"keyless,omitempty"`
+	// Notary verifies Notary Project signatures.
+	Notary *Notary `json:"notary,omitempty"`
+}
+
+// Keys are public keys. Exactly one of publicKeys, configMap, secret and kms is set.
+type Keys struct {
+	// PublicKeys are one or more PEM blocks.
+	PublicKeys *string `json:"publicKeys,omitempty"`
+	// ConfigMap that holds the key in the cluster.
+	ConfigMap *KeyObject `json:"configMap,omitempty"`
+	// Secret that holds the key in the cluster.
+	Secret *KeyObject `json:"secret,omitempty"`
+	// KMS is the URI of a key in a key management service.
+	KMS *string `json:"kms,omitempty"`
+	// Rekor is the transparency log. Default: not consulted.
+	Rekor *Rekor `json:"rekor,omitempty"`
+}
+
+// KeyObject is a ConfigMap or Secret with a public key. It is generated from a
+// file of the source and lies in Kyverno's namespace.
+type KeyObject struct {
+	// Name of the object.
+	Name string `json:"name"`
+	// Key in the object's data. A Secret's is cosign.pub, which Kyverno reads.
+	Key *string `json:"key,omitempty"`
+	// File with the PEM block, relative to the source.
+	File string `json:"file"`
+}
+
+// Rekor is a transparency log.
+type Rekor struct {
+	// URL of the log, such as https://rekor.sigstore.dev.
+	URL string `json:"url"`
+}
+
+// Certificates are X.509 certificates. A later version compiles them.
+type Certificates struct {
+	// File with the certificate, relative to the source.
+	File string `json:"file"`
+	// ChainFile with the chain, relative to the source.
+	ChainFile *string `json:"chainFile,omitempty"`
+}
+
+// Keyless is an identity in a Fulcio certificate: an issuer and a subject, both needed.
+type Keyless struct {
+	// Issuer of the identity, such as https://token.actions.githubusercontent.com.
+	Issuer *string `json:"issuer,omitempty"`
+	// IssuerRegExp is a regular expression that the issuer must match.
+	IssuerRegExp *string `json:"issuerRegExp,omitempty"`
+	// Subject of the certificate.
+	Subject *string `json:"subject,omitempty"`
+	// SubjectRegExp is a regular expression that the subject must match.
+	SubjectRegExp *string `json:"subjectRegExp,omitempty"`
+	// Roots is a file with the PEM root certificates of a private Fulcio, relative to the source.
+	Roots *string `json:"roots,omitempty"`
+	// Rekor is the transparency log. Default: https://rekor.sigstore.dev.
+	Rekor *Rekor `json:"rekor,omitempty"`
+}
+
+// Notary is a Notary Project trust root. A later version compiles it.
+type Notary struct {
+	// File with the certificates, relative to the source.
+	File string `json:"file"`
+}
+
+// ImageRule says that some images need signatures.
+type ImageRule struct {
+	// Name of the rule; the policy is verify-images-<name>.
+	Name string `json:"name"`
+	// References are globs over image references, such as ghcr.io/acme/*. A
+	// repository without a wildcard stands for all its tags and digests.
+	References []string `json:"references"`
+	// Attestors who must all have signed; or {count: 1, of: [...]}.
+	Attestors AttestorSet `json:"attestors"`
+	// Tiers that the rule is for. Default: all.
+	Tiers []string `json:"tiers,omitempty"`
+	// MutateDigest replaces a verified tag by its digest where the rule is enforced. Default: true.
+	MutateDigest *bool `json:"mutateDigest,omitempty"`
+	// RequireDigest refuses references without a digest where the rule is enforced. Default: false.
+	RequireDigest *bool `json:"requireDigest,omitempty"`
+}
+
+// AttestorSet is a list of attestor names who must all have signed, or an
+// object with how many of them are enough.
+type AttestorSet struct {
+	// Count of signatures that are enough. Default: all.
+	Count *int `json:"count,omitempty"`
+	// Of are the names of attestors.
+	Of []string `json:"of"`
+}

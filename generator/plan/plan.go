@@ -1,0 +1,253 @@
+// Package plan is the resolved model: what a profile means, with every default
+// applied, every reference followed and every decision made. It is plain data,
+// sorted, and shared by all emitters, which decide nothing.
+package plan
+
+import (
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+// Plan is everything that the output depends on.
+type Plan struct {
+	// Name of the profile.
+	Name    string
+	Kyverno Kyverno
+	Flux    Flux
+	// Tiers in the order in which enforcement reaches them; the last also holds unknown namespaces.
+	Tiers []string
+	// Stages of the ladder from the loosest to the strictest.
+	Stages []Stage
+	// ExceptionNamespace is the only namespace whose PolicyExceptions count.
+	ExceptionNamespace string
+	// SystemNamespaces are never enforced on; sorted.
+	SystemNamespaces []string
+	// Deployers are the user names that apply the repository; sorted.
+	Deployers []string
+	// Owners are the CODEOWNERS of what no environment owns.
+	Owners []string
+	// Environments by ring, then name.
+	Environments []Environment
+	// Now is the time of the build: expiries are judged by it.
+	Now time.Time
+}
+
+// Kyverno is the Kyverno that the clusters run.
+type Kyverno struct {
+	Version   string // minor version, such as 1.19
+	Namespace string
+	Install   bool // by a HelmRelease of this repository
+	Replicas  int
+}
+
+// Flux says how the layers reach the clusters.
+type Flux struct {
+	Namespace          string
+	SourceKind         string
+	SourceName         string
+	Path               string // cleaned, relative, "." for the root of the source
+	Interval           time.Duration
+	RetryInterval      time.Duration
+	Timeout            time.Duration
+	ServiceAccountName string
+	DecryptionProvider string // empty: none
+	DecryptionSecret   string
+	Workloads          []Workload
+}
+
+// Workload is a Kustomization of the users' own that waits for the policies.
+// Its path may hold ${env} and ${cluster}.
+type Workload struct {
+	Name, Path string
+	At         diag.Position
+}
+
+// Stage is one step of the ladder: the action of each tier that it names.
+type Stage struct {
+	Name    string
+	Actions map[string]Action
+}
+
+// Action is what happens to a violation. The order is the order of strictness.
+type Action int
+
+// The actions, from the loosest to the strictest.
+const (
+	Off Action = iota
+	Audit
+	Enforce
+)
+
+// String is Kyverno's spelling; off for Off.
+func (a Action) String() string { return [...]string{"off", "Audit", "Enforce"}[a] }
+
+// Environment is one environment with all that is on in it.
+type Environment struct {
+	Name      string
+	Ring      int
+	Clusters  []string // sorted
+	Stage     string
+	Owners    []string
+	AllowSkip bool
+	At        diag.Position
+	// Namespaces of the profile in this environment, by name.
+	Namespaces []Namespace
+	// Policies that are on for at least one tier, by name.
+	Policies []Policy
+	// Exceptions that hold here, by name.
+	Exceptions []Exception
+	// Trust is the public material that the policies refer to, by name.
+	Trust []TrustObject
+	// PodSecurity is the Pod Security Admission level per tier.
+	PodSecurity map[string]PodSecurity
+}
+
+// PodSecurity is the Pod Security Admission level of one tier: baseline,
+// restricted, or empty for none. Enforce is set only where every control of
+// that level is enforced.
+type PodSecurity struct{ Enforce, Audit string }
+
+// Namespace is one namespace in one environment.
+type Namespace struct {
+	Name   string
+	Tier   string
+	Labels map[string]string // complete, with the derived ones, without Pod Security's
+	// Network is nil where the profile leaves the namespace open.
+	Network *Network
+	At      diag.Position
+}
+
+// Network is what may pass; everything else is denied.
+type Network struct {
+	DNS     bool
+	Ingress []NetworkRule
+	Egress  []NetworkRule
+}
+
+// NetworkRule allows one peer on some ports.
+type NetworkRule struct {
+	Pods  map[string]string // of the namespace; nil means all
+	Peer  Peer
+	Ports []Port // none means all
+}
+
+// Peer is the other end: a CIDR, or Pods in a namespace.
+type Peer struct {
+	Namespace string            // empty with a CIDR
+	Pods      map[string]string // nil means all
+	CIDR      string
+	Except    []string
+}
+
+// Port is a named port, a number or a range.
+type Port struct {
+	Name     string // of a named port; else empty
+	Number   int32
+	End      int32 // of a range; else 0
+	Protocol string
+}
+
+// Policy is one control in one environment, or one image rule.
+type Policy struct {
+	// Name of the policy: the control's id, or verify-images-<rule>.
+	Name string
+	// Control is the id in the catalogue.
+	Control string
+	Title, Description, Category, Severity string
+	// ClusterScoped policies match only cluster-scoped kinds: they have no tier
+	// and take the strictest action.
+	ClusterScoped bool
+	// Background is false where the rules need what only an admission request has.
+	Background bool
+	// ExemptDeployers excludes the identities that apply the repository where enforced.
+	ExemptDeployers bool
+	// PodSecurity is the Pod Security Standards level that the control is part of, or empty.
+	PodSecurity string
+	// Actions per tier; every tier of the plan has an entry.
+	Actions map[string]Action
+	// Stage is the control's effective stage here.
+	Stage string
+	// Body is the rendered template: a ClusterPolicy with rules and no strictness.
+	Body map[string]any
+	// Rules that the policy has in the cluster, autogen rules included.
+	Rules []Rule
+	// Image is set for an image rule.
+	Image *Image
+	// At is where the control was asked for.
+	At diag.Position
+}
+
+// Strictest is the highest action of any tier.
+func (p Policy) Strictest() Action {
+	strictest := Off
+	for _, a := range p.Actions {
+		strictest = max(strictest, a)
+	}
+	return strictest
+}
+
+// Rule is one rule with the kinds it matches.
+type Rule struct {
+	Name  string
+	Kinds []string
+}
+
+// Image is an image rule: which images need whose signatures.
+type Image struct {
+	References []string // globs; each repository both as repo:* and repo@*
+	// Count of Attestors who must have signed.
+	Count         int
+	Attestors     []Attestor
+	MutateDigest  bool
+	RequireDigest bool
+}
+
+// Attestor is one identity that signs: a key or a keyless identity.
+type Attestor struct {
+	Name string
+	// PublicKeys is PEM, or k8s://namespace/name for a Secret; empty for keyless and KMS.
+	PublicKeys string
+	KMS        string
+	// KeyObject and KeyData name the ConfigMap and its key that hold the PEM.
+	ConfigMap, ConfigMapKey string
+	Keyless                 *Keyless
+	// RekorURL of the transparency log; empty: not consulted.
+	RekorURL string
+}
+
+// Keyless is an identity in a Fulcio certificate.
+type Keyless struct {
+	Issuer, IssuerRegExp, Subject, SubjectRegExp string
+	Roots                                        string // PEM; empty: the public good instance
+}
+
+// TrustObject is a ConfigMap or Secret with public keys.
+type TrustObject struct {
+	Kind string // ConfigMap or Secret
+	Name string
+	Data map[string]string
+	At   diag.Position
+}
+
+// Exception is one waiver in one environment.
+type Exception struct {
+	Name       string
+	Policies   []ExceptionPolicy
+	Namespaces []string
+	Kinds      []string // as the author wrote them
+	Names      []string
+	Images     []string
+	Reason     string
+	Owner      string
+	Ticket     string
+	// Expires is the moment at which it stops to apply; zero for a permanent one.
+	Expires time.Time
+	At      diag.Position
+}
+
+// ExceptionPolicy is a policy and the rules of it that are waived.
+type ExceptionPolicy struct {
+	Name  string
+	Rules []string
+}
