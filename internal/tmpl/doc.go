@@ -1,0 +1,18 @@
+// Package tmpl renders the YAML templates of the catalogue so that a value can
+// never change their structure.
+//
+// A template is Go text/template with the delimiters << and >>, because Kyverno
+// owns {{ and }}. Three rules make it safe for values that somebody else wrote:
+//
+//   - Every printed action is encoded as JSON, by the engine and not by the author.
+//   - An action stands as one whole YAML value: never inside quotes, a block
+//     scalar, a longer plain scalar, a comment, or as a mapping key. Render
+//     proves that on the template with placeholders before it puts values in.
+//   - There is no range, if, with, define, template or block: the shape of the
+//     document does not depend on the values. Lists are folded by functions.
+//
+// Strings that Kyverno would evaluate later ({{, }}, $( ) are refused too.
+//
+// The functions are an allow-list (see funcs): deterministic, without access to
+// the clock, the environment, the network or random numbers.
+package tmpl

@@ -1,0 +1,139 @@
+package tmpl
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/Masterminds/sprig/v3"
+)
+
+// encoder is the function that ends every printed pipeline. Calling it by hand
+// is harmless: its result is a string, which is then encoded again.
+const encoder = "gatehouseJSON"
+
+// builtins are the functions of text/template that may be used. Their
+// implementation is the standard one; parsing only needs the names.
+func builtins() map[string]any {
+	names := map[string]any{}
+	for _, name := range []string{"and", "or", "not", "eq", "ne", "lt", "gt", "index", "len", "slice"} {
+		names[name] = true
+	}
+	return names
+}
+
+// funcs is the allow-list beyond builtins. Where sprig has a function that
+// panics and one that returns an error, ours is the latter under the short name.
+func funcs() map[string]any {
+	hermetic := sprig.HermeticTxtFuncMap()
+	allowed := map[string]any{
+		encoder:       encode,
+		"printf":      printf,
+		"prefixEach":  prefixEach,
+		"suffixEach":  suffixEach,
+		"regexQuote":  regexp.QuoteMeta,
+		"alternation": alternation,
+		"mapOf":       mapOf,
+		"split":       func(separator, s string) []string { return strings.Split(s, separator) },
+		"join":        join,
+		"sortAlpha":   hermetic["sortAlpha"],
+	}
+	for _, name := range []string{"lower", "upper", "trim", "trimPrefix", "trimSuffix", "replace",
+		"quote", "concat", "default", "empty", "list", "dict", "splitList"} {
+		allowed[name] = hermetic[name]
+	}
+	for _, name := range []string{"first", "last", "rest", "uniq", "has"} {
+		allowed[name] = hermetic["must"+strings.ToUpper(name[:1])+name[1:]]
+	}
+	return allowed
+}
+
+var printfFormat = regexp.MustCompile(`^([^%]|%[sdqv%])*$`)
+
+// printf is fmt.Sprintf with the verbs %s %d %q %v and %%, without flags. It
+// fails where fmt.Sprintf would print its complaint (%!) into a policy.
+func printf(format string, args ...any) (string, error) {
+	if !printfFormat.MatchString(format) {
+		return "", fmt.Errorf("format %q: only %%s, %%d, %%q, %%v and %%%% are allowed", format)
+	}
+	verbs := strings.Count(strings.ReplaceAll(format, "%%", ""), "%")
+	if verbs != len(args) {
+		return "", fmt.Errorf("format %q has %d verbs for %d values", format, verbs, len(args))
+	}
+	out := fmt.Sprintf(format, args...)
+	if strings.Contains(out, "%!") {
+		return "", fmt.Errorf("format %q does not fit its values: %s", format, out)
+	}
+	return out, nil
+}
+
+// join concatenates the elements of a list of strings.
+func join(separator string, values any) (string, error) {
+	elements, err := stringsOf(values)
+	return strings.Join(elements, separator), err
+}
+
+// prefixEach puts prefix before each element of a list of strings.
+func prefixEach(prefix string, values any) ([]string, error) {
+	elements, err := stringsOf(values)
+	for i := range elements {
+		elements[i] = prefix + elements[i]
+	}
+	return elements, err
+}
+
+// suffixEach puts suffix behind each element of a list of strings.
+func suffixEach(suffix string, values any) ([]string, error) {
+	elements, err := stringsOf(values)
+	for i := range elements {
+		elements[i] += suffix
+	}
+	return elements, err
+}
+
+// alternation is a regular expression, (a|b|c), that matches the elements of a
+// list of strings literally. For an empty list it matches nothing at all, not
+// even the empty string.
+func alternation(values any) (string, error) {
+	elements, err := stringsOf(values)
+	if err != nil {
+		return "", err
+	}
+	if len(elements) == 0 {
+		return `([^\s\S])`, nil
+	}
+	for i := range elements {
+		elements[i] = regexp.QuoteMeta(elements[i])
+	}
+	return "(" + strings.Join(elements, "|") + ")", nil
+}
+
+// mapOf gives each element of a list of strings the same value.
+func mapOf(keys, value any) (map[string]any, error) {
+	elements, err := stringsOf(keys)
+	out := make(map[string]any, len(elements))
+	for _, key := range elements {
+		out[key] = value
+	}
+	return out, err
+}
+
+// stringsOf copies a list whose elements are all strings.
+func stringsOf(values any) ([]string, error) {
+	switch list := values.(type) {
+	case []string:
+		return append([]string{}, list...), nil
+	case []any:
+		out := make([]string, len(list))
+		for i, v := range list {
+			s, ok := v.(string)
+			if !ok {
+				return nil, fmt.Errorf("element %d of the list is %v, not a string", i+1, v)
+			}
+			out[i] = s
+		}
+		return out, nil
+	default:
+		return nil, fmt.Errorf("%v is not a list of strings", values)
+	}
+}

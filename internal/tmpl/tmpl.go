@@ -1,0 +1,112 @@
+package tmpl
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"text/template"
+	"text/template/parse"
+)
+
+const (
+	leftDelim  = "<<"
+	rightDelim = ">>"
+)
+
+// Render executes the template text with params as "." and returns a YAML
+// stream with the same documents and the same structure as the template, where
+// each << action >> has become a JSON value. name is used in errors, which start
+// with "name:line:column: " where the place is known.
+//
+// Errors: text that does not parse, a node other than text, comments and
+// actions, an action that is not a whole YAML value, a parameter that is
+// missing, a function that fails, and a value that Encode refuses.
+// params is not changed.
+func Render(name string, text []byte, params map[string]any) ([]byte, error) {
+	tree, err := parseTree(name, string(text))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPlaces(tree); err != nil {
+		return nil, err
+	}
+	encodeActions(tree)
+	t, err := template.New(name).Option("missingkey=error").Funcs(funcs()).AddParseTree(name, tree)
+	if err != nil {
+		return nil, fmt.Errorf("%s: preparing the template: %w", name, err)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, params); err != nil {
+		return nil, fmt.Errorf("rendering: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// parseTree parses text and refuses every construct that could make the shape
+// of the document depend on a value.
+func parseTree(name, text string) (*parse.Tree, error) {
+	trees, err := parse.Parse(name, text, leftDelim, rightDelim, funcs(), builtins())
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range slices.Sorted(maps.Keys(trees)) {
+		if other != name {
+			return nil, fmt.Errorf("%s: define and block are not allowed: a template is one document",
+				place(trees[other], trees[other].Root))
+		}
+	}
+	tree := trees[name]
+	for _, node := range tree.Root.Nodes {
+		switch node.Type() {
+		case parse.NodeText, parse.NodeAction, parse.NodeComment:
+		default:
+			return nil, fmt.Errorf("%s: %s is not allowed: fold lists with functions inside one action, and leave choices to Go",
+				place(tree, node), nodeName(node))
+		}
+	}
+	return tree, nil
+}
+
+// nodeName is what the author wrote to get the node.
+func nodeName(node parse.Node) string {
+	switch node.Type() {
+	case parse.NodeRange:
+		return "range"
+	case parse.NodeIf:
+		return "if"
+	case parse.NodeWith:
+		return "with"
+	case parse.NodeTemplate:
+		return "template"
+	default:
+		return node.String()
+	}
+}
+
+// place returns "file:line:column" of a node.
+func place(tree *parse.Tree, node parse.Node) string {
+	location, _ := tree.ErrorContext(node)
+	return location
+}
+
+// prints says whether the action puts a value into the output; a variable
+// declaration does not.
+func prints(action *parse.ActionNode) bool {
+	return len(action.Pipe.Decl) == 0
+}
+
+// encodeActions ends the pipeline of every printed action in the encoder.
+func encodeActions(tree *parse.Tree) {
+	for _, node := range tree.Root.Nodes {
+		action, ok := node.(*parse.ActionNode)
+		if !ok || !prints(action) {
+			continue
+		}
+		action.Pipe.Cmds = append(action.Pipe.Cmds, &parse.CommandNode{
+			NodeType: parse.NodeCommand,
+			Pos:      action.Pos,
+			Args:     []parse.Node{parse.NewIdentifier(encoder).SetTree(tree).SetPos(action.Pos)},
+		})
+	}
+}
