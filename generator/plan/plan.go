@@ -153,7 +153,7 @@ type Policy struct {
 	// Name of the policy: the control's id, or verify-images-<rule>.
 	Name string
 	// Control is the id in the catalogue.
-	Control string
+	Control                                string
 	Title, Description, Category, Severity string
 	// ClusterScoped policies match only cluster-scoped kinds: they have no tier
 	// and take the strictest action.

@@ -1,0 +1,92 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// LockPath is where the lock lies in the output.
+const LockPath = "gatehouse.lock"
+
+// lockVersion is raised when an older gatehouse could misread a newer lock.
+const lockVersion = 1
+
+// Lock says what the output was made from and what it holds. It is what tells
+// a file of gatehouse from somebody else's, an untouched one from an edited
+// one, where each object lives, and what each environment was shown before.
+type Lock struct {
+	// Version of the format.
+	Version int `json:"version"`
+	// Tool is the version of gatehouse that wrote the output.
+	Tool string `json:"tool"`
+	// Source is the SHA-256 over the files of the source that were read.
+	Source string `json:"source"`
+	// Environments by name.
+	Environments map[string]LockedEnvironment `json:"environments"`
+	// Files by path, sorted; the lock itself is not among them.
+	Files []LockedFile `json:"files"`
+}
+
+// LockedEnvironment is what one environment was built with.
+type LockedEnvironment struct {
+	Stage string `json:"stage"`
+	// Policies by name, then tier: Audit or Enforce; a tier that is off is absent.
+	Policies map[string]map[string]string `json:"policies"`
+}
+
+// LockedFile is one file of the output.
+type LockedFile struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // hexadecimal, of the bytes that gatehouse wrote
+	Layer  string `json:"layer,omitempty"`
+	// Objects are the ids of the objects that Flux applies from the file.
+	Objects []string `json:"objects,omitempty"`
+}
+
+// Encode returns the lock as JSON with one line per file, so that a diff shows files.
+func (l Lock) Encode() ([]byte, error) {
+	head, err := json.MarshalIndent(struct {
+		Version      int                          `json:"version"`
+		Tool         string                       `json:"tool"`
+		Source       string                       `json:"source"`
+		Environments map[string]LockedEnvironment `json:"environments"`
+	}{lockVersion, l.Tool, l.Source, l.Environments}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoding the lock: %w", err)
+	}
+	files := slices.SortedFunc(slices.Values(l.Files), func(a, b LockedFile) int { return strings.Compare(a.Path, b.Path) })
+	var b bytes.Buffer
+	b.Write(bytes.TrimSuffix(head, []byte("\n}")))
+	b.WriteString(",\n  \"files\": [")
+	for i, f := range files {
+		line, err := json.Marshal(f)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the lock: %w", err)
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("\n    ")
+		b.Write(line)
+	}
+	b.WriteString("\n  ]\n}\n")
+	return b.Bytes(), nil
+}
+
+// DecodeLock reads a lock strictly. A lock of a newer format is an error: to
+// guess at what it means could remove files of the user.
+func DecodeLock(data []byte) (*Lock, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var l Lock
+	if err := d.Decode(&l); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", LockPath, err)
+	}
+	if l.Version != lockVersion {
+		return nil, fmt.Errorf("reading %s: version %d is not known to this gatehouse, which knows %d", LockPath, l.Version, lockVersion)
+	}
+	return &l, nil
+}
