@@ -99,13 +99,13 @@ type Environment struct {
 	Exceptions []Exception
 	// Trust is the public material that the policies refer to, by name.
 	Trust []TrustObject
-	// PodSecurity is the Pod Security Admission level per tier.
-	PodSecurity map[string]PodSecurity
 }
 
-// PodSecurity is the Pod Security Admission level of one tier: baseline,
-// restricted, or empty for none. Enforce is set only where every control of
-// that level is enforced.
+// PodSecurity is the Pod Security Admission level of one namespace: baseline,
+// restricted, or empty for none. Audit (also used for warn) is set where every
+// control of the level is on. Enforce is set only where every control of that
+// level is enforced with its default parameters and no exception waives one of
+// them in the namespace: Pod Security Admission knows no exceptions.
 type PodSecurity struct{ Enforce, Audit string }
 
 // Namespace is one namespace in one environment.
@@ -113,6 +113,8 @@ type Namespace struct {
 	Name   string
 	Tier   string
 	Labels map[string]string // complete, with the derived ones, without Pod Security's
+	// PodSecurity becomes the pod-security.kubernetes.io labels.
+	PodSecurity PodSecurity
 	// Network is nil where the profile leaves the namespace open.
 	Network *Network
 	At      diag.Position
