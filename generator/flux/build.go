@@ -1,0 +1,205 @@
+package flux
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+	"github.com/fluxcd/pkg/apis/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// admissionController is the Deployment that answers Kyverno's webhooks, as the
+// chart names it for a release called kyverno.
+const admissionController = "kyverno-admission-controller"
+
+// Build makes the graph: for each cluster a node per layer of its environment
+// that has objects, and one per workload. It decides nothing about what is
+// wrong: that is [Prove]'s.
+func Build(p *plan.Plan, files []manifest.File) *Graph {
+	all := contents(files)
+	g := &Graph{}
+	for _, env := range p.Environments {
+		e := newEnvironment(env.Name, all)
+		for _, cluster := range env.Clusters {
+			for _, l := range e.layers {
+				g.Nodes = append(g.Nodes, layerNode(p, e, l, cluster))
+			}
+			for _, w := range p.Flux.Workloads {
+				g.Nodes = append(g.Nodes, workloadNode(p, e, w, cluster))
+			}
+		}
+	}
+	slices.SortStableFunc(g.Nodes, func(a, b Node) int { return cmp.Compare(a.Cluster, b.Cluster) })
+	return g
+}
+
+// environment is the layers of one environment and their order.
+type environment struct {
+	name    string
+	layers  []layer // in the order in which they are applied
+	content map[string]*content
+	before  map[string][]string // layer folder → the layers that it waits for, no more than needed
+}
+
+func newEnvironment(name string, all map[string]*content) *environment {
+	e := &environment{name: name, content: all, before: map[string][]string{}}
+	for folder := range all {
+		if l, ok := parseLayer(folder); ok && l.env == name {
+			e.layers = append(e.layers, l)
+		}
+	}
+	slices.SortFunc(e.layers, func(a, b layer) int {
+		return cmp.Or(cmp.Compare(slices.Index(kinds(), a.kind), slices.Index(kinds(), b.kind)), cmp.Compare(a.shard, b.shard))
+	})
+	for _, l := range e.layers {
+		e.before[l.folder] = e.reduce(append(e.homes(l), e.after(follows(l.kind))...))
+	}
+	return e
+}
+
+// workloadsFollow is what a workload waits for: the policies that judge it, the
+// network rules that it needs, and the namespaces that it lives in.
+func (e *environment) workloadsFollow() []string {
+	return e.reduce(e.after([]string{kindNamespaces, kindPolicies, kindNetwork}))
+}
+
+// after returns the layers of these kinds; in the place of a kind that is
+// absent come the layers that it would have waited for.
+func (e *environment) after(wanted []string) []string {
+	var found []string
+	for _, kind := range wanted {
+		before := len(found)
+		for _, l := range e.layers {
+			if l.kind == kind {
+				found = append(found, l.folder)
+			}
+		}
+		if len(found) == before {
+			found = append(found, e.after(follows(kind))...)
+		}
+	}
+	return found
+}
+
+// homes returns the other layers that create the namespaces that l's objects live in.
+func (e *environment) homes(l layer) []string {
+	var found []string
+	for _, other := range e.layers {
+		if other.folder == l.folder {
+			continue
+		}
+		for ns := range e.content[l.folder].needs {
+			if e.content[other.folder].creates[ns] {
+				found = append(found, other.folder)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// reduce drops what is there twice and what another one waits for anyway.
+func (e *environment) reduce(folders []string) []string {
+	slices.Sort(folders)
+	folders = slices.Compact(folders)
+	implied := map[string]bool{}
+	var walk func(folder string)
+	walk = func(folder string) {
+		for _, b := range e.before[folder] {
+			if !implied[b] {
+				implied[b] = true
+				walk(b)
+			}
+		}
+	}
+	for _, f := range folders {
+		walk(f)
+	}
+	return slices.DeleteFunc(folders, func(f string) bool { return implied[f] })
+}
+
+func layerNode(p *plan.Plan, e *environment, l layer, cluster string) Node {
+	k := newKustomization(p, nodeName(l.folder), path.Join(p.Flux.Path, l.folder), e.before[l.folder])
+	k.Spec.Prune = pruned(l.kind)
+	c := e.content[l.folder]
+	switch l.kind {
+	case kindKyverno:
+		waitForReleases(&k, c.releases)
+		// Helm has Timeout for the install; the health check covers that and what follows it.
+		k.Spec.Timeout.Duration *= 2
+	case kindPolicies:
+		k.Spec.Wait = true
+		k.Spec.HealthCheckExprs = healthExprs(c.policyKinds())
+	case kindTrust:
+		k.Spec.Decryption = decryption(p)
+	}
+	return Node{Cluster: cluster, Environment: e.name, Layer: l.folder, Kustomization: k}
+}
+
+// waitForReleases waits until Helm is done and Kyverno answers. It lists both
+// objects and leaves `wait` off, because `wait: true` ignores healthChecks and
+// looks at the layer's own objects only: a HelmRelease stays Ready when its Pods
+// go down later, and then policies would be sent to a dead webhook.
+func waitForReleases(k *kustomizev1.Kustomization, releases []release) {
+	for _, r := range releases {
+		k.Spec.HealthChecks = append(k.Spec.HealthChecks,
+			meta.NamespacedObjectKindReference{APIVersion: groupHelm + "/v2", Kind: "HelmRelease", Name: r.name, Namespace: r.namespace})
+		if r.chart == "kyverno" {
+			k.Spec.HealthChecks = append(k.Spec.HealthChecks,
+				meta.NamespacedObjectKindReference{APIVersion: "apps/v1", Kind: "Deployment", Name: admissionController, Namespace: r.target})
+		}
+	}
+}
+
+// workloadNode makes the Kustomization of a workload. If it disappears or gets
+// another name, what it applied stays: to stop gating a workload must not delete it.
+func workloadNode(p *plan.Plan, e *environment, w plan.Workload, cluster string) Node {
+	dir := strings.NewReplacer("${env}", e.name, "${cluster}", cluster).Replace(w.Path)
+	k := newKustomization(p, w.Name, dir, e.workloadsFollow())
+	k.Spec.Prune = true
+	k.Spec.DeletionPolicy = kustomizev1.DeletionPolicyOrphan
+	k.Spec.Decryption = decryption(p)
+	return Node{Cluster: cluster, Environment: e.name, Kustomization: k, At: w.At}
+}
+
+// newKustomization has what all have in common. dir is relative to the source.
+func newKustomization(p *plan.Plan, name, dir string, before []string) kustomizev1.Kustomization {
+	var deps []kustomizev1.DependencyReference
+	for _, folder := range before {
+		deps = append(deps, kustomizev1.DependencyReference{Name: nodeName(folder)})
+	}
+	return kustomizev1.Kustomization{
+		TypeMeta:   metav1.TypeMeta{APIVersion: kustomizev1.GroupVersion.String(), Kind: kustomizev1.KustomizationKind},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: p.Flux.Namespace},
+		Spec: kustomizev1.KustomizationSpec{
+			DependsOn:          deps,
+			Interval:           metav1.Duration{Duration: p.Flux.Interval},
+			RetryInterval:      duration(p.Flux.RetryInterval),
+			Timeout:            duration(p.Flux.Timeout),
+			Path:               "./" + strings.TrimPrefix(path.Clean(dir), "./"),
+			ServiceAccountName: p.Flux.ServiceAccountName,
+			SourceRef:          kustomizev1.CrossNamespaceSourceReference{Kind: p.Flux.SourceKind, Name: p.Flux.SourceName},
+		},
+	}
+}
+
+func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+
+// decryption belongs where Secrets can be; nil where the profile has none.
+func decryption(p *plan.Plan) *kustomizev1.Decryption {
+	if p.Flux.DecryptionProvider == "" {
+		return nil
+	}
+	d := &kustomizev1.Decryption{Provider: p.Flux.DecryptionProvider}
+	if p.Flux.DecryptionSecret != "" {
+		d.SecretRef = &meta.LocalObjectReference{Name: p.Flux.DecryptionSecret}
+	}
+	return d
+}

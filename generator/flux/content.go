@@ -1,0 +1,147 @@
+package flux
+
+import (
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// groupKind of a Kubernetes object.
+type groupKind struct{ group, kind string }
+
+// API groups that the graph knows something about.
+const (
+	groupKyverno  = "kyverno.io"
+	groupPolicies = "policies.kyverno.io"
+	groupHelm     = "helm.toolkit.fluxcd.io"
+	groupFlux     = "kustomize.toolkit.fluxcd.io"
+	groupIndex    = "kustomize.config.k8s.io"
+	groupRBAC     = "rbac.authorization.k8s.io"
+	groupCRD      = "apiextensions.k8s.io"
+)
+
+// pruneAnnotation with the value disabled keeps Flux from deleting an object.
+const pruneAnnotation = groupFlux + "/prune"
+
+// substituteAnnotation with the value disabled keeps Flux from replacing ${…} in an object.
+const substituteAnnotation = groupFlux + "/substitute"
+
+// release is a Helm release that a layer brings.
+type release struct{ name, namespace, target, chart string }
+
+// content is what the order of the layers depends on: what a layer holds,
+// brings and needs.
+type content struct {
+	objects  int
+	kinds    map[groupKind]bool
+	creates  map[string]bool // namespaces
+	needs    map[string]bool // namespaces that its objects live in
+	provides map[string]bool // API groups whose CRDs come with the layer
+	releases []release
+	// aggregated tells of a ClusterRole that widens what Kyverno may do.
+	aggregated bool
+	// unprotected are the Namespaces that a prune would delete.
+	unprotected []string
+}
+
+// contents reads the files once, by layer.
+func contents(files []manifest.File) map[string]*content {
+	all := map[string]*content{}
+	for _, f := range files {
+		if f.Layer == "" {
+			continue
+		}
+		for _, o := range f.Objects {
+			if group(o) == groupIndex {
+				continue
+			}
+			c := all[f.Layer]
+			if c == nil {
+				c = &content{kinds: map[groupKind]bool{}, creates: map[string]bool{}, needs: map[string]bool{}, provides: map[string]bool{}}
+				all[f.Layer] = c
+			}
+			c.add(o)
+		}
+	}
+	return all
+}
+
+func (c *content) add(o manifest.Object) {
+	c.objects++
+	gk := groupKind{group(o), o.Kind()}
+	c.kinds[gk] = true
+	if ns := o.Namespace(); ns != "" {
+		c.needs[ns] = true
+	}
+	switch gk {
+	case groupKind{"", "Namespace"}:
+		c.creates[o.Name()] = true
+		if annotation(o, pruneAnnotation) != "disabled" {
+			c.unprotected = append(c.unprotected, o.Name())
+		}
+	case groupKind{groupHelm, "HelmRelease"}:
+		c.addRelease(o)
+	case groupKind{groupCRD, "CustomResourceDefinition"}:
+		if g := text(o, "spec", "group"); g != "" {
+			c.provides[g] = true
+		}
+	case groupKind{groupRBAC, "ClusterRole"}:
+		labels, _ := o.Metadata()["labels"].(map[string]any)
+		for key := range labels {
+			c.aggregated = c.aggregated || strings.HasPrefix(key, "rbac.kyverno.io/aggregate-to-")
+		}
+	}
+}
+
+// addRelease notes a Helm release. The Kyverno chart brings the CRDs of both of
+// Kyverno's policy groups.
+func (c *content) addRelease(o manifest.Object) {
+	r := release{o.Name(), o.Namespace(), text(o, "spec", "targetNamespace"), text(o, "spec", "chart", "spec", "chart")}
+	if r.target == "" {
+		r.target = r.namespace
+	}
+	c.needs[r.target] = true
+	c.releases = append(c.releases, r)
+	if r.chart == "kyverno" {
+		c.provides[groupKyverno], c.provides[groupPolicies] = true, true
+	}
+}
+
+// policyKinds are the kinds of Kyverno policies in the layer, in the order of healthKinds.
+func (c *content) policyKinds() []groupKind {
+	var found []groupKind
+	for _, k := range healthKinds() {
+		if c.kinds[k] {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+// exceptions tells whether the layer holds PolicyExceptions of either group.
+func (c *content) exceptions() bool {
+	return c.kinds[groupKind{groupKyverno, "PolicyException"}] || c.kinds[groupKind{groupPolicies, "PolicyException"}]
+}
+
+func group(o manifest.Object) string {
+	g, _, ok := strings.Cut(o.APIVersion(), "/")
+	if !ok {
+		return ""
+	}
+	return g
+}
+
+func annotation(o manifest.Object, key string) string {
+	annotations, _ := o.Metadata()["annotations"].(map[string]any)
+	s, _ := annotations[key].(string)
+	return s
+}
+
+// text follows the fields of nested objects; empty where there is none.
+func text(o map[string]any, fields ...string) string {
+	for _, f := range fields[:len(fields)-1] {
+		o, _ = o[f].(map[string]any)
+	}
+	s, _ := o[fields[len(fields)-1]].(string)
+	return s
+}
