@@ -1,0 +1,159 @@
+package evaluator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
+	"github.com/kyverno/kyverno/pkg/policycache"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// bundle is what one Load brought. It does not change afterwards, except for the memo of policy caches.
+type bundle struct {
+	policies   map[string]kyvernov1.PolicyInterface // by Kyverno's key: name, or namespace/name
+	exceptions exceptionList
+	namespaces map[string]map[string]string // labels by name
+	configMaps configMaps
+
+	broken          map[string]bool // keys of policies that were refused
+	brokenException string          // the last exception that was refused; "" if none
+
+	caches sync.Map // oneKind → policycache.Cache
+	kept   sync.Mutex
+	count  int
+}
+
+// maxCaches bounds the memo of policy caches: the kinds come with the requests.
+const maxCaches = 512
+
+// configMaps serves the ConfigMaps that rules read; by namespace/name.
+type configMaps map[string]*corev1.ConfigMap
+
+// Get implements engineapi.ConfigmapResolver.
+func (c configMaps) Get(_ context.Context, namespace, name string) (*corev1.ConfigMap, error) {
+	if cm, found := c[namespace+"/"+name]; found {
+		return cm, nil
+	}
+	return nil, errors.NewNotFound(corev1.Resource("configmaps"), namespace+"/"+name)
+}
+
+// exceptionList implements exceptions.Lister.
+type exceptionList []*kyvernov2.PolicyException
+
+// List returns all exceptions: Kyverno only ever asks for everything.
+func (l exceptionList) List(labels.Selector) ([]*kyvernov2.PolicyException, error) { return l, nil }
+
+// check tells why the bundle cannot answer for the policies named; for all of them if none is.
+func (b *bundle) check(names []string) error {
+	if b.brokenException != "" {
+		return fmt.Errorf("%s was refused when it was loaded, so no answer would be right", b.brokenException)
+	}
+	if len(names) == 0 && len(b.broken) > 0 {
+		broken := make([]string, 0, len(b.broken))
+		for key := range b.broken {
+			broken = append(broken, key)
+		}
+		sort.Strings(broken)
+		return fmt.Errorf("refused when loaded, so no answer would be complete: %s", strings.Join(broken, ", "))
+	}
+	for _, name := range names {
+		if b.broken[name] {
+			return fmt.Errorf("policy %q was refused when it was loaded", name)
+		}
+		if b.policies[name] == nil {
+			return fmt.Errorf("policy %q is not loaded", name)
+		}
+	}
+	return nil
+}
+
+// cacheFor returns Kyverno's policy cache, filled for a single kind and subresource.
+func (b *bundle) cacheFor(kind oneKind) (policycache.Cache, error) {
+	if found, ok := b.caches.Load(kind); ok {
+		return found.(policycache.Cache), nil
+	}
+	filled := policycache.NewCache()
+	for key, policy := range b.policies {
+		if err := filled.Set(key, policy, kind); err != nil {
+			return nil, fmt.Errorf("caching policy %s: %w", key, err)
+		}
+	}
+	b.kept.Lock()
+	defer b.kept.Unlock()
+	if b.count < maxCaches {
+		b.caches.Store(kind, filled)
+		b.count++
+	}
+	return filled, nil
+}
+
+// labelsOf returns the labels of a namespace; of one that is not known only its name.
+func (b *bundle) labelsOf(namespace string) map[string]string {
+	if known, found := b.namespaces[namespace]; found {
+		return known
+	}
+	return withName(nil, namespace)
+}
+
+// The ways in which a condition asks for the time: as a variable inside a string literal, or as a call in an expression.
+var (
+	nowVariable = regexp.MustCompile(`\{\{\s*time_now(_utc)?\(\s*\)\s*\}\}`)
+	nowCall     = regexp.MustCompile(`\btime_now(_utc)?\(\s*\)`)
+)
+
+// exceptionsAt returns the exceptions as they are at the given time (RFC 3339): their conditions have the literal time
+// in place of the clock. The empty time means the clock.
+func (b *bundle) exceptionsAt(now string) (exceptionList, error) {
+	if now == "" {
+		return b.exceptions, nil
+	}
+	at, err := time.Parse(time.RFC3339, now)
+	if err != nil {
+		return nil, fmt.Errorf("now: %w", err)
+	}
+	literal := at.UTC().Format(time.RFC3339)
+	out := slices.Clone(b.exceptions)
+	for i, exception := range out {
+		if out[i], err = frozen(exception, literal); err != nil {
+			return nil, fmt.Errorf("setting the time of exception %s: %w", exception.Name, err)
+		}
+	}
+	return out, nil
+}
+
+// frozen returns the exception with its clock stopped at the literal time; itself if it does not ask for the time.
+func frozen(exception *kyvernov2.PolicyException, literal string) (*kyvernov2.PolicyException, error) {
+	if exception.Spec.Conditions == nil {
+		return exception, nil
+	}
+	text, err := json.Marshal(exception.Spec.Conditions)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(string(text), "time_since(") {
+		return nil, fmt.Errorf("time_since may read the clock, which cannot be set")
+	}
+	changed := nowVariable.ReplaceAllLiteralString(string(text), literal)
+	changed = nowCall.ReplaceAllLiteralString(changed, "'"+literal+"'")
+	if changed == string(text) {
+		return exception, nil
+	}
+	conditions := new(kyvernov2.AnyAllConditions)
+	if err := json.Unmarshal([]byte(changed), conditions); err != nil {
+		return nil, err
+	}
+	out := exception.DeepCopy()
+	out.Spec.Conditions = conditions
+	return out, nil
+}

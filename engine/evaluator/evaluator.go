@@ -1,0 +1,99 @@
+// Package evaluator answers what a cluster with Kyverno would have answered: it holds the real Kyverno engine in
+// process, without a cluster.
+//
+// A request takes the way it takes in Kyverno's webhooks (pkg/webhooks/resource in the Kyverno module): mutating
+// rules, then image rules, then validation of the patched object; which rules of a policy are enforced in the
+// namespace is decided by Kyverno's policy cache, and whether a failure blocks by Kyverno's BlockRequest. The only
+// logic of our own is the order of these calls and the cluster state they read.
+//
+// What differs from a cluster: no API server defaulting of the object, no lookups (apiCall contexts, k8s:// keys,
+// discovery), and Kyverno's own ConfigMap is its built-in default, without the resource filters of the chart.
+package evaluator
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	"github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/data"
+	resourceloader "github.com/kyverno/kyverno/ext/resource/loader"
+	"github.com/kyverno/kyverno/pkg/config"
+	"github.com/kyverno/kyverno/pkg/engine/adapters"
+	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
+	"github.com/kyverno/kyverno/pkg/engine/factories"
+	"github.com/kyverno/kyverno/pkg/engine/jmespath"
+	"github.com/kyverno/sdk/extensions/registryclient"
+	corev1listers "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/kubectl-validate/pkg/openapiclient"
+)
+
+// Evaluator evaluates admission requests against the policies that were loaded last. It is safe for concurrent use.
+type Evaluator struct {
+	config     config.Configuration
+	jmespath   jmespath.Interface
+	registries engineapi.RegistryClientFactory
+	kinds      kindTable
+
+	// loadMu keeps loads apart: the schema loader caches without a lock of its own.
+	loadMu  sync.Mutex
+	schemas resourceloader.Loader
+
+	bundle atomic.Pointer[bundle]
+}
+
+// New returns an evaluator with nothing loaded. It fails only if Kyverno's embedded CRDs cannot be read.
+func New() (*Evaluator, error) {
+	crds, err := data.Crds()
+	if err != nil {
+		return nil, fmt.Errorf("opening the CRDs of the Kyverno module: %w", err)
+	}
+	schemas, err := resourceloader.New(openapiclient.NewLocalCRDFiles(crds))
+	if err != nil {
+		return nil, fmt.Errorf("reading the CRDs of the Kyverno module: %w", err)
+	}
+	kinds, err := builtinKinds()
+	if err != nil {
+		return nil, err
+	}
+	configuration := config.NewDefaultConfiguration(false)
+	configuration.Load(nil) // what the controller does without a ConfigMap; it also bounds the size of a rule's context
+	// An empty lister, not nil: a Pod with imagePullSecrets makes Kyverno ask it.
+	secrets := corev1listers.NewSecretLister(cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{}))
+	return &Evaluator{
+		config:     configuration,
+		jmespath:   jmespath.New(configuration),
+		registries: factories.DefaultRegistryClientFactory(adapters.RegistryClient(registryclient.New()), secrets),
+		kinds:      kinds,
+		schemas:    schemas,
+	}, nil
+}
+
+// Hello tells the protocol number, the version of the Kyverno module that this program was built with, and the
+// program's own version. A version that the build did not record is "unknown".
+func Hello() protocol.HelloResult {
+	hello := protocol.HelloResult{Protocol: protocol.Protocol, Kyverno: "unknown", Version: "unknown"}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return hello
+	}
+	if info.Main.Version != "" {
+		hello.Version = info.Main.Version
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == "github.com/kyverno/kyverno" {
+			hello.Kyverno = strings.TrimPrefix(dep.Version, "v")
+		}
+	}
+	return hello
+}
+
+// recovered turns a panic inside Kyverno into an error that names what was being done. To be deferred.
+func recovered(err *error, doing string) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%s: kyverno panicked: %v", doing, p)
+	}
+}

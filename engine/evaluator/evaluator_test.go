@@ -1,0 +1,92 @@
+package evaluator_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
+	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	"sigs.k8s.io/yaml"
+)
+
+// object turns YAML into the JSON that the protocol carries.
+func object(t testing.TB, text string) json.RawMessage {
+	t.Helper()
+	out, err := yaml.YAMLToJSONStrict([]byte(text))
+	if err != nil {
+		t.Fatalf("bad test document: %v\n%s", err, text)
+	}
+	return out
+}
+
+// loaded returns an evaluator with the params loaded and fails the test if an object is refused.
+func loaded(t testing.TB, params protocol.LoadParams) *evaluator.Evaluator {
+	t.Helper()
+	e, err := evaluator.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := e.Load(params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := result.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// evaluate fails the test if there is no verdict.
+func evaluate(t testing.TB, e *evaluator.Evaluator, params protocol.EvaluateParams) protocol.EvaluateResult {
+	t.Helper()
+	result, err := e.Evaluate(t.Context(), params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+const hostNetworkPolicy = `
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: no-host-network}
+spec:
+  background: true
+  rules:
+    - name: host-network
+      match: {any: [{resources: {kinds: [Pod]}}]}
+      validate:
+        failureAction: Enforce
+        message: the host network is not for you
+        pattern: {spec: {=(hostNetwork): false}}
+`
+
+func pod(t testing.TB, name, namespace, spec string) json.RawMessage {
+	t.Helper()
+	return object(t, `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "`+name+`", "namespace": "`+namespace+`"}, "spec": `+spec+`}`)
+}
+
+const (
+	goodSpec = `{containers: [{name: c, image: ghcr.io/acme/app:v1}]}`
+	badSpec  = `{hostNetwork: true, containers: [{name: c, image: ghcr.io/acme/app:v1}]}`
+)
+
+func BenchmarkEvaluate(b *testing.B) {
+	e := loaded(b, protocol.LoadParams{Policies: []json.RawMessage{object(b, hostNetworkPolicy)}})
+	params := protocol.EvaluateParams{Resource: pod(b, "web", "payments", badSpec)}
+	b.ResetTimer()
+	for b.Loop() {
+		if !evaluate(b, e, params).Blocked {
+			b.Fatal("not blocked")
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "evals/s")
+}
+
+func TestEvaluate(t *testing.T) {
+	e := loaded(t, protocol.LoadParams{Policies: []json.RawMessage{object(t, hostNetworkPolicy)}})
+	r := evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "payments", badSpec)})
+	t.Logf("%+v", r)
+	r = evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "payments", goodSpec)})
+	t.Logf("%+v", r)
+}

@@ -1,0 +1,220 @@
+package evaluator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
+	"github.com/kyverno/kyverno/ext/resource/convert"
+	"github.com/kyverno/kyverno/ext/wildcard"
+	"github.com/kyverno/kyverno/pkg/autogen"
+	policyvalidation "github.com/kyverno/kyverno/pkg/validation/policy"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/cache"
+)
+
+// Load replaces what is loaded. Each object goes the way it would go in a cluster: strict decoding and the schema and
+// defaults of its CRD (the API server), then Kyverno's own validation (the policy webhook). An object that either
+// would refuse becomes a problem of severity error and is left out; evaluations that may depend on it are then
+// answered with an error. The error returned is for params that make no sense as a whole; what was loaded before
+// stays in that case.
+func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error) {
+	e.loadMu.Lock()
+	defer e.loadMu.Unlock()
+	namespaces, err := namespaceLabels(params.Namespaces)
+	if err != nil {
+		return protocol.LoadResult{}, err
+	}
+	configMaps, err := decodeConfigMaps(params.ConfigMaps)
+	if err != nil {
+		return protocol.LoadResult{}, err
+	}
+	b := &bundle{namespaces: namespaces, configMaps: configMaps, policies: map[string]kyvernov1.PolicyInterface{}, broken: map[string]bool{}}
+	l := loading{evaluator: e, bundle: b, result: protocol.LoadResult{Policies: []protocol.LoadedPolicy{}, Problems: []protocol.Problem{}}}
+	for i, raw := range params.Policies {
+		l.policy(i, raw)
+	}
+	for i, raw := range params.Exceptions {
+		l.exception(i, raw, params.ExceptionNamespace)
+	}
+	e.bundle.Store(b)
+	return l.result, nil
+}
+
+// loading is one run of Load.
+type loading struct {
+	evaluator *Evaluator
+	bundle    *bundle
+	result    protocol.LoadResult
+}
+
+// problem records what was found about an object.
+func (l *loading) problem(object string, severity protocol.Severity, message string) {
+	l.result.Problems = append(l.result.Problems, protocol.Problem{Object: object, Severity: severity, Message: message})
+}
+
+// policy loads the policy at index i of the params.
+func (l *loading) policy(i int, raw json.RawMessage) {
+	id := identify(raw, "policies", i)
+	policy, warnings, err := l.evaluator.decodePolicy(raw)
+	for _, w := range warnings {
+		l.problem(id.object, protocol.SeverityWarning, w)
+	}
+	if err == nil && l.bundle.policies[id.key] != nil {
+		err = errors.New("another policy of this name was given before")
+	}
+	if err != nil {
+		l.problem(id.object, protocol.SeverityError, err.Error())
+		l.bundle.broken[id.key] = true
+		return
+	}
+	rules := []string{}
+	for _, rule := range autogen.Default.ComputeRules(policy, "") {
+		rules = append(rules, rule.Name)
+	}
+	l.bundle.policies[id.key] = policy
+	l.result.Policies = append(l.result.Policies, protocol.LoadedPolicy{Name: id.key, Rules: rules})
+}
+
+// exception loads the exception at index i of the params.
+func (l *loading) exception(i int, raw json.RawMessage, honoured string) {
+	id := identify(raw, "exceptions", i)
+	exception, err := l.evaluator.decodeException(raw)
+	if err != nil {
+		l.problem(id.object, protocol.SeverityError, err.Error())
+		l.bundle.brokenException = id.object
+		return
+	}
+	if honoured != "*" && exception.Namespace != honoured {
+		l.problem(id.object, protocol.SeverityWarning, fmt.Sprintf("ignored: Kyverno honours exceptions in namespace %q only", honoured))
+		return
+	}
+	for _, e := range exception.Spec.Exceptions {
+		for _, name := range e.RuleNames {
+			if !l.knowsRule(e.PolicyName, name) {
+				l.problem(id.object, protocol.SeverityWarning, fmt.Sprintf("exempts from nothing: no loaded policy %q has a rule %q", e.PolicyName, name))
+			}
+		}
+	}
+	l.bundle.exceptions = append(l.bundle.exceptions, exception)
+}
+
+// knowsRule reports whether a loaded policy has a rule that the pattern matches.
+func (l *loading) knowsRule(policy, pattern string) bool {
+	for _, p := range l.result.Policies {
+		for _, rule := range p.Rules {
+			if p.Name == policy && wildcard.Match(pattern, rule) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decodePolicy decodes, defaults and validates a policy as the API server and Kyverno's policy webhook do.
+func (e *Evaluator) decodePolicy(raw json.RawMessage) (policy kyvernov1.PolicyInterface, warnings []string, err error) {
+	defer recovered(&err, "validating the policy")
+	untyped, err := e.decode(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch kind := untyped.GetAPIVersion() + " " + untyped.GetKind(); kind {
+	case "kyverno.io/v1 ClusterPolicy":
+		policy, err = convert.To[kyvernov1.ClusterPolicy](untyped)
+	case "kyverno.io/v1 Policy":
+		policy, err = convert.To[kyvernov1.Policy](untyped)
+	default:
+		return nil, nil, fmt.Errorf("%s is not a policy that this engine evaluates (kyverno.io/v1 ClusterPolicy or Policy)", kind)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("decoding into Kyverno's type: %w", err)
+	}
+	// mock: without it Kyverno asks a cluster whether the kinds exist and its service accounts may do what the rules need.
+	warnings, err = policyvalidation.Validate(policy, nil, nil, true, "background", "reports")
+	return policy, warnings, err
+}
+
+// decodeException is decodePolicy for exceptions.
+func (e *Evaluator) decodeException(raw json.RawMessage) (exception *kyvernov2.PolicyException, err error) {
+	defer recovered(&err, "validating the exception")
+	untyped, err := e.decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if kind := untyped.GetAPIVersion() + " " + untyped.GetKind(); kind != "kyverno.io/v2 PolicyException" {
+		return nil, fmt.Errorf("%s is not an exception that this engine evaluates (kyverno.io/v2 PolicyException)", kind)
+	}
+	exception, err = convert.To[kyvernov2.PolicyException](untyped)
+	if err != nil {
+		return nil, fmt.Errorf("decoding into Kyverno's type: %w", err)
+	}
+	errs := exception.Validate()
+	return exception, errs.ToAggregate()
+}
+
+// decode parses strictly, sets the defaults of the CRD and checks its schema.
+func (e *Evaluator) decode(raw json.RawMessage) (unstructured.Unstructured, error) {
+	_, untyped, err := e.schemas.Load(raw)
+	return untyped, err
+}
+
+// identity is how an object is called: kind/namespace/name for people, namespace/name as Kyverno's key.
+type identity struct{ object, key string }
+
+// identify names an object that may be broken; without a usable name it is called by its place in the params.
+func identify(raw json.RawMessage, list string, index int) identity {
+	var meta metav1.PartialObjectMetadata
+	if json.Unmarshal(raw, &meta) != nil || meta.Name == "" {
+		place := fmt.Sprintf("%s[%d]", list, index)
+		return identity{object: place, key: place}
+	}
+	key := cache.MetaObjectToName(&meta).String()
+	return identity{object: meta.Kind + "/" + key, key: key}
+}
+
+// namespaceLabels indexes the labels by namespace.
+func namespaceLabels(namespaces []protocol.Namespace) (map[string]map[string]string, error) {
+	index := map[string]map[string]string{}
+	for _, ns := range namespaces {
+		if ns.Name == "" {
+			return nil, errors.New("a namespace has no name")
+		}
+		if _, found := index[ns.Name]; found {
+			return nil, fmt.Errorf("namespace %q is given twice", ns.Name)
+		}
+		index[ns.Name] = withName(ns.Labels, ns.Name)
+	}
+	return index, nil
+}
+
+// withName adds the label that the API server puts on every namespace.
+func withName(labels map[string]string, name string) map[string]string {
+	out := map[string]string{}
+	for k, v := range labels {
+		out[k] = v
+	}
+	out[corev1.LabelMetadataName] = name
+	return out
+}
+
+// decodeConfigMaps indexes ConfigMaps by namespace/name.
+func decodeConfigMaps(raws []json.RawMessage) (configMaps, error) {
+	index := configMaps{}
+	for i, raw := range raws {
+		var cm corev1.ConfigMap
+		if err := json.Unmarshal(raw, &cm); err != nil {
+			return nil, fmt.Errorf("decoding %s: %w", identify(raw, "configMaps", i).object, err)
+		}
+		if cm.Kind != "ConfigMap" || cm.Name == "" || cm.Namespace == "" {
+			return nil, fmt.Errorf("configMaps[%d]: want a ConfigMap with name and namespace, have %s", i, strings.TrimSpace(cm.Kind+" "+cm.Namespace+"/"+cm.Name))
+		}
+		index[cm.Namespace+"/"+cm.Name] = &cm
+	}
+	return index, nil
+}

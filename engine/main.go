@@ -1,0 +1,67 @@
+// Command gatehouse-engine is the real Kyverno engine as a process. gatehouse starts it by itself.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
+	"github.com/gatehouse-dev/gatehouse/engine/server"
+)
+
+const usage = `gatehouse-engine is the Kyverno engine as a process, without a cluster.
+
+gatehouse test and gatehouse impact start it; put it beside gatehouse or on the PATH.
+It reads requests from stdin and writes responses to stdout, one JSON value per line:
+
+  {"id":1,"method":"hello"}
+  {"id":2,"method":"load","params":{"policies":[…],"exceptions":[…],"namespaces":[…],"exceptionNamespace":"policy-exceptions"}}
+  {"id":3,"method":"evaluate","params":{"resource":{…}}}
+  {"id":4,"method":"evaluateMany","params":{"requests":[{"resource":{…}}]}}
+
+The protocol is described in internal/engine/protocol.go of gatehouse.
+
+Usage:
+  gatehouse-engine [flags]
+
+Flags:
+  --help      print this text
+  --version   print the version of this program and of the Kyverno module inside
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run returns the exit status: 0 done, 1 wrong arguments, 2 could not serve.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	flags := flag.NewFlagSet("gatehouse-engine", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	version := flags.Bool("version", false, "")
+	switch err := flags.Parse(args); {
+	case err == flag.ErrHelp:
+		fmt.Fprint(out, usage)
+		return 0
+	case err != nil:
+		fmt.Fprintf(errOut, "gatehouse-engine: %v\n", err)
+		return 1
+	case flags.NArg() > 0:
+		fmt.Fprintf(errOut, "gatehouse-engine: unexpected argument %q\n", flags.Arg(0))
+		return 1
+	}
+	if *version {
+		hello := evaluator.Hello()
+		fmt.Fprintf(out, "gatehouse-engine %s (kyverno %s, protocol %d)\n", hello.Version, hello.Kyverno, hello.Protocol)
+		return 0
+	}
+	e, err := evaluator.New()
+	if err == nil {
+		err = server.Serve(context.Background(), in, out, e)
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "gatehouse-engine: %v\n", err)
+		return 2
+	}
+	return 0
+}

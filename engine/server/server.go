@@ -1,0 +1,147 @@
+// Package server speaks the protocol of internal/engine: JSON lines in, JSON lines out.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
+	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	"golang.org/x/sync/errgroup"
+)
+
+// Serve answers requests from in on out until in ends or cannot be read, or out cannot be written. Loads are done in
+// the order they come, with nothing else in flight; evaluations between two loads run in parallel and are answered as
+// they finish. At most as many lines are held in memory as there are processors. The end of in cancels what is in flight.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, e *evaluator.Evaluator) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &server{evaluator: e, out: json.NewEncoder(out)}
+	s.out.SetEscapeHTML(false)
+	lines := newLineReader(in, protocol.MaxLine)
+	workers := new(errgroup.Group)
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	defer func() { cancel(); _ = workers.Wait() }()
+	for {
+		line, err := lines.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, errTooLong):
+			message := fmt.Sprintf("the request is longer than %d MiB", protocol.MaxLine>>20)
+			s.reply(idOf(line), nil, &protocol.Error{Code: protocol.CodeTooLarge, Message: message})
+			continue
+		case err != nil:
+			return fmt.Errorf("reading requests: %w", err)
+		}
+		var request protocol.Request
+		if err := json.Unmarshal(line, &request); err != nil {
+			s.reply(idOf(line), nil, badRequest(fmt.Errorf("not a request: %w", err)))
+			continue
+		}
+		if request.Method == protocol.MethodLoad {
+			_ = workers.Wait()
+			s.handle(ctx, request)
+		} else {
+			workers.Go(func() error { s.handle(ctx, request); return nil })
+		}
+		if err := s.failed(); err != nil {
+			return fmt.Errorf("writing responses: %w", err)
+		}
+	}
+}
+
+// server answers requests; handle and reply may be called concurrently.
+type server struct {
+	evaluator *evaluator.Evaluator
+
+	mu       sync.Mutex
+	out      *json.Encoder
+	writeErr error
+}
+
+// handle answers one request.
+func (s *server) handle(ctx context.Context, request protocol.Request) {
+	result, err := s.dispatch(ctx, request)
+	if err == nil {
+		s.reply(request.ID, result, nil)
+		return
+	}
+	s.reply(request.ID, nil, protocolError(err))
+}
+
+// dispatch calls the method. A panic becomes an error: one broken request must not take the others with it.
+func (s *server) dispatch(ctx context.Context, request protocol.Request) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &protocol.Error{Code: protocol.CodeEvaluation, Message: fmt.Sprintf("%s: panic: %v", request.Method, p)}
+		}
+	}()
+	switch request.Method {
+	case protocol.MethodHello:
+		return evaluator.Hello(), nil
+	case protocol.MethodLoad:
+		return withParams(request.Params, s.evaluator.Load)
+	case protocol.MethodEvaluate:
+		return withParams(request.Params, func(p protocol.EvaluateParams) (protocol.EvaluateResult, error) {
+			return s.evaluator.Evaluate(ctx, p)
+		})
+	case protocol.MethodEvaluateMany:
+		return withParams(request.Params, func(p protocol.EvaluateManyParams) (protocol.EvaluateManyResult, error) {
+			return s.evaluator.EvaluateMany(ctx, p), nil
+		})
+	default:
+		return nil, badRequest(fmt.Errorf("unknown method %q", request.Method))
+	}
+}
+
+// withParams decodes params strictly and calls f.
+func withParams[P, R any](raw json.RawMessage, f func(P) (R, error)) (any, error) {
+	var params P
+	if err := decodeStrict(raw, &params); err != nil {
+		return nil, badRequest(fmt.Errorf("reading params: %w", err))
+	}
+	return f(params)
+}
+
+// reply writes one response. After a failed write nothing more is written.
+func (s *server) reply(id uint64, result any, failure *protocol.Error) {
+	response := protocol.Response{ID: id, Error: failure}
+	if failure == nil {
+		raw, err := json.Marshal(result)
+		if err != nil {
+			response.Error = &protocol.Error{Code: protocol.CodeEvaluation, Message: "encoding the result: " + err.Error()}
+		}
+		response.Result = raw
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writeErr == nil {
+		s.writeErr = s.out.Encode(response)
+	}
+}
+
+// failed returns the error of the first write that failed.
+func (s *server) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writeErr
+}
+
+// protocolError keeps an error that already has a code.
+func protocolError(err error) *protocol.Error {
+	var coded *protocol.Error
+	if errors.As(err, &coded) {
+		return coded
+	}
+	return badRequest(err)
+}
+
+func badRequest(err error) *protocol.Error {
+	return &protocol.Error{Code: protocol.CodeBadRequest, Message: err.Error()}
+}
