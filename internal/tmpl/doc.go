@@ -11,7 +11,9 @@
 //   - There is no range, if, with, define, template or block: the shape of the
 //     document does not depend on the values. Lists are folded by functions.
 //
-// Strings that Kyverno would evaluate later ({{, }}, $( ) are refused too.
+// A parameter with what Kyverno would evaluate later ({{, }} or $( ) is refused,
+// also when it only comes about by joining pieces. A template's own literals may
+// hold it: << printf "allowed: %s, found: {{ images }}" (join ", " .registries) >>.
 //
 // The functions are an allow-list (see funcs): deterministic, without access to
 // the clock, the environment, the network or random numbers.

@@ -10,15 +10,21 @@ import (
 	"unicode/utf8"
 )
 
+// evaluated are the texts with a meaning to Kyverno: the ends of a variable and
+// the start of a reference. In a template's own literals they mean what they
+// say; they are replaced by a non-character each (see markLiterals) until a
+// value is encoded. What is left then came from a parameter, or was put
+// together from pieces, and is refused.
+var evaluated = []struct{ text, mark string }{
+	{"{{", "\uFDD0"}, {"}}", "\uFDD1"}, {"$(", "\uFDD2"},
+}
+
 // encode returns value as JSON on one line: keys sorted, no HTML escapes.
 //
 // It refuses strings, at any depth and as keys, that something behind YAML
-// would read as more than text: {{ and }} (a Kyverno variable), $( (a Kyverno
-// reference), control characters other than a line feed, the byte order mark
-// and non-characters (YAML readers differ about them), and invalid UTF-8, which
-// encoding/json would silently replace.
+// would read as more than text (see checkString).
 func encode(value any) (string, error) {
-	if err := checkStrings(reflect.ValueOf(value)); err != nil {
+	if err := checkStrings(reflect.ValueOf(value), checkString); err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
@@ -27,29 +33,45 @@ func encode(value any) (string, error) {
 	if err := encoder.Encode(value); err != nil {
 		return "", fmt.Errorf("encoding a value: %w", err)
 	}
-	return strings.TrimSuffix(out.String(), "\n"), nil
+	text := strings.TrimSuffix(out.String(), "\n")
+	for _, e := range evaluated {
+		text = strings.ReplaceAll(text, e.mark, e.text)
+	}
+	return text, nil
+}
+
+// checkParams refuses parameters that could not be printed, and marks in them.
+func checkParams(params map[string]any) error {
+	return checkStrings(reflect.ValueOf(params), func(s string) error {
+		for _, e := range evaluated {
+			if strings.Contains(s, e.mark) {
+				return fmt.Errorf("%q contains the character %+q, which is not text", s, e.mark)
+			}
+		}
+		return checkString(s)
+	})
 }
 
 // checkStrings walks the values that templates can make: strings, numbers,
 // booleans, and slices and maps of them.
-func checkStrings(v reflect.Value) error {
+func checkStrings(v reflect.Value, check func(string) error) error {
 	switch v.Kind() {
 	case reflect.Interface:
-		return checkStrings(v.Elem())
+		return checkStrings(v.Elem(), check)
 	case reflect.String:
-		return checkString(v.String())
+		return check(v.String())
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			if err := checkStrings(v.Index(i)); err != nil {
+			if err := checkStrings(v.Index(i), check); err != nil {
 				return err
 			}
 		}
 	case reflect.Map:
 		for iter := v.MapRange(); iter.Next(); {
-			if err := checkStrings(iter.Key()); err != nil {
+			if err := checkStrings(iter.Key(), check); err != nil {
 				return err
 			}
-			if err := checkStrings(iter.Value()); err != nil {
+			if err := checkStrings(iter.Value(), check); err != nil {
 				return err
 			}
 		}
@@ -62,13 +84,16 @@ func checkStrings(v reflect.Value) error {
 	return nil
 }
 
+// checkString refuses what Kyverno would evaluate, control characters other
+// than a line feed, the byte order mark and non-characters (YAML readers differ
+// about them), and invalid UTF-8, which encoding/json would silently replace.
 func checkString(s string) error {
 	if !utf8.ValidString(s) {
 		return fmt.Errorf("%q is not valid UTF-8", s)
 	}
-	for _, evaluated := range []string{"{{", "}}", "$("} {
-		if strings.Contains(s, evaluated) {
-			return fmt.Errorf("%q contains %s, which Kyverno would evaluate", s, evaluated)
+	for _, e := range evaluated {
+		if strings.Contains(s, e.text) {
+			return fmt.Errorf("%q contains %s, which Kyverno would evaluate", s, e.text)
 		}
 	}
 	for _, r := range s {

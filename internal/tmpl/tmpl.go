@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/template"
 	"text/template/parse"
 )
@@ -31,7 +32,10 @@ func Render(name string, text []byte, params map[string]any) ([]byte, error) {
 	if err := checkPlaces(tree); err != nil {
 		return nil, err
 	}
-	encodeActions(tree)
+	if err := checkParams(params); err != nil {
+		return nil, fmt.Errorf("%s: parameters: %w", name, err)
+	}
+	prepareActions(tree)
 	t, err := template.New(name).Option("missingkey=error").Funcs(funcs()).AddParseTree(name, tree)
 	if err != nil {
 		return nil, fmt.Errorf("%s: preparing the template: %w", name, err)
@@ -96,11 +100,16 @@ func prints(action *parse.ActionNode) bool {
 	return len(action.Pipe.Decl) == 0
 }
 
-// encodeActions ends the pipeline of every printed action in the encoder.
-func encodeActions(tree *parse.Tree) {
+// prepareActions marks the literals of every action, and ends the pipeline of
+// every printed one in the encoder.
+func prepareActions(tree *parse.Tree) {
 	for _, node := range tree.Root.Nodes {
 		action, ok := node.(*parse.ActionNode)
-		if !ok || !prints(action) {
+		if !ok {
+			continue
+		}
+		markLiterals(action.Pipe)
+		if !prints(action) {
 			continue
 		}
 		action.Pipe.Cmds = append(action.Pipe.Cmds, &parse.CommandNode{
@@ -108,5 +117,22 @@ func encodeActions(tree *parse.Tree) {
 			Pos:      action.Pos,
 			Args:     []parse.Node{parse.NewIdentifier(encoder).SetTree(tree).SetPos(action.Pos)},
 		})
+	}
+}
+
+// markLiterals replaces what Kyverno evaluates in the template's own string
+// literals, so that the encoder can tell it from what a parameter brought in.
+func markLiterals(pipe *parse.PipeNode) {
+	for _, command := range pipe.Cmds {
+		for _, arg := range command.Args {
+			switch n := arg.(type) {
+			case *parse.StringNode:
+				for _, e := range evaluated {
+					n.Text = strings.ReplaceAll(n.Text, e.text, e.mark)
+				}
+			case *parse.PipeNode:
+				markLiterals(n)
+			}
+		}
 	}
 }

@@ -54,6 +54,9 @@ func TestRender(t *testing.T) {
 		"regexQuote":               {`a: << regexQuote "a.b" >>`, `a: "a\\.b"`},
 		"alternation quotes":       {`a: << alternation (list "a.b" "c") >>`, `a: "(a\\.b|c)"`},
 		"mapOf sorts":              {`a: << mapOf .list "?*" >>`, `a: {"a":"?*","b":"?*"}`},
+		"own Kyverno variable":     {`a: << printf "%s: {{ join('%s', x) }} $(y)" .name (first .list) >>`, `a: "acme: {{ join('b', x) }} $(y)"`},
+		"own variable, declared":   {"<< $x := list `{{ v }}` >>a: << join \",\" $x >>", `a: "{{ v }}"`},
+		"own variable, nested":     {`a: << printf "%s" (upper (lower "{{ V }}")) >>`, `a: "{{ V }}"`},
 		"hand-made encoding":       {`a: << gatehouseJSON .name >>`, `a: "\"acme\""`},
 	}
 	for name, tt := range tests {
@@ -130,6 +133,7 @@ func TestRenderRefusesValues(t *testing.T) {
 		"nul":                  "a\x00",
 		"byte order mark":      "\uFEFFa",
 		"non-character":        "a\uFFFF",
+		"a mark":               "\uFDD0 request.object \uFDD1",
 		"invalid UTF-8":        "a\xff",
 		"in a list":            []any{"fine", "{{ x }}"},
 		"as a key":             map[string]any{"{{ x }}": 1},
@@ -142,6 +146,14 @@ func TestRenderRefusesValues(t *testing.T) {
 				t.Errorf("rendered %q", got)
 			}
 		})
+	}
+}
+
+func TestRenderRefusesVariablesMadeOfPieces(t *testing.T) {
+	for _, text := range []string{`a: << printf "{%s}" .v >>`, `a: << list "{" .v | join "" >>`, `a: << suffixEach "}" (list .v) >>`} {
+		if got, err := Render("t.yaml", []byte(text), map[string]any{"v": "{request}"}); err == nil {
+			t.Errorf("%s rendered %s", text, got)
+		}
 	}
 }
 
@@ -173,7 +185,7 @@ last: end
 func FuzzRender(f *testing.F) {
 	for _, seed := range []string{"", "a", "\"", "'", "a: b", "- a", "\n- b", "# c", "a #c", "{", "}", "[", "{{", "}}", "<<", ">>",
 		"<< .v >>", "\\", "\\n", "\n", "\r", "\t", "\x00", "\u0085", "\u2028", "\uFEFF", "\uFFFE", "😀", "\xff", "---\n", "...", "&a", "*a", "!t",
-		"|", ">", "%YAML 1.1", "null", "true", "1e3", "0x1", "2026-01-01", "$(a)", "=", "~", strings.Repeat("x", 2000)} {
+		"|", ">", "%YAML 1.1", "null", "true", "1e3", "0x1", "2026-01-01", "$(a)", "\uFDD0a\uFDD1", "=", "~", strings.Repeat("x", 2000)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, v string) {

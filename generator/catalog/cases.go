@@ -1,0 +1,181 @@
+package catalog
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+
+	strictjson "sigs.k8s.io/json"
+
+	"github.com/gatehouse-dev/gatehouse/internal/tmpl"
+)
+
+// Case is one admission request that a control must admit or refuse.
+type Case struct {
+	// Name is unique among the good and among the bad cases of a control: metadata.name of the object, or the uid of the request.
+	Name string
+	// Operation is CREATE, UPDATE, DELETE or CONNECT.
+	Operation string
+	// Object is nil on DELETE; OldObject is nil on CREATE and CONNECT.
+	Object, OldObject map[string]any
+	// Kind of the request: that of the object, unless the request says otherwise.
+	Kind GroupVersionKind
+	// Namespace of the request, empty for cluster-scoped objects and where the
+	// document leaves it out.
+	Namespace string
+	// SubResource such as exec or ephemeralcontainers; empty for the object itself.
+	SubResource string
+	UserInfo    UserInfo
+}
+
+// GroupVersionKind names a type of the API.
+type GroupVersionKind struct {
+	Group   string `json:"group"`
+	Version string `json:"version"`
+	Kind    string `json:"kind"`
+}
+
+// UserInfo is who asks.
+type UserInfo struct {
+	Username string   `json:"username"`
+	Groups   []string `json:"groups,omitempty"`
+}
+
+// ordinaryUser asks where a document does not say who does: somebody without any special right.
+func ordinaryUser() UserInfo {
+	return UserInfo{Username: "developer@example.com", Groups: []string{"system:authenticated"}}
+}
+
+// admissionReview is the part of admission.k8s.io/v1 that a test document may have.
+type admissionReview struct {
+	APIVersion string           `json:"apiVersion"`
+	Kind       string           `json:"kind"`
+	Request    admissionRequest `json:"request"`
+}
+
+type admissionRequest struct {
+	UID         string            `json:"uid"`
+	Kind        *GroupVersionKind `json:"kind"`
+	Resource    any               `json:"resource"`
+	SubResource string            `json:"subResource"`
+	Operation   string            `json:"operation"`
+	Name        string            `json:"name"`
+	Namespace   string            `json:"namespace"`
+	UserInfo    *UserInfo         `json:"userInfo"`
+	Object      map[string]any    `json:"object"`
+	OldObject   map[string]any    `json:"oldObject"`
+}
+
+// Tests returns the cases of the control, rendered with resolved parameters:
+// those it must admit and those it must refuse. A document that is no
+// AdmissionReview stands for its CREATE by an ordinary user.
+func (c *Control) Tests(params map[string]any) (good, bad []Case, err error) {
+	if good, err = cases(path.Join(c.Dir, "tests/good.yaml"), c.good, params); err != nil {
+		return nil, nil, err
+	}
+	if bad, err = cases(path.Join(c.Dir, "tests/bad.yaml"), c.bad, params); err != nil {
+		return nil, nil, err
+	}
+	return good, bad, nil
+}
+
+func cases(file string, text []byte, params map[string]any) ([]Case, error) {
+	rendered, err := tmpl.Render(file, text, params)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := documents(file, rendered)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rendered template: %w", err)
+	}
+	out := make([]Case, len(docs))
+	seen := map[string]bool{}
+	for i, doc := range docs {
+		if out[i], err = newCase(doc); err != nil {
+			return nil, fmt.Errorf("%s: document %d: %w", file, i+1, err)
+		}
+		if seen[out[i].Name] {
+			return nil, fmt.Errorf("%s: document %d: the name %q is there twice", file, i+1, out[i].Name)
+		}
+		seen[out[i].Name] = true
+	}
+	return out, nil
+}
+
+func newCase(doc map[string]any) (Case, error) {
+	if doc["kind"] == "AdmissionReview" {
+		return reviewCase(doc)
+	}
+	metadata, _ := doc["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	namespace, _ := metadata["namespace"].(string)
+	if name == "" {
+		return Case{}, errors.New("needs a metadata.name that says what it probes")
+	}
+	kind, err := kindOfObject(doc)
+	return Case{Name: name, Operation: "CREATE", Object: doc, Kind: kind, Namespace: namespace, UserInfo: ordinaryUser()}, err
+}
+
+func reviewCase(doc map[string]any) (Case, error) {
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return Case{}, fmt.Errorf("encoding the AdmissionReview: %w", err)
+	}
+	var review admissionReview
+	strict, err := strictjson.UnmarshalStrict(raw, &review)
+	if err := errors.Join(append(strict, err)...); err != nil {
+		return Case{}, fmt.Errorf("decoding the AdmissionReview: %w", err)
+	}
+	r := review.Request
+	out := Case{Name: r.UID, Operation: r.Operation, Object: r.Object, OldObject: r.OldObject,
+		Namespace: r.Namespace, SubResource: r.SubResource, UserInfo: ordinaryUser()}
+	if r.UserInfo != nil {
+		out.UserInfo = *r.UserInfo
+	}
+	if err := checkReview(review); err != nil {
+		return Case{}, err
+	}
+	if r.Kind != nil {
+		out.Kind = *r.Kind
+		return out, nil
+	}
+	object := r.Object
+	if object == nil {
+		object = r.OldObject
+	}
+	out.Kind, err = kindOfObject(object)
+	return out, err
+}
+
+// checkReview demands the objects that the API server would send.
+func checkReview(review admissionReview) error {
+	r := review.Request
+	wants := map[string]struct{ object, old bool }{
+		"CREATE": {object: true}, "UPDATE": {object: true, old: true}, "DELETE": {old: true}, "CONNECT": {object: true},
+	}
+	want, known := wants[r.Operation]
+	switch {
+	case review.APIVersion != "admission.k8s.io/v1":
+		return fmt.Errorf("apiVersion %q must be admission.k8s.io/v1", review.APIVersion)
+	case r.UID == "":
+		return errors.New("needs a request.uid that says what it probes")
+	case !known:
+		return fmt.Errorf("request.operation %q is not CREATE, UPDATE, DELETE or CONNECT", r.Operation)
+	case want.object != (r.Object != nil):
+		return fmt.Errorf("request.object must be there on CREATE, UPDATE and CONNECT, and on no DELETE; this is %s", r.Operation)
+	case want.old != (r.OldObject != nil):
+		return fmt.Errorf("request.oldObject must be there on UPDATE and DELETE, and only there; this is %s", r.Operation)
+	}
+	return nil
+}
+
+func kindOfObject(object map[string]any) (GroupVersionKind, error) {
+	apiVersion, _ := object["apiVersion"].(string)
+	kind, _ := object["kind"].(string)
+	if apiVersion == "" || kind == "" {
+		return GroupVersionKind{}, errors.New("needs apiVersion and kind")
+	}
+	group, version := path.Split(apiVersion)
+	return GroupVersionKind{Group: path.Clean("/" + group)[1:], Version: version, Kind: kind}, nil
+}

@@ -1,0 +1,20 @@
+// Package catalog reads controls: what a policy is about, which parameters it
+// takes, how it is rendered, and the documents that prove it.
+//
+// One control is one folder, named by the control's id:
+//
+//	control.yaml          title, severity, parameters with a JSON schema, references, compliance
+//	clusterpolicy.yaml    a template (see internal/tmpl) of one ClusterPolicy
+//	tests/good.yaml       templates of documents that must be admitted
+//	tests/bad.yaml        templates of documents that must be refused
+//
+// The template says what is checked. Where and how strictly is added by the
+// emitters on the parsed object, so a template that says one of these things
+// itself (metadata, failureAction, exclude, background) is refused.
+//
+// [Load] reads control.yaml of every folder and reports all problems.
+// [Control.ResolveParameters] turns what a profile says into the values that
+// the templates see, [Control.Render] makes the policy, [Control.Tests] the
+// cases, and [Control.Verify] tells whether a control keeps the rules of the
+// format as a whole.
+package catalog

@@ -1,0 +1,80 @@
+package catalog
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+const (
+	minGood = 3
+	minBad  = 5
+)
+
+// Verify renders the control and its tests with the defaults and the examples,
+// and reports what breaks the rules of the format: templates that do not
+// render, too few or unnamed documents, and a scope that does not fit the kinds.
+// What the policy means only the engine can tell.
+func (c *Control) Verify() diag.List {
+	var problems diag.List
+	problem := func(file, code, format string, args ...any) {
+		problems.Add(diag.Diagnostic{Code: code, Position: diag.Position{File: path.Join(c.Dir, file)}, Summary: fmt.Sprintf(format, args...)})
+	}
+	params, found := c.Examples()
+	for _, p := range found {
+		problem("control.yaml", codeControl, "example parameters: %s", p.Error())
+	}
+	if len(found) > 0 {
+		return problems
+	}
+	policy, err := c.Render(params)
+	if err != nil {
+		problem("clusterpolicy.yaml", "control-template", "%s", err)
+	} else if message := c.checkScope(Rules(policy)); message != "" {
+		problem("control.yaml", codeControl, "%s", message)
+	}
+	good, bad, err := c.Tests(params)
+	switch {
+	case err != nil:
+		problem("tests", "control-tests", "%s", err)
+	case len(good) < minGood || len(bad) < minBad:
+		problem("tests", "control-tests", "has %d good and %d bad documents, needs %d and %d", len(good), len(bad), minGood, minBad)
+	}
+	return problems
+}
+
+// clusterKinds are the cluster-scoped kinds that controls are about.
+var clusterKinds = []string{
+	"APIService", "CertificateSigningRequest", "ClusterCleanupPolicy", "ClusterPolicy", "ClusterRole", "ClusterRoleBinding", "CSIDriver",
+	"CustomResourceDefinition", "DeletingPolicy", "FlowSchema", "GeneratingPolicy", "GlobalContextEntry", "ImageValidatingPolicy", "IngressClass",
+	"MutatingPolicy", "MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration",
+	"RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingPolicy",
+	"ValidatingWebhookConfiguration", "VolumeAttachment",
+}
+
+// checkScope refuses a control that would be staged by namespace although its
+// objects are in none, where the overrides for namespaces never apply; and one
+// that is staged as a whole although no cluster-scoped object makes it so.
+func (c *Control) checkScope(rules []Rule) string {
+	var cluster, namespaced []string
+	for _, rule := range rules {
+		for _, kind := range rule.Kinds {
+			name, _, _ := strings.Cut(kind, "/")
+			if slices.Contains(clusterKinds, name) {
+				cluster = append(cluster, kind)
+			} else {
+				namespaced = append(namespaced, kind)
+			}
+		}
+	}
+	switch {
+	case c.ClusterScoped && len(cluster) == 0:
+		return "scope is Cluster, but it matches only " + strings.Join(namespaced, ", ")
+	case !c.ClusterScoped && len(namespaced) == 0:
+		return "scope is Namespaced, but it matches only " + strings.Join(cluster, ", ")
+	}
+	return ""
+}
