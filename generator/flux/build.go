@@ -183,11 +183,23 @@ func newKustomization(p *plan.Plan, name, dir string, before []string) kustomize
 			Interval:           metav1.Duration{Duration: p.Flux.Interval},
 			RetryInterval:      duration(p.Flux.RetryInterval),
 			Timeout:            duration(p.Flux.Timeout),
-			Path:               "./" + strings.TrimPrefix(path.Clean(dir), "./"),
+			Path:               sourcePath(dir),
 			ServiceAccountName: p.Flux.ServiceAccountName,
 			SourceRef:          kustomizev1.CrossNamespaceSourceReference{Kind: p.Flux.SourceKind, Name: p.Flux.SourceName},
 		},
 	}
+}
+
+// sourcePath writes a path in the source as Flux's own command line does, with a
+// leading ./; an absolute one stays as it is, to be found by the proof.
+func sourcePath(dir string) string {
+	switch dir = path.Clean(dir); {
+	case dir == ".":
+		return "./"
+	case path.IsAbs(dir):
+		return dir
+	}
+	return "./" + dir
 }
 
 func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }

@@ -1,7 +1,7 @@
 package flux
 
 import (
-	"slices"
+	"strings"
 
 	"github.com/fluxcd/pkg/apis/kustomize"
 )
@@ -44,5 +44,11 @@ func healthExprs(kinds []groupKind) []kustomize.CustomHealthCheck {
 	return exprs
 }
 
-// tellsHealth tells whether objects of this kind have a status to judge by.
-func tellsHealth(k groupKind) bool { return slices.Contains(healthKinds(), k) }
+// exprOf is what Flux calls the health expressions of one kind.
+type exprOf = kustomize.CustomHealthCheck
+
+// kindOf is the kind that an expression is for; Flux ignores the version.
+func kindOf(e exprOf) groupKind {
+	group, _, _ := strings.Cut(e.APIVersion, "/")
+	return groupKind{group, e.Kind}
+}

@@ -1,0 +1,136 @@
+package flux
+
+import (
+	"fmt"
+	"slices"
+
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Prove checks that Flux can apply the graph, in an order that never exposes or
+// locks out a cluster, and that nothing is deleted by accident on the way from
+// the build before. It assumes nothing about who made the graph.
+//
+// files are all files of the output that lie in a layer, with the index of each;
+// those of the graph itself may be among them. prior is the lock of the build
+// before, nil on a first one. existing lists what lies in the output folder
+// now, with slashes, relative to it.
+func Prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manifest.Lock, existing []string) diag.List {
+	pr := &proof{plan: p, graph: g, files: files, prior: prior, existing: existing, contents: contents(files)}
+	for i := range g.Nodes {
+		pr.add(&g.Nodes[i])
+	}
+	for _, check := range []func(*proof){
+		checkNames, checkDuplicates, checkDangling, checkCycles, checkSources, checkPaths, checkOverlaps, checkParents,
+		checkTimes, checkSettings, checkPrune, checkGates, checkHealth, checkSubstitution,
+		checkCRDs, checkRBAC, checkExceptions, checkNamespaces, checkWorkloads,
+		checkApplied, checkIndexes, checkStray, checkMoves, checkRenames,
+	} {
+		check(pr)
+	}
+	return pr.list.Sort()
+}
+
+// proof is what the checks share.
+type proof struct {
+	plan     *plan.Plan
+	graph    *Graph
+	files    []manifest.File
+	prior    *manifest.Lock
+	existing []string
+	contents map[string]*content
+	clusters []*cluster
+	list     diag.List
+}
+
+// cluster is the part of the graph that lies in one cluster.
+type cluster struct {
+	name  string
+	nodes []*Node
+	byRef map[ref]*Node
+	// reach caches the nodes that a node waits for, directly or not.
+	reach map[*Node]map[*Node]bool
+}
+
+// ref names a Kustomization in a cluster.
+type ref struct{ namespace, name string }
+
+func (r ref) String() string { return r.namespace + "/" + r.name }
+
+func refOf(n *Node) ref { return ref{n.Kustomization.Namespace, n.Kustomization.Name} }
+
+// depRef resolves the namespace that a dependency leaves out.
+func depRef(n *Node, d kustomizev1.DependencyReference) ref {
+	if d.Namespace == "" {
+		return ref{n.Kustomization.Namespace, d.Name}
+	}
+	return ref{d.Namespace, d.Name}
+}
+
+func (p *proof) add(n *Node) {
+	i := slices.IndexFunc(p.clusters, func(c *cluster) bool { return c.name == n.Cluster })
+	if i < 0 {
+		i = len(p.clusters)
+		p.clusters = append(p.clusters, &cluster{name: n.Cluster, byRef: map[ref]*Node{}, reach: map[*Node]map[*Node]bool{}})
+	}
+	c := p.clusters[i]
+	c.nodes = append(c.nodes, n)
+	if c.byRef[refOf(n)] == nil {
+		c.byRef[refOf(n)] = n
+	}
+}
+
+// report notes a finding about a node: at its place in the profile if it has
+// one, else with the name of its cluster.
+func (p *proof) report(n *Node, code, hint, format string, args ...any) {
+	summary := fmt.Sprintf(format, args...)
+	if n.At.File == "" {
+		summary = fmt.Sprintf("cluster %s: Kustomization %s ", n.Cluster, n.Name()) + summary
+	} else {
+		summary = fmt.Sprintf("workload %s ", n.Name()) + summary
+	}
+	p.list.Add(diag.Diagnostic{Code: code, Position: n.At, Summary: summary, Hint: hint})
+}
+
+// deps are the nodes that n waits for directly; what does not exist is left out.
+func (c *cluster) deps(n *Node) []*Node {
+	var found []*Node
+	for _, d := range n.Kustomization.Spec.DependsOn {
+		if dep := c.byRef[depRef(n, d)]; dep != nil {
+			found = append(found, dep)
+		}
+	}
+	return found
+}
+
+// after tells whether n is applied after other, because it waits for it,
+// directly or not.
+func (c *cluster) after(n, other *Node) bool {
+	if c.reach[n] == nil {
+		found := map[*Node]bool{}
+		var walk func(*Node)
+		walk = func(m *Node) {
+			for _, d := range c.deps(m) {
+				if !found[d] {
+					found[d] = true
+					walk(d)
+				}
+			}
+		}
+		walk(n)
+		c.reach[n] = found
+	}
+	return c.reach[n][other]
+}
+
+// content of the layer that a node applies; an empty one for a workload.
+func (p *proof) content(n *Node) *content {
+	if c := p.contents[n.Layer]; c != nil {
+		return c
+	}
+	return &content{}
+}

@@ -1,0 +1,82 @@
+package flux
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// eachPair calls f with each two nodes of a cluster.
+func (p *proof) eachPair(f func(c *cluster, n, other *Node)) {
+	for _, c := range p.clusters {
+		for _, n := range c.nodes {
+			for _, other := range c.nodes {
+				f(c, n, other)
+			}
+		}
+	}
+}
+
+// checkCRDs asks that a kind exists before an object of it is applied.
+func checkCRDs(p *proof) {
+	p.eachPair(func(c *cluster, n, provider *Node) {
+		for _, k := range slices.SortedFunc(maps.Keys(p.content(n).kinds), byKind) {
+			switch {
+			case !p.content(provider).provides[k.group] || c.after(n, provider):
+			case n == provider:
+				p.report(n, codeCRDAfterCR, "", "holds a %s and brings the CRD itself: neither would ever be applied", k.kind)
+			default:
+				p.report(n, codeCRDAfterCR, "", "holds a %s and does not wait for %s, which brings the CRD", k.kind, provider.Name())
+			}
+		}
+	})
+}
+
+func byKind(a, b groupKind) int {
+	return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.kind, b.kind))
+}
+
+// checkRBAC asks that Kyverno may read what a policy matches before the policy comes.
+func checkRBAC(p *proof) {
+	p.eachPair(func(c *cluster, n, rbac *Node) {
+		if len(p.content(n).policyKinds()) > 0 && p.content(rbac).aggregated && !c.after(n, rbac) {
+			p.report(n, codeRBACAfterPolicy, "", "holds policies and does not wait for %s, which lets Kyverno read what they match", rbac.Name())
+		}
+	})
+}
+
+// checkExceptions asks that an exemption is there before the first refusal.
+func checkExceptions(p *proof) {
+	p.eachPair(func(c *cluster, n, exceptions *Node) {
+		if len(p.content(n).policyKinds()) > 0 && p.content(exceptions).exceptions() && !c.after(n, exceptions) {
+			p.report(n, codeExceptionAfterPolicy, "", "holds policies and does not wait for %s, which holds the exceptions from them", exceptions.Name())
+		}
+	})
+}
+
+// checkNamespaces asks that a namespace exists before an object in it is applied.
+// In one layer Flux does that by itself.
+func checkNamespaces(p *proof) {
+	p.eachPair(func(c *cluster, n, home *Node) {
+		if n == home || c.after(n, home) {
+			return
+		}
+		for _, ns := range slices.Sorted(maps.Keys(p.content(home).creates)) {
+			if p.content(n).needs[ns] {
+				p.report(n, codeNamespaceAfterObject, "", "has objects in the namespace %s and does not wait for %s, which creates it", ns, home.Name())
+				return
+			}
+		}
+	})
+}
+
+// checkWorkloads asks that what runs in the cluster comes after what guards it.
+func checkWorkloads(p *proof) {
+	p.eachPair(func(c *cluster, n, guard *Node) {
+		l, ok := parseLayer(guard.Layer)
+		guards := ok && (l.kind == kindPolicies || l.kind == kindNetwork || l.kind == kindNamespaces)
+		if n.Layer == "" && guards && !c.after(n, guard) {
+			p.report(n, codeWorkloadEarly, "", "does not wait for %s", guard.Name())
+		}
+	})
+}

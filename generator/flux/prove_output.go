@@ -1,0 +1,230 @@
+package flux
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// checkApplied asks that a node exists for each layer in each cluster of its
+// environment, and a layer for each node.
+func checkApplied(p *proof) {
+	for _, env := range p.plan.Environments {
+		for _, name := range env.Clusters {
+			applied := map[string]bool{}
+			for _, c := range p.clusters {
+				for _, n := range c.nodes {
+					applied[n.Layer] = applied[n.Layer] || c.name == name
+				}
+			}
+			for folder := range p.contents {
+				if within(folder, path.Join(layersDir, env.Name)) && !applied[folder] {
+					p.list.Add(diag.Diagnostic{Code: codeUnapplied, Summary: fmt.Sprintf("cluster %s: no Kustomization applies %s", name, folder)})
+				}
+			}
+		}
+	}
+	for i := range p.graph.Nodes {
+		if n := &p.graph.Nodes[i]; n.Layer != "" && p.contents[n.Layer] == nil {
+			p.report(n, codeUnapplied, "", "applies %s, which has no objects", n.Layer)
+		}
+	}
+}
+
+// appliedDirs are the folders of the output that Flux applies as a whole, with
+// the names that the index of each lists; nil where there is no index.
+func (p *proof) appliedDirs() map[string]map[string]bool {
+	dirs := map[string]map[string]bool{}
+	for i := range p.graph.Nodes {
+		if n := &p.graph.Nodes[i]; n.Layer != "" {
+			dirs[n.Layer] = nil
+		}
+	}
+	for _, f := range p.files {
+		if f.Layer != "" && f.Path == path.Join(f.Layer, indexName) && len(f.Objects) == 1 {
+			dirs[f.Layer] = listed(f.Objects[0])
+		}
+	}
+	return dirs
+}
+
+// listed are the resources of an index; not nil.
+func listed(index manifest.Object) map[string]bool {
+	names := map[string]bool{}
+	resources, _ := index["resources"].([]any)
+	for _, r := range resources {
+		if s, ok := r.(string); ok {
+			names[s] = true
+		}
+	}
+	return names
+}
+
+// checkIndexes asks that each applied folder has an index that lists what there
+// is, and nothing else.
+func checkIndexes(p *proof) {
+	dirs := p.appliedDirs()
+	written := map[string]bool{}
+	for _, f := range p.files {
+		written[f.Path] = true
+	}
+	for dir, names := range dirs {
+		if names == nil {
+			p.indexError(dir, "has no %s: Flux would apply every YAML file below it", indexName)
+		}
+		for name := range names {
+			if !written[path.Join(dir, name)] {
+				p.indexError(dir, "lists %s, which is not there", name)
+			}
+		}
+	}
+	for _, f := range p.files {
+		names := dirs[f.Layer]
+		if names == nil || f.Path == path.Join(f.Layer, indexName) {
+			continue
+		}
+		name, inside := strings.CutPrefix(f.Path, f.Layer+"/")
+		if !inside || !names[name] {
+			p.indexError(f.Layer, "does not list %s", f.Path)
+		}
+	}
+}
+
+func (p *proof) indexError(dir, format string, args ...any) {
+	p.list.Add(diag.Diagnostic{Code: codeIndex, Summary: dir + " " + fmt.Sprintf(format, args...)})
+}
+
+// checkStray looks for YAML in applied folders that is not gatehouse's. Flux
+// skips what the index does not list; a second index stops the whole layer.
+func checkStray(p *proof) {
+	dirs := p.appliedDirs()
+	for i := range p.graph.Nodes {
+		dirs[indexDir(p.graph.Nodes[i].Cluster)] = nil
+	}
+	known := map[string]bool{}
+	for _, f := range p.files {
+		known[f.Path] = true
+	}
+	for i := range p.graph.Nodes {
+		known[p.graph.Nodes[i].Path()] = true
+		known[path.Join(indexDir(p.graph.Nodes[i].Cluster), indexName)] = true
+	}
+	if p.prior != nil {
+		for _, f := range p.prior.Files {
+			known[f.Path] = true
+		}
+	}
+	for _, file := range p.existing {
+		dir, ok := appliedDir(dirs, file)
+		if !ok || known[file] {
+			continue
+		}
+		switch base := path.Base(file); {
+		case path.Dir(file) == dir && (base == "kustomization.yml" || base == "Kustomization"):
+			p.list.Add(diag.Diagnostic{Code: codeStrayYAML, Summary: file + " is a second index, and two stop the layer", Hint: "remove it"})
+		case slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(file)):
+			p.list.Add(diag.Diagnostic{Severity: diag.Warning, Code: codeStrayYAML,
+				Summary: file + " is not gatehouse's, and Flux does not apply it", Hint: "move it out of " + dir})
+		}
+	}
+}
+
+// appliedDir is the applied folder that a file lies in, at any depth.
+func appliedDir(dirs map[string]map[string]bool, file string) (string, bool) {
+	for dir := path.Dir(file); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if _, ok := dirs[dir]; ok {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+// checkMoves looks for objects that the build before had in another layer. The
+// old layer would delete the object unless the new one has taken it over before,
+// which is certain only if the old one waits for the new one.
+func checkMoves(p *proof) {
+	if p.prior == nil {
+		return
+	}
+	now := map[string]map[string]string{} // environment → object → layer
+	for _, f := range p.files {
+		l, ok := parseLayer(f.Layer)
+		if !ok {
+			continue
+		}
+		if now[l.env] == nil {
+			now[l.env] = map[string]string{}
+		}
+		for _, o := range f.Objects {
+			now[l.env][o.ID()] = f.Layer
+		}
+	}
+	for _, f := range p.prior.Files {
+		old, ok := parseLayer(f.Layer)
+		if !ok || !pruned(old.kind) {
+			continue
+		}
+		for _, id := range f.Objects {
+			if to := now[old.env][id]; to != "" && to != f.Layer && !strings.HasPrefix(id, groupIndex+"/") {
+				p.checkMove(id, f.Layer, to)
+			}
+		}
+	}
+}
+
+func (p *proof) checkMove(id, from, to string) {
+	for _, c := range p.clusters {
+		var source, target *Node
+		for _, n := range c.nodes {
+			switch n.Layer {
+			case from:
+				source = n
+			case to:
+				target = n
+			}
+		}
+		if target == nil || source != nil && c.after(source, target) {
+			continue
+		}
+		p.list.Add(diag.Diagnostic{Code: codeMove,
+			Summary: fmt.Sprintf("cluster %s: %s moves from %s to %s, and Flux may delete it on the way", c.name, id, from, to)})
+	}
+}
+
+// checkRenames looks for Kustomizations that get another name or namespace:
+// Flux deletes the old one with all its objects.
+func checkRenames(p *proof) {
+	if p.prior == nil {
+		return
+	}
+	before := map[string][]ref{} // cluster → Kustomizations
+	for _, f := range p.prior.Files {
+		parts := strings.Split(f.Path, "/")
+		if len(parts) != 4 || parts[0] != "clusters" || parts[2] != "gatehouse" {
+			continue
+		}
+		for _, id := range f.Objects {
+			if o := strings.Split(id, "/"); len(o) == 4 && o[0] == groupFlux {
+				before[parts[1]] = append(before[parts[1]], ref{o[2], o[3]})
+			}
+		}
+	}
+	for _, c := range p.clusters {
+		for _, old := range before[c.name] {
+			base, ours := strings.CutPrefix(old.name, namePrefix)
+			kind, _, isLayer := parseBase(base)
+			if c.byRef[old] != nil || !ours || !isLayer || !pruned(kind) {
+				continue
+			}
+			for _, n := range c.nodes {
+				if n.Layer != "" && path.Base(n.Layer) == base && !slices.Contains(before[c.name], refOf(n)) {
+					p.report(n, codeRename, "keep the name and namespace", "was %s before: Flux deletes the old one with all its objects", old)
+				}
+			}
+		}
+	}
+}

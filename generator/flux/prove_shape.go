@@ -1,0 +1,221 @@
+package flux
+
+import (
+	"path"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// maxName is the longest name of a Kustomization: Flux writes it into a label of
+// every object that it applies, and a label's value has at most 63 characters.
+const maxName = 63
+
+func checkNames(p *proof) {
+	for _, c := range p.clusters {
+		for _, n := range c.nodes {
+			if len(n.Name()) > maxName {
+				p.report(n, codeNameTooLong, "shorten it", "has a name of %d characters, at most %d are possible", len(n.Name()), maxName)
+			}
+			if problems := validation.IsDNS1123Subdomain(n.Name()); len(problems) > 0 && len(n.Name()) <= maxName {
+				p.report(n, codeName, "lower-case letters, digits and -", "has a name that Kubernetes refuses: %q", n.Name())
+			}
+		}
+	}
+}
+
+func checkDuplicates(p *proof) {
+	for _, c := range p.clusters {
+		files := map[string]*Node{path.Join(indexDir(c.name), indexName): nil}
+		for _, n := range c.nodes {
+			first, taken := files[n.Path()]
+			switch {
+			case taken && first == nil:
+				p.report(n, codeDuplicate, "give it another name", "has the name of the folder's index file")
+			case taken:
+				p.report(later(first, n), codeDuplicate, "give it another name", "has the name of another Kustomization of the cluster")
+			default:
+				files[n.Path()] = n
+			}
+		}
+	}
+}
+
+// later is the one of two nodes that somebody can rename: a workload before a layer.
+func later(a, b *Node) *Node {
+	if b.Layer != "" && a.Layer == "" {
+		return a
+	}
+	return b
+}
+
+func checkDangling(p *proof) {
+	for _, c := range p.clusters {
+		for _, n := range c.nodes {
+			for _, d := range n.Kustomization.Spec.DependsOn {
+				if c.byRef[depRef(n, d)] == nil {
+					p.report(n, codeDangling, "", "waits for %s, which does not exist in this cluster", depRef(n, d))
+				}
+			}
+		}
+	}
+}
+
+// checkCycles reports each cycle once, at the first of its nodes.
+func checkCycles(p *proof) {
+	for _, c := range p.clusters {
+		done := map[*Node]bool{}
+		var trail []*Node
+		var walk func(n *Node)
+		walk = func(n *Node) {
+			for i, m := range trail {
+				if m == n {
+					p.report(n, codeCycle, "", "waits for itself: %s", arrows(append(trail[i:len(trail):len(trail)], n)))
+					return
+				}
+			}
+			if done[n] {
+				return
+			}
+			trail = append(trail, n)
+			for _, d := range c.deps(n) {
+				walk(d)
+			}
+			trail = trail[:len(trail)-1]
+			done[n] = true
+		}
+		for _, n := range c.nodes {
+			walk(n)
+		}
+	}
+}
+
+func arrows(nodes []*Node) string {
+	names := make([]string, len(nodes))
+	for i, n := range nodes {
+		names[i] = n.Name()
+	}
+	return strings.Join(names, " -> ")
+}
+
+func checkSources(p *proof) {
+	for _, c := range p.clusters {
+		for _, n := range c.nodes {
+			for _, d := range c.deps(n) {
+				a, b := n.Kustomization.Spec.SourceRef, d.Kustomization.Spec.SourceRef
+				if a.Namespace == "" {
+					a.Namespace = n.Kustomization.Namespace
+				}
+				if b.Namespace == "" {
+					b.Namespace = d.Kustomization.Namespace
+				}
+				if a != b {
+					p.report(n, codeTwoSources, "", "comes from %s %s/%s, but waits for %s from %s %s/%s",
+						a.Kind, a.Namespace, a.Name, d.Name(), b.Kind, b.Namespace, b.Name)
+				}
+			}
+		}
+	}
+}
+
+// checkPaths refuses paths outside the source.
+func checkPaths(p *proof) {
+	for _, c := range p.clusters {
+		for _, n := range c.nodes {
+			raw := n.Kustomization.Spec.Path
+			if path.IsAbs(raw) || raw != "" && !isLocal(raw) {
+				p.report(n, codePath, "relative to the root of the source", "has the path %s, which is not inside the source", raw)
+			}
+		}
+	}
+}
+
+func isLocal(raw string) bool {
+	clean := path.Clean(raw)
+	return clean != ".." && !strings.HasPrefix(clean, "../")
+}
+
+// within tells whether a path lies in a folder, or is it.
+func within(raw, folder string) bool {
+	raw, folder = path.Clean(raw), path.Clean(folder)
+	return folder == "." || raw == folder || strings.HasPrefix(raw, folder+"/")
+}
+
+// overlap tells whether two Kustomizations that apply these paths would apply
+// the same objects.
+func overlap(a, b string) bool { return within(a, b) || within(b, a) }
+
+// checkOverlaps refuses two Kustomizations that apply the same objects: each
+// would take them over from the other, and one that shrinks would delete them.
+func checkOverlaps(p *proof) {
+	for _, c := range p.clusters {
+		for i, a := range c.nodes {
+			for _, b := range c.nodes[i+1:] {
+				if n := later(a, b); n.Layer != "" || p.owned(n) == "" {
+					p.checkOverlap(n, a, b)
+				}
+			}
+			if dir := p.owned(a); a.Layer == "" && dir != "" {
+				p.report(a, codePathOverlap, "give it a folder of its own", "applies %s, which overlaps %s of gatehouse", a.Kustomization.Spec.Path, dir)
+			}
+		}
+	}
+}
+
+func (p *proof) checkOverlap(n, a, b *Node) {
+	other := a
+	if n == a {
+		other = b
+	}
+	if mine, theirs := n.Kustomization.Spec.Path, other.Kustomization.Spec.Path; overlap(mine, theirs) {
+		p.report(n, codePathOverlap, "give it a folder of its own", "applies %s, which overlaps %s of %s", mine, theirs, other.Name())
+	}
+}
+
+// owned is the folder of gatehouse, of whatever environment and cluster but its
+// own index, that a node's path overlaps; empty if there is none.
+func (p *proof) owned(n *Node) string {
+	dirs := []string{path.Join(p.plan.Flux.Path, layersDir)}
+	for _, c := range p.clusters {
+		if c.name != n.Cluster {
+			dirs = append(dirs, path.Join(p.plan.Flux.Path, indexDir(c.name)))
+		}
+	}
+	for _, dir := range dirs {
+		if overlap(n.Kustomization.Spec.Path, dir) {
+			return dir
+		}
+	}
+	return ""
+}
+
+// checkParents refuses a Kustomization that applies the Kustomizations of its
+// own cluster, itself among them: the root Kustomization does. If it waits for
+// one of them and that one for it, neither is ever applied.
+func checkParents(p *proof) {
+	for _, c := range p.clusters {
+		dir := path.Join(p.plan.Flux.Path, indexDir(c.name))
+		for _, parent := range c.nodes {
+			if !overlap(parent.Kustomization.Spec.Path, dir) {
+				continue
+			}
+			hint := "give it a folder outside " + dir
+			if child := deadlock(c, parent); child != nil {
+				p.report(parent, codeParentWaits, hint, "applies the Kustomization %s, and each waits for the other", child.Name())
+			} else {
+				p.report(parent, codePathOverlap, hint, "applies %s, which the root Kustomization applies", dir)
+			}
+		}
+	}
+}
+
+// deadlock is a Kustomization that exists only through parent and that parent
+// cannot do without, or the other way round; nil if there is none.
+func deadlock(c *cluster, parent *Node) *Node {
+	for _, child := range c.nodes {
+		if c.after(parent, child) || parent.Kustomization.Spec.Wait && c.after(child, parent) {
+			return child
+		}
+	}
+	return nil
+}
