@@ -1,0 +1,214 @@
+package generator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Names in the output that belong to the writer.
+const (
+	// journalPath lists, while a build writes, the hashes of what it is about to
+	// write. It is there only between the begin of a build and its end.
+	journalPath = manifest.LockPath + ".next"
+	// stagingDir holds new files until all of them are complete.
+	stagingDir = ".gatehouse.tmp"
+)
+
+// WriteOptions adjust WriteDir.
+type WriteOptions struct {
+	// Force overwrites files that somebody else wrote or edited. A folder in the
+	// place of a file, and a link in the place of a folder, stay conflicts.
+	Force bool
+}
+
+// WriteResult counts files, without the lock.
+type WriteResult struct{ Written, Unchanged, Removed int }
+
+// ConflictError lists the files that gatehouse may not touch. Nothing was written.
+type ConflictError struct{ Conflicts []Stale }
+
+func (e *ConflictError) Error() string {
+	var b strings.Builder
+	b.WriteString("nothing was written, because files are in the way (restore or move them, or overwrite them with --force):")
+	for _, c := range e.Conflicts {
+		b.WriteString("\n  " + c.String())
+	}
+	return b.String()
+}
+
+// Stale is one path of the output that is not as it should be.
+type Stale struct{ Path, Reason string }
+
+// String is `path: reason`.
+func (s Stale) String() string { return s.Path + ": " + s.Reason }
+
+// ReadLock returns the lock in dir, or nil if there is no lock or no dir.
+func ReadLock(dir string) (*manifest.Lock, error) {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the output: %w", err)
+	}
+	defer root.Close()
+	return readLock(root, manifest.LockPath)
+}
+
+// WriteDir makes dir hold files and the lock, which it completes with the list
+// of files. It changes only what gatehouse wrote before: by the lock that lies
+// in dir, a file is ours if it has a hash that gatehouse wrote at that path (or
+// is empty: then there is nothing to lose). Other files at a path that is needed
+// are a ConflictError, unless their content is what would be written: those are
+// adopted. Files of ours that are no longer needed are removed, and the folders
+// that they leave empty. Files that are as they should be are not touched.
+//
+// A build that dies at any moment is completed by the next one, also if the
+// source changed in between:
+//
+//  1. every new content is written to a staging folder: a conflict, a full disk
+//     or an encoding error ends here, with the output as it was;
+//  2. the hashes of what will be written are added to a journal beside the lock,
+//     so that the next build knows half of a new tree for its own;
+//  3. obsolete files are removed, staged ones renamed into place;
+//  4. the lock is renamed into place, the journal removed.
+//
+// Lock and journal are synced to disk before they get their names, other files
+// are not: after a loss of power, a file may be empty and is then written again.
+func WriteDir(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock, opts WriteOptions) (WriteResult, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return WriteResult{}, fmt.Errorf("creating the output: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return WriteResult{}, fmt.Errorf("opening the output: %w", err)
+	}
+	defer root.Close()
+	return writeTree(ctx, root, rootDisk{root}, files, lock, opts)
+}
+
+// CheckDir returns what WriteDir would change in dir, sorted by path; none means
+// that dir is up to date. It writes nothing.
+func CheckDir(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock) ([]Stale, error) {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []Stale{{dir, "the folder is missing"}}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the output: %w", err)
+	}
+	defer root.Close()
+	prior, err := readPrior(root)
+	if err != nil {
+		return nil, err
+	}
+	diff, err := compare(ctx, root, prior, files, nil)
+	if err != nil {
+		return nil, err
+	}
+	stale := diff.stale()
+	lock.Files = diff.files
+	if same, err := holdsLock(root, lock); err != nil {
+		return nil, err
+	} else if !same {
+		stale = append(stale, Stale{manifest.LockPath, "differs"})
+	}
+	for _, leftover := range []string{journalPath, stagingDir} {
+		if _, err := root.Lstat(leftover); err == nil {
+			stale = append(stale, Stale{leftover, "left by a build that did not end"})
+		}
+	}
+	slices.SortFunc(stale, func(a, b Stale) int { return strings.Compare(a.Path, b.Path) })
+	return stale, nil
+}
+
+// writeTree is WriteDir with the disk as an argument.
+func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File, lock manifest.Lock, opts WriteOptions) (_ WriteResult, err error) {
+	prior, err := readPrior(root)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	if err := d.RemoveAll(stagingDir); err != nil {
+		return WriteResult{}, fmt.Errorf("removing what an earlier build left: %w", err)
+	}
+	if err := d.Mkdir(stagingDir); err != nil {
+		return WriteResult{}, fmt.Errorf("creating a folder for new files: %w", err)
+	}
+	defer func() {
+		if e := d.RemoveAll(stagingDir); e != nil && err == nil {
+			err = fmt.Errorf("removing the folder for new files: %w", e)
+		}
+	}()
+	diff, err := compare(ctx, root, prior, files, func(i int, sum string, data []byte) error {
+		return d.Create(stagedName(i, sum), data, false)
+	})
+	if err != nil {
+		return WriteResult{}, err
+	}
+	if conflicts := diff.conflicts(opts.Force); len(conflicts) > 0 {
+		return WriteResult{}, &ConflictError{conflicts}
+	}
+	lock.Files = diff.files
+	if journal := prior.journalWith(diff.changes()); len(journal.Files) > len(prior.journal.Files) {
+		if err := putLock(d, journalPath, journal); err != nil {
+			return WriteResult{}, err
+		}
+	}
+	if err := diff.apply(ctx, d); err != nil {
+		return WriteResult{}, fmt.Errorf("%w (the output is incomplete: run the build again)", err)
+	}
+	if err := finish(root, d, lock, prior); err != nil {
+		return WriteResult{}, err
+	}
+	return diff.result(), nil
+}
+
+// finish writes the lock if it differs and removes the journal if there is one.
+func finish(root *os.Root, d disk, lock manifest.Lock, prior *priorOutput) error {
+	same, err := holdsLock(root, lock)
+	if err != nil {
+		return err
+	}
+	if !same {
+		if err := putLock(d, manifest.LockPath, lock); err != nil {
+			return err
+		}
+	}
+	if _, err := root.Lstat(journalPath); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := d.Remove(journalPath); err != nil {
+		return fmt.Errorf("removing %s: %w", journalPath, err)
+	}
+	return nil
+}
+
+func putLock(d disk, name string, lock manifest.Lock) error {
+	data, err := lock.Encode()
+	if err != nil {
+		return err
+	}
+	staged := path.Join(stagingDir, name)
+	if err := d.Create(staged, data, true); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if err := d.Rename(staged, name); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// stagedName holds the hash so that two builds at once in one folder, which must
+// not be, cannot put a content under a wrong name.
+func stagedName(i int, sum string) string {
+	return path.Join(stagingDir, strconv.Itoa(i)+"-"+sum[:16])
+}

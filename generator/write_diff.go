@@ -1,0 +1,412 @@
+package generator
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// priorOutput is what gatehouse knows to have written into a folder.
+type priorOutput struct {
+	lock    manifest.Lock
+	journal manifest.Lock
+	// hashes that gatehouse wrote at a path.
+	hashes map[string][]string
+}
+
+func readPrior(root *os.Root) (*priorOutput, error) {
+	p := &priorOutput{hashes: map[string][]string{}}
+	for name, lock := range map[string]*manifest.Lock{manifest.LockPath: &p.lock, journalPath: &p.journal} {
+		read, err := readLock(root, name)
+		if err != nil {
+			return nil, err
+		}
+		if read == nil {
+			continue
+		}
+		*lock = *read
+		for _, f := range read.Files {
+			if err := checkPath(f.Path); err != nil {
+				return nil, fmt.Errorf("reading %s: %w", name, err)
+			}
+			p.hashes[f.Path] = append(p.hashes[f.Path], f.SHA256)
+		}
+	}
+	return p, nil
+}
+
+// journalWith is the journal of a build that makes the changes: it keeps what
+// earlier builds that did not end may have written.
+func (p *priorOutput) journalWith(changes []manifest.LockedFile) manifest.Lock {
+	j := manifest.Lock{Files: slices.Clone(p.journal.Files)}
+	for _, c := range changes {
+		if !slices.Contains(p.hashes[c.Path], c.SHA256) {
+			j.Files = append(j.Files, manifest.LockedFile{Path: c.Path, SHA256: c.SHA256})
+		}
+	}
+	return j
+}
+
+func readLock(root *os.Root, name string) (*manifest.Lock, error) {
+	info, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	data, err := root.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	lock, err := manifest.DecodeLock(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w (restore %s from Git: it tells gatehouse which files are its own)", err, name)
+	}
+	return lock, nil
+}
+
+// holdsLock tells whether the folder holds exactly this lock.
+func holdsLock(root *os.Root, lock manifest.Lock) (bool, error) {
+	want, err := lock.Encode()
+	if err != nil {
+		return false, err
+	}
+	got, err := root.ReadFile(manifest.LockPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("reading %s: %w", manifest.LockPath, err)
+	}
+	return string(got) == string(want), nil
+}
+
+// state is how a path compares with what it should hold.
+type state int
+
+const (
+	unchanged state = iota
+	missing
+	outdated  // ours, with other content
+	obsolete  // ours, no longer needed
+	edited    // ours, changed by somebody
+	orphan    // ours, changed by somebody, no longer needed
+	foreign   // not ours
+	link      // a symbolic link or a device
+	folder    // a folder in the place of a file
+	notFolder // a link or file in the place of a folder
+)
+
+func (s state) String() string {
+	return [...]string{
+		unchanged: "unchanged", missing: "missing", outdated: "differs", obsolete: "no longer needed",
+		edited: "was edited since gatehouse wrote it", orphan: "was edited since gatehouse wrote it, and is no longer needed",
+		foreign: "was not written by gatehouse", link: "is not a regular file",
+		folder: "is a folder, a file is needed", notFolder: "is not a folder",
+	}[s]
+}
+
+// isConflict tells whether the state needs a decision of the user. Force is that decision for most.
+func (s state) isConflict(force bool) bool {
+	return s == folder || s == notFolder || s >= edited && !force
+}
+
+// finding is a path that is not as it should be.
+type finding struct {
+	path  string
+	state state
+}
+
+// diff is how a folder compares with what it should hold.
+type diff struct {
+	files   []manifest.LockedFile // what it should hold
+	states  []state               // of each file
+	dirs    dirStates             // of the folders of the files
+	gone    []finding             // what gatehouse wrote and does not need: obsolete or orphan, by path
+	emptied []string              // folders that may be empty now, deepest first
+}
+
+// compare reads the folder and encodes the files. It hands the bytes of each
+// file that is not as it should be to stage (nil: to nobody) and keeps none.
+func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []manifest.File, stage func(i int, sum string, data []byte) error) (*diff, error) {
+	if err := checkPaths(files); err != nil {
+		return nil, err
+	}
+	d := &diff{files: make([]manifest.LockedFile, len(files)), states: make([]state, len(files)), dirs: dirStates{}}
+	for _, f := range files {
+		if err := d.dirs.check(root, path.Dir(f.Path)); err != nil {
+			return nil, err
+		}
+	}
+	err := parallel(ctx, len(files), func(i int) error {
+		data, err := files[i].Encode()
+		if err != nil {
+			return err
+		}
+		d.files[i] = lockedFile(files[i], data)
+		if d.states[i], err = d.dirs.fileState(root, d.files[i], prior.hashes[files[i].Path]); err != nil {
+			return fmt.Errorf("reading the output: %w", err)
+		}
+		if stage == nil || d.states[i] == unchanged || d.states[i].isConflict(true) {
+			return nil
+		}
+		if err := stage(i, d.files[i].SHA256, data); err != nil {
+			return fmt.Errorf("writing %s: %w", files[i].Path, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, d.findGone(root, prior)
+}
+
+func lockedFile(f manifest.File, data []byte) manifest.LockedFile {
+	sum := sha256.Sum256(data)
+	locked := manifest.LockedFile{Path: f.Path, SHA256: hex.EncodeToString(sum[:]), Layer: f.Layer}
+	if f.Layer == "" {
+		return locked
+	}
+	for _, o := range f.Objects {
+		// An index of kustomize is read by Flux, not applied.
+		if !strings.HasPrefix(o.APIVersion(), "kustomize.config.k8s.io/") {
+			locked.Objects = append(locked.Objects, o.ID())
+		}
+	}
+	return locked
+}
+
+// dirStates are unchanged, missing or notFolder, by folder.
+type dirStates map[string]state
+
+// check finds out the state of a folder and of those above it, once. A folder
+// below one that is missing or no folder is the same.
+func (d dirStates) check(root *os.Root, dir string) error {
+	if _, known := d[dir]; known || dir == "." {
+		return nil
+	}
+	above := path.Dir(dir)
+	if err := d.check(root, above); err != nil {
+		return err
+	}
+	d[dir] = d[above] // the zero value, unchanged, for the root
+	if d[dir] != unchanged {
+		return nil
+	}
+	info, err := root.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d[dir] = missing
+	case err != nil:
+		return fmt.Errorf("reading the output: %w", err)
+	case !info.IsDir():
+		d[dir] = notFolder
+	}
+	return nil
+}
+
+// with lists the folders of a state, those above first.
+func (d dirStates) with(s state) []string {
+	var dirs []string
+	for dir, is := range d {
+		if is == s {
+			dirs = append(dirs, dir)
+		}
+	}
+	slices.Sort(dirs)
+	return dirs
+}
+
+// fileState compares what lies at the path of a file with the file.
+func (d dirStates) fileState(root *os.Root, f manifest.LockedFile, ours []string) (state, error) {
+	if s := d[path.Dir(f.Path)]; s != unchanged {
+		return s, nil
+	}
+	info, err := root.Lstat(f.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return missing, nil
+	case err != nil:
+		return 0, err
+	case info.IsDir():
+		return folder, nil
+	case !info.Mode().IsRegular():
+		return link, nil
+	}
+	sum, err := hashOf(root, f.Path)
+	switch {
+	case err != nil:
+		return 0, err
+	case sum == f.SHA256:
+		return unchanged, nil
+	case info.Size() == 0 || slices.Contains(ours, sum):
+		return outdated, nil
+	case len(ours) > 0:
+		return edited, nil
+	}
+	return foreign, nil
+}
+
+func hashOf(root *os.Root, name string) (string, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// findGone sorts out what gatehouse wrote and does not need any more. What is
+// no regular file any more is not what gatehouse wrote, and is left alone.
+func (d *diff) findGone(root *os.Root, prior *priorOutput) error {
+	needed := map[string]bool{}
+	for _, f := range d.files {
+		for name := f.Path; name != "." && !needed[name]; name = path.Dir(name) {
+			needed[name] = true
+		}
+	}
+	dirs := dirStates{}
+	emptied := map[string]bool{}
+	for name, ours := range prior.hashes {
+		if needed[name] {
+			continue
+		}
+		if err := dirs.check(root, path.Dir(name)); err != nil {
+			return err
+		}
+		switch s, err := dirs.fileState(root, manifest.LockedFile{Path: name}, ours); {
+		case err != nil:
+			return fmt.Errorf("reading the output: %w", err)
+		case s == outdated:
+			d.gone = append(d.gone, finding{name, obsolete})
+		case s == edited:
+			d.gone = append(d.gone, finding{name, orphan})
+		}
+		for dir := path.Dir(name); dir != "." && !needed[dir] && !emptied[dir]; dir = path.Dir(dir) {
+			emptied[dir] = true
+		}
+	}
+	for dir := range emptied {
+		if dirs[dir] == unchanged {
+			d.emptied = append(d.emptied, dir)
+		}
+	}
+	slices.SortFunc(d.gone, func(a, b finding) int { return strings.Compare(a.path, b.path) })
+	slices.Sort(d.emptied)
+	slices.Reverse(d.emptied) // a folder sorts after those above it
+	return nil
+}
+
+// findings lists all that is not as it should be.
+func (d *diff) findings() []finding {
+	found := slices.Clone(d.gone)
+	for i, s := range d.states {
+		if s != unchanged && s != notFolder {
+			found = append(found, finding{d.files[i].Path, s})
+		}
+	}
+	for _, dir := range d.dirs.with(notFolder) {
+		if d.dirs[path.Dir(dir)] != notFolder {
+			found = append(found, finding{dir, notFolder})
+		}
+	}
+	return found
+}
+
+// stale is what differs, by path.
+func (d *diff) stale() []Stale {
+	return asStale(d.findings())
+}
+
+// conflicts is what may not be touched, by path.
+func (d *diff) conflicts(force bool) []Stale {
+	return asStale(slices.DeleteFunc(d.findings(), func(f finding) bool { return !f.state.isConflict(force) }))
+}
+
+func asStale(found []finding) []Stale {
+	stale := make([]Stale, len(found))
+	for i, f := range found {
+		stale[i] = Stale{f.path, f.state.String()}
+	}
+	slices.SortFunc(stale, func(a, b Stale) int { return strings.Compare(a.Path, b.Path) })
+	return stale
+}
+
+// changes lists the files to be written.
+func (d *diff) changes() []manifest.LockedFile {
+	var files []manifest.LockedFile
+	for i, s := range d.states {
+		if s != unchanged {
+			files = append(files, d.files[i])
+		}
+	}
+	return files
+}
+
+func (d *diff) result() WriteResult {
+	written := len(d.changes())
+	return WriteResult{Written: written, Unchanged: len(d.files) - written, Removed: len(d.gone)}
+}
+
+// apply removes what is no longer needed and renames staged files into place.
+func (d *diff) apply(ctx context.Context, disk disk) error {
+	for _, f := range d.gone {
+		if err := disk.Remove(f.path); err != nil {
+			return fmt.Errorf("removing %s: %w", f.path, err)
+		}
+	}
+	for _, dir := range d.emptied {
+		// ErrExist is what "not empty" is: somebody else's files are in it.
+		if err := disk.Remove(dir); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("removing %s: %w", dir, err)
+		}
+	}
+	for _, dir := range d.dirs.with(missing) {
+		if err := disk.Mkdir(dir); err != nil {
+			return fmt.Errorf("creating %s: %w", dir, err)
+		}
+	}
+	return parallel(ctx, len(d.files), func(i int) error {
+		if d.states[i] == unchanged {
+			return nil
+		}
+		if err := disk.Rename(stagedName(i, d.files[i].SHA256), d.files[i].Path); err != nil {
+			return fmt.Errorf("writing %s: %w", d.files[i].Path, err)
+		}
+		return nil
+	})
+}
+
+// parallel calls do for 0 to n-1, as many at once as there are processors, until one fails.
+func parallel(ctx context.Context, n int, do func(i int) error) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		if gctx.Err() != nil {
+			break
+		}
+		g.Go(func() error { return do(i) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
