@@ -206,10 +206,7 @@ func (c *Control) checkParameters() []Problem {
 	}
 	_, problems := c.Examples()
 	for _, p := range problems {
-		p.Path = "spec.exampleParameters[" + strings.Replace(p.Path, ".", "].", 1)
-		if !strings.Contains(p.Path, "]") {
-			p.Path += "]"
-		}
+		p.Path = p.Under("spec.exampleParameters")
 		out = append(out, p)
 	}
 	return out

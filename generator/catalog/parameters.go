@@ -32,6 +32,16 @@ func (p Problem) Error() string {
 	return out
 }
 
+// Under is the path behind base, which is the path of the parameters in a
+// file: registries[2] under spec.parameters is spec.parameters[registries][2].
+func (p Problem) Under(base string) string {
+	name, rest := p.Path, ""
+	if i := strings.IndexAny(name, ".["); i >= 0 {
+		name, rest = name[:i], name[i:]
+	}
+	return base + "[" + name + "]" + rest
+}
+
 // ResolveParameters returns a value for each parameter of the control: what the
 // user set, else what the profile says (derived gets the name of a source, see
 // Sources, and reports whether the profile has it), else the default. A
@@ -78,15 +88,19 @@ func (c *Control) Examples() (map[string]any, []Problem) {
 
 // overlay puts a value that was set on top of a default. Neither is changed.
 func overlay(s *Schema, base, set any) any {
-	if set == nil {
+	over, ok := set.(map[string]any)
+	under, hasDefault := base.(map[string]any)
+	switch {
+	case set != nil && (s.Properties == nil || !ok):
+		return set
+	case s.Properties == nil || set == nil && !hasDefault:
 		return base
 	}
-	over, ok := set.(map[string]any)
-	if !ok || s.Properties == nil {
-		return set
+	out := maps.Clone(under)
+	if out == nil {
+		out = map[string]any{}
 	}
-	under, _ := base.(map[string]any)
-	out := maps.Clone(over)
+	maps.Copy(out, over)
 	for name, property := range s.Properties {
 		below := under[name]
 		if below == nil {

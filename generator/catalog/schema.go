@@ -136,7 +136,10 @@ func (s *Schema) check(path string) []Problem {
 			problem(fmt.Sprintf("%s.enum[%d]", path, i), "%s", p.Summary)
 		}
 	}
-	return append(out, s.checkDefault(path)...)
+	if len(out) > 0 {
+		return out
+	}
+	return s.checkDefault(path)
 }
 
 // checkString demands that each string is bounded: a value that nobody
@@ -196,5 +199,5 @@ func (s *Schema) checkDefault(path string) []Problem {
 	if list, ok := s.Default.([]any); ok && len(list) == 0 && s.Type == "array" {
 		return nil
 	}
-	return s.validate(path+".default", s.Default)
+	return s.validate(path+".default", plain(overlay(s, s.Default, nil)))
 }

@@ -1,0 +1,253 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+const controlText = `apiVersion: gatehouse.dev/v1alpha1
+kind: Control
+metadata:
+  name: sample
+spec:
+  title: A sample
+  description: Refuses what the tests need.
+  category: Hardening
+  severity: low
+  scope: Namespaced
+  parameters:
+    type: object
+    additionalProperties: false
+    properties:
+      names:
+        description: Names that are refused.
+        type: array
+        minItems: 1
+        maxItems: 3
+        items: {type: string, pattern: "^[a-z\\\\d]+|x:y$"}
+        default: [bad]
+      registries:
+        description: Where images may come from.
+        type: array
+        minItems: 1
+        items: {type: string, pattern: "^[a-z./]+$"}
+        default: []
+        x-gatehouse-from: registries.allowed
+      mode:
+        description: One of two.
+        type: string
+        enum: [strict, loose]
+        default: strict
+      count:
+        description: A number.
+        type: integer
+        minimum: 1
+        maximum: 5
+        default: 2
+      on:
+        description: A switch.
+        type: boolean
+        default: true
+      limits:
+        description: Nested values.
+        type: object
+        additionalProperties: false
+        required: [cpu]
+        properties:
+          cpu: {type: string, pattern: "^[0-9]+m?$", default: 100m}
+          memory: {type: string, pattern: "^[0-9]+Mi$"}
+        default: {memory: 64Mi}
+      labels:
+        description: Free keys.
+        type: object
+        additionalProperties: {type: string, pattern: "^[a-z]+$"}
+        default: {team: ops}
+  exampleParameters: {registries: [ghcr.io/acme]}
+  references: [https://example.com/]
+  compliance:
+    soc2: ["CC6.1"]
+`
+
+const policyText = `apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+spec:
+  rules:
+    - name: names
+      match:
+        any:
+          - resources:
+              kinds: [Pod]
+              operations: [CREATE, UPDATE]
+      validate:
+        message: << printf "Not one of %s, but {{ request.object.metadata.name }}." (join ", " .names) >>
+        deny:
+          conditions:
+            any:
+              - key: "{{ request.object.metadata.name }}"
+                operator: AnyIn
+                value: << .names >>
+`
+
+const goodText = `{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: apps}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}
+---
+apiVersion: admission.k8s.io/v1
+kind: AdmissionReview
+request:
+  uid: deleted
+  operation: DELETE
+  namespace: apps
+  subResource: status
+  userInfo: {username: jane, groups: [admins]}
+  oldObject: {apiVersion: v1, kind: Pod, metadata: {name: bad}}
+`
+
+const badText = `{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {x: << .names >>}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: c}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: d}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: e}}
+`
+
+// files is a catalogue with one control, after replacing old by new in one of its files.
+func files(t *testing.T, file, old, new string) fstest.MapFS {
+	t.Helper()
+	texts := map[string]string{"control.yaml": controlText, "clusterpolicy.yaml": policyText, "tests/good.yaml": goodText, "tests/bad.yaml": badText}
+	if !strings.Contains(texts[file], old) {
+		t.Fatalf("%s does not contain %q", file, old)
+	}
+	texts[file] = strings.Replace(texts[file], old, new, 1)
+	out := fstest.MapFS{"cat/README.md": {Data: []byte("not a control")}, "cat/.git/x": {}}
+	for name, text := range texts {
+		out["cat/sample/"+name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return out
+}
+
+// sample is the control after the replacement, which must not make it invalid.
+func sample(t *testing.T, file, old, new string) *Control {
+	t.Helper()
+	controls, problems := Load(files(t, file, old, new), "cat")
+	if len(problems) > 0 || len(controls) != 1 {
+		t.Fatalf("%d controls, problems: %v", len(controls), problems)
+	}
+	return controls[0]
+}
+
+func TestLoad(t *testing.T) {
+	c := sample(t, "control.yaml", "", "")
+	if c.ID != "sample" || c.Dir != "cat/sample" || !c.Background || c.ClusterScoped || c.Severity != "low" || c.Category != "Hardening" {
+		t.Errorf("unexpected control %+v", c)
+	}
+	if problems := c.Verify(); len(problems) > 0 {
+		t.Errorf("Verify: %v", problems)
+	}
+	c = sample(t, "control.yaml", "scope: Namespaced", "scope: Cluster\n  background: false\n  exemptDeployers: true\n  podSecurity: baseline")
+	if c.Background || !c.ClusterScoped || !c.ExemptDeployers || c.PodSecurity != "baseline" {
+		t.Errorf("unexpected control %+v", c)
+	}
+}
+
+func TestLoadProblems(t *testing.T) {
+	tests := map[string]struct{ old, new, want string }{
+		"unknown field":       {"severity: low", "severity: low\n  severty: low", "cat/sample/control.yaml:10:3: spec.severty: unknown field (did you mean \"severity\"?)"},
+		"missing field":       {"  title: A sample\n", "", "spec.title: is required"},
+		"empty title":         {"A sample", `" "`, "spec.title: is empty"},
+		"wrong type":          {"title: A sample", "title: 7", "cat/sample/control.yaml:6:10: spec.title: must be a string"},
+		"api version":         {"v1alpha1", "v1", `apiVersion: unsupported value "gatehouse.dev/v1"`},
+		"kind":                {"Control", "Policy", `kind: unsupported value "Policy"`},
+		"category":            {"Hardening", "Hardenin", `did you mean "Hardening"?`},
+		"severity":            {"severity: low", "severity: lo", `spec.severity: unsupported value "lo" (did you mean "low"?)`},
+		"scope":               {"Namespaced", "Namespace", "spec.scope: unsupported value"},
+		"folder name":         {"name: sample", "name: other", `"other" is not the name of the folder, "sample"`},
+		"bad name":            {"name: sample", "name: Sample", "is not a name of at most 40"},
+		"reference":           {"https://example.com/", "http://example.com", "spec.references[0]: \"http://example.com\" is not an https URL"},
+		"no reference":        {"[https://example.com/]", "[]", "spec.references: needs at least one"},
+		"framework":           {"soc2", "soc3", `did you mean "soc2"?`},
+		"empty compliance":    {`["CC6.1"]`, "[]", "spec.compliance[soc2]: needs ids"},
+		"instances":           {"scope: Namespaced", "scope: Namespaced\n  instances: namespaces", "spec.instances: unsupported value"},
+		"two documents":       {"apiVersion", "a: 1\n---\napiVersion", "has 2 documents"},
+		"not YAML":            {"kind: Control", "kind: [", "yaml-syntax"},
+		"duplicate key":       {"kind: Control", "kind: Control\nkind: Control", "kind: is set twice"},
+		"open parameters":     {"additionalProperties: false\n    properties", "additionalProperties: {type: string}\n    properties", "spec.parameters: must be an object with additionalProperties: false"},
+		"unknown keyword":     {"maxItems: 3", "maxItems: 3\n        uniqueItems: true", "spec.parameters.properties[names].uniqueItems: unknown field"},
+		"keyword of a type":   {"default: strict", "default: strict\n        minimum: 1", "spec.parameters.properties[mode].minimum: has no meaning for the type string"},
+		"unknown type":        {"type: boolean", "type: number", `type "number" is not one of`},
+		"no description":      {"description: A switch.", `description: ""`, "spec.parameters.properties[on]: needs a description"},
+		"no default":          {"        default: true\n", "", "spec.parameters.properties[on]: needs a default"},
+		"unbounded string":    {"enum: [strict, loose]\n", "\n", "spec.parameters.properties[mode]: a string needs a pattern or an enum"},
+		"open pattern":        {"^[a-z./]+$", "[a-z./]+", "pattern: must begin with ^ and end with $"},
+		"broken pattern":      {"^[a-z./]+$", "^[a-z$", "missing closing ]"},
+		"array without items": {`items: {type: string, pattern: "^[a-z./]+$"}`, "", "an array needs items"},
+		"wrong default":       {"default: 2", "default: 9", "spec.parameters.properties[count].default: 9 is more than 5"},
+		"wrong enum":          {"enum: [strict, loose]", "enum: [strict, 1]", "enum[1]: must be a string"},
+		"unknown source":      {"registries.allowed", "registries", "x-gatehouse-from"},
+		"open object":         {"additionalProperties: false\n        required", "required", "an object needs additionalProperties"},
+		"free and named keys": {"additionalProperties: false\n        required", "additionalProperties: {type: boolean}\n        required", "properties or free keys, not both"},
+		"free keys, any":      {`additionalProperties: {type: string, pattern: "^[a-z]+$"}`, "additionalProperties: true", "[labels].additionalProperties: "},
+		"keyword of values":   {`additionalProperties: {type: string, pattern`, "additionalProperties: {typ: string, pattern", "[labels].additionalProperties: unknown field \"typ\""},
+		"required":            {"required: [cpu]", "required: [gpu]", `there is no property "gpu"`},
+		"wrong example":       {"{registries: [ghcr.io/acme]}", "{registries: [GHCR]}", `spec.exampleParameters[registries][0]: "GHCR" does not match`},
+		"unknown example":     {"{registries: [ghcr.io/acme]}", "{registries: [a], x: 1}", "spec.exampleParameters[x]: unknown parameter"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			controls, problems := Load(files(t, "control.yaml", tt.old, tt.new), "cat")
+			if len(controls) > 0 || !problems.HasErrors() {
+				t.Fatalf("loaded %d controls, problems %v", len(controls), problems)
+			}
+			if !slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return strings.Contains(d.String(), tt.want) && d.Line > 0 }) {
+				t.Errorf("no problem with a line says %q:\n%v", tt.want, problems.Err())
+			}
+		})
+	}
+}
+
+func TestLoadReportsEverything(t *testing.T) {
+	fsys := files(t, "control.yaml", "severity: low", "severity: lo\n  scop: x")
+	for name, file := range files(t, "control.yaml", "Hardening", "Nothing") {
+		fsys[strings.Replace(name, "sample", "second", 1)] = file
+	}
+	delete(fsys, "cat/second/tests/bad.yaml")
+	_, problems := Load(fsys, "cat")
+	var all []string
+	for _, p := range problems {
+		all = append(all, p.File+" "+p.Path)
+	}
+	want := []string{"cat/sample/control.yaml spec.scop", "cat/second/tests/bad.yaml ",
+		"cat/second/control.yaml spec.category", "cat/second/control.yaml metadata.name"}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if _, problems := Load(fsys, "nowhere"); !problems.HasErrors() {
+		t.Error("a catalogue that does not exist is no problem")
+	}
+}
+
+func TestNew(t *testing.T) {
+	own := []*Control{{ID: "b", Dir: "own/b", Title: "mine"}, {ID: "d", Dir: "own/d"}}
+	c, problems := New([]*Control{{ID: "c"}, {ID: "b", Dir: "built-in/b"}}, own)
+	if diff := cmp.Diff([]string{"b", "c", "d"}, c.IDs()); diff != "" {
+		t.Errorf("ids (-want +got)\n%s", diff)
+	}
+	if len(problems) != 1 || !strings.Contains(problems[0].String(), "own/b/control.yaml:1: metadata.name: there is already a control b in built-in/b") {
+		t.Errorf("problems: %v", problems)
+	}
+	if b, ok := c.Control("b"); !ok || b.Title != "" {
+		t.Error("the first control of an id must stay")
+	}
+	if _, ok := c.Control("x"); ok {
+		t.Error("found a control that is not there")
+	}
+}
