@@ -1,11 +1,21 @@
 package catalog_test
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
+
+// complianceIDs are the forms in which each framework numbers what it asks for.
+var complianceIDs = map[string]*regexp.Regexp{
+	"cis-kubernetes": regexp.MustCompile(`^[1-5](\.\d+){1,2}$`),
+	"nsa-cisa":       regexp.MustCompile(`^[A-Z][A-Za-z, -]+$`),
+	"soc2":           regexp.MustCompile(`^(CC|A|C|PI|P)\d\.\d+$`),
+	"iso-27001":      regexp.MustCompile(`^A\.[5-8]\.\d+$`),
+	"pci-dss":        regexp.MustCompile(`^\d+(\.\d+){1,3}$`),
+}
 
 // TestBuiltin walks every control that gatehouse comes with.
 func TestBuiltin(t *testing.T) {
@@ -20,6 +30,16 @@ func TestBuiltin(t *testing.T) {
 		t.Run(c.ID, func(t *testing.T) {
 			for _, p := range c.Verify() {
 				t.Error(p)
+			}
+			if len(c.Compliance) == 0 {
+				t.Error("maps to no compliance framework")
+			}
+			for framework, ids := range c.Compliance {
+				for _, id := range ids {
+					if form := complianceIDs[framework]; form == nil || !form.MatchString(id) {
+						t.Errorf("%s does not number anything %q", framework, id)
+					}
+				}
 			}
 		})
 	}

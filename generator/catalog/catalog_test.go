@@ -109,7 +109,7 @@ request:
   oldObject: {apiVersion: v1, kind: Pod, metadata: {name: bad}}
 `
 
-const badText = `{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {x: << .names >>}}
+const badText = `{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {x: << .names >>, others: [<< .registries >>, << .mode >>, << .count >>, << .on >>, << .limits >>, << .labels >>]}}
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: b}}
 ---

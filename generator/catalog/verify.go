@@ -1,7 +1,9 @@
 package catalog
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -16,7 +18,8 @@ const (
 
 // Verify renders the control and its tests with the defaults and the examples,
 // and reports what breaks the rules of the format: templates that do not
-// render, too few or unnamed documents, and a scope that does not fit the kinds.
+// render, a parameter that none uses, too few or unnamed documents, and a scope
+// that does not fit the kinds.
 // What the policy means only the engine can tell.
 func (c *Control) Verify() diag.List {
 	var problems diag.List
@@ -30,9 +33,14 @@ func (c *Control) Verify() diag.List {
 	if len(found) > 0 {
 		return problems
 	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if !bytes.Contains(slices.Concat(c.policy, c.good, c.bad), []byte("."+name)) {
+			problem("control.yaml", codeControl, "no template uses the parameter %s", name)
+		}
+	}
 	policy, err := c.Render(params)
 	if err != nil {
-		problem("clusterpolicy.yaml", "control-template", "%s", err)
+		problem("clusterpolicy.yaml", "control-template", "%s", strings.TrimPrefix(err.Error(), path.Join(c.Dir, "clusterpolicy.yaml")+": "))
 	} else if message := c.checkScope(Rules(policy)); message != "" {
 		problem("control.yaml", codeControl, "%s", message)
 	}
