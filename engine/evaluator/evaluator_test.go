@@ -82,11 +82,3 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "evals/s")
 }
-
-func TestEvaluate(t *testing.T) {
-	e := loaded(t, protocol.LoadParams{Policies: []json.RawMessage{object(t, hostNetworkPolicy)}})
-	r := evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "payments", badSpec)})
-	t.Logf("%+v", r)
-	r = evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "payments", goodSpec)})
-	t.Logf("%+v", r)
-}

@@ -188,7 +188,7 @@ func (c *Client) read(stdout io.Reader) {
 	for {
 		var response Response
 		if err := decoder.Decode(&response); err != nil {
-			if !errors.Is(err, io.EOF) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) { // those two mean that it died
 				broken = err
 				_ = c.cmd.Process.Kill() // it may be gone already
 			}
