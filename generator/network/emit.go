@@ -1,0 +1,197 @@
+package network
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// maxName is what a label value can hold: a policy's name should fit into one.
+const maxName = 63
+
+// Emit returns a file per environment and namespace that has a network: one
+// policy that denies everything, one for DNS, and one per rule, whose name says
+// what it allows and does not depend on the other rules. The plan must hold
+// rules that ParsePort and CheckCIDR accept.
+//
+// shard gives the suffix of the layer for a namespace of an environment: empty
+// or such as -02.
+//
+// DNS is the Pods with k8s-app=kube-dns in kube-system, which is what kubeadm
+// and the managed clusters run CoreDNS as. Where NodeLocal DNSCache answers,
+// the look-ups go to an address of the node, which no Pod selector covers: the
+// profile then needs an egress rule to that address (169.254.20.10/32 by
+// default) on 53/UDP and 53/TCP. OpenShift needs one to its own namespace,
+// openshift-dns, on 5353.
+func Emit(p *plan.Plan, shard func(environment, namespace string) string) []manifest.File {
+	var files []manifest.File
+	for _, env := range p.Environments {
+		for _, ns := range env.Namespaces {
+			if ns.Network == nil {
+				continue
+			}
+			layer := path.Join("environments", env.Name, "network"+shard(env.Name, ns.Name))
+			files = append(files, manifest.File{
+				Path: path.Join(layer, plan.NamespaceFile(ns.Name)), Layer: layer, Origin: ns.At.File, Objects: policies(ns),
+			})
+		}
+	}
+	return files
+}
+
+func policies(ns plan.Namespace) []manifest.Object {
+	objects := []manifest.Object{policy(ns.Name, "default-deny", nil, "Ingress", "Egress")}
+	if ns.Network.DNS {
+		objects = append(objects, policy(ns.Name, "allow-dns", nil, "Egress"))
+		objects[1]["spec"].(map[string]any)["egress"] = []any{rule("to",
+			plan.Peer{Namespace: "kube-system", Pods: map[string]string{"k8s-app": "kube-dns"}},
+			[]plan.Port{{Number: 53, Protocol: "UDP"}, {Number: 53, Protocol: "TCP"}})}
+	}
+	objects = append(objects, allows(ns.Name, "ingress", "from", ns.Network.Ingress)...)
+	return append(objects, allows(ns.Name, "egress", "to", ns.Network.Egress)...)
+}
+
+// allows makes one policy per rule of a direction; a rule that is there twice makes one.
+func allows(namespace, direction, side string, rules []plan.NetworkRule) []manifest.Object {
+	distinct := map[string]bool{}
+	alike := map[string]int{} // rules that share a readable name
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r plan.NetworkRule) bool {
+		h := hash(r)
+		again := distinct[h]
+		if distinct[h] = true; !again {
+			name, _ := readable(direction, side, r)
+			alike[name]++
+		}
+		return again
+	})
+	var objects []manifest.Object
+	for _, r := range rules {
+		name, complete := readable(direction, side, r)
+		if !complete || len(name) > maxName || alike[name] > 1 {
+			name = strings.TrimRight(name[:min(len(name), maxName-9)], "-.") + "-" + hash(r)
+		}
+		o := policy(namespace, name, r.Pods, strings.ToUpper(direction[:1])+direction[1:])
+		o["spec"].(map[string]any)[direction] = []any{rule(side, r.Peer, r.Ports)}
+		objects = append(objects, o)
+	}
+	return objects
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9.]+`)
+
+// readable is such as allow-ingress-from-ingress-nginx-8080-tcp. complete tells
+// whether it says all of the rule.
+func readable(direction, side string, r plan.NetworkRule) (name string, complete bool) {
+	parts := []string{"allow", direction, side}
+	switch {
+	case r.Peer.CIDR != "":
+		parts = append(parts, r.Peer.CIDR)
+	case r.Peer.Namespace != "":
+		parts = append(parts, r.Peer.Namespace)
+	}
+	if r.Peer.Pods != nil {
+		parts = append(parts, "pods")
+	}
+	for _, p := range r.Ports {
+		switch {
+		case p.Name != "":
+			parts = append(parts, p.Name, p.Protocol)
+		case p.End != 0:
+			parts = append(parts, fmt.Sprintf("%d-%d", p.Number, p.End), p.Protocol)
+		default:
+			parts = append(parts, fmt.Sprint(p.Number), p.Protocol)
+		}
+	}
+	name = notInName.ReplaceAllString(strings.ToLower(strings.Join(parts, "-")), "-")
+	return strings.TrimRight(name, "-."), r.Pods == nil && r.Peer.Pods == nil && len(r.Peer.Except) == 0
+}
+
+// hash of all that a rule says.
+func hash(r plan.NetworkRule) string {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings and numbers always encode
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:4])
+}
+
+func policy(namespace, name string, pods map[string]string, types ...any) manifest.Object {
+	return manifest.Object{
+		"apiVersion": "networking.k8s.io/v1",
+		"kind":       "NetworkPolicy",
+		"metadata": map[string]any{
+			"name": name, "namespace": namespace,
+			"labels": map[string]any{"app.kubernetes.io/managed-by": "gatehouse"},
+		},
+		"spec": map[string]any{"podSelector": selector(pods), "policyTypes": types},
+	}
+}
+
+// selector selects everything if there are no labels.
+func selector(labels map[string]string) map[string]any {
+	if len(labels) == 0 {
+		return map[string]any{}
+	}
+	match := map[string]any{}
+	for k, v := range labels {
+		match[k] = v
+	}
+	return map[string]any{"matchLabels": match}
+}
+
+func rule(side string, p plan.Peer, ports []plan.Port) map[string]any {
+	r := map[string]any{side: []any{peer(p)}}
+	if len(ports) > 0 {
+		list := make([]any, len(ports))
+		for i, p := range ports {
+			list[i] = port(p)
+		}
+		r["ports"] = list
+	}
+	return r
+}
+
+// peer names a namespace by the label that the API server sets on it and nobody else can.
+func peer(p plan.Peer) map[string]any {
+	if p.CIDR != "" {
+		block := map[string]any{"cidr": p.CIDR}
+		if len(p.Except) > 0 {
+			except := make([]any, len(p.Except))
+			for i, e := range p.Except {
+				except[i] = e
+			}
+			block["except"] = except
+		}
+		return map[string]any{"ipBlock": block}
+	}
+	out := map[string]any{}
+	if p.Namespace != "" {
+		out["namespaceSelector"] = selector(map[string]string{"kubernetes.io/metadata.name": p.Namespace})
+	}
+	if p.Pods != nil || p.Namespace == "" {
+		out["podSelector"] = selector(p.Pods)
+	}
+	return out
+}
+
+func port(p plan.Port) map[string]any {
+	out := map[string]any{"protocol": p.Protocol}
+	if p.Name != "" {
+		out["port"] = p.Name
+		return out
+	}
+	out["port"] = int64(p.Number)
+	if p.End != 0 {
+		out["endPort"] = int64(p.End)
+	}
+	return out
+}
