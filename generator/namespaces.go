@@ -1,0 +1,74 @@
+package generator
+
+import (
+	"path"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// podSecurityVersion is the version of the Pod Security Standards that the
+// catalogue's controls amount to. Kubernetes 1.34 added checks (the host field
+// of probes and lifecycle hooks) that no control stands for: enforcing them
+// would refuse Pods that no audit of gatehouse ever showed. Audit and warn
+// follow the cluster, so what is new is seen early.
+const podSecurityVersion = "v1.33"
+
+// Namespaces returns one file per Namespace: those of the profile, and those
+// that gatehouse itself needs, which lie in the first shard. Flux never deletes
+// one (prune is disabled): with a Namespace goes everything in it.
+func Namespaces(p *plan.Plan, shard func(environment, namespace string) string) []manifest.File {
+	var files []manifest.File
+	for _, env := range p.Environments {
+		for _, ns := range env.Namespaces {
+			labels := map[string]any{}
+			for k, v := range ns.Labels {
+				labels[k] = v
+			}
+			addPodSecurity(labels, ns.PodSecurity)
+			files = append(files, namespaceFile(env.Name, shard(env.Name, ns.Name), ns.At.File, ns.Name, labels))
+		}
+		for _, name := range ownNamespaces(p) {
+			files = append(files, namespaceFile(env.Name, "", "", name, map[string]any{labelEnvironment: env.Name}))
+		}
+	}
+	return files
+}
+
+// ownNamespaces are what a profile does not list and its bundle needs. A
+// Kyverno that somebody else installs has its namespace already.
+func ownNamespaces(p *plan.Plan) []string {
+	if p.Kyverno.Install && p.Kyverno.Namespace != p.ExceptionNamespace {
+		return []string{p.Kyverno.Namespace, p.ExceptionNamespace}
+	}
+	return []string{p.ExceptionNamespace}
+}
+
+func namespaceFile(environment, shard, origin, name string, labels map[string]any) manifest.File {
+	labels[labelManagedBy] = "gatehouse"
+	layer := path.Join("environments", environment, "namespaces"+shard)
+	return manifest.File{
+		Path: path.Join(layer, plan.NamespaceFile(name)), Layer: layer, Origin: origin,
+		Objects: []manifest.Object{{
+			"apiVersion": "v1",
+			"kind":       "Namespace",
+			"metadata": map[string]any{
+				"name":        name,
+				"labels":      labels,
+				"annotations": map[string]any{"kustomize.toolkit.fluxcd.io/prune": "disabled"},
+			},
+		}},
+	}
+}
+
+func addPodSecurity(labels map[string]any, ps plan.PodSecurity) {
+	const prefix = "pod-security.kubernetes.io/"
+	if ps.Audit != "" {
+		for _, mode := range []string{"audit", "warn"} {
+			labels[prefix+mode], labels[prefix+mode+"-version"] = ps.Audit, "latest"
+		}
+	}
+	if ps.Enforce != "" {
+		labels[prefix+"enforce"], labels[prefix+"enforce-version"] = ps.Enforce, podSecurityVersion
+	}
+}
