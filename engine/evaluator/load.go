@@ -135,9 +135,25 @@ func (e *Evaluator) decodePolicy(raw json.RawMessage) (policy kyvernov1.PolicyIn
 	if err != nil {
 		return nil, nil, fmt.Errorf("decoding into Kyverno's type: %w", err)
 	}
+	settleMessages(policy)
 	// mock: without it Kyverno asks a cluster whether the kinds exist and its service accounts may do what the rules need.
 	warnings, err = policyvalidation.Validate(policy, nil, nil, true, "background", "reports")
 	return policy, warnings, err
+}
+
+// settleMessages gives CEL expressions without a message that of their rule. Kyverno's handler does the same on every evaluation,
+// in the policy that all evaluations share; done before, it has nothing left to write there.
+func settleMessages(policy kyvernov1.PolicyInterface) {
+	for _, rule := range policy.GetSpec().Rules {
+		if !rule.HasValidateCEL() {
+			continue
+		}
+		for i := range rule.Validation.CEL.Expressions {
+			if expression := &rule.Validation.CEL.Expressions[i]; expression.Message == "" {
+				expression.Message = rule.Validation.Message
+			}
+		}
+	}
 }
 
 // decodeException is decodePolicy for exceptions.

@@ -17,21 +17,20 @@ import (
 
 // Serve answers requests from in on out until in ends or cannot be read, or out cannot be written. Loads are done in
 // the order they come, with nothing else in flight; evaluations between two loads run in parallel and are answered as
-// they finish. At most as many lines are held in memory as there are processors. The end of in cancels what is in flight.
+// they finish. At most as many lines are held in memory as there are processors, and one more. At the end of in what is in flight is answered.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, e *evaluator.Evaluator) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &server{evaluator: e, out: json.NewEncoder(out)}
-	s.out.SetEscapeHTML(false)
 	lines := newLineReader(in, protocol.MaxLine)
 	workers := new(errgroup.Group)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
-	defer func() { cancel(); _ = workers.Wait() }()
 	for {
 		line, err := lines.next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			_ = workers.Wait() // a worker has no error
+			return s.failed()
 		case errors.Is(err, errTooLong):
 			message := fmt.Sprintf("the request is longer than %d MiB", protocol.MaxLine>>20)
 			s.reply(idOf(line), nil, &protocol.Error{Code: protocol.CodeTooLarge, Message: message})
@@ -51,7 +50,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, e *evaluator.Evalua
 			workers.Go(func() error { s.handle(ctx, request); return nil })
 		}
 		if err := s.failed(); err != nil {
-			return fmt.Errorf("writing responses: %w", err)
+			return err
 		}
 	}
 }
@@ -122,7 +121,9 @@ func (s *server) reply(id uint64, result any, failure *protocol.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.writeErr == nil {
-		s.writeErr = s.out.Encode(response)
+		if err := s.out.Encode(response); err != nil {
+			s.writeErr = fmt.Errorf("writing responses: %w", err)
+		}
 	}
 }
 
