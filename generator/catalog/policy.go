@@ -96,7 +96,7 @@ func (p *policyCheck) policy(policy map[string]any) {
 	names := map[string]bool{}
 	for i, rule := range p.list("spec.rules", spec["rules"]) {
 		at := fmt.Sprintf("spec.rules[%d]", i)
-		r := p.fields(at, rule, "name", "match", "context", "preconditions", "validate", "verifyImages")
+		r := p.fields(at, rule, "name", "match", "context", "preconditions", "validate", "verifyImages", "imageExtractors")
 		name, _ := r["name"].(string)
 		switch {
 		case len(name) > maxRuleName || !idPattern.MatchString(name) || strings.HasPrefix(name, "autogen-"):
