@@ -1,0 +1,168 @@
+package kyverno
+
+import (
+	"encoding/json"
+	"slices"
+
+	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// The Kyverno that is installed. The version is exact: chart 3.9 is the last one
+// with full support for ClusterPolicy, and 3.9.1 (Kyverno 1.19.1) the first one
+// whose webhook checks CEL exceptions of every version (facts/kyverno.md 1).
+const (
+	chartRepository = "https://kyverno.github.io/kyverno/"
+	chartName       = "kyverno"
+	chartVersion    = "3.9.1"
+	// releaseName decides what the chart calls its Deployments, for one of which
+	// the graph waits.
+	releaseName = "kyverno"
+)
+
+// Install emits what Kyverno needs to run and to read what the policies match:
+//
+//   - environments/<env>/kyverno/{helmrepository,helmrelease}.yaml, unless
+//     Kyverno is there already;
+//   - environments/<env>/kyverno-rbac/reports-controller.yaml, if the policies
+//     match more than Kyverno may read by itself.
+//
+// The namespaces of Kyverno and of the exceptions are not among them. Where
+// Kyverno is there already its configuration must say what [values] says.
+func Install(p *plan.Plan) []manifest.File {
+	var files []manifest.File
+	for _, env := range p.Environments {
+		if p.Kyverno.Install {
+			layer := "environments/" + env.Name + "/kyverno"
+			files = append(files,
+				manifest.File{Path: layer + "/helmrepository.yaml", Layer: layer, Objects: []manifest.Object{object(repository(p))}},
+				manifest.File{Path: layer + "/helmrelease.yaml", Layer: layer, Objects: []manifest.Object{object(release(p))}})
+		}
+		if rules := reportsRules(env); len(rules) > 0 {
+			layer := "environments/" + env.Name + "/kyverno-rbac"
+			files = append(files, manifest.File{Path: layer + "/reports-controller.yaml", Layer: layer, Objects: []manifest.Object{reportsRole(rules)}})
+		}
+	}
+	return files
+}
+
+// repository is the chart repository that the chart's own README names.
+func repository(p *plan.Plan) *sourcev1.HelmRepository {
+	return &sourcev1.HelmRepository{
+		TypeMeta:   metav1.TypeMeta{APIVersion: sourcev1.GroupVersion.String(), Kind: sourcev1.HelmRepositoryKind},
+		ObjectMeta: metav1.ObjectMeta{Name: releaseName, Namespace: p.Flux.Namespace},
+		Spec:       sourcev1.HelmRepositorySpec{URL: chartRepository, Interval: metav1.Duration{Duration: p.Flux.Interval}},
+	}
+}
+
+// release lies in Flux's namespace, because that is where the service account is
+// that Flux impersonates; Helm's own state lies with Kyverno.
+//
+// A failed install is tried again and never undone: Helm undoes an install by
+// uninstalling, and with the CRDs every policy of the cluster would go. A failed
+// upgrade is rolled back to the Kyverno that worked.
+func release(p *plan.Plan) *helmv2.HelmRelease {
+	retry := &metav1.Duration{Duration: p.Flux.RetryInterval}
+	remediateLast, rollback := true, helmv2.RollbackRemediationStrategy
+	return &helmv2.HelmRelease{
+		TypeMeta:   metav1.TypeMeta{APIVersion: helmv2.GroupVersion.String(), Kind: helmv2.HelmReleaseKind},
+		ObjectMeta: metav1.ObjectMeta{Name: releaseName, Namespace: p.Flux.Namespace},
+		Spec: helmv2.HelmReleaseSpec{
+			Chart: &helmv2.HelmChartTemplate{Spec: helmv2.HelmChartTemplateSpec{
+				Chart:     chartName,
+				Version:   chartVersion,
+				SourceRef: helmv2.CrossNamespaceObjectReference{Kind: sourcev1.HelmRepositoryKind, Name: releaseName},
+			}},
+			ReleaseName:        releaseName,
+			TargetNamespace:    p.Kyverno.Namespace,
+			StorageNamespace:   p.Kyverno.Namespace,
+			ServiceAccountName: p.Flux.ServiceAccountName,
+			Interval:           metav1.Duration{Duration: p.Flux.Interval},
+			Timeout:            &metav1.Duration{Duration: p.Flux.Timeout},
+			Install: &helmv2.Install{
+				CRDs:     helmv2.CreateReplace,
+				Strategy: &helmv2.InstallStrategy{Name: string(helmv2.ActionStrategyRetryOnFailure), RetryInterval: retry},
+			},
+			Upgrade: &helmv2.Upgrade{
+				CRDs:        helmv2.CreateReplace,
+				Remediation: &helmv2.UpgradeRemediation{Retries: 3, RemediateLastFailure: &remediateLast, Strategy: &rollback},
+			},
+			Values: &apiextensionsv1.JSON{Raw: mustJSON(values(p))},
+		},
+	}
+}
+
+// values configures the chart. Each setting that a safety invariant or the
+// meaning of a policy rests on is written down, also where it is the default.
+// What is not here is not set on purpose: forceFailurePolicyIgnore would let
+// everything pass while Kyverno is down.
+func values(p *plan.Plan) map[string]any {
+	return map[string]any{
+		"admissionController":  map[string]any{"replicas": p.Kyverno.Replicas},
+		"backgroundController": secondary(p),
+		"cleanupController":    secondary(p),
+		"reportsController":    secondary(p),
+		"config": map[string]any{
+			// With Kyverno down, the API server still admits what the cluster needs to
+			// come up again: it does not call the webhook for these namespaces at all.
+			// An exclude in a rule would not help, it is evaluated by Kyverno.
+			"webhooks": map[string]any{"namespaceSelector": map[string]any{"matchExpressions": []any{
+				map[string]any{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(p.SystemNamespaces)},
+			}}},
+			"excludeKyvernoNamespace": true,
+			// The background scan knows no webhook; it skips what is filtered here.
+			"resourceFiltersIncludeNamespaces": list(unfiltered(p)),
+		},
+		"crds": map[string]any{
+			"install": true,
+			// An uninstall must not take every policy and report of the cluster along.
+			"annotations": map[string]any{"helm.sh/resource-policy": "keep"},
+		},
+		"features": map[string]any{
+			"policyExceptions": map[string]any{"enabled": true, "namespace": p.ExceptionNamespace},
+			"policyReports":    map[string]any{"enabled": true},
+			"backgroundScan":   map[string]any{"enabled": true, "skipResourceFilters": false},
+			// Nodes can register while Kyverno is down (kyverno#16177).
+			"excludeBootstrapResources": map[string]any{"enabled": true},
+			// An admission policy that Kyverno derives would not know the webhook's
+			// namespaces, and so would reach the system namespaces.
+			"generateValidatingAdmissionPolicy": map[string]any{"enabled": false},
+		},
+		// Webhooks that outlive Kyverno block the API server.
+		"webhooksCleanup": map[string]any{"enabled": true},
+	}
+}
+
+// secondary is a controller that elects a leader: a second replica is enough.
+func secondary(p *plan.Plan) map[string]any {
+	return map[string]any{"enabled": true, "replicas": min(2, p.Kyverno.Replicas)}
+}
+
+// unfiltered are the system namespaces that the chart's own filters leave out.
+func unfiltered(p *plan.Plan) []string {
+	filtered := []string{"kube-node-lease", "kube-public", "kube-system", p.Kyverno.Namespace}
+	return slices.DeleteFunc(slices.Clone(p.SystemNamespaces), func(ns string) bool { return slices.Contains(filtered, ns) })
+}
+
+// object turns a typed object that this package made into a manifest. It cannot
+// fail: the types are Flux's and hold plain data.
+func object(v any) manifest.Object {
+	o, err := manifest.From(v)
+	if err != nil {
+		panic(err)
+	}
+	return o
+}
+
+func mustJSON(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
