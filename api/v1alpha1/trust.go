@@ -25,7 +25,7 @@ type Attestor struct {
 
 // Keys are public keys. Exactly one of publicKeys, configMap, secret and kms is set.
 type Keys struct {
-	// PublicKeys are one or more PEM blocks.
+	// PublicKeys is one PEM block PUBLIC KEY.
 	PublicKeys *string `json:"publicKeys,omitempty"`
 	// ConfigMap that holds the key in the cluster.
 	ConfigMap *KeyObject `json:"configMap,omitempty"`
@@ -109,3 +109,6 @@ type AttestorSet struct {
 	// Of are the names of attestors.
 	Of []string `json:"of"`
 }
+
+// ListField says that a bare list is the list of names.
+func (AttestorSet) ListField() string { return "of" }

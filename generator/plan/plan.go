@@ -208,10 +208,11 @@ type Image struct {
 // Attestor is one identity that signs: a key or a keyless identity.
 type Attestor struct {
 	Name string
-	// PublicKeys is PEM, or k8s://namespace/name for a Secret; empty for keyless and KMS.
-	PublicKeys string
-	KMS        string
-	// KeyObject and KeyData name the ConfigMap and its key that hold the PEM.
+	// Exactly one of the five is set: a PEM public key, the URI of a key in a
+	// KMS, a Secret with the key, a ConfigMap with the key, a keyless identity.
+	PublicKeys              string
+	KMS                     string
+	Secret                  string
 	ConfigMap, ConfigMapKey string
 	Keyless                 *Keyless
 	// RekorURL of the transparency log; empty: not consulted.

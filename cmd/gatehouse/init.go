@@ -1,0 +1,102 @@
+package main
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+//go:embed scaffold
+var scaffold embed.FS
+
+type initOptions struct {
+	name         string
+	environments []string
+}
+
+func newInitCmd() *cobra.Command {
+	var o initOptions
+	cmd := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Scaffold a source that builds as it stands",
+		Long: `Scaffold a source in DIR: a profile and one file per environment, with comments
+that explain each field, and the JSON Schema that editors complete from. No
+file that is there already is touched.`,
+		Example: `  gatehouse init profile --environments dev,staging,prod
+  gatehouse build profile -o policy-repo`,
+		Args: exactArgs("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runInit(args[0], o, cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&o.name, "name", "platform", "`NAME` of the profile")
+	cmd.Flags().StringSliceVar(&o.environments, "environments", []string{"dev", "staging", "prod"}, "environments, in the order in which a change reaches them")
+	return cmd
+}
+
+func runInit(dir string, o initOptions, errOut io.Writer) error {
+	files, err := scaffoldFiles(o)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if _, err := os.Lstat(filepath.Join(dir, f.path)); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s is there already; nothing was written", filepath.Join(dir, f.path))
+		}
+	}
+	for _, f := range files {
+		name := filepath.Join(dir, f.path)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return fmt.Errorf("scaffolding: %w", err)
+		}
+		if err := os.WriteFile(name, f.data, 0o644); err != nil {
+			return fmt.Errorf("scaffolding: %w", err)
+		}
+	}
+	fmt.Fprintf(errOut, "%s: %d files written; next: gatehouse build %s -o policy-repo\n", dir, len(files), dir)
+	return nil
+}
+
+type scaffoldFile struct {
+	path string
+	data []byte
+}
+
+func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
+	for _, name := range append([]string{o.name}, o.environments...) {
+		if errs := validation.IsDNS1123Label(name); len(errs) > 0 || len(name) > 40 {
+			return nil, usageError{fmt.Errorf("%q is not a name: lower-case letters, digits and dashes, at most 40", name)}
+		}
+	}
+	files := []scaffoldFile{
+		{".schema.json", v1alpha1.Schema()},
+		{"profile.yaml", fill("profile.yaml", "NAME", o.name)},
+	}
+	seen := map[string]bool{}
+	for i, name := range o.environments {
+		if seen[name] {
+			return nil, usageError{fmt.Errorf("environment %q is named twice", name)}
+		}
+		seen[name] = true
+		files = append(files, scaffoldFile{filepath.Join("environments", name+".yaml"), fill("environment.yaml", "NAME", name, "RING", strconv.Itoa(i+1))})
+	}
+	return files, nil
+}
+
+func fill(name string, oldNew ...string) []byte {
+	data, err := scaffold.ReadFile("scaffold/" + name)
+	if err != nil {
+		panic(err) // an embedded file is always there
+	}
+	return []byte(strings.NewReplacer(oldNew...).Replace(string(data)))
+}

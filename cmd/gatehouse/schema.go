@@ -1,0 +1,24 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+func newSchemaCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the language",
+		Long: `Print the JSON Schema of profiles, environments and exceptions, for editors and
+other tools. gatehouse init writes it beside the source it scaffolds.`,
+		Example: `  gatehouse schema > .schema.json
+  # and as the first line of each file:
+  # yaml-language-server: $schema=.schema.json`,
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(v1alpha1.Schema())
+			return err
+		},
+	}
+}

@@ -1,0 +1,134 @@
+package generator
+
+import (
+	"path"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+// What a profile means where it says nothing.
+const (
+	defaultKyvernoVersion   = "1.19"
+	defaultPolicyType       = "ClusterPolicy"
+	defaultInstall          = "helm"
+	defaultKyvernoNamespace = "kyverno"
+	defaultReplicas         = 3 // two may fail; one is not enough for a webhook that fails closed
+	defaultFluxNamespace    = "flux-system"
+	defaultSourceKind       = "GitRepository"
+	defaultSourceName       = "flux-system"
+	defaultInterval         = "10m"
+	defaultRetryInterval    = "2m" // Flux's own default is the interval: a failed gate would wait that long
+	defaultTimeout          = "5m"
+	defaultExceptions       = "policy-exceptions"
+	defaultRekorURL         = "https://rekor.sigstore.dev"
+)
+
+// systemNamespaces are never enforced on, beside those of Flux and Kyverno and
+// of the exceptions.
+var systemNamespaces = []string{"kube-node-lease", "kube-public", "kube-system"}
+
+// Default returns the input with every default in its place: afterwards no
+// optional scalar is nil. It does not change its argument.
+func Default(in Input) *Input {
+	in.Profile.Value.Spec = defaultProfile(in.Profile.Value.Spec)
+	in.Environments = slices.Clone(in.Environments)
+	for i := range in.Environments {
+		e := &in.Environments[i].Value
+		if e.Spec.Clusters == nil {
+			e.Spec.Clusters = []string{e.Metadata.Name}
+		}
+		e.Spec.AllowAhead = or(e.Spec.AllowAhead, false)
+		e.Spec.AllowSkip = or(e.Spec.AllowSkip, false)
+	}
+	in.Exceptions = slices.Clone(in.Exceptions)
+	for i := range in.Exceptions {
+		e := &in.Exceptions[i].Value.Spec
+		e.Ticket, e.Expires = or(e.Ticket, ""), or(e.Expires, "")
+	}
+	return &in
+}
+
+func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
+	k := orZero(s.Kyverno)
+	k.Version = or(k.Version, defaultKyvernoVersion)
+	k.PolicyType = or(k.PolicyType, defaultPolicyType)
+	k.Install = or(k.Install, defaultInstall)
+	k.Namespace = or(k.Namespace, defaultKyvernoNamespace)
+	k.Replicas = or(k.Replicas, defaultReplicas)
+	s.Kyverno = &k
+
+	s.Flux = defaultFlux(s.Flux)
+	if s.Tiers == nil {
+		s.Tiers = []string{"platform", "apps"}
+	}
+	if s.Rollout == nil || s.Rollout.Stages == nil {
+		s.Rollout = &v1alpha1.Rollout{Stages: defaultStages(s.Tiers)}
+	}
+	s.Namespaces = slices.Clone(s.Namespaces)
+	for i := range s.Namespaces {
+		n := &s.Namespaces[i]
+		if len(s.Tiers) > 0 {
+			n.Tier = or(n.Tier, s.Tiers[len(s.Tiers)-1])
+		}
+		network := orZero(n.Network)
+		network.DefaultDeny, network.DNS = or(network.DefaultDeny, true), or(network.DNS, true)
+		n.Network = &network
+	}
+	registries, trust, exceptions := orZero(s.Registries), orZero(s.Trust), orZero(s.Exceptions)
+	exceptions.Namespace = or(exceptions.Namespace, defaultExceptions)
+	exceptions.AllowPermanent = or(exceptions.AllowPermanent, false)
+	trust.Images = slices.Clone(trust.Images)
+	for i := range trust.Images {
+		image := &trust.Images[i]
+		image.Attestors.Count = or(image.Attestors.Count, len(image.Attestors.Of))
+		image.MutateDigest = or(image.MutateDigest, true)
+		image.RequireDigest = or(image.RequireDigest, false)
+		if image.Tiers == nil {
+			image.Tiers = s.Tiers
+		}
+	}
+	s.Registries, s.Trust, s.Exceptions = &registries, &trust, &exceptions
+	return s
+}
+
+func defaultFlux(given *v1alpha1.Flux) *v1alpha1.Flux {
+	f := orZero(given)
+	ref := orZero(f.Source)
+	ref.Kind, ref.Name = or(ref.Kind, defaultSourceKind), or(ref.Name, defaultSourceName)
+	f.Source = &ref
+	f.Namespace = or(f.Namespace, defaultFluxNamespace)
+	f.Path = or(f.Path, "./")
+	f.Interval = or(f.Interval, defaultInterval)
+	f.RetryInterval = or(f.RetryInterval, defaultRetryInterval)
+	f.Timeout = or(f.Timeout, defaultTimeout)
+	f.ServiceAccountName = or(f.ServiceAccountName, "")
+	return &f
+}
+
+// defaultStages is the ladder of DESIGN 1: off, audit, then one tier after the other.
+func defaultStages(tiers []string) []v1alpha1.Stage {
+	stages := []v1alpha1.Stage{{Name: "off"}, {Name: "audit", Audit: tiers}}
+	for i := 1; i < len(tiers); i++ {
+		stages = append(stages, v1alpha1.Stage{Name: "enforce-" + tiers[i-1], Enforce: tiers[:i], Audit: tiers[i:]})
+	}
+	return append(stages, v1alpha1.Stage{Name: "enforce", Enforce: tiers})
+}
+
+// sourcePath is a path in the Flux source, cleaned; "." for its root.
+func sourcePath(p string) string { return path.Clean(p) }
+
+func or[T any](p *T, value T) *T {
+	if p != nil {
+		return p
+	}
+	return &value
+}
+
+func orZero[T any](p *T) T {
+	if p != nil {
+		return *p
+	}
+	var zero T
+	return zero
+}

@@ -1,0 +1,121 @@
+package kyverno
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Exceptions emits one PolicyException per exception and environment:
+// environments/<env>/exceptions/<name>.yaml, all in the one namespace that
+// Kyverno honours. It ends by itself: a condition compares the time of the
+// request with the expiry.
+func Exceptions(p *plan.Plan) []manifest.File {
+	var files []manifest.File
+	for _, env := range p.Environments {
+		layer := "environments/" + env.Name + "/exceptions"
+		for _, x := range env.Exceptions {
+			files = append(files, manifest.File{
+				Path: layer + "/" + x.Name + ".yaml", Layer: layer, Origin: x.At.File,
+				Objects: []manifest.Object{policyException(p, env, x)},
+			})
+		}
+	}
+	return files
+}
+
+func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manifest.Object {
+	annotations := map[string]any{
+		v1alpha1.Group + "/reason":               x.Reason,
+		v1alpha1.Group + "/owner":                x.Owner,
+		"kustomize.toolkit.fluxcd.io/substitute": "disabled",
+	}
+	if x.Ticket != "" {
+		annotations[v1alpha1.Group+"/ticket"] = x.Ticket
+	}
+	if !x.Expires.IsZero() {
+		annotations[v1alpha1.Group+"/expires"] = x.Expires.Format(time.DateOnly)
+	}
+	spec := map[string]any{
+		"background": true,
+		"exceptions": waivedPolicies(p, env, x),
+		"match":      map[string]any{"any": exceptionMatch(x)},
+	}
+	if conditions := exceptionConditions(x); len(conditions) > 0 {
+		spec["conditions"] = map[string]any{"all": conditions}
+	}
+	return manifest.Object{
+		"apiVersion": "kyverno.io/v2",
+		"kind":       "PolicyException",
+		"metadata":   map[string]any{"name": x.Name, "namespace": p.ExceptionNamespace, "annotations": annotations, "labels": managed()},
+		"spec":       spec,
+	}
+}
+
+// waivedPolicies names policies and rules exactly, with the autogen rules that
+// judge controllers; an image rule by each of its policies that is emitted.
+func waivedPolicies(p *plan.Plan, env plan.Environment, x plan.Exception) []any {
+	var out []any
+	for _, waived := range x.Policies {
+		i := slices.IndexFunc(env.Policies, func(policy plan.Policy) bool { return policy.Name == waived.Name })
+		policy := env.Policies[i]
+		names := []string{policy.Name}
+		if policy.Image != nil {
+			names = nil
+			for _, object := range imagePolicies(p, policy) {
+				names = append(names, object.Name())
+			}
+		}
+		for _, name := range names {
+			out = append(out, map[string]any{"policyName": name, "ruleNames": list(waived.Rules)})
+		}
+	}
+	return out
+}
+
+// exceptionMatch is one filter for each kind and what its controller makes of
+// it, each with the names that objects of this kind then have.
+func exceptionMatch(x plan.Exception) []any {
+	var filters []any
+	seen := map[string]bool{}
+	for _, kind := range x.Kinds {
+		for _, made := range plan.Makes(kind) {
+			var names []string
+			for _, name := range x.Names {
+				names = append(names, plan.MadeNames(kind, made, name)...)
+			}
+			resources := map[string]any{"kinds": []any{made}, "names": list(names)}
+			if len(x.Namespaces) > 0 {
+				resources["namespaces"] = list(x.Namespaces)
+			}
+			if id := made + "/" + strings.Join(names, ","); !seen[id] {
+				seen[id] = true
+				filters = append(filters, map[string]any{"resources": resources})
+			}
+		}
+	}
+	return filters
+}
+
+// allImages is every image of a Pod or of a Pod template, as Kyverno's context has them.
+const allImages = "{{ [values(images.containers || `{}`), values(images.initContainers || `{}`), values(images.ephemeralContainers || `{}`)][][].reference }}"
+
+func exceptionConditions(x plan.Exception) []any {
+	var all []any
+	if !x.Expires.IsZero() {
+		all = append(all, map[string]any{
+			"key":      fmt.Sprintf("{{ time_before(time_now_utc(), '%s') }}", x.Expires.UTC().Format(time.RFC3339)),
+			"operator": "Equals",
+			"value":    true,
+		})
+	}
+	if len(x.Images) > 0 {
+		all = append(all, map[string]any{"key": allImages, "operator": "AllIn", "value": list(x.Images)})
+	}
+	return all
+}

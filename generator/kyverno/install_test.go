@@ -1,0 +1,89 @@
+package kyverno
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+func installPlan() *plan.Plan {
+	return &plan.Plan{
+		Kyverno:            plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: 3},
+		Flux:               plan.Flux{Namespace: "flux-system", Interval: 10 * time.Minute, RetryInterval: 2 * time.Minute, Timeout: 5 * time.Minute, ServiceAccountName: "deployer"},
+		ExceptionNamespace: "policy-exceptions",
+		SystemNamespaces:   []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno", "rook"},
+		Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
+			Name: "restrict-wildcard-verbs", Background: true, Actions: map[string]plan.Action{"apps": plan.Audit},
+			Rules: []plan.Rule{{Name: "wildcard", Kinds: []string{"rbac.authorization.k8s.io/*/Role", "rbac.authorization.k8s.io/*/ClusterRole"}}},
+		}}}},
+	}
+}
+
+func byPath(files []manifest.File) map[string]manifest.Object {
+	found := map[string]manifest.Object{}
+	for _, f := range files {
+		found[f.Path] = f.Objects[0]
+	}
+	return found
+}
+
+func TestInstall(t *testing.T) {
+	found := byPath(Install(installPlan()))
+	if len(found) != 3 {
+		t.Fatalf("got %d files: %v", len(found), found)
+	}
+	want := manifest.Object{
+		"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmRepository",
+		"metadata": map[string]any{"name": "kyverno", "namespace": "flux-system"},
+		"spec":     map[string]any{"interval": "10m0s", "url": "https://kyverno.github.io/kyverno/"},
+	}
+	if diff := cmp.Diff(want, found["environments/prod/kyverno/helmrepository.yaml"]); diff != "" {
+		t.Error(diff)
+	}
+	release := found["environments/prod/kyverno/helmrelease.yaml"]
+	spec := release["spec"].(map[string]any)
+	delete(spec, "values") // the chart itself judges them, in test/upstream
+	wantSpec := map[string]any{
+		"chart": map[string]any{"spec": map[string]any{
+			"chart": "kyverno", "version": "3.9.1", "sourceRef": map[string]any{"kind": "HelmRepository", "name": "kyverno"},
+		}},
+		"releaseName": "kyverno", "targetNamespace": "kyverno", "storageNamespace": "kyverno", "serviceAccountName": "deployer",
+		"interval": "10m0s", "timeout": "5m0s",
+		"install": map[string]any{"crds": "CreateReplace", "strategy": map[string]any{"name": "RetryOnFailure", "retryInterval": "2m0s"}},
+		"upgrade": map[string]any{"crds": "CreateReplace", "remediation": map[string]any{
+			"retries": float64(3), "remediateLastFailure": true, "strategy": "rollback",
+		}},
+	}
+	if diff := cmp.Diff(wantSpec, spec); diff != "" {
+		t.Error(diff)
+	}
+	wantRole := manifest.Object{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+		"metadata": map[string]any{"name": "gatehouse-kyverno-reports", "labels": map[string]any{
+			"app.kubernetes.io/managed-by": "gatehouse", "rbac.kyverno.io/aggregate-to-reports-controller": "true",
+		}},
+		"rules": []any{map[string]any{
+			"apiGroups": []any{"rbac.authorization.k8s.io"}, "resources": []any{"clusterroles", "roles"}, "verbs": []any{"get", "list", "watch"},
+		}},
+	}
+	if diff := cmp.Diff(wantRole, found["environments/prod/kyverno-rbac/reports-controller.yaml"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInstallNone(t *testing.T) {
+	p := installPlan()
+	p.Kyverno.Install = false
+	found := byPath(Install(p))
+	if len(found) != 1 || found["environments/prod/kyverno-rbac/reports-controller.yaml"] == nil {
+		t.Errorf("got %v", found)
+	}
+	p.Environments[0].Policies = nil
+	if files := Install(p); len(files) != 0 {
+		t.Errorf("got %v", files)
+	}
+}

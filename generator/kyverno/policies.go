@@ -1,0 +1,275 @@
+package kyverno
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// labelTier decides a namespace's tier; a generated policy keeps it from being changed.
+const labelTier = v1alpha1.Group + "/tier"
+
+// Seconds that the API server waits for Kyverno. The largest value of all
+// policies of one webhook counts (facts/images.md 2).
+const (
+	validateTimeout int64 = 10
+	imageTimeout    int64 = 30
+)
+
+// Policies emits one file per policy and environment:
+// environments/<env>/policies/<policy>.yaml.
+//
+// Each rule has its own failureAction, since the one of the spec is deprecated.
+// Mixed tiers are Enforce with an Audit override: a namespace that Kyverno does
+// not know yet is judged strictly (facts/kyverno.md 2). An image rule cannot be
+// overridden and becomes one policy for the enforced tiers and one for the
+// audited.
+func Policies(p *plan.Plan) []manifest.File {
+	var files []manifest.File
+	for _, env := range p.Environments {
+		layer := "environments/" + env.Name + "/policies"
+		for _, policy := range env.Policies {
+			file := manifest.File{Path: layer + "/" + policy.Name + ".yaml", Layer: layer, Origin: policy.At.File}
+			if policy.Image == nil {
+				file.Objects = []manifest.Object{validatePolicy(p, policy)}
+			} else {
+				file.Objects = imagePolicies(p, policy)
+			}
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// validatePolicy adds to the template's checks where they hold and how strictly.
+func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
+	enforced, audited, off := tiersAt(p, policy, plan.Enforce), tiersAt(p, policy, plan.Audit), tiersAt(p, policy, plan.Off)
+	object := policyObject(policy, policy.Name)
+	spec := object["spec"].(map[string]any)
+	exempt := policy.ExemptDeployers && len(enforced) > 0
+	// Kyverno forbids user names in a policy that also runs in the background.
+	spec["background"] = policy.Background && !exempt
+	spec["webhookConfiguration"] = webhook(len(enforced) > 0, validateTimeout)
+	exclude := exclusions(p, policy, off)
+	if exempt {
+		exclude = append(exclude, excludeDeployers(p))
+	}
+	for _, r := range spec["rules"].([]any) {
+		rule := r.(map[string]any)
+		if len(exclude) > 0 {
+			rule["exclude"] = map[string]any{"any": runtime.DeepCopyJSONValue(exclude)}
+		}
+		validate := rule["validate"].(map[string]any)
+		switch {
+		case len(enforced) == 0:
+			validate["failureAction"] = plan.Audit.String()
+		case len(audited) == 0 || policy.ClusterScoped:
+			validate["failureAction"] = plan.Enforce.String()
+		default:
+			validate["failureAction"] = plan.Enforce.String()
+			validate["failureActionOverrides"] = []any{map[string]any{
+				"action":            plan.Audit.String(),
+				"namespaceSelector": auditSelector(p, enforced, audited),
+			}}
+		}
+	}
+	return object
+}
+
+// auditSelector selects the audited namespaces. Those that are off never get
+// here, so where the last tier is audited, everything but the enforced tiers is.
+func auditSelector(p *plan.Plan, enforced, audited []string) map[string]any {
+	if slices.Contains(audited, p.Tiers[len(p.Tiers)-1]) {
+		return selector("NotIn", enforced)
+	}
+	return selector("In", audited)
+}
+
+// exclusions keeps a policy away from the system namespaces and from the tiers
+// where it is off. Excluding by namespace keeps Kyverno's autogen on.
+func exclusions(p *plan.Plan, policy plan.Policy, off []string) []any {
+	exclude := []any{map[string]any{"resources": map[string]any{"namespaces": list(p.SystemNamespaces)}}}
+	if len(off) > 0 && !policy.ClusterScoped {
+		exclude = append(exclude, map[string]any{"resources": map[string]any{"namespaceSelector": tierSelector(p, off)}})
+	}
+	return exclude
+}
+
+// apiServer are the identities with which Kubernetes reconciles its own RBAC
+// objects; an API server that cannot do so does not become ready.
+var apiServer = []string{"system:apiserver", "system:serviceaccount:kube-system:clusterrole-aggregation-controller"}
+
+// excludeDeployers exempts who applies the repository (DESIGN 6, invariant 1)
+// and the API server itself. A user of kind User is compared with the whole
+// user name, so that service accounts need no other form.
+func excludeDeployers(p *plan.Plan) map[string]any {
+	users := slices.Concat(p.Deployers, apiServer)
+	subjects := make([]any, len(users))
+	for i, user := range users {
+		subjects[i] = map[string]any{"kind": "User", "name": user}
+	}
+	return map[string]any{"subjects": subjects}
+}
+
+// tierSelector selects the namespaces of some tiers. Namespaces without the
+// label, or with one that the profile does not know, belong to the last tier.
+func tierSelector(p *plan.Plan, tiers []string) map[string]any {
+	if !slices.Contains(tiers, p.Tiers[len(p.Tiers)-1]) {
+		return selector("In", tiers)
+	}
+	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
+	return selector("NotIn", others)
+}
+
+func selector(operator string, tiers []string) map[string]any {
+	return map[string]any{"matchExpressions": []any{map[string]any{"key": labelTier, "operator": operator, "values": list(tiers)}}}
+}
+
+// tiersAt lists the tiers for which the policy has the action, in their order.
+func tiersAt(p *plan.Plan, policy plan.Policy, action plan.Action) []string {
+	return slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return policy.Actions[t] != action })
+}
+
+// webhook decides what happens when Kyverno does not answer or a rule cannot be
+// evaluated. Only what is enforced may block.
+func webhook(enforced bool, timeout int64) map[string]any {
+	failurePolicy := "Ignore"
+	if enforced {
+		failurePolicy = "Fail"
+	}
+	return map[string]any{"failurePolicy": failurePolicy, "timeoutSeconds": timeout}
+}
+
+// policyObject copies the rendered template and gives it a name and metadata.
+func policyObject(policy plan.Policy, name string) manifest.Object {
+	object := manifest.Object(runtime.DeepCopyJSON(policy.Body))
+	annotations := map[string]any{
+		"policies.kyverno.io/title":       policy.Title,
+		"policies.kyverno.io/category":    policy.Category,
+		"policies.kyverno.io/severity":    policy.Severity,
+		"policies.kyverno.io/description": policy.Description,
+		v1alpha1.Group + "/control":       policy.Control,
+		// Messages and expressions may hold ${, which is not for Flux.
+		"kustomize.toolkit.fluxcd.io/substitute": "disabled",
+	}
+	if given, ok := object.Metadata()["annotations"].(map[string]any); ok {
+		for key, value := range given {
+			annotations[key] = value
+		}
+	}
+	object["metadata"] = map[string]any{"name": name, "annotations": annotations, "labels": managed()}
+	spec := object["spec"].(map[string]any)
+	spec["admission"], spec["background"], spec["emitWarning"] = true, policy.Background, false
+	return object
+}
+
+func managed() map[string]any { return map[string]any{"app.kubernetes.io/managed-by": "gatehouse"} }
+
+func list(s []string) []any {
+	out := make([]any, len(s))
+	for i, v := range s {
+		out[i] = v
+	}
+	return out
+}
+
+// imagePolicies emits the enforced and the audited half of an image rule.
+func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
+	var objects []manifest.Object
+	if enforced := tiersAt(p, policy, plan.Enforce); len(enforced) > 0 {
+		objects = append(objects, imagePolicy(p, policy, policy.Name, enforced, plan.Enforce))
+	}
+	if audited := tiersAt(p, policy, plan.Audit); len(audited) > 0 {
+		objects = append(objects, imagePolicy(p, policy, auditName(policy), audited, plan.Audit))
+	}
+	return objects
+}
+
+func auditName(policy plan.Policy) string { return policy.Name + "-audit" }
+
+// imagePolicy is one half of an image rule. In Audit every setting that blocks,
+// changes the object or reports nonsense is off (facts/images.md 2); in Enforce
+// results are not cached, since a tag may move (facts/images.md 3).
+func imagePolicy(p *plan.Plan, policy plan.Policy, name string, tiers []string, action plan.Action) manifest.Object {
+	object := policyObject(policy, name)
+	spec := object["spec"].(map[string]any)
+	enforce := action == plan.Enforce
+	spec["background"] = policy.Background && !enforce // else each scan asks the registry again for what was verified at admission
+	spec["webhookConfiguration"] = webhook(enforce, imageTimeout)
+	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
+	attestors, context := attestorSet(p, policy.Image)
+	mutate := enforce && policy.Image.MutateDigest && !policy.Image.RequireDigest
+	for _, r := range spec["rules"].([]any) {
+		rule := r.(map[string]any)
+		rule["exclude"] = map[string]any{"any": exclusions(p, policy, others)}
+		if len(context) > 0 {
+			rule["context"] = context
+		}
+		for _, e := range rule["verifyImages"].([]any) {
+			entry := e.(map[string]any)
+			entry["imageReferences"] = list(policy.Image.References)
+			entry["attestors"] = []any{attestors}
+			entry["failureAction"] = action.String()
+			entry["mutateDigest"] = mutate
+			entry["verifyDigest"] = mutate || enforce && policy.Image.RequireDigest
+			entry["required"] = enforce
+			entry["useCache"] = !enforce
+		}
+	}
+	return object
+}
+
+// attestorSet is Kyverno's form of the attestors, and the context that holds
+// the keys of ConfigMaps.
+func attestorSet(p *plan.Plan, image *plan.Image) (set map[string]any, context []any) {
+	entries := make([]any, len(image.Attestors))
+	for i, a := range image.Attestors {
+		if a.Keyless != nil {
+			entries[i] = map[string]any{"keyless": keyless(a)}
+			continue
+		}
+		keys := map[string]any{"signatureAlgorithm": "sha256", "ctlog": map[string]any{"ignoreSCT": true}} // a key has no certificate to be logged
+		switch {
+		case a.ConfigMap != "":
+			name := fmt.Sprintf("keys%d", i)
+			context = append(context, map[string]any{"name": name, "configMap": map[string]any{"name": a.ConfigMap, "namespace": p.Kyverno.Namespace}})
+			keys["publicKeys"] = fmt.Sprintf(`{{ %s.data.%q }}`, name, a.ConfigMapKey)
+		case a.Secret != "":
+			keys["secret"] = map[string]any{"name": a.Secret, "namespace": p.Kyverno.Namespace}
+		case a.KMS != "":
+			keys["kms"] = a.KMS
+		default:
+			keys["publicKeys"] = a.PublicKeys
+		}
+		if keys["rekor"] = map[string]any{"ignoreTlog": true}; a.RekorURL != "" {
+			keys["rekor"] = map[string]any{"url": a.RekorURL}
+		}
+		entries[i] = map[string]any{"keys": keys}
+	}
+	return map[string]any{"count": int64(image.Count), "entries": entries}, context
+}
+
+// noRekor stands where Kyverno insists on a URL that it then does not use.
+const noRekor = "https://rekor.invalid"
+
+func keyless(a plan.Attestor) map[string]any {
+	out := map[string]any{}
+	for field, value := range map[string]string{
+		"issuer": a.Keyless.Issuer, "issuerRegExp": a.Keyless.IssuerRegExp,
+		"subject": a.Keyless.Subject, "subjectRegExp": a.Keyless.SubjectRegExp, "roots": a.Keyless.Roots,
+	} {
+		if value != "" {
+			out[field] = value
+		}
+	}
+	if out["rekor"] = map[string]any{"url": a.RekorURL}; a.RekorURL == "" {
+		out["rekor"] = map[string]any{"url": noRekor, "ignoreTlog": true}
+		out["ctlog"] = map[string]any{"ignoreSCT": true}
+	}
+	return out
+}

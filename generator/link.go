@@ -1,0 +1,73 @@
+package generator
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator/flux"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/schema"
+)
+
+// Link gives every layer its index, builds the Flux graph over the layers, and
+// checks everything that is true only of all files together: schemas, identity,
+// and the proof of the graph.
+func Link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
+	problems := checkObjects(files)
+	graph := flux.Build(p, files)
+	graphFiles, err := graph.Files()
+	if err != nil {
+		panic(err) // typed objects always encode
+	}
+	files = slices.Concat(files, graphFiles, indexes(files))
+	slices.SortFunc(files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
+	problems = append(problems, flux.Prove(p, graph, files, o.Prior, o.Existing)...)
+	return &Bundle{Plan: p, Graph: graph, Files: files}, problems
+}
+
+// indexes is the kustomization.yaml of each layer: without it Flux would apply
+// every YAML file that it finds there.
+func indexes(files []manifest.File) []manifest.File {
+	layers := map[string][]string{}
+	for _, f := range files {
+		if f.Layer != "" {
+			layers[f.Layer] = append(layers[f.Layer], path.Base(f.Path))
+		}
+	}
+	var out []manifest.File
+	for _, layer := range sortedKeys(layers) {
+		slices.Sort(layers[layer])
+		out = append(out, flux.Index(layer, layers[layer]))
+	}
+	return out
+}
+
+// checkObjects holds every object that Flux will apply against its schema, and
+// refuses two with one identity in an environment.
+func checkObjects(files []manifest.File) diag.List {
+	var problems diag.List
+	seen := map[string]string{}
+	for _, f := range files {
+		if f.Layer == "" {
+			continue
+		}
+		for _, o := range f.Objects {
+			for _, err := range schema.Check(o) {
+				problems.Add(diag.Diagnostic{Code: "object-schema", Position: diag.Position{File: f.Path}, Path: o.Kind() + "/" + o.Name(),
+					Summary: err.Error(), Hint: "made from " + f.Origin + "; a built-in control that does this is a bug of gatehouse"})
+			}
+			environment := strings.Join(strings.SplitN(f.Path, "/", 3)[:2], "/")
+			id := environment + " " + o.ID()
+			if first, twice := seen[id]; twice {
+				problems.Add(diag.Diagnostic{Code: "object-duplicate", Position: diag.Position{File: f.Path}, Path: o.Kind() + "/" + o.Name(),
+					Summary: fmt.Sprintf("is also in %s", first)})
+			}
+			seen[id] = f.Path
+		}
+	}
+	return problems
+}

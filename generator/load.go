@@ -1,0 +1,400 @@
+package generator
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/source"
+	"github.com/gatehouse-dev/gatehouse/profiles"
+	"github.com/gatehouse-dev/gatehouse/templates"
+)
+
+// maxFileSize bounds what is read of one file of a source.
+const maxFileSize = 64 << 20
+
+// Loaded is one document as it was written, with the position of each field.
+type Loaded[T any] struct {
+	File      string
+	Value     T
+	Positions source.Positions
+}
+
+// Input is a source that was read and decoded, without defaults.
+type Input struct {
+	Profile      Loaded[v1alpha1.Profile]
+	Environments []Loaded[v1alpha1.Environment]
+	Exceptions   []Loaded[v1alpha1.Exception]
+	Catalog      *catalog.Catalog
+
+	files *reader
+}
+
+// ReadFile returns a file of the source that a document refers to.
+func (in *Input) ReadFile(name string) ([]byte, error) { return in.files.read(name) }
+
+// Hash is the SHA-256 over the names and contents of all files that were read.
+func (in *Input) Hash() string { return in.files.hash() }
+
+// Load reads a source: name is "." for the whole of fsys, or one file in it.
+// Hidden files, the top-level folder tests, folders of controls and generated
+// repositories are not read. A relative `extends` stays inside fsys.
+func Load(fsys fs.FS, name string) (*Input, diag.List) {
+	l := &loader{files: &reader{fsys: fsys, sums: map[string][32]byte{}}, parsed: map[string][]*source.Document{}}
+	names, err := l.list(fsys, name)
+	if err != nil {
+		l.problem(diag.Position{File: name}, "source-unreadable", "", "", "%v", plainError(err))
+		return nil, l.problems.Sort()
+	}
+	for _, n := range names {
+		l.parse(n)
+	}
+	in := &Input{files: l.files}
+	l.classify(in, names)
+	if l.problems.HasErrors() {
+		return nil, l.problems.Sort()
+	}
+	in.Catalog = l.catalog(in)
+	return in, l.problems.Sort()
+}
+
+// Catalog reads the built-in controls, and those of a source; fsys nil means
+// without one.
+func Catalog(fsys fs.FS, name string) (*catalog.Catalog, diag.List) {
+	if fsys != nil {
+		in, problems := Load(fsys, name)
+		if in == nil {
+			return nil, problems
+		}
+		return in.Catalog, problems
+	}
+	l := &loader{}
+	return l.catalog(&Input{}), l.problems
+}
+
+type loader struct {
+	files    *reader
+	parsed   map[string][]*source.Document
+	problems diag.List
+}
+
+func (l *loader) problem(at diag.Position, code, field, hint, format string, args ...any) {
+	l.problems.Add(diag.Diagnostic{Code: code, Position: at, Path: field, Summary: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (l *loader) list(fsys fs.FS, name string) ([]string, error) {
+	if name != "." {
+		if _, err := fs.Stat(fsys, name); err != nil {
+			return nil, err
+		}
+		return []string{name}, nil
+	}
+	var names []string
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case p == ".":
+			return nil
+		case strings.HasPrefix(d.Name(), "."), p == "tests":
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			for _, marker := range []string{"control.yaml", manifest.LockPath} {
+				if _, err := fs.Stat(fsys, path.Join(p, marker)); err == nil {
+					return fs.SkipDir
+				}
+			}
+			return nil
+		case path.Ext(p) == ".yaml" || path.Ext(p) == ".yml":
+			names = append(names, p)
+		}
+		return nil
+	})
+	return names, err
+}
+
+func (l *loader) parse(name string) []*source.Document {
+	if docs, ok := l.parsed[name]; ok {
+		return docs
+	}
+	data, err := l.files.read(name)
+	if err != nil {
+		l.problem(diag.Position{File: name}, "source-unreadable", "", "", "%v", plainError(err))
+		return nil
+	}
+	docs, problems := source.Parse(name, data)
+	l.problems = append(l.problems, problems...)
+	l.parsed[name] = docs
+	return docs
+}
+
+// classify decodes every document; profiles that another one extends are bases.
+func (l *loader) classify(in *Input, names []string) {
+	var candidates []*source.Document
+	environments, exceptions := map[string]diag.Position{}, map[string]diag.Position{}
+	for _, name := range names {
+		for _, doc := range l.parsed[name] {
+			if !l.known(doc) {
+				continue
+			}
+			switch doc.Kind {
+			case v1alpha1.KindProfile:
+				candidates = append(candidates, doc)
+			case v1alpha1.KindEnvironment:
+				in.Environments = append(in.Environments, decode[v1alpha1.Environment](l, doc))
+				l.unique(doc, environments)
+			case v1alpha1.KindException:
+				in.Exceptions = append(in.Exceptions, decode[v1alpha1.Exception](l, doc))
+				l.unique(doc, exceptions)
+			}
+		}
+	}
+	bases := map[string]bool{}
+	for _, doc := range candidates {
+		for _, e := range extends(doc) {
+			if isFile(e.Value) {
+				bases[path.Join(path.Dir(doc.File), e.Value)] = true
+			}
+		}
+	}
+	roots := slices.DeleteFunc(slices.Clone(candidates), func(d *source.Document) bool { return bases[d.File] })
+	if len(roots) == 0 && len(candidates) > 0 {
+		roots = candidates[:1] // each extends another: report the cycle
+	}
+	switch {
+	case len(roots) == 0 && !l.problems.HasErrors():
+		l.problem(diag.Position{File: path.Join(names...)}, "profile-missing", "", "write one document with kind: Profile, or run gatehouse init", "the source holds no Profile")
+	case len(roots) > 1:
+		for _, extra := range roots[1:] {
+			l.problem(extra.At(extra.Node), "profile-duplicate", "", "a source has one; a base is named in spec.extends", "second Profile; the first is at %s", roots[0].At(roots[0].Node))
+		}
+	}
+	if len(roots) > 0 {
+		in.Profile = decode[v1alpha1.Profile](l, l.inherit(roots[0], nil))
+	}
+	slices.SortFunc(in.Environments, func(a, b Loaded[v1alpha1.Environment]) int {
+		return strings.Compare(a.Value.Metadata.Name, b.Value.Metadata.Name)
+	})
+	slices.SortFunc(in.Exceptions, func(a, b Loaded[v1alpha1.Exception]) int {
+		return strings.Compare(a.Value.Metadata.Name, b.Value.Metadata.Name)
+	})
+}
+
+func (l *loader) known(doc *source.Document) bool {
+	at := doc.At(doc.Node)
+	if v := source.Lookup(doc.Node, "apiVersion"); v != nil {
+		at = doc.At(v)
+	}
+	switch {
+	case doc.APIVersion == "":
+		l.problem(at, "required", "apiVersion", "apiVersion: "+v1alpha1.APIVersion, "is required")
+	case doc.APIVersion != v1alpha1.APIVersion:
+		hint := diag.DidYouMean(doc.APIVersion, []string{v1alpha1.APIVersion})
+		if hint == "" {
+			hint = "keep other YAML in a folder named tests, in a hidden folder, or outside the source"
+		}
+		l.problem(at, "unknown-type", "apiVersion", hint, "%q is not a document of gatehouse", doc.APIVersion)
+	default:
+		kinds := []string{v1alpha1.KindProfile, v1alpha1.KindEnvironment, v1alpha1.KindException}
+		if slices.Contains(kinds, doc.Kind) {
+			return true
+		}
+		if v := source.Lookup(doc.Node, "kind"); v != nil {
+			at = doc.At(v)
+		}
+		l.problem(at, "unknown-type", "kind", diag.OneOf(doc.Kind, kinds), "unknown kind %q", doc.Kind)
+	}
+	return false
+}
+
+func (l *loader) unique(doc *source.Document, seen map[string]diag.Position) {
+	at := doc.At(doc.Node)
+	if v := source.Lookup(doc.Node, "metadata", "name"); v != nil {
+		at = doc.At(v)
+	}
+	if first, ok := seen[doc.Name]; ok && doc.Name != "" {
+		l.problem(at, "duplicate-name", "metadata.name", "", "%s %q is defined twice, first at %s", doc.Kind, doc.Name, first)
+		return
+	}
+	seen[doc.Name] = at
+}
+
+// inherit merges a profile onto the profiles that it extends.
+func (l *loader) inherit(doc *source.Document, chain []string) *source.Document {
+	var base *source.Document
+	for i, e := range extends(doc) {
+		field := fmt.Sprintf("spec.extends[%d]", i)
+		parent, key := l.parent(doc, e, field)
+		if parent == nil {
+			continue
+		}
+		if slices.Contains(chain, key) || parent == doc {
+			l.problem(doc.At(e), "extends-cycle", field, "", "%s extends itself: %s", key, strings.Join(append(chain, key), " → "))
+			continue
+		}
+		parent = l.inherit(parent, append(slices.Clone(chain), key))
+		if base == nil {
+			base = parent
+		} else {
+			base = source.Merge(base, parent)
+		}
+	}
+	if base == nil {
+		return doc
+	}
+	return source.Merge(base, doc)
+}
+
+func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*source.Document, string) {
+	if !isFile(e.Value) {
+		data, err := fs.ReadFile(profiles.FS(), e.Value+".yaml")
+		if err != nil {
+			l.problem(doc.At(e), "extends-unknown", field, diag.OneOf(e.Value, profiles.Names()), "there is no built-in profile %q", e.Value)
+			return nil, ""
+		}
+		docs, problems := source.Parse("builtin/"+e.Value+".yaml", data)
+		if len(problems) > 0 || len(docs) != 1 {
+			panic(fmt.Sprintf("built-in profile %s: %v", e.Value, problems))
+		}
+		return docs[0], e.Value
+	}
+	name := path.Join(path.Dir(doc.File), e.Value)
+	if path.IsAbs(e.Value) || strings.HasPrefix(doc.File, "builtin/") || !fs.ValidPath(name) {
+		l.problem(doc.At(e), "extends-outside", field, "copy it into the source", "%s is outside the source", e.Value)
+		return nil, ""
+	}
+	if _, err := l.files.read(name); err != nil {
+		l.problem(doc.At(e), "extends-unknown", field, "", "%v", plainError(err))
+		return nil, ""
+	}
+	docs := l.parse(name)
+	if len(docs) != 1 || docs[0].Kind != v1alpha1.KindProfile || docs[0].APIVersion != v1alpha1.APIVersion {
+		l.problem(doc.At(e), "extends-type", field, "", "%s must hold exactly one Profile", name)
+		return nil, ""
+	}
+	return docs[0], name
+}
+
+// catalog reads the built-in controls and those of spec.catalogs.
+func (l *loader) catalog(in *Input) *catalog.Catalog {
+	builtin, problems := catalog.Load(templates.FS(), "controls")
+	if len(problems) > 0 {
+		panic(fmt.Sprintf("built-in catalogue: %v", problems))
+	}
+	sets := [][]*catalog.Control{builtin}
+	for i, name := range in.Profile.Value.Spec.Catalogs {
+		field := fmt.Sprintf("spec.catalogs[%d]", i)
+		folder := path.Clean(name)
+		if info, err := fs.Stat(l.files, folder); err != nil || !info.IsDir() {
+			l.problem(in.Profile.Positions.At(field), "catalog-unreadable", field, "a folder inside the source with one folder per control", "%s is not a folder of the source", name)
+			continue
+		}
+		own, problems := catalog.Load(l.files, folder)
+		for _, c := range own {
+			problems = append(problems, c.Verify()...)
+		}
+		l.problems = append(l.problems, problems...)
+		sets = append(sets, own)
+	}
+	all, problems := catalog.New(sets...)
+	l.problems = append(l.problems, problems...)
+	return all
+}
+
+func decode[T any](l *loader, doc *source.Document) Loaded[T] {
+	loaded := Loaded[T]{File: doc.File}
+	var problems diag.List
+	loaded.Positions, problems = source.Decode(doc, &loaded.Value)
+	if doc.APIVersion != "" { // a document may have it from the one before
+		problems = slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "required" && d.Path == "apiVersion" })
+	}
+	l.problems = append(l.problems, problems...)
+	return loaded
+}
+
+func extends(doc *source.Document) []*yaml.Node {
+	list := source.Lookup(doc.Node, "spec", "extends")
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(list.Content), func(n *yaml.Node) bool { return n.Kind != yaml.ScalarNode })
+}
+
+// isFile tells a relative file from the name of a built-in profile.
+func isFile(name string) bool {
+	return strings.ContainsAny(name, "/.") || name == ""
+}
+
+// reader reads bounded files and remembers what it read.
+type reader struct {
+	fsys fs.FS
+	sums map[string][32]byte
+}
+
+// Open makes a reader an fs.FS that remembers.
+func (r *reader) Open(name string) (fs.File, error) { return r.fsys.Open(name) }
+
+// ReadFile is fs.ReadFile, bounded and remembered.
+func (r *reader) ReadFile(name string) ([]byte, error) { return r.read(name) }
+
+func (r *reader) read(name string) ([]byte, error) {
+	if !fs.ValidPath(name) {
+		return nil, fmt.Errorf("%s is outside the source", name)
+	}
+	f, err := r.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFileSize {
+		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFileSize>>20)
+	}
+	r.sums[name] = sha256.Sum256(data)
+	return data, nil
+}
+
+func (r *reader) hash() string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(r.sums)) {
+		fmt.Fprintf(h, "%q %x\n", name, r.sums[name])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// plainError says what went wrong with a file without the name of the call.
+func plainError(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return p.Path + " does not exist"
+		case errors.Is(err, fs.ErrPermission):
+			return p.Path + " may not be read"
+		}
+		return fmt.Sprintf("%s: %v", p.Path, p.Err)
+	}
+	return err.Error()
+}

@@ -1,0 +1,64 @@
+package plan
+
+import "strings"
+
+// children are what the controllers of Kubernetes make of each workload kind.
+var children = map[string][]string{
+	"CronJob":               {"Job", "Pod"},
+	"DaemonSet":             {"Pod"},
+	"Deployment":            {"ReplicaSet", "Pod"},
+	"Job":                   {"Pod"},
+	"ReplicaSet":            {"Pod"},
+	"ReplicationController": {"Pod"},
+	"StatefulSet":           {"Pod"},
+}
+
+// Makes is the kind and the kinds that its controller makes of it.
+func Makes(kind string) []string { return append([]string{kind}, children[kind]...) }
+
+// maxGenerateName is the longest prefix that Kubernetes puts five random
+// characters behind (apiserver/pkg/storage/names).
+const maxGenerateName = 63 - 5
+
+// MadeNames are globs for the names that objects of kind made have when the
+// controller of an object of the given kind and name makes them. ? stands for
+// one character. The lengths are those of Kubernetes: five random characters
+// behind a Pod; a hash of up to ten behind a ReplicaSet, in practice at least
+// six (a 32-bit number in decimal); the minute of the run in eight digits behind
+// the Job of a CronJob; the ordinal behind the Pod of a StatefulSet, at most
+// three digits here.
+func MadeNames(kind, made, name string) []string {
+	switch {
+	case made == kind:
+		return []string{name}
+	case kind == "Deployment":
+		var names []string
+		for hash := 6; hash <= 10; hash++ {
+			set := name + "-" + strings.Repeat("?", hash)
+			if made == "ReplicaSet" {
+				names = append(names, set)
+			} else {
+				names = append(names, randomSuffix(set))
+			}
+		}
+		return names
+	case kind == "CronJob":
+		job := name + "-????????"
+		if made == "Job" {
+			return []string{job}
+		}
+		return []string{randomSuffix(job)}
+	case kind == "StatefulSet":
+		return []string{name + "-?", name + "-??", name + "-???"}
+	}
+	return []string{randomSuffix(name)}
+}
+
+// randomSuffix is what generateName makes of <name>-.
+func randomSuffix(name string) string {
+	prefix := name + "-"
+	if len(prefix) > maxGenerateName {
+		prefix = prefix[:maxGenerateName]
+	}
+	return prefix + "?????"
+}

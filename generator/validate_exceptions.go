@@ -1,0 +1,127 @@
+package generator
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+// expiryWarning is how long before its end an exception is warned of.
+const expiryWarning = 14 * 24 * time.Hour
+
+var (
+	kindName   = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
+	objectGlob = regexp.MustCompile(`^[a-z0-9*]([-a-z0-9.*]*[a-z0-9*])?$`)
+	imageGlob  = regexp.MustCompile(`^[a-zA-Z0-9*][-a-zA-Z0-9._:/@*]*$`)
+)
+
+// exception checks one waiver by itself; Plan checks it against what is on.
+func (v *validator) exception(e Loaded[v1alpha1.Exception], environments []string) diag.List {
+	r := &reporter{positions: e.Positions}
+	spec := e.Value.Spec
+	r.name("metadata.name", e.Value.Metadata.Name, 63)
+	for field, text := range map[string]string{"spec.reason": spec.Reason, "spec.owner": spec.Owner} {
+		if strings.TrimSpace(text) == "" {
+			r.report(field, "exception-"+strings.TrimPrefix(field, "spec."), "", "an exception needs one")
+		}
+	}
+	if len(spec.Controls) == 0 {
+		r.report("spec.controls", "required", "", "an exception names the controls that it waives")
+	}
+	r.distinct("spec.controls", spec.Controls)
+	known := slices.Concat(v.in.Catalog.IDs(), imagePolicies(v.spec))
+	for i, id := range spec.Controls {
+		r.known(fmt.Sprintf("spec.controls[%d]", i), "control-unknown", "control", id, known)
+	}
+	r.distinct("spec.environments", spec.Environments)
+	for i, name := range spec.Environments {
+		r.known(fmt.Sprintf("spec.environments[%d]", i), "environment-unknown", "environment", name, environments)
+	}
+	v.exceptionMatch(r, spec)
+	r.expiry(spec, *v.spec.Exceptions.AllowPermanent, v.now)
+	return r.problems
+}
+
+func (v *validator) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
+	for i, n := range spec.Match.Namespaces {
+		field := fmt.Sprintf("spec.match.namespaces[%d]", i)
+		if errs := validation.IsDNS1123Label(n); len(errs) > 0 {
+			r.report(field, "exception-wide", "name each namespace", "%q is not the name of one namespace", n)
+		} else if slices.Contains(v.systemNamespaces(), n) {
+			r.report(field, "exception-pointless", "remove it", "%s is a system namespace: nothing is enforced there", n)
+		}
+	}
+	if len(spec.Match.Kinds) == 0 {
+		r.report("spec.match.kinds", "exception-wide", "such as Deployment", "an exception names its kinds")
+	}
+	for i, k := range spec.Match.Kinds {
+		if !kindName.MatchString(k) {
+			r.report(fmt.Sprintf("spec.match.kinds[%d]", i), "exception-wide", "such as Deployment", "%q is not a kind", k)
+		}
+	}
+	if len(spec.Match.Names) == 0 {
+		r.report("spec.match.names", "exception-wide", "write \"*\" for all of the namespace", "an exception names its objects")
+	}
+	for i, n := range spec.Match.Names {
+		if !objectGlob.MatchString(n) && !validRBACName(spec.Match.Kinds, n) {
+			r.report(fmt.Sprintf("spec.match.names[%d]", i), "name-invalid", "a name; * stands for any characters", "%q is not the name of an object", n)
+		}
+	}
+	for i, image := range spec.Images {
+		if !imageGlob.MatchString(image) {
+			r.report(fmt.Sprintf("spec.images[%d]", i), "image-reference", "such as ghcr.io/acme/agent:*", "%q is not a glob over image references", image)
+		}
+	}
+	for list, values := range map[string][]string{"namespaces": spec.Match.Namespaces, "kinds": spec.Match.Kinds, "names": spec.Match.Names} {
+		r.distinct("spec.match."+list, values)
+	}
+	r.distinct("spec.images", spec.Images)
+}
+
+// validRBACName allows the colons of RBAC objects' names (system:node), which are path segments.
+func validRBACName(kinds []string, name string) bool {
+	rbac := []string{"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
+	outside := func(k string) bool { return !slices.Contains(rbac, k) }
+	return len(kinds) > 0 && !slices.ContainsFunc(kinds, outside) && name != "" && !strings.ContainsAny(name, "/%? \n\t")
+}
+
+func (r *reporter) expiry(spec v1alpha1.ExceptionSpec, allowPermanent bool, now time.Time) {
+	const field = "spec.expires"
+	if *spec.Expires == "" {
+		if !allowPermanent {
+			r.report(field, "exception-expiry", "such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or spec.exceptions.allowPermanent in the profile", "an exception needs an end")
+		}
+		return
+	}
+	end, err := parseExpiry(*spec.Expires)
+	switch left := end.Sub(now); {
+	case err != nil:
+		r.report(field, "date-invalid", "such as 2027-03-31", "%q is not a date", *spec.Expires)
+	case left <= 0:
+		r.report(field, "exception-expired", "remove the exception, or decide on it again", "ended on %s", *spec.Expires)
+	case left <= expiryWarning:
+		r.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "exception-expires-soon", Position: r.positions.At(field), Path: field,
+			Summary: fmt.Sprintf("ends on %s, in %d days", *spec.Expires, int(left.Hours())/24), Hint: "the workload will be refused from then on"})
+	}
+}
+
+// parseExpiry is the beginning of that day in UTC.
+func parseExpiry(s string) (time.Time, error) { return time.Parse(time.DateOnly, s) }
+
+// imagePolicies are the names of the policies made of spec.trust.images.
+func imagePolicies(spec v1alpha1.ProfileSpec) []string {
+	names := make([]string, len(spec.Trust.Images))
+	for i, rule := range spec.Trust.Images {
+		names[i] = imagePolicy(rule.Name)
+	}
+	return names
+}
+
+func imagePolicy(rule string) string { return verifyImages + "-" + rule }
