@@ -1,0 +1,272 @@
+package upstream
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// systemNamespaces as the compiler resolves them, with one of the profile's.
+var systemNamespaces = []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno", "rook"}
+
+// helmRelease is the HelmRelease that gatehouse emits.
+func helmRelease(t *testing.T, replicas int) manifest.Object {
+	t.Helper()
+	p := &plan.Plan{
+		Kyverno:            plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: replicas},
+		Flux:               plan.Flux{Namespace: "flux-system", Interval: time.Minute, RetryInterval: time.Minute, Timeout: time.Minute},
+		ExceptionNamespace: "policy-exceptions",
+		SystemNamespaces:   systemNamespaces,
+		Environments:       []plan.Environment{{Name: "prod", Clusters: []string{"prod"}}},
+	}
+	for _, f := range kyverno.Install(p) {
+		for _, o := range f.Objects {
+			if o.Kind() == "HelmRelease" {
+				return o
+			}
+		}
+	}
+	t.Fatal("no HelmRelease is emitted")
+	return nil
+}
+
+// loadChart reads the chart of the Kyverno module. The dependencies that lie
+// elsewhere (the CRDs of other groups, the reports server) are left out.
+func loadChart(t *testing.T) *chart.Chart {
+	t.Helper()
+	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno")
+	list.Dir = "../.." // gatehouse's own go.mod pins it
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("finding the Kyverno module: %v", err)
+	}
+	c, err := loader.LoadDir(filepath.Join(strings.TrimSpace(string(out)), "charts", "kyverno"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Metadata.Dependencies = slices.DeleteFunc(c.Metadata.Dependencies, func(d *chart.Dependency) bool { return d.Repository != "" })
+	return c
+}
+
+// render renders the chart as helm-controller would, and returns its objects by kind and name.
+func render(t *testing.T, c *chart.Chart, release manifest.Object) map[string]manifest.Object {
+	t.Helper()
+	spec := release["spec"].(map[string]any)
+	values := spec["values"].(map[string]any)
+	if err := chartutil.ProcessDependenciesWithMerge(c, values); err != nil {
+		t.Fatal(err)
+	}
+	options := chartutil.ReleaseOptions{Name: spec["releaseName"].(string), Namespace: spec["targetNamespace"].(string), Revision: 1, IsInstall: true}
+	all, err := chartutil.ToRenderValues(c, values, options, chartutil.DefaultCapabilities)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := engine.Render(c, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := map[string]manifest.Object{}
+	for file, text := range rendered {
+		if !strings.HasSuffix(file, ".yaml") {
+			continue
+		}
+		for _, document := range strings.Split("\n"+text, "\n---") {
+			var o manifest.Object
+			if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			if o.Kind() != "" {
+				objects[o.Kind()+"/"+o.Name()] = o
+			}
+		}
+	}
+	return objects
+}
+
+func TestChartVersion(t *testing.T) {
+	c := loadChart(t)
+	spec := helmRelease(t, 3)["spec"].(map[string]any)["chart"].(map[string]any)["spec"].(map[string]any)
+	if spec["chart"] != c.Metadata.Name || spec["version"] != c.Metadata.Version {
+		t.Errorf("%v %v is installed; the chart of the pinned Kyverno module is %s %s", spec["chart"], spec["version"], c.Metadata.Name, c.Metadata.Version)
+	}
+}
+
+// TestValuesAreKnown walks our values along the chart's: Helm itself takes any
+// misspelled value without a word.
+func TestValuesAreKnown(t *testing.T) {
+	c := loadChart(t)
+	var walk func(path string, ours, theirs map[string]any)
+	walk = func(path string, ours, theirs map[string]any) {
+		for key, value := range ours {
+			known, ok := theirs[key]
+			if !ok {
+				t.Errorf("the chart has no value %s%s", path, key)
+				continue
+			}
+			mine, isMap := value.(map[string]any)
+			yours, wasMap := known.(map[string]any)
+			if isMap != wasMap && known != nil {
+				t.Errorf("%s%s has another type in the chart", path, key)
+			}
+			if isMap && len(yours) > 0 { // an empty map stands for any keys
+				walk(path+key+".", mine, yours)
+			}
+		}
+	}
+	values := c.Values
+	for _, d := range c.Dependencies() { // a subchart's own values stand beside those of its parent
+		own, _ := values[d.Name()].(map[string]any)
+		values[d.Name()] = chartutil.CoalesceTables(own, d.Values)
+	}
+	walk("", helmRelease(t, 3)["spec"].(map[string]any)["values"].(map[string]any), values)
+}
+
+// container is the first container of a Deployment.
+func container(t *testing.T, objects map[string]manifest.Object, name string) map[string]any {
+	t.Helper()
+	deployment := objects["Deployment/"+name]
+	if deployment == nil {
+		t.Fatalf("the chart makes no Deployment %s", name)
+	}
+	template := deployment["spec"].(map[string]any)["template"].(map[string]any)
+	return template["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)
+}
+
+func TestChartFlags(t *testing.T) {
+	objects := render(t, loadChart(t), helmRelease(t, 3))
+	tests := map[string][]string{
+		"kyverno-admission-controller": {
+			"--enablePolicyException=true", "--exceptionNamespace=policy-exceptions", "--forceFailurePolicyIgnore=false",
+			"--excludeBootstrapResources=true", "--generateValidatingAdmissionPolicy=false", "--admissionReports=true", "--autoUpdateWebhooks=true",
+		},
+		"kyverno-background-controller": {"--enablePolicyException=true", "--exceptionNamespace=policy-exceptions"},
+		"kyverno-reports-controller": {
+			"--enablePolicyException=true", "--exceptionNamespace=policy-exceptions", "--backgroundScan=true", "--skipResourceFilters=false",
+			"--policyReports=true", "--aggregateReports=true",
+		},
+		"kyverno-cleanup-controller": {"--enableDeferredLoading=true"},
+	}
+	for name, flags := range tests {
+		args, _ := container(t, objects, name)["args"].([]any)
+		for _, flag := range flags {
+			if !slices.Contains(args, any(flag)) {
+				t.Errorf("%s runs without %s: %v", name, flag, args)
+			}
+		}
+	}
+}
+
+func TestChartReplicas(t *testing.T) {
+	tests := []struct{ replicas, admission, others int }{{3, 3, 2}, {1, 1, 1}}
+	for _, tt := range tests {
+		objects := render(t, loadChart(t), helmRelease(t, tt.replicas))
+		for _, name := range []string{"admission", "background", "cleanup", "reports"} {
+			want := tt.others
+			if name == "admission" {
+				want = tt.admission
+			}
+			spec := objects["Deployment/kyverno-"+name+"-controller"]["spec"].(map[string]any)
+			if spec["replicas"] != float64(want) {
+				t.Errorf("with %d replicas the %s controller has %v, want %d", tt.replicas, name, spec["replicas"], want)
+			}
+		}
+	}
+}
+
+// TestChartConfig holds the ConfigMap, which Kyverno makes its webhooks from, to
+// invariants 1 and 2: no webhook is called for a system namespace.
+func TestChartConfig(t *testing.T) {
+	objects := render(t, loadChart(t), helmRelease(t, 3))
+	config := objects["ConfigMap/kyverno"]
+	if config == nil || config.Namespace() != "kyverno" {
+		t.Fatalf("the chart makes no ConfigMap kyverno/kyverno: %v", config)
+	}
+	data := config["data"].(map[string]any)
+	var webhooks struct {
+		NamespaceSelector struct {
+			MatchLabels      map[string]string
+			MatchExpressions []struct {
+				Key, Operator string
+				Values        []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(data["webhooks"].(string)), &webhooks); err != nil {
+		t.Fatal(err)
+	}
+	spared := map[string]bool{}
+	for _, e := range webhooks.NamespaceSelector.MatchExpressions {
+		if e.Key != "kubernetes.io/metadata.name" || e.Operator != "NotIn" {
+			t.Errorf("unexpected: %v", e)
+		}
+		for _, ns := range e.Values {
+			spared[ns] = true
+		}
+	}
+	want := map[string]bool{}
+	for _, ns := range systemNamespaces {
+		want[ns] = true
+		if filter := "[*/*," + ns + ",*]"; !strings.Contains(data["resourceFilters"].(string), filter) {
+			t.Errorf("the background scan judges %s: no filter %s", ns, filter)
+		}
+	}
+	if diff := cmp.Diff(want, spared); diff != "" {
+		t.Error(diff)
+	}
+	if len(webhooks.NamespaceSelector.MatchLabels) > 0 {
+		t.Errorf("unexpected labels: %v", webhooks.NamespaceSelector.MatchLabels)
+	}
+}
+
+// TestChartKeepsCRDs: an uninstall must not take the policies along.
+func TestChartKeepsCRDs(t *testing.T) {
+	objects := render(t, loadChart(t), helmRelease(t, 3))
+	crds := 0
+	for id, o := range objects {
+		if o.Kind() != "CustomResourceDefinition" {
+			continue
+		}
+		crds++
+		annotations, _ := o.Metadata()["annotations"].(map[string]any)
+		if annotations["helm.sh/resource-policy"] != "keep" {
+			t.Errorf("%s goes with the release", id)
+		}
+	}
+	if crds < 8 {
+		t.Errorf("only %d CRDs are rendered", crds)
+	}
+}
+
+// TestChartTakesUpOurRole: the label by which the reports controller's role
+// takes up ours is the chart's.
+func TestChartTakesUpOurRole(t *testing.T) {
+	objects := render(t, loadChart(t), helmRelease(t, 3))
+	role := objects["ClusterRole/kyverno:reports-controller"]
+	raw, err := json.Marshal(role["aggregationRule"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &plan.Plan{Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
+		Background: true, Actions: map[string]plan.Action{"apps": plan.Audit}, Rules: []plan.Rule{{Kinds: []string{"Role"}}},
+	}}}}}
+	for key := range kyverno.Install(p)[0].Objects[0].Metadata()["labels"].(map[string]any) {
+		if strings.HasPrefix(key, "rbac.kyverno.io/") && !strings.Contains(string(raw), `"`+key+`":"true"`) {
+			t.Errorf("the chart's role takes up %s, not %s", raw, key)
+		}
+	}
+}
