@@ -45,21 +45,25 @@ type environment struct {
 	name    string
 	layers  []layer // in the order in which they are applied
 	content map[string]*content
+	homes   map[string]string   // namespace → the layer that creates it
 	before  map[string][]string // layer folder → the layers that it waits for, no more than needed
 }
 
 func newEnvironment(name string, all map[string]*content) *environment {
-	e := &environment{name: name, content: all, before: map[string][]string{}}
+	e := &environment{name: name, content: all, homes: map[string]string{}, before: map[string][]string{}}
 	for folder := range all {
 		if l, ok := parseLayer(folder); ok && l.env == name {
 			e.layers = append(e.layers, l)
+			for ns := range all[folder].creates {
+				e.homes[ns] = folder
+			}
 		}
 	}
 	slices.SortFunc(e.layers, func(a, b layer) int {
 		return cmp.Or(cmp.Compare(slices.Index(kinds(), a.kind), slices.Index(kinds(), b.kind)), cmp.Compare(a.shard, b.shard))
 	})
 	for _, l := range e.layers {
-		e.before[l.folder] = e.reduce(append(e.homes(l), e.after(follows(l.kind))...))
+		e.before[l.folder] = e.reduce(append(e.homesOf(l), e.after(follows(l.kind))...))
 	}
 	return e
 }
@@ -88,18 +92,12 @@ func (e *environment) after(wanted []string) []string {
 	return found
 }
 
-// homes returns the other layers that create the namespaces that l's objects live in.
-func (e *environment) homes(l layer) []string {
+// homesOf returns the other layers that create the namespaces that l's objects live in.
+func (e *environment) homesOf(l layer) []string {
 	var found []string
-	for _, other := range e.layers {
-		if other.folder == l.folder {
-			continue
-		}
-		for ns := range e.content[l.folder].needs {
-			if e.content[other.folder].creates[ns] {
-				found = append(found, other.folder)
-				break
-			}
+	for ns := range e.content[l.folder].needs {
+		if home := e.homes[ns]; home != "" && home != l.folder && !slices.Contains(found, home) {
+			found = append(found, home)
 		}
 	}
 	return found

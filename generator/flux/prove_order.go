@@ -57,17 +57,29 @@ func checkExceptions(p *proof) {
 // checkNamespaces asks that a namespace exists before an object in it is applied.
 // In one layer Flux does that by itself.
 func checkNamespaces(p *proof) {
-	p.eachPair(func(c *cluster, n, home *Node) {
-		if n == home || c.after(n, home) {
-			return
-		}
-		for _, ns := range slices.Sorted(maps.Keys(p.content(home).creates)) {
-			if p.content(n).needs[ns] {
-				p.report(n, codeNamespaceAfterObject, "", "has objects in the namespace %s and does not wait for %s, which creates it", ns, home.Name())
-				return
+	for _, c := range p.clusters {
+		homes := map[string]*Node{}
+		for _, n := range c.nodes {
+			for ns := range p.content(n).creates {
+				homes[ns] = n
 			}
 		}
-	})
+		for _, n := range c.nodes {
+			missing := map[*Node]string{} // the first namespace of each home
+			for ns := range p.content(n).needs {
+				home := homes[ns]
+				if home == nil || home == n || c.after(n, home) {
+					continue
+				}
+				if first, ok := missing[home]; !ok || ns < first {
+					missing[home] = ns
+				}
+			}
+			for home, ns := range missing {
+				p.report(n, codeNamespaceAfterObject, "", "has objects in the namespace %s and does not wait for %s, which creates it", ns, home.Name())
+			}
+		}
+	}
 }
 
 // checkWorkloads asks that what runs in the cluster comes after what guards it.
