@@ -1,0 +1,25 @@
+// Package schema checks the objects that gatehouse is about to write as the API
+// server would on a server-side apply: offline, strictly, against the schemas of
+// the versions that it compiles for (DESIGN.md 6, invariant 7).
+//
+// # Where the schemas come from
+//
+// crds/ holds the openAPIV3Schema of each custom resource that gatehouse emits,
+// generated from the releases of Kyverno and Flux (both Apache-2.0):
+//
+//	go run ./hack/crds
+//
+// Built-in kinds are decoded strictly into their Go types.
+//
+// # What is checked
+//
+// Unknown fields, types, what is required, enums, patterns, lengths and ranges
+// of the schema; and of the metadata what the API server checks for every kind:
+// names, labels, annotations, and whether there is a namespace.
+//
+// The CEL rules of a schema (x-kubernetes-validations) are not: their evaluator
+// is as heavy as all the rest of this package, and doubles the time that the
+// program takes to start. Package schema/rules evaluates them in tests. Nor is
+// what only the controllers know: Kyverno's own policy validation runs in the
+// engine.
+package schema

@@ -1,0 +1,131 @@
+package schema
+
+import (
+	"cmp"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/kube-openapi/pkg/validation/errors"
+	"k8s.io/kube-openapi/pkg/validation/strfmt"
+	"k8s.io/kube-openapi/pkg/validation/validate"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Error is one thing that the API server would refuse.
+type Error struct {
+	// Path of the field, such as spec.rules[0].name; empty for the object as a whole.
+	Path string
+	// Message in lower case, without the path.
+	Message string
+}
+
+func (e *Error) Error() string {
+	if e.Path == "" {
+		return e.Message
+	}
+	return e.Path + ": " + e.Message
+}
+
+// Check returns all that is wrong with an object, sorted by path, each an
+// *Error; nil if it may be applied. A kind that gatehouse has no schema of is
+// an error. The object is not changed. Check may be called concurrently; the
+// schema of a kind is read when its first object is checked.
+func Check(o manifest.Object) []error {
+	kind, ok := kinds[typeOf{o.APIVersion(), o.Kind()}]
+	if !ok {
+		return []error{&Error{Message: fmt.Sprintf("no schema for %s %s", o.APIVersion(), o.Kind())}}
+	}
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return []error{&Error{Message: fmt.Sprintf("is not JSON: %v", err)}}
+	}
+	found := kind.body(raw)
+	if kind.name != nil {
+		found = append(found, kind.metadata(o)...)
+	}
+	slices.SortFunc(found, func(a, b *Error) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
+	})
+	var errs []error
+	for _, e := range slices.CompactFunc(found, func(a, b *Error) bool { return *a == *b }) {
+		errs = append(errs, e)
+	}
+	return errs
+}
+
+//go:embed crds/*.json
+var crds embed.FS
+
+// custom checks objects against the schema of a custom resource.
+func custom(file string) func(raw []byte) []*Error {
+	load := sync.OnceValue(func() *customResource { return newCustomResource(file) })
+	return func(raw []byte) []*Error { return load().check(raw) }
+}
+
+type customResource struct {
+	structure *structural.Structural
+	validator *validate.SchemaValidator
+}
+
+// newCustomResource panics if a file of crds is broken; a test reads them all.
+func newCustomResource(file string) *customResource {
+	s, err := structure(file)
+	if err != nil {
+		panic(fmt.Sprintf("schema %s: %v", file, err))
+	}
+	return &customResource{structure: s, validator: validate.NewSchemaValidator(s.ToKubeOpenAPI(), nil, "", strfmt.Default)}
+}
+
+func structure(file string) (*structural.Structural, error) {
+	data, err := crds.ReadFile("crds/" + file)
+	if err != nil {
+		return nil, err
+	}
+	var v1 apiextensionsv1.JSONSchemaProps
+	if err := json.Unmarshal(data, &v1); err != nil {
+		return nil, err
+	}
+	var props apiextensions.JSONSchemaProps
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(&v1, &props, nil); err != nil {
+		return nil, err
+	}
+	return structural.NewStructural(&props)
+}
+
+func (c *customResource) check(raw []byte) []*Error {
+	var tree map[string]any
+	if err := utiljson.Unmarshal(raw, &tree); err != nil { // int64 where encoding/json has float64
+		return []*Error{{Message: err.Error()}}
+	}
+	var found []*Error
+	for _, err := range c.validator.Validate(tree).Errors {
+		found = append(found, explain(err))
+	}
+	// Last, because it removes what it finds.
+	unknown := pruning.PruneWithOptions(tree, c.structure, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+	for _, path := range unknown {
+		found = append(found, &Error{Path: path, Message: "unknown field"})
+	}
+	return found
+}
+
+// explain takes the path out of what the validator says.
+func explain(err error) *Error {
+	v, ok := err.(*errors.Validation)
+	if !ok {
+		return &Error{Message: err.Error()}
+	}
+	path := strings.TrimPrefix(v.Name, ".")
+	message := strings.TrimPrefix(err.Error(), v.Name+" in body ")
+	return &Error{Path: path, Message: message}
+}
