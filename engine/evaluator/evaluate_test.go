@@ -1,6 +1,7 @@
 package evaluator_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -257,6 +258,79 @@ spec:
 				t.Errorf("got %+v, want blocked %v and %d results", got, tt.blocked, tt.rows)
 			}
 		})
+	}
+}
+
+// TestEvaluateNamespaceObjects: a Namespace has no namespace while it is created, so overrides by namespace do not reach it then.
+func TestEvaluateNamespaceObjects(t *testing.T) {
+	e := loaded(t, protocol.LoadParams{Policies: []json.RawMessage{object(t, `{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: x}, spec: {rules: [{name: r,
+  match: {any: [{resources: {kinds: [Namespace]}}]}, validate: {failureAction: Enforce, failureActionOverrides: [{action: Audit, namespaces: [payments]}],
+  allowExistingViolations: false, message: m, pattern: {metadata: {labels: {owner: "?*"}}}}}]}}`)}})
+	resource := object(t, `{apiVersion: v1, kind: Namespace, metadata: {name: payments}}`)
+	if got := evaluate(t, e, protocol.EvaluateParams{Resource: resource}); !got.Blocked {
+		t.Errorf("CREATE: %+v", got)
+	}
+	if got := evaluate(t, e, protocol.EvaluateParams{Operation: protocol.Update, Resource: resource, OldResource: resource}); got.Blocked || len(got.Results) != 1 {
+		t.Errorf("UPDATE: %+v", got)
+	}
+}
+
+// TestEvaluateNamespacedPolicy: a Policy speaks for its own namespace only.
+func TestEvaluateNamespacedPolicy(t *testing.T) {
+	e := loaded(t, protocol.LoadParams{Policies: []json.RawMessage{object(t, `{apiVersion: kyverno.io/v1, kind: Policy, metadata: {name: x, namespace: payments},
+  spec: {rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}}]}, `+denyAll+`}]}}`)}})
+	if got := evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "payments", goodSpec), Policies: []string{"payments/x"}}); !got.Blocked || got.Results[0].Policy != "payments/x" {
+		t.Errorf("its namespace: %+v", got)
+	}
+	if got := evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "other", goodSpec)}); got.Blocked || len(got.Results) != 0 {
+		t.Errorf("another namespace: %+v", got)
+	}
+}
+
+// TestEvaluateKinds covers the kinds of checks that have a handler of their own in Kyverno.
+func TestEvaluateKinds(t *testing.T) {
+	tests := []struct {
+		name, validate, bad, message string
+	}{
+		{"cel", `message: from the rule, cel: {expressions: [{expression: "!has(object.spec.hostNetwork) || !object.spec.hostNetwork"}]}`, badSpec, "from the rule"},
+		{"podSecurity", `message: pss, podSecurity: {level: baseline, version: latest}`, badSpec, "hostNetwork"},
+		{"foreach", `message: prefix, foreach: [{list: request.object.spec.containers, pattern: {image: "ghcr.io/*"}}]`, `{containers: [{name: c, image: docker.io/x}]}`, "prefix"},
+	}
+	e := newEvaluator(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			result, err := e.Load(protocol.LoadParams{Policies: []json.RawMessage{object(t, rule("r", `validate: {failureAction: Enforce, `+tt.validate+`}`))}})
+			if err != nil || result.Err() != nil {
+				t.Fatal(err, result.Err())
+			}
+			got := evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "payments", tt.bad)})
+			if !got.Blocked || !strings.Contains(got.Results[0].Message, tt.message) {
+				t.Errorf("bad Pod: %+v", got)
+			}
+			want := []row{{rule: "r", result: protocol.OutcomePass, action: protocol.ActionEnforce}}
+			if diff := cmp.Diff(want, rows(evaluate(t, e, protocol.EvaluateParams{Resource: pod(t, "web", "payments", goodSpec)})), cmp.AllowUnexported(row{})); diff != "" {
+				t.Errorf("good Pod (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestEvaluateMany: answers come in order, one that fails does not harm the others, and a context that ended is no verdict.
+func TestEvaluateMany(t *testing.T) {
+	e := loaded(t, protocol.LoadParams{Policies: []json.RawMessage{object(t, hostNetworkPolicy)}})
+	requests := protocol.EvaluateManyParams{Requests: []protocol.EvaluateParams{
+		{Resource: pod(t, "web", "payments", badSpec)}, {}, {Resource: pod(t, "web", "payments", goodSpec)},
+	}}
+	got := e.EvaluateMany(t.Context(), requests).Results
+	if len(got) != 3 || got[0].Result == nil || !got[0].Result.Blocked || got[1].Error == nil || got[1].Result != nil || got[2].Result == nil || got[2].Result.Blocked {
+		t.Errorf("got %+v", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, g := range e.EvaluateMany(ctx, requests).Results {
+		if g.Error == nil {
+			t.Errorf("after the end of the context: %+v", g.Result)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 
 	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	"github.com/go-logr/logr"
 	"github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/data"
 	resourceloader "github.com/kyverno/kyverno/ext/resource/loader"
 	"github.com/kyverno/kyverno/pkg/config"
@@ -28,6 +29,7 @@ import (
 	"github.com/kyverno/sdk/extensions/registryclient"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/kubectl-validate/pkg/openapiclient"
 )
 
@@ -45,8 +47,11 @@ type Evaluator struct {
 	bundle atomic.Pointer[bundle]
 }
 
-// New returns an evaluator with nothing loaded. It fails only if Kyverno's embedded CRDs cannot be read.
+// New returns an evaluator with nothing loaded, and silences Kyverno's log for the process. It fails only if the CRDs
+// that the Kyverno module embeds cannot be read.
 func New() (*Evaluator, error) {
+	// Kyverno logs through this global. Never set, it collects loggers and prints a stack after 30 seconds.
+	log.SetLogger(logr.New(log.NullLogSink{}))
 	crds, err := data.Crds()
 	if err != nil {
 		return nil, fmt.Errorf("opening the CRDs of the Kyverno module: %w", err)

@@ -32,7 +32,11 @@ Flags:
   --version   print the version of this program and of the Kyverno module inside
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	out := os.Stdout
+	os.Stdout = os.Stderr // nothing that Kyverno's 2,500 packages may print must get between the responses
+	os.Exit(run(os.Args[1:], os.Stdin, out, os.Stderr))
+}
 
 // run returns the exit status: 0 done, 1 wrong arguments, 2 could not serve.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
