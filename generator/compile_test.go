@@ -1,0 +1,94 @@
+package generator
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+var update = flag.Bool("update", false, "update the expectations of the tests")
+
+// testNow is the day of every build in the tests.
+var testNow = time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)
+
+// TestCompile compiles the files of each archive in testdata. `-- want/PATH --`
+// is the whole content of a file of the output, `-- want-diagnostics --` all
+// that is told; `-- prior-lock --` is the lock of the output as it is.
+func TestCompile(t *testing.T) {
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	for _, name := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := compileArchive(t, archive)
+			if *update {
+				if err := os.WriteFile(name, txtar.Format(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(txtar.Format(archive)), string(txtar.Format(got))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// compileArchive returns the archive with what was really made.
+func compileArchive(t *testing.T, archive *txtar.Archive) *txtar.Archive {
+	t.Helper()
+	source, options := fstest.MapFS{}, Options{Version: "test", Now: testNow, AllowSkip: bytes.Contains(archive.Comment, []byte("--allow-skip"))}
+	for _, f := range archive.Files {
+		switch {
+		case f.Name == "prior-lock":
+			lock, err := manifest.DecodeLock(f.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			options.Prior = lock
+		case !strings.HasPrefix(f.Name, "want"):
+			source[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
+		}
+	}
+	bundle, problems := Compile(source, ".", options)
+	made := map[string][]byte{}
+	if bundle != nil {
+		for _, f := range bundle.Files {
+			data, err := f.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			made[f.Path] = data
+		}
+	}
+	out := &txtar.Archive{Comment: archive.Comment}
+	for _, f := range archive.Files {
+		switch path, ok := strings.CutPrefix(f.Name, "want/"); {
+		case ok:
+			f.Data = made[path]
+		case f.Name == "want-diagnostics":
+			var lines strings.Builder
+			for _, d := range problems {
+				lines.WriteString(d.String() + "\n")
+			}
+			f.Data = []byte(lines.String())
+		}
+		out.Files = append(out.Files, f)
+	}
+	return out
+}

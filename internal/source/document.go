@@ -1,0 +1,267 @@
+// Package source reads the YAML in which people write: documents with a
+// position for every value, merged and decoded strictly, all problems in one
+// run.
+//
+// It knows nothing of profiles: package generator gives it the types.
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+// Document is one YAML document: a mapping with its type and name.
+type Document struct {
+	File             string
+	APIVersion, Kind string
+	// Name is metadata.name, or empty.
+	Name string
+	// Node is the mapping; files says which nodes come from elsewhere after a merge.
+	Node  *yaml.Node
+	files map[*yaml.Node]string
+}
+
+// At is the position of a node of the document.
+func (d *Document) At(n *yaml.Node) diag.Position {
+	file := d.File
+	if f, ok := d.files[n]; ok {
+		file = f
+	}
+	return diag.Position{File: file, Line: n.Line, Col: n.Column}
+}
+
+// maxNodes bounds what aliases may expand to.
+const maxNodes = 5_000_000
+
+var yamlLine = regexp.MustCompile(`line (\d+): `)
+
+// Parse splits a file into documents. A document without apiVersion has the
+// one of the document before it. Empty documents are dropped.
+func Parse(file string, data []byte) (docs []*Document, problems diag.List) {
+	defer func() {
+		if r := recover(); r != nil { // the YAML library panics on some malformed input
+			docs = nil
+			problems.Add(diag.Diagnostic{Code: "yaml-syntax", Position: diag.Position{File: file, Line: 1}, Summary: fmt.Sprintf("not readable as YAML: %v", r)})
+		}
+	}()
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	apiVersion := ""
+	for {
+		var root yaml.Node
+		err := decoder.Decode(&root)
+		if errors.Is(err, io.EOF) {
+			return docs, problems
+		}
+		if err != nil {
+			problems.Add(syntaxProblem(file, err))
+			return docs, problems
+		}
+		node := root.Content[0]
+		if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+			continue
+		}
+		doc := &Document{File: file, Node: node, APIVersion: apiVersion}
+		if node.Kind != yaml.MappingNode {
+			problems.Add(diag.Diagnostic{Code: "yaml-type", Position: doc.At(node), Summary: "a document must be a mapping, not " + describe(node)})
+			continue
+		}
+		problems = append(problems, check(doc)...)
+		if v := Lookup(node, "apiVersion"); v != nil {
+			doc.APIVersion = v.Value
+		}
+		apiVersion = doc.APIVersion
+		if v := Lookup(node, "kind"); v != nil {
+			doc.Kind = v.Value
+		}
+		if v := Lookup(node, "metadata", "name"); v != nil {
+			doc.Name = v.Value
+		}
+		docs = append(docs, doc)
+	}
+}
+
+func syntaxProblem(file string, err error) diag.Diagnostic {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 1
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		message = strings.Replace(message, m[0], "", 1)
+	}
+	message = strings.Join(strings.Fields(message), " ")
+	return diag.Diagnostic{Code: "yaml-syntax", Position: diag.Position{File: file, Line: line, Col: 1}, Summary: message}
+}
+
+// check reports duplicate keys, keys that are not strings, merge keys, and
+// aliases that are recursive or expand to too much.
+func check(doc *Document) (problems diag.List) {
+	count := 0
+	open := map[*yaml.Node]bool{}
+	var walk func(n *yaml.Node, path string)
+	walk = func(n *yaml.Node, path string) {
+		if count++; count > maxNodes {
+			return
+		}
+		switch n.Kind {
+		case yaml.AliasNode:
+			if open[n.Alias] {
+				problems.Add(diag.Diagnostic{Code: "yaml-alias", Position: doc.At(n), Path: path, Summary: fmt.Sprintf("alias *%s refers to itself", n.Value)})
+				return
+			}
+			open[n.Alias] = true
+			walk(n.Alias, path)
+			delete(open, n.Alias)
+		case yaml.SequenceNode:
+			for i, c := range n.Content {
+				walk(c, fmt.Sprintf("%s[%d]", path, i))
+			}
+		case yaml.MappingNode:
+			problems = append(problems, checkKeys(doc, n, path)...)
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				walk(n.Content[i+1], child(path, n.Content[i].Value))
+			}
+		}
+	}
+	walk(doc.Node, "")
+	if count > maxNodes {
+		problems.Add(diag.Diagnostic{Code: "yaml-alias", Position: doc.At(doc.Node), Summary: fmt.Sprintf("the document has more than %d values", maxNodes)})
+	}
+	return problems
+}
+
+func checkKeys(doc *Document, n *yaml.Node, path string) (problems diag.List) {
+	seen := make(map[string]*yaml.Node, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			problems.Add(diag.Diagnostic{Code: "yaml-key", Position: doc.At(key), Path: path, Summary: "a key must be a string, not " + describe(key)})
+		case key.Tag == "!!merge":
+			problems.Add(diag.Diagnostic{Code: "yaml-key", Position: doc.At(key), Path: path, Summary: "merge keys are not supported", Hint: "write the fields out"})
+		case seen[key.Value] != nil:
+			problems.Add(diag.Diagnostic{Code: "duplicate-key", Position: doc.At(key), Path: child(path, key.Value),
+				Summary: fmt.Sprintf("is set twice, first in line %d", seen[key.Value].Line)})
+		}
+		seen[key.Value] = key
+	}
+	return problems
+}
+
+// Lookup follows keys through mappings and aliases; nil if there is nothing.
+func Lookup(n *yaml.Node, keys ...string) *yaml.Node {
+	for _, key := range keys {
+		n = resolve(n)
+		if n.Kind != yaml.MappingNode {
+			return nil
+		}
+		var found *yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				found = n.Content[i+1]
+			}
+		}
+		if found == nil {
+			return nil
+		}
+		n = found
+	}
+	return resolve(n)
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	for i := 0; n.Kind == yaml.AliasNode && n.Alias != nil && i < 100; i++ {
+		n = n.Alias
+	}
+	return n
+}
+
+// Merge lays over on top of base, mapping by mapping; lists and scalars of
+// over replace those of base. Neither document is changed.
+func Merge(base, over *Document) *Document {
+	merged := &Document{File: over.File, APIVersion: over.APIVersion, Kind: over.Kind, Name: over.Name, files: map[*yaml.Node]string{}}
+	merged.Node = merge(merged, base, base.Node, over, over.Node)
+	return merged
+}
+
+func merge(into, base *Document, b *yaml.Node, over *Document, o *yaml.Node) *yaml.Node {
+	b, o = resolve(b), resolve(o)
+	if b.Kind != yaml.MappingNode || o.Kind != yaml.MappingNode {
+		return adopt(into, over, o)
+	}
+	result := *o
+	result.Content = nil
+	into.files[&result] = over.At(o).File
+	index := map[string]int{}
+	for i := 0; i+1 < len(b.Content); i += 2 {
+		index[b.Content[i].Value] = len(result.Content)
+		result.Content = append(result.Content, adopt(into, base, b.Content[i]), adopt(into, base, b.Content[i+1]))
+	}
+	for i := 0; i+1 < len(o.Content); i += 2 {
+		key, value := o.Content[i], o.Content[i+1]
+		at, ok := index[key.Value]
+		if !ok {
+			result.Content = append(result.Content, adopt(into, over, key), adopt(into, over, value))
+			continue
+		}
+		if resolved := resolve(value); resolved.Kind == yaml.ScalarNode && resolved.Tag == "!!null" {
+			continue // `key:` says nothing
+		}
+		result.Content[at] = adopt(into, over, key)
+		result.Content[at+1] = merge(into, base, result.Content[at+1], over, value)
+	}
+	return &result
+}
+
+// adopt remembers the file of a node and of all that is below it.
+func adopt(into, from *Document, n *yaml.Node) *yaml.Node {
+	file := from.File
+	if f, ok := from.files[n]; ok {
+		file = f
+	}
+	if _, ok := into.files[n]; !ok {
+		into.files[n] = file
+	}
+	for _, c := range n.Content {
+		adopt(into, from, c)
+	}
+	if n.Kind == yaml.AliasNode {
+		if _, ok := into.files[n.Alias]; !ok {
+			adopt(into, from, n.Alias)
+		}
+	}
+	return n
+}
+
+func child(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func describe(n *yaml.Node) string {
+	n = resolve(n)
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.Tag {
+	case "!!null":
+		return "null"
+	case "!!int", "!!float":
+		return "the number " + n.Value
+	case "!!bool":
+		return "the boolean " + n.Value
+	}
+	return fmt.Sprintf("the string %q", n.Value)
+}
