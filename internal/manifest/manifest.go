@@ -46,11 +46,16 @@ func (f File) Encode() ([]byte, error) {
 	}
 	b.WriteByte('\n')
 	for _, o := range f.Objects {
+		b.WriteString("---\n")
+		begin := b.Len()
+		if len(o) > 0 && (quick{&b}).mapping(o, 0) {
+			continue
+		}
+		b.Truncate(begin)
 		out, err := yaml.Marshal(map[string]any(o))
 		if err != nil {
 			return nil, fmt.Errorf("encoding %s: %w", f.Path, err)
 		}
-		b.WriteString("---\n")
 		b.Write(out)
 	}
 	return b.Bytes(), nil

@@ -1,0 +1,162 @@
+package manifest
+
+import (
+	"bytes"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// quick writes the YAML of plain objects byte for byte as sigs.k8s.io/yaml does,
+// which goes through JSON and back and takes twenty times as long: with a
+// hundred thousand NetworkPolicies that is most of a build. It knows only what
+// needs no quoting and reports false for everything else, which sigs.k8s.io/yaml
+// then writes. The tests hold the two against each other.
+type quick struct{ b *bytes.Buffer }
+
+// mapping writes a non-empty map whose first key stands where the buffer ends.
+func (q quick) mapping(m map[string]any, indent int) bool {
+	keys, ok := sortedKeys(m)
+	if !ok {
+		return false
+	}
+	for i, k := range keys {
+		if i > 0 {
+			q.indent(indent)
+		}
+		q.b.WriteString(k)
+		q.b.WriteByte(':')
+		if !q.value(m[k], indent) {
+			return false
+		}
+	}
+	return true
+}
+
+// value writes what follows "key:", up to the end of the line.
+func (q quick) value(v any, indent int) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) > 0 {
+			q.b.WriteByte('\n')
+			q.indent(indent + 2)
+			return q.mapping(v, indent+2)
+		}
+	case []any:
+		if len(v) > 0 {
+			q.b.WriteByte('\n')
+			return q.sequence(v, indent)
+		}
+	}
+	q.b.WriteByte(' ')
+	return q.scalar(v)
+}
+
+func (q quick) sequence(list []any, indent int) bool {
+	for _, item := range list {
+		q.indent(indent)
+		q.b.WriteString("- ")
+		ok := false
+		if m, isMap := item.(map[string]any); isMap && len(m) > 0 {
+			ok = q.mapping(m, indent+2)
+		} else {
+			ok = q.scalar(item)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// scalar writes a value of one line, and its end.
+func (q quick) scalar(v any) bool {
+	switch v := v.(type) {
+	case string:
+		if !isPlain(v) {
+			return false
+		}
+		q.b.WriteString(v)
+	case bool:
+		q.b.WriteString(strconv.FormatBool(v))
+	case int64:
+		q.b.WriteString(strconv.FormatInt(v, 10))
+	case float64: // what a decoded JSON number is
+		if v != math.Trunc(v) || math.Abs(v) > 1<<53 || v == 0 && math.Signbit(v) {
+			return false
+		}
+		q.b.WriteString(strconv.FormatInt(int64(v), 10))
+	case map[string]any:
+		if len(v) > 0 || v == nil {
+			return false
+		}
+		q.b.WriteString("{}")
+	case []any:
+		if len(v) > 0 || v == nil {
+			return false
+		}
+		q.b.WriteString("[]")
+	default:
+		return false
+	}
+	q.b.WriteByte('\n')
+	return true
+}
+
+func (q quick) indent(n int) {
+	const spaces = "                "
+	for ; n > len(spaces); n -= len(spaces) {
+		q.b.WriteString(spaces)
+	}
+	q.b.WriteString(spaces[:n])
+}
+
+// plain is a string that no version of YAML takes for anything else, but for
+// the words of notPlain: a word of letters, digits and some marks, or an IPv4 CIDR.
+var plain = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_./-]*|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/[0-9]+)$`)
+
+func isPlain(s string) bool {
+	if len(s) > 100 || !plain.MatchString(s) {
+		return false
+	}
+	switch strings.ToLower(s) {
+	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
+		return false
+	}
+	return true
+}
+
+// sortedKeys orders as go-yaml does: marks before letters. Digits, which it
+// orders by the numbers that they make, it must not come to compare.
+func sortedKeys(m map[string]any) (keys []string, ok bool) {
+	keys, ok = make([]string, 0, len(m)), true
+	for k := range m {
+		if !isPlain(k) {
+			return nil, false
+		}
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		for i := range min(len(a), len(b)) {
+			if a[i] == b[i] {
+				continue
+			}
+			x, y := rune(a[i]), rune(b[i])
+			if unicode.IsDigit(x) || unicode.IsDigit(y) {
+				ok = false
+			}
+			switch letterX, letterY := unicode.IsLetter(x), unicode.IsLetter(y); {
+			case letterX && !letterY:
+				return 1
+			case letterY && !letterX:
+				return -1
+			}
+			return int(x) - int(y)
+		}
+		return len(a) - len(b)
+	})
+	return keys, ok
+}
