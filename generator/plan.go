@@ -277,7 +277,7 @@ func (r *resolver) policies(c resolvedControl, stage string) []plan.Policy {
 	policy := plan.Policy{
 		Name: c.control.ID, Control: c.control.ID, Title: c.control.Title, Description: c.control.Description, Category: c.control.Category, Severity: c.control.Severity,
 		ClusterScoped: c.control.ClusterScoped, Background: c.control.Background, ExemptDeployers: c.control.ExemptDeployers, PodSecurity: c.control.PodSecurity,
-		Actions: map[string]plan.Action{}, Stage: stage, Body: c.body, Rules: c.rules, At: c.at,
+		Actions: map[string]plan.Action{}, Stage: stage, Body: c.body, Parameters: c.params, Rules: c.rules, At: c.at,
 	}
 	at, limit := r.plan.Stages[r.stageIndex(stage)], r.plan.Stages[c.maxStage]
 	for _, t := range r.plan.Tiers {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	strictjson "sigs.k8s.io/json"
 
@@ -27,6 +28,8 @@ type Case struct {
 	// SubResource such as exec or ephemeralcontainers; empty for the object itself.
 	SubResource string
 	UserInfo    UserInfo
+	// Parameters that the template of the document uses.
+	Parameters []string
 }
 
 // GroupVersionKind names a type of the API.
@@ -42,8 +45,14 @@ type UserInfo struct {
 	Groups   []string `json:"groups,omitempty"`
 }
 
-// ordinaryUser asks where a document does not say who does: somebody without any special right.
-func ordinaryUser() UserInfo {
+// Ordinary tells whether the case is a request of the ordinary user.
+func (c Case) Ordinary() bool {
+	user := OrdinaryUser()
+	return c.UserInfo.Username == user.Username && slices.Equal(c.UserInfo.Groups, user.Groups)
+}
+
+// OrdinaryUser asks where a document does not say who does: somebody without any special right.
+func OrdinaryUser() UserInfo {
 	return UserInfo{Username: "developer@example.com", Groups: []string{"system:authenticated"}}
 }
 
@@ -90,6 +99,7 @@ func cases(file string, text []byte, params map[string]any) ([]Case, error) {
 		return nil, fmt.Errorf("reading the rendered template: %w", err)
 	}
 	out := make([]Case, len(docs))
+	used := parametersUsed(text)
 	seen := map[string]bool{}
 	for i, doc := range docs {
 		if out[i], err = newCase(doc); err != nil {
@@ -99,6 +109,9 @@ func cases(file string, text []byte, params map[string]any) ([]Case, error) {
 			return nil, fmt.Errorf("%s: document %d: the name %q is there twice", file, i+1, out[i].Name)
 		}
 		seen[out[i].Name] = true
+		if len(used) == len(docs) {
+			out[i].Parameters = used[i]
+		}
 	}
 	return out, nil
 }
@@ -114,7 +127,7 @@ func newCase(doc map[string]any) (Case, error) {
 		return Case{}, errors.New("needs a metadata.name that says what it probes")
 	}
 	kind, err := kindOfObject(doc)
-	return Case{Name: name, Operation: "CREATE", Object: doc, Kind: kind, Namespace: namespace, UserInfo: ordinaryUser()}, err
+	return Case{Name: name, Operation: "CREATE", Object: doc, Kind: kind, Namespace: namespace, UserInfo: OrdinaryUser()}, err
 }
 
 func reviewCase(doc map[string]any) (Case, error) {
@@ -129,7 +142,7 @@ func reviewCase(doc map[string]any) (Case, error) {
 	}
 	r := review.Request
 	out := Case{Name: r.UID, Operation: r.Operation, Object: r.Object, OldObject: r.OldObject,
-		Namespace: r.Namespace, SubResource: r.SubResource, UserInfo: ordinaryUser()}
+		Namespace: r.Namespace, SubResource: r.SubResource, UserInfo: OrdinaryUser()}
 	if r.UserInfo != nil {
 		out.UserInfo = *r.UserInfo
 	}

@@ -23,9 +23,9 @@ func TestTests(t *testing.T) {
 	}
 	want := []Case{
 		{Name: "a", Operation: "CREATE", Namespace: "apps", Object: object("v1", "Pod", "a", "apps"),
-			Kind: GroupVersionKind{"", "v1", "Pod"}, UserInfo: ordinaryUser()},
+			Kind: GroupVersionKind{"", "v1", "Pod"}, UserInfo: OrdinaryUser()},
 		{Name: "b", Operation: "CREATE", Object: object("apps/v1", "Deployment", "b", ""),
-			Kind: GroupVersionKind{"apps", "v1", "Deployment"}, UserInfo: ordinaryUser()},
+			Kind: GroupVersionKind{"apps", "v1", "Deployment"}, UserInfo: OrdinaryUser()},
 		{Name: "deleted", Operation: "DELETE", Namespace: "apps", SubResource: "status", OldObject: object("v1", "Pod", "bad", ""),
 			Kind: GroupVersionKind{"", "v1", "Pod"}, UserInfo: UserInfo{"jane", []string{"admins"}}},
 	}

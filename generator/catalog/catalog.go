@@ -66,6 +66,11 @@ func load(fsys fs.FS, dir string) (*Control, diag.List) {
 			Summary: fmt.Sprintf("%q is not the name of the folder, %q", c.ID, path.Base(dir))})
 	}
 	c.policy, c.good, c.bad = policy, good, bad
+	if results, err := fs.ReadFile(fsys, path.Join(dir, ResultsFile)); err == nil {
+		c.results = results
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(dir, ResultsFile)}, Summary: cause(err)})
+	}
 	return c, problems
 }
 

@@ -53,7 +53,7 @@ type Control struct {
 	// Dir is the folder of the control, for messages and origins.
 	Dir string
 
-	policy, good, bad []byte
+	policy, good, bad, results []byte // results may be nil
 }
 
 // Categories in the order in which they are shown.

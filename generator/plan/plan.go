@@ -172,6 +172,8 @@ type Policy struct {
 	Stage string
 	// Body is the rendered template: a ClusterPolicy with rules and no strictness.
 	Body map[string]any
+	// Parameters that the template was rendered with.
+	Parameters map[string]any
 	// Rules that the policy has in the cluster, autogen rules included.
 	Rules []Rule
 	// Image is set for an image rule.
