@@ -3,11 +3,9 @@ package manifest
 import (
 	"bytes"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // quick writes the YAML of plain objects byte for byte as sigs.k8s.io/yaml does,
@@ -114,13 +112,25 @@ func (q quick) indent(n int) {
 	q.b.WriteString(spaces[:n])
 }
 
-// plain is a string that no version of YAML takes for anything else, but for
-// the words of notPlain: a word of letters, digits and some marks, or an IPv4 CIDR.
-var plain = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_./-]*|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/[0-9]+)$`)
-
+// isPlain tells whether no version of YAML takes a string for anything else: a
+// word of letters, digits and some marks that is no boolean or null, or an IPv4 CIDR.
 func isPlain(s string) bool {
-	if len(s) > 100 || !plain.MatchString(s) {
+	if s == "" || len(s) > 100 {
 		return false
+	}
+	if isDigit(s[0]) {
+		return strings.Trim(s, "0123456789./") == "" && strings.Contains(s, "/")
+	}
+	if !isLetter(s[0]) {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !isLetter(c) && !isDigit(c) && strings.IndexByte("-./_", c) < 0 {
+			return false
+		}
+	}
+	if len(s) > len("false") {
+		return true
 	}
 	switch strings.ToLower(s) {
 	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
@@ -128,6 +138,10 @@ func isPlain(s string) bool {
 	}
 	return true
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
 // sortedKeys orders as go-yaml does: marks before letters. Digits, which it
 // orders by the numbers that they make, it must not come to compare.
@@ -144,14 +158,14 @@ func sortedKeys(m map[string]any) (keys []string, ok bool) {
 			if a[i] == b[i] {
 				continue
 			}
-			x, y := rune(a[i]), rune(b[i])
-			if unicode.IsDigit(x) || unicode.IsDigit(y) {
+			x, y := a[i], b[i]
+			if isDigit(x) || isDigit(y) {
 				ok = false
 			}
-			switch letterX, letterY := unicode.IsLetter(x), unicode.IsLetter(y); {
-			case letterX && !letterY:
+			switch {
+			case isLetter(x) && !isLetter(y):
 				return 1
-			case letterY && !letterX:
+			case isLetter(y) && !isLetter(x):
 				return -1
 			}
 			return int(x) - int(y)
