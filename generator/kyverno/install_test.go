@@ -18,7 +18,7 @@ func installPlan() *plan.Plan {
 		SystemNamespaces:   []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno", "rook"},
 		Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
 			Name: "restrict-wildcard-verbs", Background: true, Actions: map[string]plan.Action{"apps": plan.Audit},
-			Rules: []plan.Rule{{Name: "wildcard", Kinds: []string{"rbac.authorization.k8s.io/*/Role", "rbac.authorization.k8s.io/*/ClusterRole"}}},
+			Body: matching("rbac.authorization.k8s.io/*/Role", "rbac.authorization.k8s.io/*/ClusterRole"),
 		}}}},
 	}
 }

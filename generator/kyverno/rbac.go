@@ -35,19 +35,20 @@ func readable(gk schema.GroupKind) bool {
 	return slices.Contains(kinds[gk.Group], gk.Kind)
 }
 
-// bareGroups are the groups of kinds that policies also name without one.
-func bareGroup(kind string) string {
+// bareKind finds the group of a kind that a policy names without one; false for
+// a kind that Kubernetes itself does not have, whose group nobody can know.
+func bareKind(kind string) (schema.GroupKind, bool) {
 	switch kind {
 	case "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding":
-		return "rbac.authorization.k8s.io"
-	case "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet":
-		return "apps"
-	case "CronJob", "Job":
-		return "batch"
-	case "Ingress", "NetworkPolicy":
-		return "networking.k8s.io"
+		return schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: kind}, true
+	case "IngressClass":
+		return schema.GroupKind{Group: "networking.k8s.io", Kind: kind}, true
+	case "StorageClass":
+		return schema.GroupKind{Group: "storage.k8s.io", Kind: kind}, true
+	case "Node", "PersistentVolume":
+		return schema.GroupKind{Kind: kind}, true
 	}
-	return ""
+	return schema.GroupKind{}, false // also the kinds that are readable anyway
 }
 
 // unreadable stay so: a report about Secrets is not worth read access to every
@@ -63,48 +64,64 @@ func reportsRules(env plan.Environment) map[string][]string {
 		if !policy.Background || policy.Strictest() == plan.Off {
 			continue
 		}
-		for _, rule := range policy.Rules {
-			for _, text := range rule.Kinds {
-				gk := parseKind(text)
-				if readable(gk) || unreadable(gk) || !nameable(gk) {
-					continue
-				}
-				plural, _ := meta.UnsafeGuessKindToResource(gk.WithVersion(""))
-				if !slices.Contains(resources[gk.Group], plural.Resource) {
-					resources[gk.Group] = append(resources[gk.Group], plural.Resource)
-				}
+		for _, text := range matchedKinds(policy.Body) {
+			gk, ok := parseKind(text)
+			if !ok || readable(gk) || unreadable(gk) {
+				continue
+			}
+			plural, _ := meta.UnsafeGuessKindToResource(gk.WithVersion(""))
+			if !slices.Contains(resources[gk.Group], plural.Resource) {
+				resources[gk.Group] = append(resources[gk.Group], plural.Resource)
 			}
 		}
 	}
 	return resources
 }
 
-// nameable tells whether RBAC has a name for the kind: not for a wildcard, which
-// would be read access to everything.
-func nameable(gk schema.GroupKind) bool {
-	return gk.Kind != "" && !strings.ContainsAny(gk.Group+gk.Kind, "*?")
+// matchedKinds are the kinds that the rules of a ClusterPolicy match, with group
+// and version as they are written. Those of autogen are readable anyway.
+func matchedKinds(body map[string]any) []string {
+	var kinds []string
+	spec, _ := body["spec"].(map[string]any)
+	rules, _ := spec["rules"].([]any)
+	for _, rule := range rules {
+		r, _ := rule.(map[string]any)
+		match, _ := r["match"].(map[string]any)
+		filters := []any{match}
+		for _, key := range []string{"any", "all"} {
+			more, _ := match[key].([]any)
+			filters = append(filters, more...)
+		}
+		for _, filter := range filters {
+			f, _ := filter.(map[string]any)
+			resources, _ := f["resources"].(map[string]any)
+			texts, _ := resources["kinds"].([]any)
+			for _, text := range texts {
+				if s, ok := text.(string); ok {
+					kinds = append(kinds, s)
+				}
+			}
+		}
+	}
+	return kinds
 }
 
 // parseKind reads Kyverno's [group/][version/]Kind[/subresource]; only a kind
 // begins with a capital letter. The core group is written as its version alone.
-func parseKind(text string) schema.GroupKind {
+// False for a wildcard, which would be read access to everything, and for a kind
+// whose group is not known.
+func parseKind(text string) (schema.GroupKind, bool) {
 	parts := strings.Split(text, "/")
-	for i, part := range parts {
-		if part == "" || part[0] < 'A' || part[0] > 'Z' {
-			continue
-		}
-		switch i {
-		case 0:
-			return schema.GroupKind{Group: bareGroup(part), Kind: part}
-		case 1:
-			if parts[0] != "v1" { // */Kind: any version of whatever group has it
-				return schema.GroupKind{Group: bareGroup(part), Kind: part}
-			}
-			return schema.GroupKind{Kind: part}
-		}
-		return schema.GroupKind{Group: parts[0], Kind: part}
+	i := slices.IndexFunc(parts, func(part string) bool { return part != "" && part[0] >= 'A' && part[0] <= 'Z' })
+	switch {
+	case i < 0 || strings.ContainsAny(parts[i], "*?"):
+		return schema.GroupKind{}, false
+	case i == 0 || i == 1 && parts[0] != "v1": // */Kind: any version of whatever group has it
+		return bareKind(parts[i])
+	case i == 1:
+		return schema.GroupKind{Kind: parts[i]}, true
 	}
-	return schema.GroupKind{}
+	return schema.GroupKind{Group: parts[0], Kind: parts[i]}, !strings.ContainsAny(parts[0], "*?")
 }
 
 // reportsRole is a ClusterRole that the chart's aggregated one takes up.

@@ -10,32 +10,42 @@ import (
 )
 
 func TestParseKind(t *testing.T) {
-	tests := map[string]schema.GroupKind{
-		"Pod":                                  {Kind: "Pod"},
+	tests := map[string]schema.GroupKind{ // the zero value: not known
 		"v1/Pod":                               {Kind: "Pod"},
-		"Pod/ephemeralcontainers":              {Kind: "Pod"},
 		"v1/Namespace/status":                  {Kind: "Namespace"},
-		"Deployment":                           {Group: "apps", Kind: "Deployment"},
-		"*/Deployment":                         {Group: "apps", Kind: "Deployment"},
+		"Node":                                 {Kind: "Node"},
+		"Role":                                 {Group: "rbac.authorization.k8s.io", Kind: "Role"},
+		"*/Role":                               {Group: "rbac.authorization.k8s.io", Kind: "Role"},
+		"v1beta1/Role":                         {Group: "rbac.authorization.k8s.io", Kind: "Role"},
 		"apps/v1/Deployment":                   {Group: "apps", Kind: "Deployment"},
 		"apps/v1/Deployment/scale":             {Group: "apps", Kind: "Deployment"},
 		"source.toolkit.fluxcd.io/*/Bucket":    {Group: "source.toolkit.fluxcd.io", Kind: "Bucket"},
-		"ClusterRole":                          {Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"},
 		"rbac.authorization.k8s.io/*/RoleBind": {Group: "rbac.authorization.k8s.io", Kind: "RoleBind"},
+		"Widget":                               {},
+		"*/*/Widget":                           {},
+		"example.com/v1/Wid*":                  {},
 		"*":                                    {},
 		"*/*":                                  {},
 		"":                                     {},
 	}
 	for text, want := range tests {
-		if got := parseKind(text); got != want {
-			t.Errorf("parseKind(%q) = %v, want %v", text, got, want)
+		if got, ok := parseKind(text); ok && got != want || ok == want.Empty() {
+			t.Errorf("parseKind(%q) = %v, %t, want %v", text, got, ok, want)
 		}
 	}
 }
 
+// matching is a policy with one rule.
+func matching(kinds ...string) map[string]any {
+	resources := map[string]any{"kinds": list(kinds)}
+	return map[string]any{"spec": map[string]any{"rules": []any{
+		map[string]any{"match": map[string]any{"any": []any{map[string]any{"resources": resources}}}},
+	}}}
+}
+
 func TestReportsRules(t *testing.T) {
 	policy := func(background bool, action plan.Action, kinds ...string) plan.Policy {
-		return plan.Policy{Background: background, Actions: map[string]plan.Action{"apps": action}, Rules: []plan.Rule{{Name: "r", Kinds: kinds}}}
+		return plan.Policy{Background: background, Actions: map[string]plan.Action{"apps": action}, Body: matching(kinds...)}
 	}
 	tests := []struct {
 		name     string
@@ -52,7 +62,7 @@ func TestReportsRules(t *testing.T) {
 		}},
 		{"a policy without background scan", []plan.Policy{policy(false, plan.Enforce, "Role")}, map[string][]string{}},
 		{"a policy that is off", []plan.Policy{policy(true, plan.Off, "Role")}, map[string][]string{}},
-		{"never every Secret, never everything", []plan.Policy{policy(true, plan.Enforce, "Secret", "v1/Secret", "*", "*/*", "apps/*/Deploy*")}, map[string][]string{}},
+		{"never every Secret, never everything", []plan.Policy{policy(true, plan.Enforce, "Secret", "v1/Secret", "*", "*/*", "*/*/Role", "apps/*/Deploy*")}, map[string][]string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

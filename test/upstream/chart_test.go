@@ -261,8 +261,9 @@ func TestChartTakesUpOurRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rule := map[string]any{"match": map[string]any{"resources": map[string]any{"kinds": []any{"Role"}}}}
 	p := &plan.Plan{Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
-		Background: true, Actions: map[string]plan.Action{"apps": plan.Audit}, Rules: []plan.Rule{{Kinds: []string{"Role"}}},
+		Background: true, Actions: map[string]plan.Action{"apps": plan.Audit}, Body: map[string]any{"spec": map[string]any{"rules": []any{rule}}},
 	}}}}}
 	for key := range kyverno.Install(p)[0].Objects[0].Metadata()["labels"].(map[string]any) {
 		if strings.HasPrefix(key, "rbac.kyverno.io/") && !strings.Contains(string(raw), `"`+key+`":"true"`) {
