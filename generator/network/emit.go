@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
@@ -31,7 +30,10 @@ const maxName = 63
 // profile then needs an egress rule to that address (169.254.20.10/32 by
 // default) on 53/UDP and 53/TCP. OpenShift needs one to its own namespace,
 // openshift-dns, on 5353.
+//
+// Objects share parts: they must not be changed.
 func Emit(p *plan.Plan, shard func(environment, namespace string) string) []manifest.File {
+	e := newEmitter()
 	var files []manifest.File
 	for _, env := range p.Environments {
 		for _, ns := range env.Namespaces {
@@ -40,49 +42,87 @@ func Emit(p *plan.Plan, shard func(environment, namespace string) string) []mani
 			}
 			layer := path.Join("environments", env.Name, "network"+shard(env.Name, ns.Name))
 			files = append(files, manifest.File{
-				Path: path.Join(layer, plan.NamespaceFile(ns.Name)), Layer: layer, Origin: ns.At.File, Objects: policies(ns),
+				Path: path.Join(layer, plan.NamespaceFile(ns.Name)), Layer: layer, Origin: ns.At.File, Objects: e.policies(ns),
 			})
 		}
 	}
 	return files
 }
 
-func policies(ns plan.Namespace) []manifest.Object {
-	objects := []manifest.Object{policy(ns.Name, "default-deny", nil, "Ingress", "Egress")}
+// emitter makes equal specs once: namespaces of a fleet are much alike, and
+// their policies would not fit into the memory of a small machine otherwise.
+type emitter struct {
+	labels map[string]any
+	specs  map[string]map[string]any
+}
+
+func newEmitter() *emitter {
+	return &emitter{labels: map[string]any{"app.kubernetes.io/managed-by": "gatehouse"}, specs: map[string]map[string]any{}}
+}
+
+func (e *emitter) policies(ns plan.Namespace) []manifest.Object {
+	objects := []manifest.Object{e.policy(ns.Name, "default-deny", e.spec("default-deny", func() map[string]any {
+		return spec(nil, "Ingress", "Egress")
+	}))}
 	if ns.Network.DNS {
-		objects = append(objects, policy(ns.Name, "allow-dns", nil, "Egress"))
-		objects[1]["spec"].(map[string]any)["egress"] = []any{rule("to",
-			plan.Peer{Namespace: "kube-system", Pods: map[string]string{"k8s-app": "kube-dns"}},
-			[]plan.Port{{Number: 53, Protocol: "UDP"}, {Number: 53, Protocol: "TCP"}})}
+		objects = append(objects, e.policy(ns.Name, "allow-dns", e.spec("allow-dns", func() map[string]any {
+			return allow("egress", "to", plan.NetworkRule{
+				Peer:  plan.Peer{Namespace: "kube-system", Pods: map[string]string{"k8s-app": "kube-dns"}},
+				Ports: []plan.Port{{Number: 53, Protocol: "UDP"}, {Number: 53, Protocol: "TCP"}},
+			})
+		})))
 	}
-	objects = append(objects, allows(ns.Name, "ingress", "from", ns.Network.Ingress)...)
-	return append(objects, allows(ns.Name, "egress", "to", ns.Network.Egress)...)
+	objects = append(objects, e.allows(ns.Name, "ingress", "from", ns.Network.Ingress)...)
+	return append(objects, e.allows(ns.Name, "egress", "to", ns.Network.Egress)...)
 }
 
 // allows makes one policy per rule of a direction; a rule that is there twice makes one.
-func allows(namespace, direction, side string, rules []plan.NetworkRule) []manifest.Object {
-	distinct := map[string]bool{}
+func (e *emitter) allows(namespace, direction, side string, rules []plan.NetworkRule) []manifest.Object {
+	type named struct {
+		rule       plan.NetworkRule
+		hash, name string
+		complete   bool
+	}
+	var distinct []named
+	seen := map[string]bool{}
 	alike := map[string]int{} // rules that share a readable name
-	rules = slices.DeleteFunc(slices.Clone(rules), func(r plan.NetworkRule) bool {
-		h := hash(r)
-		again := distinct[h]
-		if distinct[h] = true; !again {
-			name, _ := readable(direction, side, r)
-			alike[name]++
-		}
-		return again
-	})
-	var objects []manifest.Object
 	for _, r := range rules {
-		name, complete := readable(direction, side, r)
-		if !complete || len(name) > maxName || alike[name] > 1 {
-			name = strings.TrimRight(name[:min(len(name), maxName-9)], "-.") + "-" + hash(r)
+		n := named{rule: r, hash: hash(r)}
+		if seen[n.hash] {
+			continue
 		}
-		o := policy(namespace, name, r.Pods, strings.ToUpper(direction[:1])+direction[1:])
-		o["spec"].(map[string]any)[direction] = []any{rule(side, r.Peer, r.Ports)}
-		objects = append(objects, o)
+		seen[n.hash] = true
+		n.name, n.complete = readable(direction, side, r)
+		alike[n.name]++
+		distinct = append(distinct, n)
+	}
+	var objects []manifest.Object
+	for _, n := range distinct {
+		name := n.name
+		if !n.complete || len(name) > maxName || alike[name] > 1 {
+			name = strings.TrimRight(name[:min(len(name), maxName-9)], "-.") + "-" + n.hash[:8]
+		}
+		objects = append(objects, e.policy(namespace, name, e.spec(direction+n.hash, func() map[string]any {
+			return allow(direction, side, n.rule)
+		})))
 	}
 	return objects
+}
+
+func (e *emitter) spec(key string, make func() map[string]any) map[string]any {
+	if e.specs[key] == nil {
+		e.specs[key] = make()
+	}
+	return e.specs[key]
+}
+
+func (e *emitter) policy(namespace, name string, spec map[string]any) manifest.Object {
+	return manifest.Object{
+		"apiVersion": "networking.k8s.io/v1",
+		"kind":       "NetworkPolicy",
+		"metadata":   map[string]any{"name": name, "namespace": namespace, "labels": e.labels},
+		"spec":       spec,
+	}
 }
 
 var notInName = regexp.MustCompile(`[^a-z0-9.]+`)
@@ -121,19 +161,26 @@ func hash(r plan.NetworkRule) string {
 		panic(err) // strings and numbers always encode
 	}
 	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:4])
+	return hex.EncodeToString(sum[:])
 }
 
-func policy(namespace, name string, pods map[string]string, types ...any) manifest.Object {
-	return manifest.Object{
-		"apiVersion": "networking.k8s.io/v1",
-		"kind":       "NetworkPolicy",
-		"metadata": map[string]any{
-			"name": name, "namespace": namespace,
-			"labels": map[string]any{"app.kubernetes.io/managed-by": "gatehouse"},
-		},
-		"spec": map[string]any{"podSelector": selector(pods), "policyTypes": types},
+func spec(pods map[string]string, types ...any) map[string]any {
+	return map[string]any{"podSelector": selector(pods), "policyTypes": types}
+}
+
+// allow is the spec of a policy with one rule.
+func allow(direction, side string, r plan.NetworkRule) map[string]any {
+	s := spec(r.Pods, strings.ToUpper(direction[:1])+direction[1:])
+	rule := map[string]any{side: []any{peer(r.Peer)}}
+	if len(r.Ports) > 0 {
+		ports := make([]any, len(r.Ports))
+		for i, p := range r.Ports {
+			ports[i] = port(p)
+		}
+		rule["ports"] = ports
 	}
+	s[direction] = []any{rule}
+	return s
 }
 
 // selector selects everything if there are no labels.
@@ -146,18 +193,6 @@ func selector(labels map[string]string) map[string]any {
 		match[k] = v
 	}
 	return map[string]any{"matchLabels": match}
-}
-
-func rule(side string, p plan.Peer, ports []plan.Port) map[string]any {
-	r := map[string]any{side: []any{peer(p)}}
-	if len(ports) > 0 {
-		list := make([]any, len(ports))
-		for i, p := range ports {
-			list[i] = port(p)
-		}
-		r["ports"] = list
-	}
-	return r
 }
 
 // peer names a namespace by the label that the API server sets on it and nobody else can.
