@@ -109,9 +109,9 @@ func (e *emitter) allows(namespace, direction, side string, rules []plan.Network
 	return objects
 }
 
-func (e *emitter) spec(key string, make func() map[string]any) map[string]any {
+func (e *emitter) spec(key string, build func() map[string]any) map[string]any {
 	if e.specs[key] == nil {
-		e.specs[key] = make()
+		e.specs[key] = build()
 	}
 	return e.specs[key]
 }
