@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	_ "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/data" // its module holds the chart
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -49,9 +50,7 @@ func helmRelease(t *testing.T, replicas int) manifest.Object {
 // elsewhere (the CRDs of other groups, the reports server) are left out.
 func loadChart(t *testing.T) *chart.Chart {
 	t.Helper()
-	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno")
-	list.Dir = "../.." // gatehouse's own go.mod pins it
-	out, err := list.Output()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno").Output()
 	if err != nil {
 		t.Fatalf("finding the Kyverno module: %v", err)
 	}

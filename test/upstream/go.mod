@@ -14,6 +14,7 @@ require (
 	github.com/fluxcd/pkg/runtime v0.110.3
 	github.com/gatehouse-dev/gatehouse v0.0.0
 	github.com/google/go-cmp v0.7.0
+	github.com/kyverno/kyverno v1.19.1
 	helm.sh/helm/v3 v3.21.4
 	k8s.io/apimachinery v0.36.4
 	sigs.k8s.io/yaml v1.6.0
