@@ -14,6 +14,7 @@ const (
 	codeInterval             = "graph-interval"
 	codeMove                 = "graph-move"
 	codeName                 = "graph-name"
+	codeNameReserved         = "graph-name-reserved"
 	codeNameTooLong          = "graph-name-too-long"
 	codeNamespaceAfterObject = "graph-namespace-after-object"
 	codeNoWait               = "graph-no-wait"

@@ -17,11 +17,21 @@ func checkNames(p *proof) {
 			if len(n.Name()) > maxName {
 				p.report(n, codeNameTooLong, "shorten it", "has a name of %d characters, at most %d are possible", len(n.Name()), maxName)
 			}
+			if n.Layer == "" && p.reserved(n.Name()) {
+				p.report(n, codeNameReserved, "give it another name", "has the name of a Kustomization that gatehouse or Flux itself needs")
+			}
 			if problems := validation.IsDNS1123Subdomain(n.Name()); len(problems) > 0 && len(n.Name()) <= maxName {
 				p.report(n, codeName, "lower-case letters, digits and -", "has a name that Kubernetes refuses: %q", n.Name())
 			}
 		}
 	}
+}
+
+// reserved tells whether a workload of this name would replace a layer of this or
+// a later gatehouse, or the root Kustomization. `flux bootstrap` names the root
+// like its namespace, a FluxInstance like its source.
+func (p *proof) reserved(name string) bool {
+	return name == p.plan.Flux.Namespace || name == p.plan.Flux.SourceName || name == "gatehouse" || strings.HasPrefix(name, namePrefix)
 }
 
 func checkDuplicates(p *proof) {

@@ -68,6 +68,13 @@ func shapeCases() []proofCase {
 		{name: "name invalid", world: workload("My_Apps", "./apps"), workload: true,
 			want: `workload My_Apps has a name that Kubernetes refuses: "My_Apps"`},
 		{name: "name leaves the folder", world: workload("../../apps", "./apps"), workload: true, want: "[graph-name]"},
+		{name: "workload named like the root", world: workload("flux-system", "./apps"), workload: true,
+			want: "workload flux-system has the name of a Kustomization that gatehouse or Flux itself needs (give it another name) [graph-name-reserved]"},
+		{name: "workload named like the source", workload: true, world: func(w *world) {
+			workload("fleet", "./apps")(w)
+			w.plan.Flux.SourceName = "fleet"
+		}, want: "[graph-name-reserved]"},
+		{name: "workload named like a layer to come", world: workload("gatehouse-reports", "./apps"), workload: true, want: "[graph-name-reserved]"},
 		{name: "workload named like a layer", world: workload("gatehouse-policies", "./apps"), workload: true, elsewhere: true,
 			want: "workload gatehouse-policies has the name of another Kustomization of the cluster (give it another name) [graph-duplicate]"},
 		{name: "workload named like the index", world: workload("kustomization", "./apps"), workload: true,

@@ -33,7 +33,7 @@ const (
 //     match more than Kyverno may read by itself.
 //
 // The namespaces of Kyverno and of the exceptions are not among them. Where
-// Kyverno is there already its configuration must say what [values] says.
+// Kyverno is there already its configuration must say what [Values] says.
 func Install(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
@@ -92,16 +92,16 @@ func release(p *plan.Plan) *helmv2.HelmRelease {
 				CRDs:        helmv2.CreateReplace,
 				Remediation: &helmv2.UpgradeRemediation{Retries: 3, RemediateLastFailure: &remediateLast, Strategy: &rollback},
 			},
-			Values: &apiextensionsv1.JSON{Raw: mustJSON(values(p))},
+			Values: &apiextensionsv1.JSON{Raw: mustJSON(Values(p))},
 		},
 	}
 }
 
-// values configures the chart. Each setting that a safety invariant or the
+// Values configures the chart. Each setting that a safety invariant or the
 // meaning of a policy rests on is written down, also where it is the default.
 // What is not here is not set on purpose: forceFailurePolicyIgnore would let
 // everything pass while Kyverno is down.
-func values(p *plan.Plan) map[string]any {
+func Values(p *plan.Plan) map[string]any {
 	return map[string]any{
 		"admissionController":  map[string]any{"replicas": p.Kyverno.Replicas},
 		"backgroundController": secondary(p),
