@@ -1,0 +1,64 @@
+# `make` lists what there is. CI (.ci/run) and the workflows call the same targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The modules of the project, each with its own go.mod. The tools are others: hack/tools/README.md.
+MODULES := . engine test/upstream
+
+GOLANGCI := $(CURDIR)/bin/golangci-lint
+BUILD := go build -trimpath -ldflags '-s -w'
+
+# each runs a command in the folder of every module.
+each = for module in $(MODULES); do (cd $$module && $(1)); done
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/gatehouse and bin/gatehouse-engine
+	$(BUILD) -o bin/ ./cmd/gatehouse
+	cd engine && $(BUILD) -o ../bin/ ./cmd/gatehouse-engine
+
+.PHONY: test
+test: ## Run the tests of every module
+	$(call each,go test ./...)
+
+.PHONY: test-short
+test-short: ## Run the tests that need neither the Kyverno engine nor Helm: a minute
+	go test -short ./...
+
+.PHONY: lint
+lint: ## Check the style and the direction of imports (.golangci.yml)
+	cd hack/tools/lint && go build -o $(GOLANGCI) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(call each,$(GOLANGCI) run ./...)
+
+.PHONY: fmt
+fmt: ## Format the Go files
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: generate
+generate: ## Write again what is made from something else: schemas, references, examples
+	go generate ./...
+
+.PHONY: verify
+verify: generate ## Fail if a file is not generated, formatted, tidy, vetted or explained
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted (make fmt):'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(call each,go mod tidy -diff && go vet ./...)
+	go run ./hack/dependencies $(MODULES)
+	@test -z "$$(git status --porcelain)" || { echo 'make generate changes, or leaves uncommitted:'; git status --porcelain; git --no-pager diff | head -n 200; exit 1; }
+
+.PHONY: bench
+bench: ## Measure against the limits of docs/benchmarks.md and write it
+	go run ./hack/bench -o docs/benchmarks.md
+
+.PHONY: release-check
+release-check: ## Check the release configuration and build this machine's archive
+	hack/release.sh check
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin dist

@@ -1,0 +1,106 @@
+//go:build unix
+
+// Command bench measures gatehouse against its limits (how fast, how big) and
+// against kustomize, helm and cp in the same run, and writes docs/benchmarks.md:
+//
+//	go run ./hack/bench -o docs/benchmarks.md
+//
+// from the root of the repository. It exits 1 if a figure is over its limit.
+// Ratios carry over to other machines, seconds do not.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run: the programs it measures and what it found so far.
+type bench struct {
+	// dir holds the programs, the generated profiles and their output.
+	dir      string
+	sizes    []int
+	rounds   int
+	progress io.Writer
+	report   report
+}
+
+func run(ctx context.Context, args []string, errOut io.Writer) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	output := flags.String("o", "", "write the report to `FILE`")
+	sizes := flags.String("sizes", "100,1000,10000", "`NUMBERS` of namespaces, ascending; the limits are about the last two")
+	rounds := flags.Int("rounds", 3, "measure each size this `OFTEN` and take the median")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	b := &bench{rounds: *rounds, progress: errOut}
+	for field := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-sizes: %q is not a positive number", field)
+		}
+		b.sizes = append(b.sizes, n)
+	}
+	if len(b.sizes) < 2 || !slices.IsSorted(b.sizes) {
+		return fmt.Errorf("-sizes: needs two or more ascending numbers")
+	}
+	if b.dir, err = os.MkdirTemp("", "gatehouse-bench-"); err != nil {
+		return err
+	}
+	defer func() {
+		if failed := os.RemoveAll(b.dir); err == nil {
+			err = failed
+		}
+	}()
+	for _, step := range []func(context.Context) error{b.build, b.start, b.size, b.growth, b.layers, b.objects} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	text := b.report.markdown()
+	if *output != "" {
+		if err := os.WriteFile(*output, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	fmt.Fprint(errOut, text)
+	return b.report.err()
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.progress, "bench: "+format+"\n", args...)
+}
+
+// path is where a program, a source or an output lies.
+func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
+
+// build builds what is measured, all with the flags of a release.
+func (b *bench) build(ctx context.Context) error {
+	for _, program := range []struct{ folder, name, pkg string }{
+		{".", "gatehouse", "./cmd/gatehouse"},
+		{"hack/tools/peers", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"},
+		{"hack/tools/peers", "helm", "helm.sh/helm/v3/cmd/helm"},
+	} {
+		b.say("building %s", program.name)
+		if _, err := output(ctx, "go", "-C", program.folder, "build", "-trimpath", "-ldflags", "-s -w", "-o", b.path(program.name), program.pkg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
