@@ -8,11 +8,11 @@ import (
 )
 
 // podSecurityVersion is the version of the Pod Security Standards that the
-// catalogue's controls amount to. Kubernetes 1.34 added checks (the host field
-// of probes and lifecycle hooks) that no control stands for: enforcing them
-// would refuse Pods that no audit of gatehouse ever showed. Audit and warn
-// follow the cluster, so what is new is seen early.
-const podSecurityVersion = "v1.33"
+// catalogue's controls amount to (1.34 added the host of probes and hooks). A
+// later version that enforces more would refuse Pods that no audit of gatehouse
+// ever showed, so enforce does not move with the cluster. Audit and warn do:
+// what is new is seen early. A cluster older than this takes it for its latest.
+const podSecurityVersion = "v1.34"
 
 // Namespaces returns one file per Namespace: those of the profile, and those
 // that gatehouse itself needs, which lie in the first shard. Flux never deletes
