@@ -17,12 +17,12 @@ import (
 // checks everything that is true only of all files together: schemas, identity,
 // and the proof of the graph.
 func Link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
-	problems := checkObjects(files)
 	graph := flux.Build(p, files)
 	graphFiles, err := graph.Files()
 	if err != nil {
 		panic(err) // typed objects always encode
 	}
+	problems := checkObjects(slices.Concat(files, graphFiles))
 	files = slices.Concat(files, graphFiles, indexes(files))
 	slices.SortFunc(files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
 	problems = append(problems, flux.Prove(p, graph, files, o.Prior, o.Existing)...)
@@ -52,7 +52,7 @@ func checkObjects(files []manifest.File) diag.List {
 	var problems diag.List
 	seen := map[string]string{}
 	for _, f := range files {
-		if f.Layer == "" {
+		if !applied(f) {
 			continue
 		}
 		for _, o := range f.Objects {
@@ -60,7 +60,7 @@ func checkObjects(files []manifest.File) diag.List {
 				problems.Add(diag.Diagnostic{Code: "object-schema", Position: diag.Position{File: f.Path}, Path: o.Kind() + "/" + o.Name(),
 					Summary: err.Error(), Hint: "made from " + f.Origin + "; a built-in control that does this is a bug of gatehouse"})
 			}
-			environment := strings.Join(strings.SplitN(f.Path, "/", 3)[:2], "/")
+			environment := strings.Join(strings.SplitN(f.Path, "/", 3)[:2], "/") // or cluster
 			id := environment + " " + o.ID()
 			if first, twice := seen[id]; twice {
 				problems.Add(diag.Diagnostic{Code: "object-duplicate", Position: diag.Position{File: f.Path}, Path: o.Kind() + "/" + o.Name(),

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
 // errStale ends a --check of an output that a build would change.
