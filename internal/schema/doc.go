@@ -18,8 +18,7 @@
 // names, labels, annotations, and whether there is a namespace.
 //
 // The CEL rules of a schema (x-kubernetes-validations) are not: their evaluator
-// is as heavy as all the rest of this package, and doubles the time that the
-// program takes to start. Package schema/rules evaluates them in tests. Nor is
-// what only the controllers know: Kyverno's own policy validation runs in the
-// engine.
+// is heavier than all the rest and doubles the time that the program takes to
+// start (docs/adr/0002-crd-schemas-are-generated.md). Nor is what only the
+// controllers know: Kyverno's own policy validation runs in the engine.
 package schema

@@ -1,0 +1,98 @@
+package main
+
+// rule is what the schema says of the values of one field, beyond their type.
+// It never refuses what package generator accepts.
+type rule struct {
+	// enum of a scalar.
+	enum []string
+	// pattern and maxLength of a string, or of each string of a list.
+	pattern   string
+	maxLength int
+	// minimum and maximum of a number; 0 is none.
+	minimum, maximum int
+	// minItems of a list.
+	minItems int
+	// value that stands for an absent field; nil is none, or one that depends on others.
+	value any
+}
+
+// Patterns are those of package generator, by what they are for.
+const (
+	labelPattern    = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$` // RFC 1123
+	durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	datePattern     = `^([0-9]{4}-[0-9]{2}-[0-9]{2})?$`
+	ownerPattern    = `^(@[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*|[^\s@]+@[^\s@]+)$`
+	kindPattern     = `^[A-Z][A-Za-z0-9]{0,62}$`
+	wordPattern     = `\S`
+)
+
+func label(maxLength int) rule       { return rule{pattern: labelPattern, maxLength: maxLength} }
+func labelDefault(value string) rule { return rule{pattern: labelPattern, maxLength: 63, value: value} }
+func duration(value string) rule     { return rule{pattern: durationPattern, value: value} }
+func enum(values ...string) rule     { return rule{enum: values} }
+func enumDefault(all ...string) rule { return rule{enum: all, value: all[0]} }
+func flag(value bool) rule           { return rule{value: value} }
+func list(pattern string) rule       { return rule{pattern: pattern, minItems: 1} }
+
+// rules by type and field. A test compares the defaults with what package generator sets.
+var rules = map[string]rule{
+	"Profile.apiVersion":     enum("gatehouse.dev/v1alpha1"),
+	"Profile.kind":           enum("Profile"),
+	"Environment.apiVersion": enum("gatehouse.dev/v1alpha1"),
+	"Environment.kind":       enum("Environment"),
+	"Exception.apiVersion":   enum("gatehouse.dev/v1alpha1"),
+	"Exception.kind":         enum("Exception"),
+	"Metadata.name":          label(63),
+
+	"ProfileSpec.tiers":             {pattern: labelPattern, maxLength: 40, minItems: 1},
+	"ProfileSpec.systemNamespaces":  label(63),
+	"ProfileSpec.owners":            {pattern: ownerPattern},
+	"Kyverno.version":               enumDefault("1.19"),
+	"Kyverno.policyType":            enumDefault("ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"),
+	"Kyverno.install":               enumDefault("helm", "none"),
+	"Kyverno.namespace":             labelDefault("kyverno"),
+	"Kyverno.replicas":              {minimum: 1, maximum: 15, value: 3},
+	"Flux.namespace":                labelDefault("flux-system"),
+	"Flux.path":                     {value: "./"},
+	"Flux.interval":                 duration("10m"),
+	"Flux.retryInterval":            duration("2m"),
+	"Flux.timeout":                  duration("5m"),
+	"SourceRef.kind":                enumDefault("GitRepository", "OCIRepository"),
+	"SourceRef.name":                labelDefault("flux-system"),
+	"Decryption.provider":           enum("sops"),
+	"SecretRef.name":                label(63),
+	"Workload.name":                 label(63),
+	"Rollout.stages":                {minItems: 1},
+	"Stage.name":                    label(63),
+	"Namespace.name":                label(63),
+	"Network.defaultDeny":           flag(true),
+	"Network.dns":                   flag(true),
+	"Peer.namespace":                label(63),
+	"Control.enabled":               flag(true),
+	"ExceptionRules.namespace":      labelDefault("policy-exceptions"),
+	"ExceptionRules.allowPermanent": flag(false),
+
+	"Attestor.name":           label(63),
+	"KeyObject.name":          label(63),
+	"ImageRule.name":          label(40),
+	"ImageRule.references":    {minItems: 1},
+	"ImageRule.tiers":         {minItems: 1},
+	"ImageRule.mutateDigest":  flag(true),
+	"ImageRule.requireDigest": flag(false),
+	"AttestorSet.count":       {minimum: 1},
+	"AttestorSet.of":          {minItems: 1},
+
+	"EnvironmentSpec.ring":       {minimum: 1},
+	"EnvironmentSpec.clusters":   {pattern: labelPattern, maxLength: 63, minItems: 1},
+	"EnvironmentSpec.allowAhead": flag(false),
+	"EnvironmentSpec.allowSkip":  flag(false),
+	"EnvironmentSpec.owners":     {pattern: ownerPattern},
+
+	"ExceptionSpec.controls":    {minItems: 1},
+	"ExceptionSpec.reason":      {pattern: wordPattern},
+	"ExceptionSpec.owner":       {pattern: wordPattern},
+	"ExceptionSpec.expires":     {pattern: datePattern},
+	"ExceptionMatch.namespaces": label(63),
+	"ExceptionMatch.kinds":      list(kindPattern),
+	"ExceptionMatch.names":      {minItems: 1},
+}
