@@ -5,11 +5,13 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# The modules of the project, each with its own go.mod. The tools are others: hack/tools/README.md.
+# The modules of the project. The tools are modules of their own, because their dependencies conflict (docs/adr/0007).
 MODULES := . engine test/upstream
+TOOLS := hack/tools/lint hack/tools/peers hack/tools/release
 
-GOLANGCI := $(CURDIR)/bin/golangci-lint
 BUILD := go build -trimpath -ldflags '-s -w'
+GOLANGCI := $(CURDIR)/bin/golangci-lint
+GORELEASER := $(CURDIR)/bin/goreleaser
 
 # each runs a command in the folder of every module.
 each = for module in $(MODULES); do (cd $$module && $(1)); done
@@ -33,7 +35,7 @@ test-short: ## Run the tests that need neither the Kyverno engine nor Helm: a mi
 
 .PHONY: lint
 lint: ## Check the style and the direction of imports (.golangci.yml)
-	cd hack/tools/lint && go build -o $(GOLANGCI) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	go -C hack/tools/lint build -o $(GOLANGCI) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(call each,$(GOLANGCI) run ./...)
 
 .PHONY: fmt
@@ -48,7 +50,7 @@ generate: ## Write again what is made from something else: schemas, references, 
 verify: generate ## Fail if a file is not generated, formatted, tidy, vetted or explained
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted (make fmt):'; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(call each,go mod tidy -diff && go vet ./...)
-	go run ./hack/dependencies $(MODULES)
+	go run ./hack/dependencies $(MODULES) $(TOOLS)
 	@test -z "$$(git status --porcelain)" || { echo 'make generate changes, or leaves uncommitted:'; git status --porcelain; git --no-pager diff | head -n 200; exit 1; }
 
 .PHONY: bench
@@ -57,7 +59,14 @@ bench: ## Measure against the limits of docs/benchmarks.md and write it
 
 .PHONY: release-check
 release-check: ## Check the release configuration and build this machine's archive
-	hack/release.sh check
+	go -C hack/tools/release build -o $(GORELEASER) github.com/goreleaser/goreleaser/v2
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean --single-target --skip=ko,sign,publish
+
+.PHONY: release
+release: ## Release the tag that is checked out (the release workflow does)
+	go -C hack/tools/release build -o $(GORELEASER) github.com/goreleaser/goreleaser/v2
+	$(GORELEASER) release --clean
 
 .PHONY: clean
 clean: ## Remove what was built
