@@ -1,0 +1,148 @@
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// rootModule is the module of this repository.
+const rootModule = "github.com/gatehouse-dev/gatehouse"
+
+// Programs of the modules in hack/cluster/modules. etcd's is called by its folder.
+const (
+	etcdProgram              = "server"
+	apiServerProgram         = "kube-apiserver"
+	controllerManagerProgram = "kube-controller-manager"
+	sourceProgram            = "source-controller"
+	kustomizeProgram         = "kustomize-controller"
+	chartProgram             = "kyverno-chart"
+)
+
+// modules are the folders in hack/cluster/modules, each a module whose tools are
+// the programs: their dependencies conflict.
+func modules() []string {
+	return []string{"kubernetes", "kyverno", "source-controller", "kustomize-controller"}
+}
+
+// programs are the built programs and the modules they come from.
+type programs struct {
+	// paths of the programs by name.
+	paths map[string]string
+	// root of the repository.
+	root string
+}
+
+// build builds what is not in the cache yet: 20 minutes of two cores for all of
+// it. The key is what decides the result: go.mod, go.sum and the Go release.
+func build(ctx context.Context, root, cache string, log io.Writer) (*programs, error) {
+	p := &programs{root: root, paths: map[string]string{}}
+	for _, module := range modules() {
+		folder := filepath.Join(root, "hack", "cluster", "modules", module)
+		key, err := cacheKey(ctx, folder)
+		if err != nil {
+			return nil, err
+		}
+		target := filepath.Join(cache, key)
+		if err := buildModule(ctx, folder, target, log); err != nil {
+			return nil, fmt.Errorf("building %s: %w", module, err)
+		}
+		entries, err := os.ReadDir(target)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			p.paths[e.Name()] = filepath.Join(target, e.Name())
+		}
+	}
+	// The renderer of the chart is code of this repository: Go's own cache decides.
+	p.paths[chartProgram] = filepath.Join(cache, chartProgram)
+	_, err := goCommand(ctx, filepath.Join(root, "test", "upstream"), "build", "-o", p.paths[chartProgram], "./"+chartProgram)
+	return p, err
+}
+
+func cacheKey(ctx context.Context, folder string) (string, error) {
+	release, err := goCommand(ctx, folder, "env", "GOVERSION", "GOOS", "GOARCH")
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	hash.Write(release)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			return "", err
+		}
+		hash.Write(data)
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil)[:8]), nil
+}
+
+// buildModule builds into a folder beside the target and renames it, so that a
+// target that exists is complete.
+func buildModule(ctx context.Context, folder, target string, log io.Writer) error {
+	if _, err := os.Stat(target); err == nil {
+		return nil
+	}
+	fmt.Fprintf(log, "building %s (minutes, once)\n", filepath.Base(folder))
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(target), "building-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if _, err := goCommand(ctx, folder, "build", "-ldflags", "-s -w", "-o", tmp+string(filepath.Separator), "tool"); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, target); err != nil && !errors.Is(err, os.ErrExist) { // somebody else was faster
+		return err
+	}
+	return nil
+}
+
+// moduleDir is the folder of a module that a module in hack/cluster/modules requires.
+func (p *programs) moduleDir(ctx context.Context, module, path string) (string, error) {
+	out, err := goCommand(ctx, filepath.Join(p.root, "hack", "cluster", "modules", module), "list", "-m", "-f", "{{.Dir}}", path)
+	return strings.TrimSpace(string(out)), err
+}
+
+// downloadedDir is the folder of a module of which only files are needed. It is
+// downloaded and checked by Go, and never built.
+func downloadedDir(ctx context.Context, module string) (string, error) {
+	out, err := goCommand(ctx, os.TempDir(), "mod", "download", "-json", module)
+	if err != nil {
+		return "", err
+	}
+	var downloaded struct{ Dir string }
+	if err := json.Unmarshal(out, &downloaded); err != nil {
+		return "", fmt.Errorf("reading the answer of go mod download %s: %w", module, err)
+	}
+	return downloaded.Dir, nil
+}
+
+// Root finds the root of this repository from the working directory.
+func Root(ctx context.Context) (string, error) {
+	out, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Dir}}", rootModule)
+	return strings.TrimSpace(string(out)), err
+}
+
+func goCommand(ctx context.Context, folder string, args ...string) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Stderr = folder, &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return out, nil
+}

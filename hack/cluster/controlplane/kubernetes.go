@@ -1,0 +1,148 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// tokenLifetime of ServiceAccounts, in seconds: longer than anybody lets a local
+// control plane run, because nothing renews the tokens.
+const tokenLifetime = 30 * 24 * 60 * 60
+
+// startKubernetes starts etcd, the API server and the controller manager, and
+// writes the kubeconfig of cluster-admin.
+func (c *ControlPlane) startKubernetes(ctx context.Context) error {
+	ports, err := c.ports.take(4)
+	if err != nil {
+		return err
+	}
+	etcd := "http://" + address(ports[0])
+	err = c.run(ctx, &process{
+		name: Etcd, program: c.programs.paths[etcdProgram],
+		args: []string{
+			"--data-dir=" + c.path("etcd"), "--listen-client-urls=" + etcd, "--advertise-client-urls=" + etcd,
+			"--listen-peer-urls=http://" + address(ports[1]), "--unsafe-no-fsync",
+		},
+		ready: probe(etcd + "/health"),
+	})
+	if err != nil {
+		return err
+	}
+	token, err := c.writeKeys()
+	if err != nil {
+		return err
+	}
+	server := "https://" + address(ports[2])
+	err = c.run(ctx, &process{
+		name: APIServer, program: c.programs.paths[apiServerProgram],
+		args: []string{
+			"--etcd-servers=" + etcd, "--cert-dir=" + c.path("apiserver"), "--bind-address=" + loopback, fmt.Sprintf("--secure-port=%d", ports[2]),
+			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + c.path("sa.pub"),
+			"--service-account-signing-key-file=" + c.path("sa.key"), "--service-cluster-ip-range=10.96.0.0/16",
+			"--token-auth-file=" + c.path("tokens.csv"), "--authorization-mode=RBAC", "--allow-privileged=true",
+		},
+		ready: probe(server + "/readyz"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.connect(server, token); err != nil {
+		return err
+	}
+	return c.run(ctx, &process{
+		name: ControllerManager, program: c.programs.paths[controllerManagerProgram],
+		args: []string{
+			"--kubeconfig=" + c.Kubeconfig(), "--bind-address=" + loopback, fmt.Sprintf("--secure-port=%d", ports[3]), "--cert-dir=" + c.path("controller-manager"),
+			"--leader-elect=false", "--use-service-account-credentials=true", "--service-account-private-key-file=" + c.path("sa.key"), "--root-ca-file=" + c.caFile(),
+		},
+		ready: probe("https://" + address(ports[3]) + "/healthz"),
+	})
+}
+
+// caFile holds the certificate that the API server made for itself, and its CA.
+func (c *ControlPlane) caFile() string { return c.path("apiserver", "apiserver.crt") }
+
+// writeKeys makes the key of the ServiceAccounts and the token of cluster-admin.
+func (c *ControlPlane) writeKeys() (token string, err error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return "", fmt.Errorf("making a key: %w", err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return "", err
+	}
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return "", err
+	}
+	token = hex.EncodeToString(raw)
+	return token, errors.Join(
+		os.WriteFile(c.path("sa.key"), pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), 0o600),
+		os.WriteFile(c.path("sa.pub"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o600),
+		os.WriteFile(c.path("tokens.csv"), []byte(token+`,admin,admin,"system:masters"`+"\n"), 0o600),
+	)
+}
+
+// connect makes the client of cluster-admin and its kubeconfig.
+func (c *ControlPlane) connect(server, token string) error {
+	ca, err := os.ReadFile(c.caFile())
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return fmt.Errorf("%s holds no certificate", c.caFile())
+	}
+	c.admin = kube.New(server, token, &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 32,
+	}})
+	return c.writeKubeconfig(c.Kubeconfig(), token)
+}
+
+func (c *ControlPlane) writeKubeconfig(path, token string) error {
+	ca, err := os.ReadFile(c.caFile())
+	if err != nil {
+		return err
+	}
+	file := manifest.File{Objects: []manifest.Object{{
+		"apiVersion": "v1", "kind": "Config", "current-context": "gatehouse",
+		"clusters": []any{map[string]any{"name": "gatehouse", "cluster": map[string]any{
+			"server": c.admin.Server, "certificate-authority-data": base64.StdEncoding.EncodeToString(ca),
+		}}},
+		"users":    []any{map[string]any{"name": "gatehouse", "user": map[string]any{"token": token}}},
+		"contexts": []any{map[string]any{"name": "gatehouse", "context": map[string]any{"cluster": "gatehouse", "user": "gatehouse"}}},
+	}}}
+	data, err := file.Encode()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}
+
+// serviceAccountKubeconfig writes a kubeconfig with which a controller logs in as
+// its ServiceAccount, which must exist.
+func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
+	var answer struct{ Status struct{ Token string } }
+	request := map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": map[string]any{"expirationSeconds": tokenLifetime}}
+	path := fmt.Sprintf("/api/v1/namespaces/%s/serviceaccounts/%s/token", namespace, name)
+	if err := c.admin.Do(ctx, http.MethodPost, path, request, &answer); err != nil {
+		return "", fmt.Errorf("asking for a token of %s/%s: %w", namespace, name, err)
+	}
+	file := c.path("kubeconfigs", namespace+"_"+name)
+	return file, c.writeKubeconfig(file, answer.Status.Token)
+}

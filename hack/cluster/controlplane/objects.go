@@ -1,0 +1,112 @@
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Parse reads YAML documents; empty ones are left out.
+func Parse(data []byte) ([]manifest.Object, error) {
+	var objects []manifest.Object
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var node yaml.Node
+		if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
+			return objects, nil
+		} else if err != nil {
+			return nil, err
+		}
+		raw, err := yaml.Marshal(&node)
+		if err != nil {
+			return nil, err
+		}
+		var o manifest.Object
+		if err := sigsyaml.Unmarshal(raw, &o); err != nil {
+			return nil, err
+		}
+		if len(o) > 0 {
+			objects = append(objects, o)
+		}
+	}
+}
+
+// readFolder reads the YAML files directly in a folder, in the order of their names.
+func readFolder(dir string) ([]manifest.Object, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var objects []manifest.Object
+	for _, e := range entries {
+		if e.IsDir() || !strings.HasSuffix(e.Name(), ".yaml") || e.Name() == "kustomization.yaml" {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		parsed, err := Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", e.Name(), err)
+		}
+		objects = append(objects, parsed...)
+	}
+	return objects, nil
+}
+
+// installCRDs applies definitions and waits until all are served.
+func (c *ControlPlane) installCRDs(ctx context.Context, crds []manifest.Object) error {
+	if err := c.applyAll(ctx, crds); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, crd := range crds {
+		err := poll(ctx, 200*time.Millisecond, func(ctx context.Context) error {
+			live, err := c.admin.Get(ctx, crd.APIVersion(), crd.Kind(), "", crd.Name())
+			if err != nil {
+				return err
+			}
+			if !HasCondition(live, "Established", "True") {
+				return fmt.Errorf("%s is not established", crd.Name())
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// HasCondition reports whether status.conditions holds the condition with the status.
+func HasCondition(o manifest.Object, conditionType, status string) bool {
+	all, _ := o["status"].(map[string]any)
+	conditions, _ := all["conditions"].([]any)
+	for _, item := range conditions {
+		if c, _ := item.(map[string]any); c["type"] == conditionType {
+			return c["status"] == status
+		}
+	}
+	return false
+}
+
+func object(apiVersion, kind, namespace, name string) manifest.Object {
+	metadata := map[string]any{"name": name}
+	if namespace != "" {
+		metadata["namespace"] = namespace
+	}
+	return manifest.Object{"apiVersion": apiVersion, "kind": kind, "metadata": metadata}
+}

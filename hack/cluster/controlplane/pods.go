@@ -1,0 +1,60 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// markPods stands in for the kubelet of Kyverno's Pods: as long as ctx lives, it
+// says of each whether the process that stands for it is ready. All other Pods
+// are left as they are.
+func (c *ControlPlane) markPods(ctx context.Context) {
+	for {
+		// An API server that is down, or has no such namespace yet, is asked again.
+		_ = c.markPodsOnce(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
+	pods, err := c.admin.List(ctx, "v1", "Pod", "kyverno")
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		labels, _ := pod.Metadata()["labels"].(map[string]any)
+		component, ok := labels[componentLabel].(string)
+		if !ok || labels["app.kubernetes.io/part-of"] != "kyverno" {
+			continue
+		}
+		status := "True"
+		if err := c.Ready(ctx, "kyverno-"+component); err != nil {
+			status = "False"
+		}
+		if HasCondition(pod, "Ready", status) {
+			continue
+		}
+		pod["apiVersion"], pod["kind"] = "v1", "Pod"
+		if _, err := c.admin.Patch(ctx, pod, "status", podStatus(status)); err != nil {
+			return fmt.Errorf("marking %s: %w", pod.Name(), err)
+		}
+	}
+	return nil
+}
+
+func podStatus(ready string) manifest.Object {
+	now := time.Now().UTC().Format(time.RFC3339)
+	condition := func(name string) any {
+		return map[string]any{"type": name, "status": ready, "lastTransitionTime": now}
+	}
+	return manifest.Object{"status": map[string]any{
+		"phase": "Running", "conditions": []any{condition("Ready"), condition("ContainersReady")},
+	}}
+}
