@@ -158,7 +158,9 @@ func TestRulesAreNeeded(t *testing.T) {
 			if len(rules) == 1 {
 				continue // a policy without rules refuses nothing, and TestCatalogue shows that this one does
 			}
-			if !slices.ContainsFunc(c.bad, func(bad catalog.Case) bool { return !k.ask(t, in("apps", only(names[missing{i, j}], requestOf(t, bad)))).Blocked }) {
+			if !slices.ContainsFunc(c.bad, func(bad catalog.Case) bool {
+				return !k.ask(t, in("apps", only(names[missing{i, j}], requestOf(t, bad)))).Blocked
+			}) {
 				t.Errorf("%s: without rule %s every bad document is still refused", c.ID, rules[j]["name"])
 			}
 		}
