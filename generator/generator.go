@@ -130,5 +130,5 @@ func (b *Bundle) Print(w io.Writer) error {
 
 // applied tells whether Flux applies the objects of a file.
 func applied(f manifest.File) bool {
-	return f.Layer != "" && path.Base(f.Path) != "kustomization.yaml" || strings.HasPrefix(f.Path, "clusters/")
+	return path.Base(f.Path) != "kustomization.yaml" && (f.Layer != "" || strings.HasPrefix(f.Path, "clusters/"))
 }

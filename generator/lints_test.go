@@ -69,7 +69,14 @@ func codeOf(n ast.Node) string {
 			return literal(n.Value)
 		}
 	case *ast.CallExpr:
-		if method, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 1 && slices.Contains([]string{"report", "problem", "known", "oneOf"}, method.Sel.Name) {
+		name := ""
+		switch f := n.Fun.(type) {
+		case *ast.SelectorExpr:
+			name = f.Sel.Name
+		case *ast.Ident:
+			name = f.Name
+		}
+		if len(n.Args) > 1 && slices.Contains([]string{"report", "problem", "known", "oneOf"}, name) {
 			return literal(n.Args[1])
 		}
 	case *ast.ValueSpec:
