@@ -1,0 +1,211 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
+	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// startCluster starts a control plane that ends with the test.
+func startCluster(t *testing.T) *controlplane.ControlPlane {
+	t.Helper()
+	c, err := controlplane.Start(t.Context(), controlplane.Options{Root: repositoryRoot(t), Dir: t.TempDir(), Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			keepLogs(t, c)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// keepLogs saves the logs of a failed test in $GATEHOUSE_E2E_LOGS.
+func keepLogs(t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
+	target := os.Getenv("GATEHOUSE_E2E_LOGS")
+	if target == "" {
+		return
+	}
+	target = filepath.Join(target, t.Name())
+	if err := errorsOf(os.RemoveAll(target), os.CopyFS(target, os.DirFS(filepath.Dir(c.Log(controlplane.Etcd))))); err != nil {
+		t.Error(err)
+	}
+	t.Log("logs are in", target)
+}
+
+func errorsOf(all ...error) error {
+	for _, err := range all {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func repositoryRoot(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// gatehouse runs the program, as a user does.
+func gatehouse(t *testing.T, args ...string) {
+	t.Helper()
+	program := filepath.Join(repositoryRoot(t), "bin", "gatehouse-e2e")
+	run(t, repositoryRoot(t), "go", "build", "-o", program, "./cmd/gatehouse")
+	run(t, repositoryRoot(t), program, args...)
+}
+
+// run runs a command and returns what it prints.
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, stdout.Bytes(), stderr.Bytes())
+	}
+	return stdout.String()
+}
+
+// file is one generated file with its objects.
+type file struct {
+	path    string
+	objects []manifest.Object
+}
+
+// readObjects reads the objects of a folder of the output in the order of the
+// paths; the indexes of kustomize, which no API server knows, are left out.
+func readObjects(t *testing.T, root, folder string) []file {
+	t.Helper()
+	var files []file
+	err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".yaml") || d.Name() == "kustomization.yaml" {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		objects, err := controlplane.Parse(data)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		relative, err := filepath.Rel(root, path)
+		files = append(files, file{relative, objects})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatalf("%s holds no objects", folder)
+	}
+	return files
+}
+
+// release is the HelmRelease of an environment.
+func release(t *testing.T, root, environment string) manifest.Object {
+	t.Helper()
+	for _, f := range readObjects(t, root, "environments/"+environment+"/kyverno") {
+		for _, o := range f.objects {
+			if o.Kind() == "HelmRelease" {
+				return o
+			}
+		}
+	}
+	t.Fatalf("%s has no HelmRelease", environment)
+	return nil
+}
+
+// eventually polls until f returns nil; the test fails with its last error.
+func eventually(t *testing.T, timeout time.Duration, what string, f func() error) {
+	t.Helper()
+	begin := time.Now()
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Since(begin) > timeout {
+			t.Fatalf("%s: not within %v: %v", what, timeout, err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// apply applies an object and fails the test if it is refused.
+func apply(t *testing.T, client *kube.Client, o manifest.Object) {
+	t.Helper()
+	if _, err := client.Apply(t.Context(), o, kube.ApplyOptions{}); err != nil {
+		t.Fatalf("applying %s: %v", o.ID(), err)
+	}
+}
+
+// newObject is an object of the given identity and further top-level fields.
+func newObject(apiVersion, kind, namespace, name string, fields map[string]any) manifest.Object {
+	metadata := map[string]any{"name": name}
+	if namespace != "" {
+		metadata["namespace"] = namespace
+	}
+	o := manifest.Object{"apiVersion": apiVersion, "kind": kind, "metadata": metadata}
+	for key, value := range fields {
+		o[key] = value
+	}
+	return o
+}
+
+// waitForPolicyWebhook waits until Kyverno judges policies: until then the API
+// server would accept any.
+func waitForPolicyWebhook(t *testing.T, client *kube.Client) {
+	t.Helper()
+	// A name of more than 63 characters passes the schema and is refused by Kyverno only.
+	bad := newObject("kyverno.io/v1", "ClusterPolicy", "", strings.Repeat("x", 64), map[string]any{"spec": map[string]any{"rules": []any{map[string]any{
+		"name": "r", "match": map[string]any{"any": []any{map[string]any{"resources": map[string]any{"kinds": []any{"Pod"}}}}},
+		"validate": map[string]any{"failureAction": "Audit", "message": "m", "pattern": map[string]any{"metadata": map[string]any{"name": "?*"}}},
+	}}}})
+	eventually(t, 2*time.Minute, "Kyverno's webhook for policies", func() error {
+		_, err := client.Apply(context.Background(), bad, kube.ApplyOptions{DryRun: true})
+		if refusedBy(err, "validate-policy.kyverno.svc") {
+			return nil
+		}
+		return fmt.Errorf("a bad policy is not refused by the webhook: %v", err)
+	})
+}
+
+// refusedBy reports whether a webhook answered no; an error of calling it is none.
+func refusedBy(err error, webhook string) bool {
+	return err != nil && strings.Contains(err.Error(), fmt.Sprintf("admission webhook %q denied the request", webhook)) ||
+		err != nil && strings.Contains(err.Error(), webhook) && strings.Contains(err.Error(), "denied the request")
+}
+
+func names(objects []manifest.Object) []string {
+	var all []string
+	for _, o := range objects {
+		all = append(all, o.Name())
+	}
+	slices.Sort(all)
+	return all
+}

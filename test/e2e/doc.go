@@ -1,0 +1,15 @@
+// Package e2e holds the end-to-end tests: what gatehouse builds, on a real
+// kube-apiserver with real Kyverno and Flux (hack/cluster), each asserted on what
+// the API server answers.
+//
+//		make e2e            or: go test -tags e2e -timeout 60m ./test/e2e
+//
+//	  - conformance_test.go: what gatehouse build accepts, the API server accepts.
+//	  - rollout_test.go: Flux brings the example into an empty cluster; then its
+//	    parts, in the order in which they need each other: verdicts_test.go (tiers,
+//	    exceptions, tenants), stage_test.go (a stage bump and its revert) and
+//	    failure_test.go (Kyverno down, Kubernetes and Flux restarted).
+//
+// The tests need the build tag e2e, git and Go, and minutes: the first run builds
+// Kubernetes, Kyverno and Flux.
+package e2e
