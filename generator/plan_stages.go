@@ -12,12 +12,12 @@ import (
 )
 
 // podSecurity decides the Pod Security Admission level of each namespace from
-// the controls of that level. It must not refuse what the policies admit: an
-// exception or a parameter that is not the default keeps it from enforcing.
+// the controls of that level and those below. It must not refuse what the
+// policies admit: an exception or a parameter that is not the default keeps it
+// from enforcing.
 func (r *resolver) podSecurity() {
-	levels := []string{"baseline", "restricted"}
-	var needed []string // controls of this level and those below
-	for _, level := range levels {
+	var needed []string
+	for _, level := range []string{"baseline", "restricted"} {
 		for _, c := range r.in.Catalog.Controls() {
 			if c.PodSecurity == level {
 				needed = append(needed, c.ID)
@@ -25,37 +25,48 @@ func (r *resolver) podSecurity() {
 		}
 		for i := range r.plan.Environments {
 			env := &r.plan.Environments[i]
+			actions, waived := r.podSecurityActions(env, needed), waivedNamespaces(env, needed)
 			for j := range env.Namespaces {
 				n := &env.Namespaces[j]
-				switch r.podSecurityAction(env, n, needed) {
-				case plan.Enforce:
-					n.PodSecurity.Enforce, n.PodSecurity.Audit = level, level
-				case plan.Audit:
+				action := actions[n.Tier]
+				if action >= plan.Audit {
 					n.PodSecurity.Audit = level
+				}
+				if action == plan.Enforce && !waived[n.Name] {
+					n.PodSecurity.Enforce = level
 				}
 			}
 		}
 	}
 }
 
-func (r *resolver) podSecurityAction(env *plan.Environment, n *plan.Namespace, needed []string) plan.Action {
-	action := plan.Enforce
-	for _, id := range needed {
-		i := slices.IndexFunc(env.Policies, func(p plan.Policy) bool { return p.Name == id })
-		if i < 0 {
-			return plan.Off
-		}
-		action = min(action, env.Policies[i].Actions[n.Tier])
-		if !r.defaults[id] {
-			action = min(action, plan.Audit)
-		}
-		for _, x := range env.Exceptions {
-			if slices.Contains(x.Namespaces, n.Name) && slices.ContainsFunc(x.Policies, func(p plan.ExceptionPolicy) bool { return p.Name == id }) {
-				action = min(action, plan.Audit)
+// podSecurityActions is, per tier, the loosest action of the needed controls;
+// Audit at the most where one of them has parameters of its own.
+func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) map[string]plan.Action {
+	actions := map[string]plan.Action{}
+	for _, t := range r.plan.Tiers {
+		actions[t] = plan.Enforce
+		for _, id := range needed {
+			actions[t] = min(actions[t], actionIn(*env, id, t))
+			if !r.defaults[id] {
+				actions[t] = min(actions[t], plan.Audit)
 			}
 		}
 	}
-	return action
+	return actions
+}
+
+// waivedNamespaces are those in which an exception waives one of the controls.
+func waivedNamespaces(env *plan.Environment, controls []string) map[string]bool {
+	waived := map[string]bool{}
+	for _, x := range env.Exceptions {
+		if slices.ContainsFunc(x.Policies, func(p plan.ExceptionPolicy) bool { return slices.Contains(controls, p.Name) }) {
+			for _, n := range x.Namespaces {
+				waived[n] = true
+			}
+		}
+	}
+	return waived
 }
 
 // rings refuses an environment that is stricter than one in an earlier ring.
