@@ -7,6 +7,9 @@ import (
 	"time"
 	"unicode"
 
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -47,12 +50,27 @@ func board(p *plan.Plan) string {
 		t.row(&b, env.Name, fmt.Sprint(env.Ring), env.Stage, strings.Join(env.Clusters, ", "), strings.Join(env.Owners, " "),
 			fmt.Sprint(enforced), fmt.Sprint(audited), fmt.Sprint(len(env.Exceptions)))
 	}
+	if !p.Kyverno.Install {
+		kyvernoSettings(&b, p)
+	}
 	for _, env := range p.Environments {
 		fmt.Fprintf(&b, "\n## %s\n\nStage %s, ring %d.\n", cell(env.Name), cell(env.Stage), env.Ring)
 		controls(&b, p.Tiers, env.Policies)
 		exceptions(&b, env.Exceptions)
 	}
 	return b.String()
+}
+
+// kyvernoSettings says what a Kyverno that somebody else installs must be
+// configured with: the safety of the bundle rests on it (DESIGN 6, invariant 2).
+func kyvernoSettings(b *strings.Builder, p *plan.Plan) {
+	all := kyverno.Values(p)
+	values, err := yaml.Marshal(map[string]any{"config": all["config"], "features": all["features"]})
+	if err != nil {
+		panic(err) // plain values always encode
+	}
+	b.WriteString("\n## Kyverno\n\nThis repository does not install Kyverno. What runs in the clusters must have these values of the chart: without them " +
+		"exceptions do not count, and a Kyverno that is down keeps Flux and itself from starting.\n\n```yaml\n" + string(values) + "```\n")
 }
 
 // controls is the table of a control's action in each tier. What is on in no tier is not in the plan.
