@@ -140,7 +140,7 @@ func (r *resolver) derived(source string) (any, bool) {
 		"exceptions.namespace": r.plan.ExceptionNamespace,
 		"flux.namespace":       r.plan.Flux.Namespace,
 		"kyverno.namespace":    r.plan.Kyverno.Namespace,
-		"systemNamespaces":     r.plan.SystemNamespaces,
+		"systemNamespaces":     slices.Concat(r.plan.SystemNamespaces, []string{r.plan.ExceptionNamespace}), // gatehouse creates it without an owner
 		"tiers":                r.spec.Tiers,
 		"environments":         r.environmentNames(),
 	}

@@ -262,7 +262,7 @@ func (v *validator) registries() {
 }
 
 // codeOwner is @user, @org/team or an e-mail address.
-var codeOwner = regexp.MustCompile(`^(@[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*|[^\s@]+@[^\s@]+)$`)
+var codeOwner = regexp.MustCompile(`^(@[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*|[^\s@#]+@[A-Za-z0-9.-]+)$`)
 
 func (r *reporter) owners(field string, owners []string) {
 	for i, o := range owners {
