@@ -89,6 +89,7 @@ func exceptionMatch(x plan.Exception) []any {
 			for _, name := range x.Names {
 				names = append(names, plan.MadeNames(kind, made, name)...)
 			}
+			names = slices.Compact(names) // long names are cut to the same
 			resources := map[string]any{"kinds": []any{made}, "names": list(names)}
 			if len(x.Namespaces) > 0 {
 				resources["namespaces"] = list(x.Namespaces)

@@ -25,8 +25,8 @@ const maxGenerateName = 63 - 5
 // one character. The lengths are those of Kubernetes: five random characters
 // behind a Pod; a hash of up to ten behind a ReplicaSet, in practice at least
 // six (a 32-bit number in decimal); the minute of the run in eight digits behind
-// the Job of a CronJob; the ordinal behind the Pod of a StatefulSet, at most
-// three digits here.
+// the Job of a CronJob; the ordinal behind the Pod of a StatefulSet and the
+// index of that of an indexed Job, at most three digits here.
 func MadeNames(kind, made, name string) []string {
 	switch {
 	case made == kind:
@@ -47,11 +47,27 @@ func MadeNames(kind, made, name string) []string {
 		if made == "Job" {
 			return []string{job}
 		}
-		return []string{randomSuffix(job)}
+		return jobPods(job)
+	case kind == "Job":
+		return jobPods(name)
 	case kind == "StatefulSet":
-		return []string{name + "-?", name + "-??", name + "-???"}
+		return numbered(name)
 	}
 	return []string{randomSuffix(name)}
+}
+
+// jobPods are the Pods of a Job, which have their index in the name if its
+// completionMode is Indexed.
+func jobPods(job string) []string {
+	names := []string{randomSuffix(job)}
+	for _, indexed := range numbered(job) {
+		names = append(names, randomSuffix(indexed))
+	}
+	return names
+}
+
+func numbered(name string) []string {
+	return []string{name + "-?", name + "-??", name + "-???"}
 }
 
 // randomSuffix is what generateName makes of <name>-.
