@@ -36,23 +36,23 @@ func TestConformance(t *testing.T) {
 // accept applies Namespaces, which the others need, and the others as a dry run.
 func accept(t *testing.T, client *kube.Client, files []file) {
 	t.Helper()
-	send := func(f file, o manifest.Object, dryRun bool) {
-		_, err := client.Apply(t.Context(), o, kube.ApplyOptions{Manager: "kustomize-controller", DryRun: dryRun})
-		if err != nil {
-			t.Errorf("%s: %s: %v", f.path, o.ID(), err)
-		}
-	}
 	count := 0
-	for _, isNamespace := range []bool{true, false} {
+	send := func(client *kube.Client, wanted func(manifest.Object) bool) {
 		for _, f := range files {
 			for _, o := range f.objects {
-				if (o.Kind() == "Namespace") == isNamespace {
-					send(f, o, !isNamespace)
-					count++
+				if !wanted(o) {
+					continue
+				}
+				count++
+				if _, err := client.Apply(t.Context(), o, "kustomize-controller"); err != nil {
+					t.Errorf("%s: %s: %v", f.path, o.ID(), err)
 				}
 			}
 		}
 	}
+	isNamespace := func(o manifest.Object) bool { return o.Kind() == "Namespace" }
+	send(client, isNamespace)
+	send(client.DryRun(), func(o manifest.Object) bool { return !isNamespace(o) })
 	t.Logf("%d objects", count)
 }
 

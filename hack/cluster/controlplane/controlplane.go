@@ -232,7 +232,7 @@ func (c *ControlPlane) path(elements ...string) string {
 // applyAll applies objects in their order.
 func (c *ControlPlane) applyAll(ctx context.Context, objects []manifest.Object) error {
 	for _, o := range objects {
-		if _, err := c.admin.Apply(ctx, o, kube.ApplyOptions{}); err != nil {
+		if _, err := c.admin.Apply(ctx, o, "gatehouse-cluster"); err != nil {
 			return fmt.Errorf("applying %s: %w", o.ID(), err)
 		}
 	}

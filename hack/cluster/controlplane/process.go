@@ -107,6 +107,7 @@ func (p *process) wait(i *instance, cmd *exec.Cmd) {
 		case signal := <-i.signals:
 			_ = syscall.Kill(-cmd.Process.Pid, signal) // the group; it may be gone already
 		case <-ended:
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left in its group, mostly nothing
 			return
 		}
 	}

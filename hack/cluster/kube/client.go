@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +30,8 @@ type Client struct {
 	User   string
 	Groups []string
 
+	// dryRun is set by DryRun.
+	dryRun    bool
 	resources *resources
 }
 
@@ -47,6 +48,14 @@ func (c *Client) As(user string, groups ...string) *Client {
 	return &other
 }
 
+// DryRun returns a client whose writes go through everything, admission included,
+// but are not stored.
+func (c *Client) DryRun() *Client {
+	other := *c
+	other.dryRun = true
+	return &other
+}
+
 // StatusError is the API server's answer to a request that it did not fulfil.
 type StatusError struct {
 	Code    int
@@ -56,45 +65,23 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return fmt.Sprintf("%s (%d %s)", e.Message, e.Code, e.Reason) }
 
-// IsNotFound reports whether there is no such object, or no such kind.
-func IsNotFound(err error) bool {
-	var status *StatusError
-	return errors.As(err, &status) && status.Code == http.StatusNotFound
-}
-
-// ApplyOptions of a server-side apply.
-type ApplyOptions struct {
-	// Manager of the fields; "gatehouse-cluster" if empty.
-	Manager string
-	// DryRun asks for everything, admission included, but the storing.
-	DryRun bool
-}
-
-// Apply sends an object by server-side apply, which takes conflicting fields from
-// their managers and refuses fields that the schema does not know.
-func (c *Client) Apply(ctx context.Context, o manifest.Object, options ApplyOptions) (manifest.Object, error) {
+// Apply sends an object by server-side apply in the name of a field manager. It
+// takes conflicting fields from their managers and refuses fields that the schema
+// does not know.
+func (c *Client) Apply(ctx context.Context, o manifest.Object, manager string) (manifest.Object, error) {
 	path, err := c.objectPath(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	query := url.Values{"fieldManager": {options.Manager}, "force": {"true"}, "fieldValidation": {"Strict"}}
-	if options.Manager == "" {
-		query.Set("fieldManager", "gatehouse-cluster")
-	}
-	if options.DryRun {
-		query.Set("dryRun", "All")
-	}
+	query := url.Values{"fieldManager": {manager}, "force": {"true"}, "fieldValidation": {"Strict"}}
 	return c.send(ctx, http.MethodPatch, path+"?"+query.Encode(), "application/apply-patch+yaml", o)
 }
 
-// Create sends a new object.
-func (c *Client) Create(ctx context.Context, o manifest.Object, dryRun bool) (manifest.Object, error) {
+// Create sends a new object, which names its namespace if it has one.
+func (c *Client) Create(ctx context.Context, o manifest.Object) (manifest.Object, error) {
 	path, err := c.path(ctx, o.APIVersion(), o.Kind(), o.Namespace(), "")
 	if err != nil {
 		return nil, err
-	}
-	if dryRun {
-		path += "?dryRun=All"
 	}
 	return c.send(ctx, http.MethodPost, path, "application/json", o)
 }
@@ -166,6 +153,11 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body,
 	req, err := http.NewRequestWithContext(ctx, method, c.Server+path, reader)
 	if err != nil {
 		return err
+	}
+	if c.dryRun && method != http.MethodGet {
+		query := req.URL.Query()
+		query.Set("dryRun", "All")
+		req.URL.RawQuery = query.Encode()
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", contentType)

@@ -1,0 +1,94 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// shell is a component that appends its pid to a file and goes on as the script says.
+func shell(t *testing.T, script string) (*process, func() []string) {
+	t.Helper()
+	dir := t.TempDir()
+	pids := filepath.Join(dir, "started")
+	p := &process{name: "shell", program: "/bin/sh", args: []string{"-c", "echo $$ >> " + pids + "; " + script}, dir: dir, logs: dir, pids: t.TempDir()}
+	t.Cleanup(func() { p.end(syscall.SIGKILL) })
+	return p, func() []string {
+		data, err := os.ReadFile(pids)
+		if err != nil {
+			return nil
+		}
+		return strings.Fields(string(data))
+	}
+}
+
+func TestProcessRestarts(t *testing.T) {
+	p, started := shell(t, "exec sleep 1000")
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	waitStarts := func(n int) {
+		t.Helper()
+		deadline := time.Now().Add(20 * time.Second)
+		for len(started()) != n {
+			if time.Now().After(deadline) {
+				t.Fatalf("started %d times, want %d", len(started()), n)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	waitStarts(1)
+	p.signal(syscall.SIGKILL)
+	waitStarts(2)
+	p.end(syscall.SIGKILL)
+	if err := p.isReady(t.Context()); err == nil {
+		t.Error("ready after its end")
+	}
+	time.Sleep(restartDelay + 200*time.Millisecond)
+	waitStarts(2) // it stays down
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	waitStarts(3)
+}
+
+// TestProcessEndsItsChildren: what a component starts goes with it.
+func TestProcessEndsItsChildren(t *testing.T) {
+	p, _ := shell(t, "sleep 1000 & echo $! > child; wait")
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	child := filepath.Join(p.dir, "child")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := poll(ctx, 10*time.Millisecond, func(context.Context) error { _, err := os.Stat(child); return err }); err != nil {
+		t.Fatal(err)
+	}
+	p.end(syscall.SIGTERM)
+	data, err := os.ReadFile(child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := func(context.Context) error {
+		state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(data)) + "/stat")
+		if err != nil || strings.Contains(string(state), ") Z ") {
+			return nil
+		}
+		return fmt.Errorf("the child lives: %s", state)
+	}
+	if err := poll(ctx, 10*time.Millisecond, gone); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProcessThatCannotStart(t *testing.T) {
+	p := &process{name: "none", program: "/does/not/exist", logs: t.TempDir(), pids: t.TempDir()}
+	if err := p.start(); err == nil {
+		t.Error("no error")
+	}
+}
