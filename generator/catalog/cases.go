@@ -45,10 +45,10 @@ type UserInfo struct {
 	Groups   []string `json:"groups,omitempty"`
 }
 
-// Ordinary tells whether the case is a request of the ordinary user.
-func (c Case) Ordinary() bool {
+// Plain tells whether the case is the CREATE of an object by the ordinary user.
+func (c Case) Plain() bool {
 	user := OrdinaryUser()
-	return c.UserInfo.Username == user.Username && slices.Equal(c.UserInfo.Groups, user.Groups)
+	return c.Operation == "CREATE" && c.SubResource == "" && c.UserInfo.Username == user.Username && slices.Equal(c.UserInfo.Groups, user.Groups)
 }
 
 // OrdinaryUser asks where a document does not say who does: somebody without any special right.

@@ -1,0 +1,255 @@
+package clitest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/commands/test"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/templates"
+)
+
+// row is one line of the command's JSON output.
+type row struct{ Policy, Rule, Resource, Result, Reason string }
+
+// kyvernoTest runs `kyverno test` as its main function would.
+func kyvernoTest(dir string) (rows []row, out string, err error) {
+	var text bytes.Buffer
+	command := test.Command()
+	command.SetArgs([]string{dir, "--require-tests", "-o", "json"})
+	command.SetOut(&text)
+	command.SetErr(&text)
+	err = command.Execute()
+	for rest := text.String(); ; {
+		_, after, found := strings.Cut(rest, "Checking results ...")
+		if !found {
+			return rows, text.String(), err
+		}
+		var some []row
+		d := json.NewDecoder(strings.NewReader(after))
+		if err := d.Decode(&some); err != nil {
+			return nil, text.String(), fmt.Errorf("reading the output: %w", err)
+		}
+		rows = append(rows, some...)
+		rest = after
+	}
+}
+
+// write puts a repository into a folder.
+func write(t *testing.T, bundle *generator.Bundle) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range bundle.Files {
+		if !strings.HasPrefix(f.Path, "tests/") && !strings.HasPrefix(f.Path, "environments/") {
+			continue
+		}
+		text, err := f.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, f.Path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func compile(t *testing.T, fsys fs.FS) *generator.Bundle {
+	t.Helper()
+	bundle, problems := generator.Compile(fsys, ".", generator.Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	return bundle
+}
+
+// everything is a profile with all controls and their example parameters, in
+// one environment at each stage of the default ladder, and with an exception.
+func everything(t *testing.T) (fs.FS, []*catalog.Control) {
+	t.Helper()
+	all, problems := catalog.Load(templates.FS(), "controls")
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	controls := slices.DeleteFunc(all, func(c *catalog.Control) bool { return c.Instances != "" })
+	settings := map[string]any{}
+	for _, c := range controls {
+		params, found := c.Examples()
+		if len(found) > 0 {
+			t.Fatal(found)
+		}
+		settings[c.ID] = map[string]any{"parameters": params}
+	}
+	fsys := fstest.MapFS{}
+	document := func(kind, name string, spec map[string]any) {
+		fsys[name+".yaml"] = &fstest.MapFile{Data: encode(t, map[string]any{
+			"apiVersion": "gatehouse.dev/v1alpha1", "kind": kind, "metadata": map[string]any{"name": name}, "spec": spec,
+		})}
+	}
+	document("Profile", "everything", map[string]any{"controls": settings})
+	for name, stage := range map[string]string{"audited": "audit", "mixed": "enforce-platform", "enforced": "enforce"} {
+		document("Environment", name, map[string]any{"ring": 1, "stage": stage, "allowSkip": true})
+	}
+	document("Exception", "agent", map[string]any{
+		"controls": []any{"disallow-host-path", "disallow-host-namespaces"},
+		"match":    map[string]any{"namespaces": []any{"agents"}, "kinds": []any{"DaemonSet"}, "names": []any{"agent-*"}},
+		"reason":   "The agent reads the logs of its node.", "owner": "team-platform", "expires": "2027-01-31",
+	})
+	return fsys, controls
+}
+
+// TestEveryControl runs the tests of every control, in every tier and stage.
+func TestEveryControl(t *testing.T) {
+	fsys, controls := everything(t)
+	bundle := compile(t, fsys)
+	for _, c := range controls {
+		recorded := fileExists(t, filepath.Join("../../templates/controls", c.ID, catalog.ResultsFile))
+		for _, env := range []string{"audited", "mixed", "enforced"} {
+			if got := has(bundle, "tests/"+env+"/policies/"+c.ID+"/kyverno-test.yaml"); got != recorded {
+				t.Errorf("%s: tests in environment %s: %v, results recorded: %v", c.ID, env, got, recorded)
+			}
+		}
+	}
+	for _, policy := range []string{"disallow-host-path", "disallow-host-namespaces"} {
+		if !has(bundle, "tests/enforced/exceptions/agent/"+policy+"/kyverno-test.yaml") {
+			t.Errorf("the exception has no test for %s", policy)
+		}
+	}
+	wantPassing(t, bundle)
+}
+
+// TestExample runs the tests of the example.
+func TestExample(t *testing.T) {
+	wantPassing(t, compile(t, os.DirFS("../../examples/acme")))
+}
+
+// wantPassing wants that every expectation is met, and that Kyverno judged
+// every object but those that are expected to be left alone: the command counts
+// an object that no rule matches as passed, whatever was expected.
+func wantPassing(t *testing.T, bundle *generator.Bundle) {
+	t.Helper()
+	rows, out, err := kyvernoTest(filepath.Join(write(t, bundle), "tests"))
+	if err != nil {
+		for _, r := range rows {
+			if r.Result != "Pass" {
+				t.Errorf("%+v", r)
+			}
+		}
+		if !t.Failed() {
+			t.Log(out)
+		}
+		t.Fatal(err)
+	}
+	want := expectations(bundle)
+	if len(rows) < len(want) || len(want) == 0 {
+		t.Errorf("%d results for %d expectations", len(rows), len(want))
+	}
+	for _, r := range rows {
+		resource := r.Resource[strings.LastIndex(r.Resource, "/")+1:]
+		if r.Reason == "Excluded" && !slices.ContainsFunc(slices.Collect(maps.Keys(want)), func(e expectation) bool {
+			return e.policy == r.Policy && e.result == "skip" && strings.HasSuffix("/"+e.resource, "/"+resource)
+		}) {
+			t.Errorf("not judged: %+v", r)
+		}
+	}
+}
+
+type expectation struct{ test, policy, rule, resource, result string }
+
+// expectations of all tests of a bundle.
+func expectations(bundle *generator.Bundle) map[expectation]bool {
+	out := map[expectation]bool{}
+	for _, f := range bundle.Files {
+		if filepath.Base(f.Path) != "kyverno-test.yaml" {
+			continue
+		}
+		for _, r := range f.Objects[0]["results"].([]any) {
+			result := r.(map[string]any)
+			for _, resource := range result["resources"].([]any) {
+				out[expectation{f.Path, result["policy"].(string), result["rule"].(string), resource.(string), result["result"].(string)}] = true
+			}
+		}
+	}
+	return out
+}
+
+// TestBrokenExpectation turns expectations and policies around: the command must notice.
+func TestBrokenExpectation(t *testing.T) {
+	const folder = "tests/mixed/policies/disallow-host-path"
+	for name, tc := range map[string]struct {
+		file   string
+		change func(manifest.Object)
+	}{
+		"good expected bad": {folder + "/kyverno-test.yaml", func(o manifest.Object) { expectInstead(o, "pass", "fail") }},
+		"bad expected good": {folder + "/kyverno-test.yaml", func(o manifest.Object) { expectInstead(o, "fail", "pass") }},
+		"policy admits all": {"environments/mixed/policies/disallow-host-path.yaml", func(o manifest.Object) {
+			rule := o["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any)
+			validate := rule["validate"].(map[string]any)
+			maps.DeleteFunc(validate, func(key string, _ any) bool { return key != "message" && key != "failureAction" })
+			validate["pattern"] = map[string]any{"metadata": map[string]any{"name": "*"}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys, _ := everything(t)
+			dir := write(t, compile(t, fsys))
+			if _, out, err := kyvernoTest(filepath.Join(dir, folder)); err != nil {
+				t.Fatal(err, out)
+			}
+			path := filepath.Join(dir, tc.file)
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var o manifest.Object
+			if err := yaml.Unmarshal(text, &o); err != nil {
+				t.Fatal(err)
+			}
+			tc.change(o)
+			if err := os.WriteFile(path, encode(t, o), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, out, err := kyvernoTest(filepath.Join(dir, folder)); err == nil {
+				t.Error("kyverno test passes", out)
+			}
+		})
+	}
+}
+
+func expectInstead(test manifest.Object, before, after string) {
+	for _, r := range test["results"].([]any) {
+		if result := r.(map[string]any); result["result"] == before {
+			result["result"] = after
+		}
+	}
+}
+
+func has(bundle *generator.Bundle, path string) bool {
+	return slices.ContainsFunc(bundle.Files, func(f manifest.File) bool { return f.Path == path })
+}
+
+func fileExists(t *testing.T, path string) bool {
+	t.Helper()
+	_, err := os.Stat(path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
