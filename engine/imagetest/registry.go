@@ -72,18 +72,28 @@ func (r *Registry) write(t testing.TB, tag string, image v1.Image) {
 	}
 }
 
-// Sign stores a signature as cosign does: the "simple signing" payload as a
-// layer of an image tagged sha256-….sig, the signature over it, and the
-// certificate if the signer has one, in annotations of the layer (cosign
-// specs/SIGNATURE_SPEC.md).
-func (r *Registry) Sign(t testing.TB, repository string, digest v1.Hash, signer Signer) {
+// Sign stores signatures as cosign does: for each signer the "simple signing"
+// payload as a layer of an image tagged sha256-….sig, the signature over it,
+// and the certificate if the signer has one, in annotations of the layer
+// (cosign specs/SIGNATURE_SPEC.md).
+func (r *Registry) Sign(t testing.TB, repository string, digest v1.Hash, signers ...Signer) {
 	t.Helper()
-	payload := fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":""},"image":{"docker-manifest-digest":%q},"type":"cosign container image signature"},"optional":null}`, digest)
-	annotations := map[string]string{"dev.cosignproject.cosign/signature": signature(t, payload, signer.Key)}
-	if signer.Certificate != "" {
-		annotations["dev.sigstore.cosign/certificate"], annotations["dev.sigstore.cosign/chain"] = signer.Certificate, signer.Chain
+	r.SignFor(t, repository, digest, digest, signers...)
+}
+
+// SignFor stores signatures of one image, signed, where those of another, digest, are looked for.
+func (r *Registry) SignFor(t testing.TB, repository string, digest, signed v1.Hash, signers ...Signer) {
+	t.Helper()
+	payload := fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":""},"image":{"docker-manifest-digest":%q},"type":"cosign container image signature"},"optional":null}`, signed)
+	var layers []mutate.Addendum
+	for _, signer := range signers {
+		annotations := map[string]string{"dev.cosignproject.cosign/signature": signature(t, payload, signer.Key)}
+		if signer.Certificate != "" {
+			annotations["dev.sigstore.cosign/certificate"], annotations["dev.sigstore.cosign/chain"] = signer.Certificate, signer.Chain
+		}
+		layers = append(layers, mutate.Addendum{Layer: static.NewLayer(payload, "application/vnd.dev.cosign.simplesigning.v1+json"), Annotations: annotations})
 	}
-	r.attach(t, repository, digest, "sig", "application/vnd.dev.cosign.simplesigning.v1+json", payload, annotations)
+	r.attach(t, repository, digest, "sig", layers...)
 }
 
 // Attest stores a signed in-toto statement about the image under the tag
@@ -101,16 +111,16 @@ func (r *Registry) Attest(t testing.TB, repository string, digest v1.Hash, signe
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.attach(t, repository, digest, suffix, "application/vnd.dsse.envelope.v1+json", envelope, map[string]string{"dev.cosignproject.cosign/signature": ""})
+	r.attach(t, repository, digest, suffix, mutate.Addendum{
+		Layer:       static.NewLayer(envelope, "application/vnd.dsse.envelope.v1+json"),
+		Annotations: map[string]string{"dev.cosignproject.cosign/signature": ""},
+	})
 }
 
-// attach stores one layer under the tag that cosign derives from a digest.
-func (r *Registry) attach(t testing.TB, repository string, digest v1.Hash, suffix string, mediaType types.MediaType, content []byte, annotations map[string]string) {
+// attach stores layers under the tag that cosign derives from a digest.
+func (r *Registry) attach(t testing.TB, repository string, digest v1.Hash, suffix string, layers ...mutate.Addendum) {
 	t.Helper()
-	image, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), mutate.Addendum{
-		Layer:       static.NewLayer(content, mediaType),
-		Annotations: annotations,
-	})
+	image, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layers...)
 	if err != nil {
 		t.Fatal(err)
 	}

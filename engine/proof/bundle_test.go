@@ -1,0 +1,157 @@
+package proof_test
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/gatehouse-dev/gatehouse/generator"
+	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// deployer is who applies the repository.
+func deployer() protocol.UserInfo {
+	return protocol.UserInfo{
+		Username: "system:serviceaccount:flux-system:kustomize-controller",
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:flux-system", "system:authenticated"},
+	}
+}
+
+// strictExample is examples/acme, which extends the profile hardened, with
+// every environment at the strictest stage.
+func strictExample(t *testing.T) *generator.Bundle {
+	t.Helper()
+	stage := regexp.MustCompile(`(?m)^  stage: .*$`)
+	fsys := fstest.MapFS{}
+	source := os.DirFS("../../examples/acme")
+	err := fs.WalkDir(source, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(source, name)
+		if strings.HasPrefix(name, "environments/") {
+			text = stage.ReplaceAll(text, []byte("  stage: enforce"))
+		}
+		fsys[name] = &fstest.MapFile{Data: text}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, problems := generator.Compile(fsys, ".", generator.Options{Version: "test", Now: builtAt(), AllowSkip: true})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	return bundle
+}
+
+// TestBundleAppliesItself has the deployer create and update everything that
+// the bundle consists of, under its own policies (DESIGN 6, invariant 1).
+func TestBundleAppliesItself(t *testing.T) {
+	bundle := strictExample(t)
+	for _, env := range bundle.Plan.Environments {
+		t.Run(env.Name, func(t *testing.T) {
+			k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, env.Name))
+			all := applied(bundle, env.Name)
+			for _, f := range bundle.Files {
+				if strings.HasPrefix(f.Path, "clusters/") {
+					all = append(all, f.Objects...)
+				}
+			}
+			kinds := map[string]int{}
+			for _, o := range all {
+				if o.Kind() == "Kustomization" && strings.HasPrefix(o.APIVersion(), "kustomize.config.k8s.io/") {
+					continue // a file for kustomize, not an object
+				}
+				kinds[o.Kind()]++
+				applyBoth(t, k, o)
+			}
+			for _, kind := range []string{"Namespace", "ClusterPolicy", "PolicyException", "NetworkPolicy", "ConfigMap", "Kustomization", "HelmRelease", "ClusterRole"} {
+				if kinds[kind] == 0 {
+					t.Errorf("the bundle has no %s: the test shows less than it says", kind)
+				}
+			}
+		})
+	}
+}
+
+// applyBoth creates an object and updates an older form of it.
+func applyBoth(t *testing.T, k cluster, o manifest.Object) {
+	t.Helper()
+	create := protocol.EvaluateParams{Resource: encode(t, o), UserInfo: deployer()}
+	if got := k.ask(t, create); got.Blocked {
+		t.Errorf("the deployer cannot create %s: %s", o.ID(), verdict(got))
+	}
+	older := clone(t, o)
+	older.Metadata()["annotations"] = object{"before": "yes"}
+	update := create
+	update.Operation, update.OldResource = protocol.Update, encode(t, older)
+	if got := k.ask(t, update); got.Blocked {
+		t.Errorf("the deployer cannot update %s: %s", o.ID(), verdict(got))
+	}
+}
+
+// TestSystemNamespaces puts everything that some control refuses into the
+// namespaces that a cluster cannot do without.
+func TestSystemNamespaces(t *testing.T) {
+	bundle := strictExample(t)
+	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, "prod"))
+	for _, c := range builtin(t) {
+		t.Run(c.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, bad := range c.bad {
+				if clusterScoped(bad) {
+					continue
+				}
+				for _, namespace := range []string{"kube-system", "flux-system", "kyverno"} {
+					request := in("", requestOf(t, moved(t, bad, namespace)))
+					if got := k.ask(t, request); got.Blocked {
+						t.Errorf("%s is refused in %s: %s", bad.Name, namespace, verdict(got))
+					}
+				}
+			}
+		})
+	}
+	t.Run("outside of them the same Pod is refused", func(t *testing.T) {
+		if got := k.ask(t, in("", requestOf(t, faultyPod("x", "somewhere")))); !got.Blocked {
+			t.Error("the test shows nothing: the policies admit a privileged Pod")
+		}
+	})
+}
+
+// TestTenantCannotOpen lets somebody who is no deployer try to get around the
+// policies: by the labels that decide the tier, and by an exception.
+func TestTenantCannotOpen(t *testing.T) {
+	bundle := strictExample(t)
+	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, "prod"))
+	tenant := protocol.UserInfo{Username: "developer@example.com", Groups: []string{"system:authenticated"}}
+	namespace := func(labels object) object {
+		return object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": "payments", "labels": labels}}
+	}
+	was := object{"owner": "team-payments", "gatehouse.dev/environment": "prod", "gatehouse.dev/tier": "platform"}
+	for name, labels := range map[string]object{
+		"other tier": {"owner": "team-payments", "gatehouse.dev/environment": "prod", "gatehouse.dev/tier": "apps"},
+		"no tier":    {"owner": "team-payments", "gatehouse.dev/environment": "prod"},
+	} {
+		request := protocol.EvaluateParams{Operation: protocol.Update, Resource: encode(t, namespace(labels)), OldResource: encode(t, namespace(was)), UserInfo: tenant}
+		if got := k.ask(t, request); !got.Blocked {
+			t.Errorf("%s: a tenant may change the tier: %s", name, verdict(got))
+		}
+		request.UserInfo = deployer()
+		if got := k.ask(t, request); got.Blocked && name == "other tier" {
+			t.Errorf("%s: the deployer may not: %s", name, verdict(got))
+		}
+	}
+	for _, o := range applied(bundle, "prod") {
+		if o.Kind() != "PolicyException" {
+			continue
+		}
+		if got := k.ask(t, protocol.EvaluateParams{Resource: encode(t, o), UserInfo: tenant}); !got.Blocked {
+			t.Errorf("a tenant may create the exception %s: %s", o.Name(), verdict(got))
+		}
+	}
+}
