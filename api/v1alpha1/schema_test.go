@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -314,18 +316,30 @@ func mutate(random *rand.Rand, n *yaml.Node) string {
 	}
 }
 
-// TestSchemaAcceptsTheBuiltInProfiles because they are written in the language.
-func TestSchemaAcceptsTheBuiltInProfiles(t *testing.T) {
+// TestSchemaAcceptsWhatIsShipped: the built-in profiles and the examples are
+// written in the language.
+func TestSchemaAcceptsWhatIsShipped(t *testing.T) {
 	schema := compileSchema(t)
-	for _, name := range profiles.Names() {
-		data, err := fs.ReadFile(profiles.FS(), name+".yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, doc := range documents(t, string(data)) {
-			if err := schema.Validate(value(doc.Node)); err != nil {
-				t.Errorf("%s: %v", name, err)
+	for _, fsys := range []fs.FS{profiles.FS(), os.DirFS("../../examples")} {
+		checked := 0
+		err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || path.Ext(name) != ".yaml" {
+				return err
 			}
+			data, err := fs.ReadFile(fsys, name)
+			if err != nil || !bytes.Contains(data, []byte("apiVersion: "+v1alpha1.APIVersion)) {
+				return err
+			}
+			for _, doc := range documents(t, string(data)) {
+				checked++
+				if err := schema.Validate(value(doc.Node)); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			return nil
+		})
+		if err != nil || checked == 0 {
+			t.Errorf("%d documents, %v", checked, err)
 		}
 	}
 }

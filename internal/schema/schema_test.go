@@ -2,6 +2,7 @@ package schema
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -154,6 +155,22 @@ func TestCheckRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckConcurrently is for the race detector.
+func TestCheckConcurrently(t *testing.T) {
+	var group sync.WaitGroup
+	for _, text := range valid {
+		o := parse(t, text)
+		for range 4 {
+			group.Go(func() {
+				if errs := Check(o); errs != nil {
+					t.Error(errs)
+				}
+			})
+		}
+	}
+	group.Wait()
 }
 
 // TestSchemas reads every generated file, and refuses what Check does not know.
