@@ -60,7 +60,7 @@ could not do its work.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&g.diagnostics, "diagnostics", "text", "how problems of the source are printed: text or json")
 	root.PersistentFlags().StringVar(&g.now, "now", "", "judge expiries at this `TIME` instead of the clock (2027-03-31 or RFC 3339)")
-	root.AddCommand(newBuildCmd(g), newCatalogCmd(g), newGraphCmd(g), newInitCmd(), newSchemaCmd(), newVersionCmd())
+	root.AddCommand(newBuildCmd(g), newCatalogCmd(g), newGraphCmd(g), newInitCmd(), newSchemaCmd(), newTestCmd(g), newVersionCmd())
 	return root, g
 }
 
@@ -102,7 +102,7 @@ func report(errOut io.Writer, g *globals, err error) int {
 		return 0
 	case isDiagnostics:
 		return 1
-	case errors.As(err, &conflict), errors.Is(err, errStale):
+	case errors.As(err, &conflict), errors.Is(err, errStale), errors.Is(err, errTestFailed):
 		fmt.Fprintf(errOut, "gatehouse: %v\n", err)
 		return 1
 	}

@@ -1,0 +1,220 @@
+package verdict
+
+import (
+	"cmp"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Formats that a report can be written in.
+func Formats() []string { return []string{"text", "json", "junit", "markdown"} }
+
+// Write writes the report in one of the Formats. Text and Markdown list what
+// failed, what deserves a look, and what was skipped by its reason; JSON and
+// JUnit list everything.
+func (r *Report) Write(w io.Writer, format string) error {
+	var out []byte
+	var err error
+	switch format {
+	case "json":
+		if out, err = json.MarshalIndent(r, "", "  "); err == nil {
+			out = append(out, '\n')
+		}
+	case "junit":
+		out, err = r.junit()
+	case "markdown":
+		out = []byte(r.markdown())
+	default:
+		out, err = r.text()
+	}
+	if err != nil {
+		return fmt.Errorf("encoding the report: %w", err)
+	}
+	_, err = w.Write(out)
+	return err
+}
+
+// of are the results with a status.
+func (r *Report) of(s Status) []Result {
+	var out []Result
+	for _, result := range r.Results {
+		if result.Status == s {
+			out = append(out, result)
+		}
+	}
+	return out
+}
+
+func (r *Report) text() ([]byte, error) {
+	var b strings.Builder
+	for _, status := range []Status{Failed, Warned} {
+		for _, result := range r.of(status) {
+			fmt.Fprintf(&b, "%s %s\n", strings.ToUpper(string(status)), result.line())
+		}
+	}
+	for _, s := range r.skipped() {
+		fmt.Fprintf(&b, "SKIPPED %s: %d: %s\n", s.who, s.count, s.reason)
+	}
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tPASSED\tFAILED\tWARNED\tSKIPPED")
+	for _, e := range r.Environments {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", e.Name, e.Stage, e.Passed, e.Failed, e.Warned, e.Skipped)
+	}
+	err := table.Flush()
+	return []byte(b.String()), err
+}
+
+// line is everything about a result that a reader needs.
+func (r Result) line() string {
+	where := r.Environment
+	if r.Tier != "" {
+		where += "/" + r.Tier
+	}
+	policy := cmp.Or(r.Policy, "all policies")
+	if r.Rule != "" {
+		policy += " [" + r.Rule + "]"
+	}
+	what := r.Check + " " + r.Case
+	if r.Resource != "" {
+		what += " (" + r.Resource + ")"
+	}
+	line := fmt.Sprintf("%s: %s: %s: expected %s, got %s", where, policy, what, r.Expected, r.Got)
+	if r.Message != "" {
+		line += ": " + oneLine(r.Message)
+	}
+	if r.Origin != "" {
+		line += " [" + r.Origin + "]"
+	}
+	return line
+}
+
+// oneLine is for messages of Kyverno, which may have several.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// skippedGroup are the checks of a policy that were skipped for one reason.
+type skippedGroup struct {
+	who, reason string
+	count       int
+}
+
+func (r *Report) skipped() []skippedGroup {
+	counts := map[skippedGroup]int{}
+	for _, result := range r.of(Skipped) {
+		who := result.Environment + ": " + cmp.Or(result.Policy, "all policies")
+		if result.Check == CheckException {
+			name, _, _ := strings.Cut(result.Case, ":")
+			who += ": exception " + name
+		}
+		counts[skippedGroup{who: who, reason: oneLine(result.Message)}]++
+	}
+	var out []skippedGroup
+	for group, count := range counts {
+		group.count = count
+		out = append(out, group)
+	}
+	slices.SortFunc(out, func(a, b skippedGroup) int { return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.reason, b.reason)) })
+	return out
+}
+
+func (r *Report) markdown() string {
+	var b strings.Builder
+	b.WriteString("## gatehouse test\n\n| environment | stage | passed | failed | warned | skipped |\n|---|---|---:|---:|---:|---:|\n")
+	for _, e := range r.Environments {
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d |\n", cell(e.Name), cell(e.Stage), e.Passed, e.Failed, e.Warned, e.Skipped)
+	}
+	for _, status := range []Status{Failed, Warned} {
+		results := r.of(status)
+		if len(results) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n| where | policy | rule | case | resource | expected | got | message |\n|---|---|---|---|---|---|---|---|\n", status)
+		for _, x := range results {
+			where := strings.TrimSuffix(x.Environment+"/"+x.Tier, "/")
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(where), cell(x.Policy), cell(x.Rule), cell(x.Check+" "+x.Case), cell(x.Resource), cell(x.Expected), cell(x.Got), cell(x.Message))
+		}
+	}
+	if skipped := r.skipped(); len(skipped) > 0 {
+		b.WriteString("\n### skipped\n\n| what | checks | reason |\n|---|---:|---|\n")
+		for _, s := range skipped {
+			fmt.Fprintf(&b, "| %s | %d | %s |\n", cell(s.who), s.count, cell(s.reason))
+		}
+	}
+	return b.String()
+}
+
+// cell makes text safe inside a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", "`", "\\`").Replace(oneLine(s))
+}
+
+// The subset of JUnit's XML that every reader knows: suites of cases with a
+// failure or a skipped element.
+type (
+	junitSuites struct {
+		XMLName  xml.Name     `xml:"testsuites"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Skipped  int          `xml:"skipped,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		ClassName string        `xml:"classname,attr"`
+		Name      string        `xml:"name,attr"`
+		Failure   *junitMessage `xml:"failure"`
+		Skipped   *junitMessage `xml:"skipped"`
+		Output    string        `xml:"system-out,omitempty"`
+	}
+	junitMessage struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+func (r *Report) junit() ([]byte, error) {
+	out := junitSuites{Name: "gatehouse test", Tests: len(r.Results), Failures: r.Counts.Failed, Skipped: r.Counts.Skipped}
+	for _, e := range r.Environments {
+		suite := junitSuite{Name: e.Name, Tests: e.Passed + e.Failed + e.Skipped + e.Warned, Failures: e.Failed, Skipped: e.Skipped}
+		for _, result := range r.Results {
+			if result.Environment == e.Name {
+				suite.Cases = append(suite.Cases, result.junit())
+			}
+		}
+		out.Suites = append(out.Suites, suite)
+	}
+	text, err := xml.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(xml.Header), append(text, '\n')...), nil
+}
+
+func (r Result) junit() junitCase {
+	name := strings.Join(slices.DeleteFunc([]string{r.Check, r.Case, r.Tier, r.Resource}, func(s string) bool { return s == "" }), " · ")
+	out := junitCase{ClassName: r.Environment + "." + cmp.Or(r.Policy, "tests"), Name: name}
+	switch r.Status {
+	case Failed:
+		out.Failure = &junitMessage{Message: fmt.Sprintf("expected %s, got %s", r.Expected, r.Got), Text: r.line()}
+	case Skipped:
+		out.Skipped = &junitMessage{Message: oneLine(r.Message)}
+	case Warned:
+		out.Output = r.line()
+	}
+	return out
+}

@@ -1,0 +1,174 @@
+package verdict
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/engine"
+)
+
+// want is what an answer should be.
+type want struct {
+	verdict verdict
+	// exception that must have exempted (exempted), or must not have (all others); may be empty.
+	exception string
+}
+
+type verdict int
+
+const (
+	silent    verdict = iota // no rule says anything
+	clean                    // rules find nothing
+	audited                  // a rule reports, nothing is blocked
+	refused                  // a rule blocks
+	exempted                 // the exception makes the rules skip
+	untouched                // whatever rules say, the exception is not why
+)
+
+func (w want) String() string {
+	switch w.verdict {
+	case silent:
+		return "admitted, not judged"
+	case clean:
+		return "admitted"
+	case audited:
+		return "admitted and reported"
+	case refused:
+		return "refused"
+	case exempted:
+		return "exempt by " + w.exception
+	}
+	return "not exempt by " + w.exception
+}
+
+// wantBad is what becomes of a violation under an action.
+func wantBad(a plan.Action) verdict {
+	return [...]verdict{plan.Off: silent, plan.Audit: audited, plan.Enforce: refused}[a]
+}
+
+// wantGood is what becomes of what violates nothing.
+func wantGood(a plan.Action) verdict {
+	if a == plan.Off {
+		return silent
+	}
+	return clean
+}
+
+// judge turns an answer into the result of the check.
+func (c check) judge(answer engine.Evaluation) Result {
+	out := c.result
+	out.Expected = c.want.String()
+	if answer.Result == nil {
+		out.Status, out.Got = Failed, "no verdict"
+		if answer.Error != nil {
+			out.Message = answer.Error.Message
+		}
+		return out
+	}
+	a := read(*answer.Result)
+	out.Rule, out.Got, out.Message = strings.Join(a.deciding, ", "), a.String(), a.message
+	switch {
+	case a.errors:
+		out.Status = Failed
+	case c.want.met(a):
+		out.Status = Passed
+		if c.want.verdict != refused && c.want.verdict != audited {
+			out.Message = ""
+		}
+	case c.exemptElsewise(a):
+		out.Status, out.Message = Skipped, "exempt by "+strings.Join(a.exceptions, ", ")
+	case c.unsure != "":
+		out.Status, out.Message = Skipped, c.unsure
+	default:
+		out.Status = Failed
+	}
+	return out
+}
+
+// exemptElsewise tells whether an exception that the check is not about explains the answer.
+func (c check) exemptElsewise(a answer) bool {
+	return !c.strict && !a.blocked && len(a.exceptions) > 0 && !slices.Contains(a.exceptions, c.want.exception)
+}
+
+// answer is what matters of an evaluation.
+type answer struct {
+	blocked    bool
+	matched    bool     // some rule has a result
+	errors     bool     // some rule could not tell, or said what is not known here
+	reports    bool     // some rule reports a violation
+	blocks     bool     // some rule with a violation blocks
+	deciding   []string // rules with a violation or an error, else all
+	exceptions []string
+	message    string // of the first deciding rule
+}
+
+func read(r engine.EvaluateResult) answer {
+	a := answer{blocked: r.Blocked, matched: len(r.Results) > 0}
+	var all []string
+	for _, rule := range r.Results {
+		all = append(all, rule.Rule)
+		for _, x := range rule.Exceptions {
+			if !slices.Contains(a.exceptions, x) {
+				a.exceptions = append(a.exceptions, x)
+			}
+		}
+		switch rule.Result {
+		case engine.OutcomePass, engine.OutcomeSkip:
+			continue
+		case engine.OutcomeFail, engine.OutcomeWarn:
+			a.reports = true
+			a.blocks = a.blocks || rule.Blocks
+		default:
+			a.errors = true
+		}
+		if len(a.deciding) == 0 {
+			a.message = rule.Message
+		}
+		a.deciding = append(a.deciding, rule.Rule)
+	}
+	if len(a.deciding) == 0 {
+		a.deciding = all
+	}
+	return a
+}
+
+func (a answer) String() string {
+	switch {
+	case a.errors && a.blocked:
+		return "error, refused"
+	case a.errors:
+		return "error"
+	case a.blocked:
+		return "refused"
+	case a.reports:
+		return "admitted and reported"
+	case len(a.exceptions) > 0:
+		return "exempt by " + strings.Join(a.exceptions, ", ")
+	case !a.matched:
+		return "admitted, not judged"
+	}
+	return "admitted"
+}
+
+// met tells whether an answer without errors is the wanted one.
+func (w want) met(a answer) bool {
+	if w.verdict != exempted && w.exception != "" && slices.Contains(a.exceptions, w.exception) {
+		return false
+	}
+	switch w.verdict {
+	case silent:
+		return !a.blocked && !a.matched
+	case clean:
+		return !a.blocked && !a.reports
+	case audited:
+		return !a.blocked && a.reports
+	case refused:
+		return a.blocked && a.blocks
+	case exempted:
+		return !a.blocked && !a.reports && slices.Contains(a.exceptions, w.exception)
+	case untouched:
+		return a.matched
+	}
+	return false
+}
