@@ -6,8 +6,8 @@
 // namespace is decided by Kyverno's policy cache, and whether a failure blocks by Kyverno's BlockRequest. The only
 // logic of our own is the order of these calls and the cluster state they read.
 //
-// What differs from a cluster: no API server defaulting of the object, no lookups (apiCall contexts, k8s:// keys,
-// discovery), and Kyverno's own ConfigMap is its built-in default, without the resource filters of the chart.
+// What differs from a cluster: no API server defaulting of the object, no lookups (k8s:// keys, discovery) but of the
+// objects that were loaded, and Kyverno's own ConfigMap is its built-in default, without the resource filters of the chart.
 package evaluator
 
 import (

@@ -102,6 +102,8 @@ type LoadParams struct {
 	Namespaces []Namespace `json:"namespaces,omitempty"`
 	// ConfigMaps that rules read through their context, such as public keys. A rule that reads another one ends in an error.
 	ConfigMaps []json.RawMessage `json:"configMaps,omitempty"`
+	// Objects that rules read from the API server (context.apiCall with a GET of one object). What is not listed does not exist.
+	Objects []json.RawMessage `json:"objects,omitempty"`
 	// ExceptionNamespace is Kyverno's --exceptionNamespace: exceptions elsewhere are ignored, as in the cluster; "*" honours
 	// all namespaces, "" none.
 	ExceptionNamespace string `json:"exceptionNamespace"`
