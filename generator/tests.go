@@ -113,9 +113,26 @@ func (s *suite) add(j catalog.JudgedCase, name, namespace, tier string) string {
 	if namespace == "" {
 		return name
 	}
-	o.Metadata()["namespace"] = namespace
+	move(map[string]any(o), j.Namespace, namespace)
 	s.namespaces[namespace] = tier
 	return namespace + "/" + name
+}
+
+// move puts an object and what refers to its namespace into another one.
+func move(v any, from, to string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if key == "namespace" && value == from {
+				v[key] = to
+			}
+			move(value, from, to)
+		}
+	case []any:
+		for _, value := range v {
+			move(value, from, to)
+		}
+	}
 }
 
 func (s *suite) expect(rule, result, resource string) {
