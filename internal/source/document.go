@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,7 +75,11 @@ func Parse(file string, data []byte) (docs []*Document, problems diag.List) {
 			problems.Add(diag.Diagnostic{Code: "yaml-type", Position: doc.At(node), Summary: "a document must be a mapping, not " + describe(node)})
 			continue
 		}
-		problems = append(problems, check(doc)...)
+		found := check(doc)
+		problems = append(problems, found...)
+		if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == "yaml-alias" }) {
+			continue // nobody may walk it
+		}
 		if v := Lookup(node, "apiVersion"); v != nil {
 			doc.APIVersion = v.Value
 		}
