@@ -2,20 +2,36 @@ package catalog
 
 import "slices"
 
-// Fit tells for which cases the author's verdict is sure with resolved
-// parameters: for all of them with the examples or the defaults; with others for
-// those whose document uses each parameter that differs, since it is there that
-// the author fitted it to the parameter. differing are these parameters.
-func (c *Control) Fit(params map[string]any) (sure func(Case) bool, differing []string) {
-	if examples, problems := c.Examples(); len(problems) == 0 {
-		differing = c.changed(examples, params)
+// Fit tells for which cases it is sure, with resolved parameters, that the
+// policy fails a bad one and no good one. Cases are written for the example
+// parameters; with others it is sure for those whose document uses each
+// parameter that differs, since it is there that the author fitted it to the
+// parameter, and with the defaults for those that were recorded so. differing
+// are the parameters that are not those of the examples.
+func (c *Control) Fit(params map[string]any) (sure func(one Case, bad bool) bool, differing []string, err error) {
+	recorded, err := c.recordings()
+	if err != nil {
+		return nil, nil, err
 	}
-	if defaults, problems := c.ResolveParameters(nil, nothingDerived); len(problems) == 0 {
-		if fewer := c.changed(defaults, params); len(fewer) < len(differing) {
-			differing = fewer
+	examples, problems := c.Examples()
+	if len(problems) > 0 {
+		return nil, nil, problems[0]
+	}
+	differing = c.changed(examples, params)
+	known := Recording{}
+	if recorded != nil && recorded.Defaults != nil {
+		if defaults, problems := c.ResolveParameters(nil, nothingDerived); len(problems) == 0 && len(c.changed(defaults, params)) == 0 {
+			known = *recorded.Defaults
 		}
 	}
-	return func(one Case) bool {
+	return func(one Case, bad bool) bool {
+		results := known.Good
+		if bad {
+			results = known.Bad
+		}
+		if rules := results[one.Name]; len(rules) > 0 && one.Plain() && (JudgedCase{Rules: rules}).fails() == bad {
+			return true
+		}
 		return !slices.ContainsFunc(differing, func(name string) bool { return !slices.Contains(one.Parameters, name) })
-	}, differing
+	}, differing, nil
 }

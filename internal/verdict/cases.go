@@ -45,7 +45,10 @@ func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) e
 	if err != nil {
 		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
 	}
-	sure, differing := control.Fit(policy.Parameters)
+	sure, differing, err := control.Fit(policy.Parameters)
+	if err != nil {
+		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
+	}
 	var checks []check
 	for _, set := range []struct {
 		check, file string
@@ -55,8 +58,8 @@ func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) e
 		origin := control.Dir + "/tests/" + set.file
 		for _, c := range set.cases {
 			unsure := ""
-			if !sure(c) {
-				unsure = "the document is written for another value of " + strings.Join(differing, ", ")
+			if !sure(c, set.check == CheckBad) {
+				unsure = "the document is written for other values of " + strings.Join(differing, ", ")
 			}
 			made, err := k.tiers(policy, c, set.check, origin, unsure, set.want)
 			if err != nil {
