@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -50,17 +51,18 @@ func indexes(files []manifest.File) []manifest.File {
 // refuses two with one identity in an environment.
 func checkObjects(files []manifest.File) diag.List {
 	var problems diag.List
+	errs := schemaErrors(files)
 	seen := map[string]string{}
 	for _, f := range files {
 		if !applied(f) {
 			continue
 		}
-		for _, o := range f.Objects {
-			for _, err := range schema.Check(o) {
+		environment := strings.Join(strings.SplitN(f.Path, "/", 3)[:2], "/") // or cluster
+		for i, o := range f.Objects {
+			for _, err := range errs[&f.Objects[i]] {
 				problems.Add(diag.Diagnostic{Code: "object-schema", Position: diag.Position{File: f.Path}, Path: o.Kind() + "/" + o.Name(),
 					Summary: err.Error(), Hint: "made from " + f.Origin + "; a built-in control that does this is a bug of gatehouse"})
 			}
-			environment := strings.Join(strings.SplitN(f.Path, "/", 3)[:2], "/") // or cluster
 			id := environment + " " + o.ID()
 			if first, twice := seen[id]; twice {
 				problems.Add(diag.Diagnostic{Code: "object-duplicate", Position: diag.Position{File: f.Path}, Path: o.Kind() + "/" + o.Name(),
@@ -70,4 +72,30 @@ func checkObjects(files []manifest.File) diag.List {
 		}
 	}
 	return problems
+}
+
+// schemaErrors checks every object once, also one that files share.
+func schemaErrors(files []manifest.File) map[*manifest.Object][]error {
+	var objects []*manifest.Object
+	errs := map[*manifest.Object][]error{}
+	for _, f := range files {
+		if !applied(f) {
+			continue
+		}
+		for i := range f.Objects {
+			if _, known := errs[&f.Objects[i]]; !known {
+				errs[&f.Objects[i]] = nil
+				objects = append(objects, &f.Objects[i])
+			}
+		}
+	}
+	found := make([][]error, len(objects))
+	_ = parallel(context.Background(), len(objects), func(i int) error { // checks end, and none fails
+		found[i] = schema.Check(*objects[i])
+		return nil
+	})
+	for i, o := range objects {
+		errs[o] = found[i]
+	}
+	return errs
 }

@@ -28,6 +28,9 @@ const (
 func Plan(in *Input, o Options) (*plan.Plan, diag.List) {
 	spec := in.Profile.Value.Spec
 	r := &resolver{in: in, spec: spec, reporter: reporter{positions: in.Profile.Positions}}
+	for _, n := range spec.Namespaces {
+		r.networks = append(r.networks, networkOf(n))
+	}
 	r.plan = &plan.Plan{
 		Name:               in.Profile.Value.Metadata.Name,
 		Kyverno:            plan.Kyverno{Version: *spec.Kyverno.Version, Namespace: *spec.Kyverno.Namespace, Install: *spec.Kyverno.Install == "helm", Replicas: *spec.Kyverno.Replicas},
@@ -63,6 +66,8 @@ type resolver struct {
 	spec     v1alpha1.ProfileSpec
 	plan     *plan.Plan
 	controls []resolvedControl
+	// networks of spec.Namespaces, by index: the same in every environment.
+	networks []*plan.Network
 	// defaults are the controls whose parameters are those of the catalogue.
 	defaults map[string]bool
 }
@@ -215,7 +220,7 @@ func (r *resolver) environment(e Loaded[v1alpha1.Environment]) plan.Environment 
 	}
 	for i, n := range r.spec.Namespaces {
 		if n.Environments == nil || slices.Contains(n.Environments, name) {
-			env.Namespaces = append(env.Namespaces, r.namespace(n, name, r.positions.At(fmt.Sprintf("spec.namespaces[%d]", i))))
+			env.Namespaces = append(env.Namespaces, r.namespace(i, name))
 		}
 	}
 	slices.SortFunc(env.Namespaces, func(a, b plan.Namespace) int { return strings.Compare(a.Name, b.Name) })
@@ -232,21 +237,27 @@ func (r *resolver) environment(e Loaded[v1alpha1.Environment]) plan.Environment 
 	return env
 }
 
-func (r *resolver) namespace(n v1alpha1.Namespace, environment string, at diag.Position) plan.Namespace {
+func (r *resolver) namespace(i int, environment string) plan.Namespace {
+	n := r.spec.Namespaces[i]
 	labels := maps.Clone(n.Labels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels[labelTier], labels[labelEnvironment], labels[labelManagedBy] = *n.Tier, environment, "gatehouse"
-	out := plan.Namespace{Name: n.Name, Tier: *n.Tier, Labels: labels, At: at}
-	if *n.Network.DefaultDeny {
-		out.Network = &plan.Network{DNS: *n.Network.DNS}
-		for _, rule := range n.Network.Ingress {
-			out.Network.Ingress = append(out.Network.Ingress, networkRule(n.Name, rule.From, rule.Pods, rule.Ports))
-		}
-		for _, rule := range n.Network.Egress {
-			out.Network.Egress = append(out.Network.Egress, networkRule(n.Name, rule.To, rule.Pods, rule.Ports))
-		}
+	return plan.Namespace{Name: n.Name, Tier: *n.Tier, Labels: labels, Network: r.networks[i], At: r.positions.At(fmt.Sprintf("spec.namespaces[%d]", i))}
+}
+
+// networkOf is nil where the profile leaves the namespace open.
+func networkOf(n v1alpha1.Namespace) *plan.Network {
+	if !*n.Network.DefaultDeny {
+		return nil
+	}
+	out := &plan.Network{DNS: *n.Network.DNS}
+	for _, rule := range n.Network.Ingress {
+		out.Ingress = append(out.Ingress, networkRule(n.Name, rule.From, rule.Pods, rule.Ports))
+	}
+	for _, rule := range n.Network.Egress {
+		out.Egress = append(out.Egress, networkRule(n.Name, rule.To, rule.Pods, rule.Ports))
 	}
 	return out
 }

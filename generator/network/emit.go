@@ -31,7 +31,8 @@ const maxName = 63
 // default) on 53/UDP and 53/TCP. OpenShift needs one to its own namespace,
 // openshift-dns, on 5353.
 //
-// Objects share parts: they must not be changed.
+// Objects share parts, and the files of environments that share a network share
+// its objects: they must not be changed.
 func Emit(p *plan.Plan, shard func(environment, namespace string) string) []manifest.File {
 	e := newEmitter()
 	var files []manifest.File
@@ -42,7 +43,7 @@ func Emit(p *plan.Plan, shard func(environment, namespace string) string) []mani
 			}
 			layer := path.Join("environments", env.Name, "network"+shard(env.Name, ns.Name))
 			files = append(files, manifest.File{
-				Path: path.Join(layer, plan.NamespaceFile(ns.Name)), Layer: layer, Origin: ns.At.File, Objects: e.policies(ns),
+				Path: path.Join(layer, plan.NamespaceFile(ns.Name)), Layer: layer, Origin: ns.At.File, Objects: e.shared(ns),
 			})
 		}
 	}
@@ -54,10 +55,29 @@ func Emit(p *plan.Plan, shard func(environment, namespace string) string) []mani
 type emitter struct {
 	labels map[string]any
 	specs  map[string]map[string]any
+	byUse  map[use][]manifest.Object
+}
+
+// use of a network by a namespace, which may be in many environments.
+type use struct {
+	namespace string
+	network   *plan.Network
 }
 
 func newEmitter() *emitter {
-	return &emitter{labels: map[string]any{"app.kubernetes.io/managed-by": "gatehouse"}, specs: map[string]map[string]any{}}
+	return &emitter{
+		labels: map[string]any{"app.kubernetes.io/managed-by": "gatehouse"},
+		specs:  map[string]map[string]any{},
+		byUse:  map[use][]manifest.Object{},
+	}
+}
+
+func (e *emitter) shared(ns plan.Namespace) []manifest.Object {
+	key := use{ns.Name, ns.Network}
+	if e.byUse[key] == nil {
+		e.byUse[key] = e.policies(ns)
+	}
+	return e.byUse[key]
 }
 
 func (e *emitter) policies(ns plan.Namespace) []manifest.Object {

@@ -115,7 +115,8 @@ type Namespace struct {
 	Labels map[string]string // complete, with the derived ones, without Pod Security's
 	// PodSecurity becomes the pod-security.kubernetes.io labels.
 	PodSecurity PodSecurity
-	// Network is nil where the profile leaves the namespace open.
+	// Network is nil where the profile leaves the namespace open. The
+	// environments share it.
 	Network *Network
 	At      diag.Position
 }

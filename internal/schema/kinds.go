@@ -2,7 +2,6 @@ package schema
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +20,8 @@ type typeOf struct{ apiVersion, kind string }
 
 // kind says how objects of one kind are checked.
 type kind struct {
-	body func(raw []byte) []*Error
+	// body returns the metadata if it decoded it on the way.
+	body func(raw []byte) ([]*Error, *metav1.ObjectMeta)
 	// name checks metadata.name; nil for what is not an object of the API server.
 	name       validation.ValidateNameFunc
 	namespaced bool
@@ -52,41 +52,49 @@ type kustomization struct {
 
 // strict decodes into the Go type: names are matched with their case, unknown
 // fields are reported.
-func strict[T any](raw []byte) []*Error {
-	var into T
-	unknown, err := strictjson.UnmarshalStrict(raw, &into)
-	if err != nil {
-		return []*Error{{Message: strings.TrimPrefix(err.Error(), "json: ")}}
+func strict[T any](raw []byte) ([]*Error, *metav1.ObjectMeta) {
+	into := new(T)
+	found, ok := decode(raw, into, "")
+	if o, is := any(into).(metav1.ObjectMetaAccessor); is && ok {
+		return found, o.GetObjectMeta().(*metav1.ObjectMeta)
 	}
-	var found []*Error
+	return found, nil
+}
+
+// decode decodes strictly; prefix is the path of what raw holds. ok tells
+// whether into holds all that is known.
+func decode(raw []byte, into any, prefix string) (found []*Error, ok bool) {
+	unknown, err := strictjson.UnmarshalStrict(raw, into)
+	if err != nil {
+		return []*Error{{Path: strings.TrimSuffix(prefix, "."), Message: strings.TrimPrefix(err.Error(), "json: ")}}, false
+	}
 	for _, u := range unknown {
-		if quoted, ok := strings.CutPrefix(u.Error(), "unknown field "); ok {
-			found = append(found, &Error{Path: strings.Trim(quoted, `"`), Message: "unknown field"})
+		if quoted, is := strings.CutPrefix(u.Error(), "unknown field "); is {
+			found = append(found, &Error{Path: prefix + strings.Trim(quoted, `"`), Message: "unknown field"})
 			continue
 		}
-		found = append(found, &Error{Message: u.Error()})
+		found = append(found, &Error{Path: strings.TrimSuffix(prefix, "."), Message: u.Error()})
 	}
-	return found
+	return found, true
 }
 
 // metadata checks what the API server checks of the metadata of every kind.
-func (k kind) metadata(o manifest.Object) []*Error {
-	raw, err := json.Marshal(o["metadata"])
-	if err != nil {
-		return []*Error{{Path: "metadata", Message: err.Error()}}
-	}
-	var meta metav1.ObjectMeta
+// meta is nil if nobody decoded it yet.
+func (k kind) metadata(o manifest.Object, meta *metav1.ObjectMeta) []*Error {
 	var found []*Error
-	unknown, err := strictjson.UnmarshalStrict(raw, &meta)
-	if err != nil {
-		return []*Error{{Path: "metadata", Message: strings.TrimPrefix(err.Error(), "json: ")}}
+	if meta == nil {
+		raw, err := json.Marshal(o["metadata"])
+		if err != nil {
+			return []*Error{{Path: "metadata", Message: err.Error()}}
+		}
+		meta = &metav1.ObjectMeta{}
+		var ok bool
+		if found, ok = decode(raw, meta, "metadata."); !ok {
+			return found
+		}
 	}
-	for _, u := range unknown {
-		quoted := strings.TrimPrefix(u.Error(), "unknown field ")
-		found = append(found, &Error{Path: "metadata." + strings.Trim(quoted, `"`), Message: "unknown field"})
-	}
-	for _, e := range validation.ValidateObjectMeta(&meta, k.namespaced, k.name, field.NewPath("metadata")) {
-		found = append(found, &Error{Path: e.Field, Message: fmt.Sprintf("%s", e.ErrorBody())})
+	for _, e := range validation.ValidateObjectMeta(meta, k.namespaced, k.name, field.NewPath("metadata")) {
+		found = append(found, &Error{Path: e.Field, Message: e.ErrorBody()})
 	}
 	return found
 }

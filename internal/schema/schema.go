@@ -13,6 +13,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/kube-openapi/pkg/validation/errors"
 	"k8s.io/kube-openapi/pkg/validation/strfmt"
@@ -49,9 +50,9 @@ func Check(o manifest.Object) []error {
 	if err != nil {
 		return []error{&Error{Message: fmt.Sprintf("is not JSON: %v", err)}}
 	}
-	found := kind.body(raw)
+	found, meta := kind.body(raw)
 	if kind.name != nil {
-		found = append(found, kind.metadata(o)...)
+		found = append(found, kind.metadata(o, meta)...)
 	}
 	slices.SortFunc(found, func(a, b *Error) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
@@ -67,9 +68,9 @@ func Check(o manifest.Object) []error {
 var crds embed.FS
 
 // custom checks objects against the schema of a custom resource.
-func custom(file string) func(raw []byte) []*Error {
+func custom(file string) func(raw []byte) ([]*Error, *metav1.ObjectMeta) {
 	load := sync.OnceValue(func() *customResource { return newCustomResource(file) })
-	return func(raw []byte) []*Error { return load().check(raw) }
+	return func(raw []byte) ([]*Error, *metav1.ObjectMeta) { return load().check(raw), nil }
 }
 
 type customResource struct {
