@@ -22,9 +22,11 @@ import (
 // bundle is what one Load brought. It does not change afterwards, except for the memo of policy caches.
 type bundle struct {
 	policies   map[string]kyvernov1.PolicyInterface // by Kyverno's key: name, or namespace/name
+	expanded   map[string]kyvernov1.PolicyInterface // the same with the autogen rules written out; to look rules up by name
 	exceptions exceptionList
 	namespaces map[string]map[string]string // labels by name
 	configMaps configMaps
+	objects    lookups
 
 	broken          map[string]bool // keys of policies that were refused
 	brokenException string          // the last exception that was refused; "" if none

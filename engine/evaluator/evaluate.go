@@ -96,10 +96,11 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 	r := &run{
 		evaluator: e,
 		engine: engine.NewEngine(e.config, e.jmespath, nil, e.registries, imageverifycache.DisabledImageVerifyCache(),
-			factories.DefaultContextLoaderFactory(b.configMaps), exceptions.New(waivers), &inCluster),
+			b.objects.serve(factories.DefaultContextLoaderFactory(b.configMaps)), exceptions.New(waivers), &inCluster),
 		cache:   policies,
 		request: req,
 		wanted:  params.Policies,
+		results: verdicts{expanded: b.expanded},
 	}
 	name := req.admission.Namespace
 	if name == "" {

@@ -35,7 +35,14 @@ func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error
 	if err != nil {
 		return protocol.LoadResult{}, err
 	}
-	b := &bundle{namespaces: namespaces, configMaps: configMaps, policies: map[string]kyvernov1.PolicyInterface{}, broken: map[string]bool{}}
+	objects, err := newLookups(params.Objects, e.kinds)
+	if err != nil {
+		return protocol.LoadResult{}, err
+	}
+	b := &bundle{
+		policies: map[string]kyvernov1.PolicyInterface{}, expanded: map[string]kyvernov1.PolicyInterface{},
+		namespaces: namespaces, configMaps: configMaps, objects: objects, broken: map[string]bool{},
+	}
 	l := loading{evaluator: e, bundle: b, result: protocol.LoadResult{Policies: []protocol.LoadedPolicy{}, Problems: []protocol.Problem{}}}
 	for i, raw := range params.Policies {
 		l.policy(i, raw)
@@ -74,11 +81,13 @@ func (l *loading) policy(i int, raw json.RawMessage) {
 		l.bundle.broken[id.key] = true
 		return
 	}
+	expanded := policy.CreateDeepCopy()
+	expanded.GetSpec().SetRules(autogen.Default.ComputeRules(policy, ""))
 	rules := []string{}
-	for _, rule := range autogen.Default.ComputeRules(policy, "") {
+	for _, rule := range expanded.GetSpec().Rules {
 		rules = append(rules, rule.Name)
 	}
-	l.bundle.policies[id.key] = policy
+	l.bundle.policies[id.key], l.bundle.expanded[id.key] = policy, expanded
 	l.result.Policies = append(l.result.Policies, protocol.LoadedPolicy{Name: id.key, Rules: rules})
 }
 
