@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -291,13 +292,18 @@ func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*sour
 	return docs[0], name
 }
 
-// catalog reads the built-in controls and those of spec.catalogs.
-func (l *loader) catalog(in *Input) *catalog.Catalog {
-	builtin, problems := catalog.Load(templates.FS(), "controls")
+// builtinControls are read once: they are part of the program.
+var builtinControls = sync.OnceValue(func() []*catalog.Control {
+	controls, problems := catalog.Load(templates.FS(), "controls")
 	if len(problems) > 0 {
 		panic(fmt.Sprintf("built-in catalogue: %v", problems))
 	}
-	sets := [][]*catalog.Control{builtin}
+	return controls
+})
+
+// catalog reads the built-in controls and those of spec.catalogs.
+func (l *loader) catalog(in *Input) *catalog.Catalog {
+	sets := [][]*catalog.Control{builtinControls()}
 	for i, name := range in.Profile.Value.Spec.Catalogs {
 		field := fmt.Sprintf("spec.catalogs[%d]", i)
 		folder := path.Clean(name)
