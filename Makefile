@@ -33,6 +33,10 @@ test: ## Run the tests of every module
 test-short: ## Run the tests that need neither the Kyverno engine nor Helm: a minute
 	go test -short ./...
 
+.PHONY: results
+results: ## Record what the engine says of each document of the catalogue
+	cd engine && go test ./clitest -run TestResults -update
+
 .PHONY: lint
 lint: ## Check the style and the direction of imports (.golangci.yml)
 	go -C hack/tools/lint build -o $(GOLANGCI) github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -64,6 +64,7 @@ func expected(t *testing.T, files map[string]manifest.File, folder string) []str
 
 func TestTestsFiles(t *testing.T) {
 	want := []string{
+		"tests/README.md",
 		"tests/e/exceptions/agent/disallow-host-path/kyverno-test.yaml",
 		"tests/e/exceptions/agent/disallow-host-path/resources.yaml",
 		"tests/e/policies/disallow-host-path/kyverno-test.yaml",
@@ -72,8 +73,12 @@ func TestTestsFiles(t *testing.T) {
 		"tests/e/policies/restrict-wildcard-verbs/resources.yaml",
 		"tests/e/user.yaml",
 	}
-	if diff := cmp.Diff(want, sortedKeys(testsOf(t, "all"))); diff != "" {
+	files := testsOf(t, "all")
+	if diff := cmp.Diff(want, sortedKeys(files)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if text, want := string(files["tests/README.md"].Text), "- No test here for require-network-policy in e.\n"; !strings.HasSuffix(text, "\n\n"+want) {
+		t.Errorf("the README does not end with %q:\n%s", want, text)
 	}
 }
 
