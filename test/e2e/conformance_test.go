@@ -3,11 +3,15 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -70,4 +74,63 @@ func folders(t *testing.T, dir string) []string {
 		}
 	}
 	return all
+}
+
+// randomProfiles is how many sources TestRandomProfiles compiles.
+const randomProfiles = 200
+
+// TestRandomProfiles applies what random sources compile to. The seed is fixed:
+// a run that fails can be repeated.
+func TestRandomProfiles(t *testing.T) {
+	bundles := compileRandom(t, 1)
+	c := startCluster(t)
+	if err := c.InstallKyverno(t.Context(), controlplane.DefaultRelease()); err != nil {
+		t.Fatal(err)
+	}
+	client := c.Client()
+	waitForPolicyWebhook(t, client)
+	for _, name := range append(pool(), "policy-exceptions", "waivers") {
+		apply(t, client, newObject("v1", "Namespace", "", name, nil))
+	}
+	sent := map[string]bool{}
+	for i, bundle := range bundles {
+		for _, f := range bundle.Files {
+			for _, o := range f.Objects {
+				raw, err := json.Marshal(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.Layer == "" && !strings.HasPrefix(f.Path, "clusters/") || o.APIVersion() == "" || strings.HasPrefix(o.APIVersion(), "kustomize.config.k8s.io/") || sent[string(raw)] {
+					continue
+				}
+				sent[string(raw)] = true
+				if _, err := client.DryRun().Apply(t.Context(), o, "kustomize-controller"); err != nil {
+					t.Errorf("profile %d: %s: %s: %v\n%s", i, f.Path, o.ID(), err, raw)
+				}
+			}
+		}
+	}
+	t.Logf("%d distinct objects of %d profiles", len(sent), len(bundles))
+}
+
+// compileRandom draws sources until enough of them are valid.
+func compileRandom(t *testing.T, seed uint64) []*generator.Bundle {
+	t.Helper()
+	p := newProfiles(t, seed)
+	var bundles []*generator.Bundle
+	refused := map[string]int{}
+	for drawn := 0; len(bundles) < randomProfiles; drawn++ {
+		if drawn > 2*randomProfiles {
+			t.Fatalf("only %d of %d random sources are valid: %v", len(bundles), drawn, refused)
+		}
+		bundle, problems := generator.Compile(p.source(t), ".", generator.Options{Version: "e2e", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+		if problems.HasErrors() {
+			for _, problem := range problems {
+				refused[problem.Code]++
+			}
+			continue
+		}
+		bundles = append(bundles, bundle)
+	}
+	return bundles
 }
