@@ -1,0 +1,46 @@
+package generator
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestExamples holds the committed output of every example against what its
+// source compiles to, byte by byte.
+func TestExamples(t *testing.T) {
+	examples, err := os.ReadDir("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, example := range examples {
+		t.Run(example.Name(), func(t *testing.T) {
+			source := filepath.Join("../examples", example.Name())
+			bundle, problems := Compile(os.DirFS(source), ".", Options{Version: "devel", Now: testNow})
+			for _, d := range problems {
+				t.Error(d)
+			}
+			if bundle == nil {
+				return
+			}
+			output := filepath.Join(source, "policy-repo")
+			if *update {
+				if _, err := WriteDir(context.Background(), output, bundle.Files, bundle.Lock, WriteOptions{Force: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stale, err := CheckDir(context.Background(), output, bundle.Files, bundle.Lock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, s := range stale {
+				if i == 10 {
+					t.Errorf("and %d more", len(stale)-i)
+					break
+				}
+				t.Error(s)
+			}
+		})
+	}
+}
