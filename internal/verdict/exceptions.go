@@ -195,7 +195,9 @@ func (t trial) names(made, name string) bool {
 	return false
 }
 
-// violation is the first bad document that is one as an object of the kind; nil if none is.
+// violation is the first bad document that is one as an object of the kind, for a
+// subject that is not exempt; else one that is exempt all the same, which then
+// fails; nil if there is neither.
 func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error) {
 	var objects []map[string]any
 	for _, exact := range []bool{true, false} {
@@ -221,15 +223,20 @@ func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error)
 	if err != nil {
 		return nil, fmt.Errorf("evaluating: %w", err)
 	}
+	var exempt map[string]any
 	for i, answer := range answers {
 		if answer.Result == nil {
 			continue
 		}
-		if a := read(*answer.Result); !a.errors && len(a.exceptions) == 0 && (want{verdict: bad}).met(a) {
+		a := read(*answer.Result)
+		if !a.errors && (want{bad, t.exception.Name}).met(a) {
 			return objects[i], nil
 		}
+		if exempt == nil && slices.Contains(a.exceptions, t.exception.Name) {
+			exempt = objects[i]
+		}
 	}
-	return nil, nil
+	return exempt, nil
 }
 
 // check asks about the object under the name and in the namespace of the subject.

@@ -1,0 +1,117 @@
+package verdict
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func report() *Report {
+	failed := Result{Environment: "dev", Tier: "apps", Check: CheckBad, Policy: "no-a", Rule: "r", Case: "bad-1", Resource: "CREATE Pod shop/bad-1",
+		Origin: "controls/no-a/tests/bad.yaml", Expected: "refused", Got: "admitted", Status: Failed, Message: "a | b <c>\nd"}
+	return &Report{
+		Results: []Result{
+			failed,
+			{Environment: "dev", Check: CheckGood, Policy: "no-a", Case: "good-1", Expected: "admitted", Got: "admitted", Status: Passed},
+			{Environment: "dev", Check: CheckLoad, Policy: "ClusterPolicy/no-a", Case: "ClusterPolicy/no-a", Expected: "accepted", Got: "accepted, with a warning", Status: Warned, Message: "hm"},
+			{Environment: "dev", Check: CheckException, Policy: "images", Case: "x: exempt", Status: Skipped, Message: "why"},
+			{Environment: "dev", Check: CheckException, Policy: "images", Case: "x: other", Status: Skipped, Message: "why"},
+			{Environment: "prod", Check: CheckTest, Case: "mine", Status: Passed},
+		},
+		Environments: []EnvironmentCounts{{Name: "dev", Stage: "enforce", Counts: Counts{Passed: 1, Failed: 1, Skipped: 2, Warned: 1}}, {Name: "prod", Stage: "audit", Counts: Counts{Passed: 1}}},
+		Counts:       Counts{Passed: 2, Failed: 1, Skipped: 2, Warned: 1},
+	}
+}
+
+func write(t *testing.T, format string) string {
+	t.Helper()
+	var b strings.Builder
+	if err := report().Write(&b, format); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestWriteText(t *testing.T) {
+	want := `FAILED dev/apps: no-a [r]: bad bad-1 (CREATE Pod shop/bad-1): expected refused, got admitted: a | b <c> d [controls/no-a/tests/bad.yaml]
+WARNED dev: ClusterPolicy/no-a: load ClusterPolicy/no-a: expected accepted, got accepted, with a warning: hm
+SKIPPED dev: images: exception x: 2: why
+
+ENVIRONMENT  STAGE    PASSED  FAILED  WARNED  SKIPPED
+dev          enforce  1       1       1       2
+prod         audit    1       0       0       0
+`
+	if diff := cmp.Diff(want, write(t, "text")); diff != "" {
+		t.Errorf("text (-want +got):\n%s", diff)
+	}
+}
+
+func TestWriteMarkdown(t *testing.T) {
+	want := `## gatehouse test
+
+| environment | stage | passed | failed | warned | skipped |
+|---|---|---:|---:|---:|---:|
+| dev | enforce | 1 | 1 | 1 | 2 |
+| prod | audit | 1 | 0 | 0 | 0 |
+
+### failed
+
+| where | policy | rule | case | resource | expected | got | message |
+|---|---|---|---|---|---|---|---|
+| dev/apps | no-a | r | bad bad-1 | CREATE Pod shop/bad-1 | refused | admitted | a \| b &lt;c> d |
+
+### warned
+
+| where | policy | rule | case | resource | expected | got | message |
+|---|---|---|---|---|---|---|---|
+| dev | ClusterPolicy/no-a |  | load ClusterPolicy/no-a |  | accepted | accepted, with a warning | hm |
+
+### skipped
+
+| what | checks | reason |
+|---|---:|---|
+| dev: images: exception x | 2 | why |
+`
+	if diff := cmp.Diff(want, write(t, "markdown")); diff != "" {
+		t.Errorf("markdown (-want +got):\n%s", diff)
+	}
+}
+
+// TestWriteJUnit reads the report as a CI system does.
+func TestWriteJUnit(t *testing.T) {
+	text := write(t, "junit")
+	var suites junitSuites
+	if err := xml.Unmarshal([]byte(text), &suites); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(text, xml.Header) || suites.Tests != 6 || suites.Failures != 1 || suites.Skipped != 2 || len(suites.Suites) != 2 {
+		t.Errorf("suites: %+v", suites)
+	}
+	dev := suites.Suites[0]
+	if dev.Name != "dev" || dev.Tests != 5 || dev.Failures != 1 || dev.Skipped != 2 || len(dev.Cases) != 5 {
+		t.Errorf("suite: %+v", dev)
+	}
+	failed := dev.Cases[0]
+	if failed.ClassName != "dev.no-a" || failed.Name != "bad · bad-1 · apps · CREATE Pod shop/bad-1" || failed.Failure == nil || failed.Failure.Message != "expected refused, got admitted" {
+		t.Errorf("failed case: %+v", failed)
+	}
+	if c := dev.Cases[1]; c.Failure != nil || c.Skipped != nil {
+		t.Errorf("passed case: %+v", c)
+	}
+	if c := dev.Cases[3]; c.Skipped == nil || c.Skipped.Message != "why" || c.Failure != nil {
+		t.Errorf("skipped case: %+v", c)
+	}
+}
+
+func TestWriteJSON(t *testing.T) {
+	var got Report
+	if err := json.Unmarshal([]byte(write(t, "json")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(report(), &got); diff != "" {
+		t.Errorf("JSON does not hold the report (-want +got):\n%s", diff)
+	}
+}
