@@ -9,13 +9,23 @@ import (
 
 // exemption says where a fault of a control is none, and why.
 type exemption struct {
-	control, place string // a kind of controller or of containers
-	reason         string
+	control string
+	place   string // a kind of controller, or of containers
+	reason  string
 }
 
 // exemptions is the whole list: every other fault counts everywhere.
 func exemptions() []exemption {
-	return []exemption{}
+	return []exemption{
+		{"block-ephemeral-containers", "containers", "it is about ephemeral containers"},
+		{"block-ephemeral-containers", "initContainers", "it is about ephemeral containers"},
+		{"block-ephemeral-containers", sidecars, "it is about ephemeral containers"},
+		{"require-probes", "initContainers", "they end, and may not have probes unless they are sidecars"},
+		{"require-probes", "ephemeralContainers", "they may not have probes"},
+		{"require-probes", "CronJob", "its Pods end by themselves"},
+		{"require-probes", "Job", "its Pods end by themselves"},
+		{"require-requests-limits", "ephemeralContainers", "they may not have resources"},
+	}
 }
 
 func exempt(control, place string) bool {
@@ -48,6 +58,9 @@ func TestControllers(t *testing.T) {
 			t.Parallel()
 			for _, kind := range sortedKeys(controllers()) {
 				for _, good := range plainPods(c.good) {
+					if good.Object["metadata"].(map[string]any)["ownerReferences"] != nil {
+						continue // it is good because it has an owner, which a template has not
+					}
 					wantGood(t, k, in("apps", only(c.ID, requestOf(t, wrapped(t, good, kind)))))
 				}
 				for _, bad := range plainPods(c.bad) {
@@ -60,6 +73,9 @@ func TestControllers(t *testing.T) {
 	}
 }
 
+// sidecars are init containers that run for as long as the Pod does.
+const sidecars = "sidecars"
+
 // TestContainers moves the fault of every bad Pod into every kind of
 // containers, between good ones.
 func TestContainers(t *testing.T) {
@@ -68,21 +84,18 @@ func TestContainers(t *testing.T) {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
 			for _, bad := range plainPods(c.bad) {
+				good := replacement(t, k, c, bad)
+				if good == nil {
+					continue // the fault is not in a container
+				}
 				for _, from := range containerKinds() {
-					faulty := containersOf(bad.Object, from)
-					good := replacement(t, k, c, bad)
-					if good == nil || len(faulty) == 0 {
-						continue // the fault is not in a container
-					}
-					alone := map[string][]any{"containers": {good}}
-					alone[from] = faulty
-					if !k.refuses(t, c.ID, withContainers(t, bad, alone)) {
+					lists := map[string][]any{"containers": {good}}
+					lists[from] = containersOf(bad.Object, from)
+					if len(lists[from]) == 0 || !k.refuses(t, c.ID, withContainers(t, bad, lists)) {
 						continue // the fault is in another kind of containers
 					}
-					for _, to := range containerKinds() {
-						lists := map[string][]any{"containers": {good}}
-						lists[to] = slices.Concat([]any{named(t, good, "before")}, faulty, []any{named(t, good, "after")})
-						if k.refuses(t, c.ID, withContainers(t, bad, lists)) == exempt(c.ID, to) {
+					for _, to := range append(containerKinds(), sidecars) {
+						if k.refuses(t, c.ID, withContainers(t, bad, between(t, good, lists[from], to))) == exempt(c.ID, to) {
 							t.Errorf("%s moved from %s to %s: refused is %v", bad.Name, from, to, exempt(c.ID, to))
 						}
 					}
@@ -90,6 +103,20 @@ func TestContainers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// between puts faulty containers into one kind of containers, a good one before and one behind them.
+func between(t *testing.T, good any, faulty []any, to string) map[string][]any {
+	t.Helper()
+	lists := map[string][]any{"containers": {good}}
+	if to == sidecars {
+		to, faulty = "initContainers", clone(t, faulty)
+		for _, container := range faulty {
+			container.(map[string]any)["restartPolicy"] = "Always"
+		}
+	}
+	lists[to] = slices.Concat([]any{named(t, good, "before")}, faulty, []any{named(t, good, "after")})
+	return lists
 }
 
 // replacement is a container of a good Pod with which the bad Pod would be

@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -32,6 +33,9 @@ func wrapped(t testing.TB, pod catalog.Case, kind string) catalog.Case {
 		}
 	}
 	spec := object{"template": template}
+	if pod, ok := out.Object["spec"].(map[string]any); ok && (kind == "Job" || kind == "CronJob") {
+		pod["restartPolicy"] = "Never" // they may not have Always
+	}
 	switch kind {
 	case "CronJob":
 		spec = object{"schedule": "@daily", "jobTemplate": object{"spec": spec}}
@@ -39,9 +43,9 @@ func wrapped(t testing.TB, pod catalog.Case, kind string) catalog.Case {
 		spec["selector"] = object{"matchLabels": object{"app": "a"}}
 	}
 	out.Object = object{"apiVersion": controllers()[kind], "kind": kind, "metadata": metadata, "spec": spec}
-	group, version := "", "v1"
-	if kind != "ReplicationController" {
-		group = controllers()[kind][:len(controllers()[kind])-len("/v1")]
+	group, version, found := strings.Cut(controllers()[kind], "/")
+	if !found {
+		group, version = "", group
 	}
 	out.Kind = catalog.GroupVersionKind{Group: group, Version: version, Kind: kind}
 	return out
