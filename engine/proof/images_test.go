@@ -16,6 +16,9 @@ import (
 	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/templates"
+	"github.com/kyverno/kyverno/pkg/config"
+	engineutils "github.com/kyverno/kyverno/pkg/engine/utils"
+	imageutils "github.com/kyverno/kyverno/pkg/utils/image"
 )
 
 // fixture is a registry with three different images, as the cases of
@@ -203,13 +206,59 @@ func TestImageReferences(t *testing.T) {
 	}
 }
 
+// TestImageNames asks Kyverno, without any registry, whether the emitted
+// references meet an image that is written in another way.
+func TestImageNames(t *testing.T) {
+	const digest = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	hub := []string{"docker.io/", "index.docker.io/", "registry-1.docker.io/"}
+	for reference, repositories := range map[string][]string{
+		"nginx":                   append([]string{"nginx", "library/nginx"}, each(hub, "nginx", "library/nginx")...),
+		"library/nginx":           append([]string{"nginx", "library/nginx"}, each(hub, "nginx", "library/nginx")...),
+		"docker.io/library/nginx": append([]string{"nginx", "library/nginx"}, each(hub, "nginx", "library/nginx")...),
+		"acme/app":                append([]string{"acme/app"}, each(hub, "acme/app")...),
+		"docker.io/acme/*":        append([]string{"acme/app", "acme/deep/app"}, each(hub, "acme/app")...),
+		"ghcr.io/acme/app":        {"ghcr.io/acme/app"},
+		"ghcr.io/acme/*":          {"ghcr.io/acme/app", "ghcr.io/acme/deep/app"},
+		"ghcr.io/acme/app*":       {"ghcr.io/acme/app", "ghcr.io/acme/app2"},
+		"localhost:5000/app":      {"localhost:5000/app"},
+		"*":                       {"nginx", "acme/app", "ghcr.io/acme/app", "localhost:5000/app", "index.docker.io/x"},
+	} {
+		bundle := compile(t, imageProfile(keySources(imagetest.NewSigner(t).PublicKey)["inline"], nil, reference), nil)
+		var globs []string
+		for _, glob := range rulesOf(policyNamed(t, applied(bundle, enforced), "verify-images-all"))[0]["verifyImages"].([]any)[0].(map[string]any)["imageReferences"].([]any) {
+			globs = append(globs, glob.(string))
+		}
+		for _, repository := range repositories {
+			for _, version := range []string{"", ":latest", ":v1", digest, ":v1" + digest} {
+				info, err := imageutils.GetImageInfo(repository+version, config.NewDefaultConfiguration(false))
+				if err != nil {
+					t.Errorf("%s%s: %v", repository, version, err)
+				} else if !engineutils.ImageMatches(info.String(), globs) {
+					t.Errorf("the reference %s does not cover %s%s, which Kyverno reads as %s", reference, repository, version, info)
+				}
+			}
+		}
+	}
+}
+
+// each puts every prefix before every name.
+func each(prefixes []string, names ...string) []string {
+	var out []string
+	for _, prefix := range prefixes {
+		for _, name := range names {
+			out = append(out, prefix+name)
+		}
+	}
+	return out
+}
+
 // TestImageOfLongerName does not take an image for another one whose name it begins with.
 func TestImageOfLongerName(t *testing.T) {
 	f := newFixture(t)
 	f.Push(t, "team/app2")
 	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/team/app"), nil)
 	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	if got := k.ask(t, imagePod(t, f.Host+"/team/app2:v1")); len(got.Results) > 0 && got.Blocked {
+	if got := k.ask(t, imagePod(t, f.Host+"/team/app2:v1")); got.Blocked {
 		t.Errorf("app2 is judged by the rule for app: %s", verdict(got))
 	}
 }
