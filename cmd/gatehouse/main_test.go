@@ -12,7 +12,8 @@ var update = flag.Bool("update", false, "update the expectations of the scripts"
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"gatehouse": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"gatehouse":   func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"fake-engine": fakeEngine,
 	})
 }
 

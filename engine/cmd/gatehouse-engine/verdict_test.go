@@ -1,0 +1,149 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/verdict"
+)
+
+// TestExample is `gatehouse test examples/acme`: all passes, and no policy and no exception is left out.
+func TestExample(t *testing.T) {
+	fsys := os.DirFS("../../../examples/acme")
+	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	bundle, problems := generator.Compile(fsys, ".", generator.Options{Now: now, AllowSkip: true})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	controls, problems := generator.Catalog(fsys, ".")
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	tests, problems := verdict.LoadTests(fsys, bundle.Plan)
+	if len(problems) > 0 || len(tests) == 0 {
+		t.Fatalf("%d tests, %v", len(tests), problems)
+	}
+	report, err := verdict.Run(t.Context(), start(t), bundle, controls, tests, verdict.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, r := range report.Results {
+		switch {
+		case r.Status == verdict.Failed || r.Status == verdict.Warned:
+			t.Errorf("%+v", r)
+		case r.Status == verdict.Passed:
+			name, _, _ := strings.Cut(r.Case, ":")
+			shown[r.Environment+" "+r.Check+" "+r.Policy] = true
+			shown[r.Environment+" "+r.Check+" "+name] = true
+		}
+	}
+	for _, env := range bundle.Plan.Environments {
+		for _, p := range env.Policies {
+			for _, check := range []string{verdict.CheckGood, verdict.CheckBad} {
+				if p.Image == nil && !shown[env.Name+" "+check+" "+p.Name] {
+					t.Errorf("%s: no %s document of %s is shown", env.Name, check, p.Name)
+				}
+			}
+		}
+		for _, x := range env.Exceptions {
+			image := slices.ContainsFunc(x.Policies, func(w plan.ExceptionPolicy) bool { return strings.HasPrefix(w.Name, "verify-images-") })
+			if !image && !shown[env.Name+" "+verdict.CheckException+" "+x.Name] {
+				t.Errorf("%s: exception %s is not shown", env.Name, x.Name)
+			}
+		}
+	}
+}
+
+// TestVerdictsBite breaks what the compiler has made, one thing at a time: the engine's answers must show it.
+func TestVerdictsBite(t *testing.T) {
+	source := fstest.MapFS{"all.yaml": {Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: bite}
+spec: {controls: {disallow-host-namespaces: {}, disallow-host-ports: {}}, namespaces: [{name: ops, tier: platform}, {name: shop, tier: apps}]}
+---
+kind: Environment
+metadata: {name: prod}
+spec: {ring: 1, stage: enforce-platform, allowSkip: true}
+---
+kind: Exception
+metadata: {name: agent}
+spec: {controls: [disallow-host-namespaces], match: {namespaces: [ops], kinds: [DaemonSet], names: [agent]}, reason: because, owner: ops, expires: 2027-03-31}
+`)}}
+	rules := func(o manifest.Object) []any { return o["spec"].(map[string]any)["rules"].([]any) }
+	each := func(kind string, change func(o manifest.Object)) func(*generator.Bundle) {
+		return func(b *generator.Bundle) {
+			for _, f := range b.Files {
+				for _, o := range f.Objects {
+					if o.Kind() == kind && f.Layer != "" {
+						change(o)
+					}
+				}
+			}
+		}
+	}
+	eachRule := func(change func(rule map[string]any)) func(*generator.Bundle) {
+		return each("ClusterPolicy", func(o manifest.Object) {
+			for _, r := range rules(o) {
+				change(r.(map[string]any))
+			}
+		})
+	}
+	tests := []struct {
+		name   string
+		damage func(*generator.Bundle)
+		want   string // check and begin of the case of a failure
+	}{
+		{"nothing", func(*generator.Bundle) {}, ""},
+		{"audited for all", eachRule(func(r map[string]any) { r["validate"].(map[string]any)["failureAction"] = "Audit" }), verdict.CheckBad},
+		{"enforced for all", eachRule(func(r map[string]any) { delete(r["validate"].(map[string]any), "failureActionOverrides") }), verdict.CheckBad},
+		{"system namespaces included", eachRule(func(r map[string]any) { delete(r, "exclude") }), verdict.CheckSystem},
+		{"tier label forgotten", each("Namespace", func(o manifest.Object) { delete(o.Metadata()["labels"].(map[string]any), "gatehouse.dev/tier") }), verdict.CheckBad},
+		{"a field that Kyverno does not know", eachRule(func(r map[string]any) { r["validat"] = "x" }), verdict.CheckLoad},
+		{"an exception without end", each("PolicyException", func(o manifest.Object) { delete(o["spec"].(map[string]any), "conditions") }), verdict.CheckException + " agent: after the expiry"},
+		{"an exception for every name", each("PolicyException", func(o manifest.Object) {
+			for _, filter := range o["spec"].(map[string]any)["match"].(map[string]any)["any"].([]any) {
+				delete(filter.(map[string]any)["resources"].(map[string]any), "names")
+			}
+		}), verdict.CheckException + " agent: another name"},
+		{"an exception without its autogen rules", each("PolicyException", func(o manifest.Object) {
+			for _, e := range o["spec"].(map[string]any)["exceptions"].([]any) {
+				e.(map[string]any)["ruleNames"] = []any{"host-namespaces"}
+			}
+		}), verdict.CheckException + " agent: the object that it names"},
+		{"an exception in another namespace", each("PolicyException", func(o manifest.Object) { o.Metadata()["namespace"] = "ops" }), verdict.CheckException + " agent: the object that it names"},
+	}
+	client := start(t)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bundle, problems := generator.Compile(source, ".", generator.Options{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+			if problems.HasErrors() {
+				t.Fatal(problems.Err())
+			}
+			controls, _ := generator.Catalog(nil, "")
+			test.damage(bundle)
+			report, err := verdict.Run(t.Context(), client, bundle, controls, nil, verdict.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var failed []string
+			for _, r := range report.Results {
+				if r.Status == verdict.Failed {
+					failed = append(failed, r.Check+" "+r.Case)
+				}
+			}
+			found := slices.ContainsFunc(failed, func(f string) bool { return strings.HasPrefix(f, test.want) })
+			if test.want == "" && len(failed) > 0 || test.want != "" && !found {
+				t.Errorf("failed: %v, want %q", failed, test.want)
+			}
+		})
+	}
+}
