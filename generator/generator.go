@@ -24,6 +24,9 @@ type Options struct {
 	Now time.Time
 	// AllowSkip permits every environment to enforce what was never audited.
 	AllowSkip bool
+	// Stages replaces the stages of environments, by name: what if they were
+	// bumped. Rings are then not compared. A bundle like this is for looking at.
+	Stages map[string]string
 	// Prior is the lock of the output as it is; nil for a new one.
 	Prior *manifest.Lock
 	// Existing lists the files in the output as it is, relative, with slashes.
@@ -53,6 +56,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
 		return nil, problems
 	}
 	in := Default(*loaded)
+	in.restage(o.Stages)
 	problems = append(problems, Validate(in, o.Now)...)
 	if problems.HasErrors() {
 		return nil, problems.Sort()

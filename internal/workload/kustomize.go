@@ -1,0 +1,28 @@
+package workload
+
+import (
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// kustomize builds a folder as `kustomize build` does by default: no plugins, no
+// Helm, no files from outside the roots. What it makes has the folder for its position.
+func kustomize(disk filesys.FileSystem, dir string, s sink) error {
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
+	if err != nil {
+		return &problem{code: "kustomize-build", summary: strings.Join(strings.Fields(err.Error()), " "), hint: "kustomize build says the same"}
+	}
+	for _, r := range built.Resources() {
+		object, err := r.MarshalJSON()
+		if err != nil {
+			return fmt.Errorf("encoding %s: %w", r.CurId(), err)
+		}
+		if err := s.add(object, 0, header{}, func(int) int { return 0 }); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package workload
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+// maxDocument bounds one YAML document or JSON object in memory. The API server
+// takes 3 MiB; the rest is for YAML lists, which are read as a whole.
+const maxDocument = 32 << 20
+
+const helmHint = "if it is a template, render it first: helm template … | gatehouse impact SOURCE -"
+
+// errNoType is for documents that are something else, such as values of a chart.
+var errNoType = errors.New("not a Kubernetes object: it has no apiVersion or no kind")
+
+// errStopped ends the reading after the function that workloads are given to has
+// failed; its own error, which might look like one of the input, is kept apart.
+var errStopped = errors.New("stopped")
+
+// problem is what is wrong with an input, and ends its reading.
+type problem struct {
+	code, summary, hint string
+	line                int
+}
+
+// Error implements error.
+func (p *problem) Error() string { return p.summary }
+
+func (p *problem) diagnostic(file string) diag.Diagnostic {
+	return diag.Diagnostic{Code: p.code, Position: diag.Position{File: file, Line: p.line}, Summary: p.summary, Hint: p.hint}
+}
+
+func tooLarge(line int) *problem {
+	return &problem{code: "workload-large", line: line, summary: fmt.Sprintf("the document is larger than %d MiB", maxDocument>>20),
+		hint: "write large lists as JSON, which is read object by object"}
+}
+
+// sink takes the objects of one input.
+type sink struct {
+	file      string
+	namespace string // of objects that do not say it
+	problems  *diag.List
+	yield     func(Workload) error
+	stopped   *error // by yield
+}
+
+// add gives an object on, or the objects of a list, whose lines lineOf knows by
+// their index.
+func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i int) int) error {
+	at := diag.Position{File: s.file, Line: line}
+	w, err := newWorkload(object, at, list)
+	switch {
+	case errors.Is(err, errNoType):
+		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-kind", Position: at, Summary: err.Error()})
+		return nil
+	case err != nil:
+		s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: err.Error()})
+		return nil
+	}
+	h := header{APIVersion: w.APIVersion, Kind: w.Kind}
+	if h.isList() {
+		var content struct{ Items []json.RawMessage }
+		if err := json.Unmarshal(object, &content); err == nil && content.Items != nil {
+			for i, item := range content.Items {
+				if err := s.add(item, lineOf(i), h, func(int) int { return lineOf(i) }); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	if s.problems.HasErrors() {
+		return nil
+	}
+	if w.Namespace == "" && namespaced(w.APIVersion, w.Kind) {
+		w.Namespace = s.namespace
+	}
+	if *s.stopped = s.yield(w); *s.stopped != nil {
+		return errStopped
+	}
+	return nil
+}
