@@ -2,7 +2,8 @@
 // engineer writes, before defaults and before anything is resolved.
 //
 // A source is a file or a folder of YAML documents of three kinds: one
-// [Profile], any number of [Environment] and any number of [Exception]. The JSON
+// [Profile], any number of [Environment] and any number of [Exception]. Its
+// folder tests/ holds documents of a fourth, [Test]. The JSON
 // Schema that `gatehouse schema` prints is made from these types and their
 // comments, so a comment here is what an editor shows.
 //

@@ -30,7 +30,7 @@ func (l language) jsonSchema() ([]byte, error) {
 	out, err := json.MarshalIndent(object{
 		"$schema":    "https://json-schema.org/draft/2020-12/schema",
 		"$id":        "https://gatehouse.dev/schemas/v1alpha1.json",
-		"title":      "gatehouse: a Profile, an Environment or an Exception",
+		"title":      "gatehouse: a Profile, an Environment, an Exception or a Test",
 		"type":       "object",
 		"required":   []string{"kind"},
 		"properties": object{"kind": object{"enum": documents}},

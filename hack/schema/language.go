@@ -14,7 +14,7 @@ import (
 )
 
 // documents are the kinds of the language, in the order of the reference.
-var documents = []string{"Profile", "Environment", "Exception"}
+var documents = []string{"Profile", "Environment", "Exception", "Test"}
 
 // language is the types of package v1alpha1 by name.
 type language map[string]*structType

@@ -42,6 +42,8 @@ var rules = map[string]rule{
 	"Environment.kind":       enum("Environment"),
 	"Exception.apiVersion":   enum("gatehouse.dev/v1alpha1"),
 	"Exception.kind":         enum("Exception"),
+	"Test.apiVersion":        enum("gatehouse.dev/v1alpha1"),
+	"Test.kind":              enum("Test"),
 	"Metadata.name":          label(63),
 
 	"ProfileSpec.tiers":             {pattern: labelPattern, maxLength: 40, minItems: 1},
@@ -95,4 +97,9 @@ var rules = map[string]rule{
 	"ExceptionMatch.namespaces": label(63),
 	"ExceptionMatch.kinds":      list(kindPattern),
 	"ExceptionMatch.names":      {minItems: 1},
+
+	"TestSpec.environments": label(63),
+	"TestSpec.expect":       enum("admit", "audit", "refuse"),
+	"TestSpec.operation":    enum("CREATE", "UPDATE", "DELETE"),
+	"TestSpec.namespace":    label(63),
 }

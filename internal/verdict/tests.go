@@ -150,12 +150,12 @@ func (r *testReader) read(name string) {
 		User: engine.UserInfo{Username: user.Username, Groups: user.Groups}, Environments: r.environments(),
 	}
 	if !slices.Contains([]string{v1alpha1.ExpectAdmit, v1alpha1.ExpectAudit, v1alpha1.ExpectRefuse}, t.Expect) {
-		r.report("spec.expect", "enum", diag.OneOf(t.Expect, []string{v1alpha1.ExpectAdmit, v1alpha1.ExpectAudit, v1alpha1.ExpectRefuse}), "unsupported value %q", t.Expect)
+		r.report("spec.expect", "test-invalid", diag.OneOf(t.Expect, []string{v1alpha1.ExpectAdmit, v1alpha1.ExpectAudit, v1alpha1.ExpectRefuse}), "unsupported value %q", t.Expect)
 	}
 	if r.written.Operation != nil {
 		t.Operation = engine.Operation(*r.written.Operation)
 		if operations := []string{"CREATE", "UPDATE", "DELETE"}; !slices.Contains(operations, *r.written.Operation) {
-			r.report("spec.operation", "enum", diag.OneOf(*r.written.Operation, operations), "unsupported value %q", *r.written.Operation)
+			r.report("spec.operation", "test-invalid", diag.OneOf(*r.written.Operation, operations), "unsupported value %q", *r.written.Operation)
 		}
 	}
 	if r.written.Namespace != nil {
@@ -183,7 +183,7 @@ func (r *testReader) environments() []string {
 	}
 	for i, name := range r.written.Environments {
 		if !slices.Contains(all, name) {
-			r.report(fmt.Sprintf("spec.environments[%d]", i), "unknown-environment", diag.OneOf(name, all), "there is no environment %q", name)
+			r.report(fmt.Sprintf("spec.environments[%d]", i), "environment-unknown", diag.OneOf(name, all), "there is no environment %q", name)
 		}
 	}
 	if r.written.Environments != nil {
@@ -202,7 +202,7 @@ func (r *testReader) checkPolicies() {
 	}
 	for i, name := range r.written.Policies {
 		if !known[name] {
-			r.report(fmt.Sprintf("spec.policies[%d]", i), "unknown-control", diag.DidYouMean(name, slices.Sorted(maps.Keys(known))), "no environment has a policy %q", name)
+			r.report(fmt.Sprintf("spec.policies[%d]", i), "control-unknown", diag.DidYouMean(name, slices.Sorted(maps.Keys(known))), "no environment has a policy %q", name)
 		}
 	}
 }
@@ -212,14 +212,14 @@ func (r *testReader) old(t *Test) {
 	given := r.written.OldResource != nil || r.written.OldFile != nil
 	switch {
 	case given != (t.Operation == engine.Update):
-		r.report("spec", "test-old", "", "an UPDATE, and nothing else, has an oldResource or an oldFile")
+		r.report("spec", "test-invalid", "", "an UPDATE, and nothing else, has an oldResource or an oldFile")
 	case given && len(t.Objects) > 1:
-		r.report("spec.file", "test-old", "", "an UPDATE is of one object, not of %d", len(t.Objects))
+		r.report("spec.file", "test-invalid", "", "an UPDATE is of one object, not of %d", len(t.Objects))
 	case given:
 		if old := r.objects("spec.oldResource", r.written.OldResource, "spec.oldFile", r.written.OldFile); len(old) == 1 {
 			t.Old = old[0]
 		} else if len(old) > 1 {
-			r.report("spec.oldFile", "test-old", "", "an UPDATE is of one object, not of %d", len(old))
+			r.report("spec.oldFile", "test-invalid", "", "an UPDATE is of one object, not of %d", len(old))
 		}
 	}
 }
@@ -227,26 +227,26 @@ func (r *testReader) old(t *Test) {
 // objects are those of a field or of the file that another field names.
 func (r *testReader) objects(field string, resource map[string]any, fileField string, file *string) []json.RawMessage {
 	if (resource == nil) == (file == nil) {
-		r.report("spec", "test-resource", "", "exactly one of %s and %s is needed", strings.TrimPrefix(field, "spec."), strings.TrimPrefix(fileField, "spec."))
+		r.report("spec", "test-invalid", "", "exactly one of %s and %s is needed", strings.TrimPrefix(field, "spec."), strings.TrimPrefix(fileField, "spec."))
 		return nil
 	}
 	if resource != nil {
 		raw, err := json.Marshal(resource)
 		if err != nil {
-			r.report(field, "test-resource", "", "%v", err)
+			r.report(field, "test-invalid", "", "%v", err)
 			return nil
 		}
 		return []json.RawMessage{raw}
 	}
 	name := path.Join(path.Dir(r.file), *file)
 	if path.IsAbs(*file) || !fs.ValidPath(name) {
-		r.report(fileField, "test-resource", "copy it into the source", "%s is outside the source", *file)
+		r.report(fileField, "test-invalid", "copy it into the source", "%s is outside the source", *file)
 		return nil
 	}
 	r.used[name] = true
 	data, err := fs.ReadFile(r.fsys, name)
 	if err != nil {
-		r.report(fileField, "test-resource", "", "%v", err)
+		r.report(fileField, "test-invalid", "", "%v", err)
 		return nil
 	}
 	objects, err := documents(data)
@@ -254,7 +254,7 @@ func (r *testReader) objects(field string, resource map[string]any, fileField st
 		err = fmt.Errorf("there is no object in it")
 	}
 	if err != nil {
-		r.report(fileField, "test-resource", "", "%s: %v", name, err)
+		r.report(fileField, "test-invalid", "", "%s: %v", name, err)
 		return nil
 	}
 	return objects

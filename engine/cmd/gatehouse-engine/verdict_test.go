@@ -68,7 +68,7 @@ func TestVerdictsBite(t *testing.T) {
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: bite}
-spec: {controls: {disallow-host-namespaces: {}, disallow-host-ports: {}}, namespaces: [{name: ops, tier: platform}, {name: shop, tier: apps}]}
+spec: {controls: {disallow-host-namespaces: {}, disallow-host-ports: {}}, namespaces: [{name: ops, tier: platform}, {name: tools, tier: platform}, {name: shop, tier: apps}]}
 ---
 kind: Environment
 metadata: {name: prod}
