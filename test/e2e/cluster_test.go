@@ -20,9 +20,10 @@ import (
 )
 
 // startCluster starts a control plane that ends with the test.
-func startCluster(t *testing.T) *controlplane.ControlPlane {
+func startCluster(t *testing.T, options controlplane.Options) *controlplane.ControlPlane {
 	t.Helper()
-	c, err := controlplane.Start(t.Context(), controlplane.Options{Root: repositoryRoot(t), Dir: t.TempDir(), Log: t.Output()})
+	options.Root, options.Dir, options.Log = repositoryRoot(t), t.TempDir(), t.Output()
+	c, err := controlplane.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

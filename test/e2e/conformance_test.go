@@ -21,7 +21,7 @@ import (
 func TestConformance(t *testing.T) {
 	output := t.TempDir()
 	gatehouse(t, "build", "examples/acme", "-o", output)
-	c := startCluster(t)
+	c := startCluster(t, controlplane.Options{WithoutFlux: true})
 	environments := folders(t, filepath.Join(output, "environments"))
 	if err := c.InstallKyverno(t.Context(), release(t, output, environments[0])); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ const randomProfiles = 200
 // a run that fails can be repeated.
 func TestRandomProfiles(t *testing.T) {
 	bundles := compileRandom(t, 1)
-	c := startCluster(t)
+	c := startCluster(t, controlplane.Options{WithoutFlux: true})
 	if err := c.InstallKyverno(t.Context(), controlplane.DefaultRelease()); err != nil {
 		t.Fatal(err)
 	}

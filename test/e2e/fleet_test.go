@@ -41,7 +41,7 @@ func newFleet(t *testing.T) *fleet {
 	if err := os.CopyFS(f.source, os.DirFS(filepath.Join(repositoryRoot(t), "examples", "acme"))); err != nil {
 		t.Fatal(err)
 	}
-	f.ControlPlane = startCluster(t)
+	f.ControlPlane = startCluster(t, controlplane.Options{})
 	if err := os.MkdirAll(filepath.Join(f.repository, "apps", environment), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,12 @@ const (
 
 // modules are the folders in hack/cluster/modules, each a module whose tools are
 // the programs: their dependencies conflict.
-func modules() []string {
-	return []string{"kubernetes", "kyverno", "source-controller", "kustomize-controller"}
+func modules(options Options) []string {
+	all := []string{"kubernetes", "kyverno"}
+	if !options.WithoutFlux {
+		all = append(all, "source-controller", "kustomize-controller")
+	}
+	return all
 }
 
 // programs are the built programs and the modules they come from.
@@ -43,16 +47,16 @@ type programs struct {
 
 // build builds what is not in the cache yet: 20 minutes of two cores for all of
 // it. The key is what decides the result: go.mod, go.sum and the Go release.
-func build(ctx context.Context, root, cache string, log io.Writer) (*programs, error) {
-	p := &programs{root: root, paths: map[string]string{}}
-	for _, module := range modules() {
-		folder := filepath.Join(root, "hack", "cluster", "modules", module)
+func build(ctx context.Context, options Options) (*programs, error) {
+	p := &programs{root: options.Root, paths: map[string]string{}}
+	for _, module := range modules(options) {
+		folder := filepath.Join(options.Root, "hack", "cluster", "modules", module)
 		key, err := cacheKey(ctx, folder)
 		if err != nil {
 			return nil, err
 		}
-		target := filepath.Join(cache, key)
-		if err := buildModule(ctx, folder, target, log); err != nil {
+		target := filepath.Join(options.Cache, key)
+		if err := buildModule(ctx, folder, target, options.Log); err != nil {
 			return nil, fmt.Errorf("building %s: %w", module, err)
 		}
 		entries, err := os.ReadDir(target)
@@ -64,8 +68,8 @@ func build(ctx context.Context, root, cache string, log io.Writer) (*programs, e
 		}
 	}
 	// The renderer of the chart is code of this repository: Go's own cache decides.
-	p.paths[chartProgram] = filepath.Join(cache, chartProgram)
-	_, err := goCommand(ctx, filepath.Join(root, "test", "upstream"), "build", "-o", p.paths[chartProgram], "./"+chartProgram)
+	p.paths[chartProgram] = filepath.Join(options.Cache, chartProgram)
+	_, err := goCommand(ctx, filepath.Join(options.Root, "test", "upstream"), "build", "-o", p.paths[chartProgram], "./"+chartProgram)
 	return p, err
 }
 

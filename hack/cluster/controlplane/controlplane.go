@@ -41,6 +41,8 @@ type Options struct {
 	Dir string
 	// Cache takes the programs; DefaultCache if empty.
 	Cache string
+	// WithoutFlux leaves out Flux's controllers; its definitions and namespace are there.
+	WithoutFlux bool
 	// Log gets one line per step; nil is silent.
 	Log io.Writer
 }
@@ -88,7 +90,7 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 		return nil, err
 	}
 	options.Dir = dir
-	programs, err := build(ctx, options.Root, options.Cache, options.Log)
+	programs, err := build(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +117,15 @@ func (c *ControlPlane) startAll(ctx, background context.Context) error {
 		return fmt.Errorf("starting the git server: %w", err)
 	}
 	c.git = git
+	if err := c.installFluxCRDs(ctx); err != nil {
+		return fmt.Errorf("installing the definitions of Flux: %w", err)
+	}
+	if err := c.applyAll(ctx, []manifest.Object{object("v1", "Namespace", "", fluxNamespace)}); err != nil {
+		return err
+	}
+	if c.options.WithoutFlux {
+		return nil
+	}
 	if err := c.startFlux(ctx); err != nil {
 		return fmt.Errorf("starting Flux: %w", err)
 	}

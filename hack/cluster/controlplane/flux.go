@@ -14,14 +14,11 @@ const (
 	helmControllerModule = "github.com/fluxcd/helm-controller@v1.6.4"
 )
 
-// startFlux does what `flux install` does, and starts the two controllers. Both
+// startFlux does the rest of what `flux install` does, and starts the two controllers. Both
 // are bound to cluster-admin; Flux gives the source controller less, but nothing
 // here depends on it.
 func (c *ControlPlane) startFlux(ctx context.Context) error {
-	if err := c.installFluxCRDs(ctx); err != nil {
-		return err
-	}
-	objects := []manifest.Object{object("v1", "Namespace", "", fluxNamespace)}
+	var objects []manifest.Object
 	for _, name := range []string{SourceController, KustomizeController} {
 		binding := object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "flux-"+name)
 		binding["roleRef"] = map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
