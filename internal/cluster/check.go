@@ -1,0 +1,273 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// oldestKubernetes is what the chart of Kyverno 1.19 asks for (kubeVersion).
+const oldestKubernetes = "1.25.0"
+
+// Level says how bad a finding is.
+type Level string
+
+// The levels of a finding. An error keeps bootstrap from applying anything.
+const (
+	OK      Level = "ok"
+	Warning Level = "warning"
+	Error   Level = "error"
+)
+
+// Finding is what one check of the cluster found.
+type Finding struct {
+	Level Level
+	Text  string
+	Hint  string // how to put it right; empty if nothing is wrong
+}
+
+// String is one line: level, text, and the hint after a dash.
+func (f Finding) String() string {
+	line := fmt.Sprintf("%-8s %s", f.Level, f.Text)
+	if f.Hint != "" {
+		line += " - " + f.Hint
+	}
+	return line
+}
+
+// checks collects findings. A request that fails is a finding too, so that one
+// run reports everything.
+type checks struct {
+	client *Client
+	found  []Finding
+}
+
+func (c *checks) ok(format string, args ...any) {
+	c.found = append(c.found, Finding{OK, fmt.Sprintf(format, args...), ""})
+}
+
+func (c *checks) wrong(hint, format string, args ...any) {
+	c.found = append(c.found, Finding{Error, fmt.Sprintf(format, args...), hint})
+}
+
+func (c *checks) warn(hint, format string, args ...any) {
+	c.found = append(c.found, Finding{Warning, fmt.Sprintf(format, args...), hint})
+}
+
+// Failed tells whether a finding is an error.
+func Failed(findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error })
+}
+
+// Check looks whether the cluster is ready for what [Bootstrap.Apply] does. All
+// that is wrong is found in one run; an API server that does not answer is an
+// error instead.
+func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
+	c := &checks{client: b.Client}
+	if err := c.kubernetes(ctx); err != nil {
+		return nil, err
+	}
+	c.permissions(ctx, b.needs())
+	b.checkFlux(ctx, c)
+	b.checkSource(ctx, c)
+	if b.Target.Kyverno != nil {
+		b.checkKyverno(ctx, c)
+	} else {
+		c.ok("Kyverno is installed by the repository")
+	}
+	return c.found, nil
+}
+
+func (c *checks) kubernetes(ctx context.Context) error {
+	text, err := c.client.Version(ctx)
+	if err != nil {
+		return fmt.Errorf("reaching %s: %w", c.client.Server(), err)
+	}
+	v, err := version.ParseGeneric(text)
+	switch {
+	case err != nil:
+		c.warn("", "Kubernetes at %s says that its version is %q", c.client.Server(), text)
+	case v.LessThan(version.MustParseGeneric(oldestKubernetes)):
+		c.wrong("Kyverno 1.19 needs "+oldestKubernetes+" or later", "Kubernetes %s at %s", text, c.client.Server())
+	default:
+		c.ok("Kubernetes %s at %s", text, c.client.Server())
+	}
+	return nil
+}
+
+// need is a permission.
+type need struct {
+	verb   string
+	object manifest.Object // namespace and name may be empty: all
+}
+
+// needs are what Apply and Wait do.
+func (b *Bootstrap) needs() []need {
+	var all []need
+	for _, o := range append(slices.Clone(b.Flux), b.Objects...) {
+		all = append(all, need{"get", o}, need{"create", o}, need{"patch", o})
+	}
+	for _, o := range b.Target.watched() {
+		all = append(all, need{"list", identity(o.APIVersion(), o.Kind(), o.Namespace(), "")})
+	}
+	return all
+}
+
+// permissions asks the API server for each need; equal ones once.
+func (c *checks) permissions(ctx context.Context, needs []need) {
+	var refused []string
+	asked := map[string]bool{}
+	for _, n := range needs {
+		o := n.object
+		group, _, found := strings.Cut(o.APIVersion(), "/")
+		if !found {
+			group = ""
+		}
+		attributes := map[string]any{"verb": n.verb, "group": group, "resource": c.plural(ctx, o), "namespace": o.Namespace()}
+		if n.verb != "create" && o.Name() != "" { // a name is not known when an object is created
+			attributes["name"] = o.Name()
+		}
+		key := fmt.Sprint(attributes)
+		if asked[key] {
+			continue
+		}
+		asked[key] = true
+		review := manifest.Object{
+			"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+			"metadata": map[string]any{}, "spec": map[string]any{"resourceAttributes": attributes},
+		}
+		answer, err := c.client.Create(ctx, review)
+		if err != nil {
+			c.wrong("", "permissions: %v", err)
+			return
+		}
+		if at(answer, "status", "allowed") != true {
+			refused = append(refused, n.verb+" "+strings.TrimSpace(display(o)))
+		}
+	}
+	if len(refused) > 0 {
+		c.wrong("bootstrap as an administrator of the cluster", "not permitted: %s", strings.Join(refused, ", "))
+		return
+	}
+	c.ok("permitted: all that is applied and watched")
+}
+
+// plural is how the API server calls the kind, or will when it is defined.
+func (c *checks) plural(ctx context.Context, o manifest.Object) string {
+	if r, err := c.client.resource(ctx, o.APIVersion(), o.Kind()); err == nil {
+		return r.Name
+	}
+	plural, _ := meta.UnsafeGuessKindToResource(schema.FromAPIVersionAndKind(o.APIVersion(), o.Kind()))
+	return plural.Resource
+}
+
+// fluxKind is a kind of Flux that the repository needs, and the controller of it.
+type fluxKind struct{ apiVersion, kind, controller string }
+
+func (t *Target) fluxKinds() []fluxKind {
+	kinds := []fluxKind{
+		{kustomizationAPI, "Kustomization", "kustomize-controller"},
+		{sourceAPI, t.SourceKind, "source-controller"},
+	}
+	if len(t.Releases) > 0 {
+		kinds = append(kinds, fluxKind{helmAPI, "HelmRelease", "helm-controller"})
+	}
+	return kinds
+}
+
+// howToGetFlux is told where Flux is missing.
+const howToGetFlux = "give the output of `flux install --export` by --flux-install FILE; " +
+	"or --flux-operator, where the Flux Operator runs"
+
+// checkFlux looks for Flux, unless it is installed now.
+func (b *Bootstrap) checkFlux(ctx context.Context, c *checks) {
+	if len(b.Flux) > 0 {
+		b.checkFluxInstall(ctx, c)
+		return
+	}
+	served := true
+	for _, k := range b.Target.fluxKinds() {
+		if _, err := c.client.resource(ctx, k.apiVersion, k.kind); err != nil {
+			c.wrong(howToGetFlux, "Flux: %v", err)
+			served = false
+		}
+	}
+	if !served {
+		return
+	}
+	for _, k := range b.Target.fluxKinds() {
+		d, err := c.client.Get(ctx, "apps/v1", "Deployment", b.Target.Namespace, k.controller)
+		switch {
+		case absent(err):
+			c.warn("nothing happens unless it runs under another name or elsewhere", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
+		case err != nil:
+			c.wrong("", "Flux: reading the Deployment %s: %v", k.controller, err)
+		case number(at(d, "status", "availableReplicas")) == 0:
+			c.warn("kubectl -n "+b.Target.Namespace+" describe deployment "+k.controller, "Flux: %s is not available", k.controller)
+		default:
+			c.ok("Flux: %s is available", k.controller)
+		}
+	}
+}
+
+// checkFluxInstall looks whether what is to be installed can be.
+func (b *Bootstrap) checkFluxInstall(ctx context.Context, c *checks) {
+	defined := map[string]bool{}
+	for _, o := range b.Flux {
+		if o.Kind() == "CustomResourceDefinition" {
+			defined[textAt(o, "spec", "group")+" "+textAt(o, "spec", "names", "kind")] = true
+		}
+	}
+	if len(defined) == 0 { // an instance for the operator
+		o := b.Flux[0]
+		if _, err := c.client.resource(ctx, o.APIVersion(), o.Kind()); err != nil {
+			c.wrong("install the Flux Operator first (https://fluxoperator.dev)", "Flux Operator: %v", err)
+			return
+		}
+		c.ok("Flux: the Flux Operator installs it")
+		return
+	}
+	for _, k := range b.Target.fluxKinds() {
+		group, _, _ := strings.Cut(k.apiVersion, "/")
+		if !defined[group+" "+k.kind] {
+			c.wrong("flux install --export --components source-controller,kustomize-controller,helm-controller,notification-controller",
+				"Flux: what is to be installed does not define %s %s", k.apiVersion, k.kind)
+		}
+	}
+	for _, o := range b.Flux {
+		if o.Kind() == "Deployment" && o.Namespace() != b.Target.Namespace {
+			c.wrong("flux install --export --namespace "+b.Target.Namespace, "Flux: %s is not in the namespace %s, which the repository is for", display(o), b.Target.Namespace)
+		}
+	}
+	c.ok("Flux: %d objects to install", len(b.Flux))
+}
+
+// checkSource looks for the source if bootstrap does not make it.
+func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
+	t := b.Target
+	if slices.ContainsFunc(b.Objects, func(o manifest.Object) bool { return o.Kind() == t.SourceKind }) {
+		return
+	}
+	_, err := c.client.Get(ctx, sourceAPI, t.SourceKind, t.Namespace, t.SourceName)
+	name := called(t.SourceKind, t.Namespace, t.SourceName)
+	switch {
+	case absent(err):
+		c.wrong("say where the repository lies: --source-url URL", "the source %s is not there", name)
+	case err != nil:
+		c.wrong("", "reading %s: %v", name, err)
+	default:
+		c.ok("the source %s is there", name)
+	}
+}
+
+func number(v any) float64 {
+	n, _ := v.(float64)
+	return n
+}
