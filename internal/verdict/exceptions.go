@@ -99,7 +99,11 @@ func (r *run) subject(t trial, s subject) error {
 	}
 	bad := wantBad(t.cluster.action(t.policy, tier))
 	if bad == silent {
-		r.skip(t.result(s, "exempt"), "the policy is off in tier "+tier)
+		where := "in tier " + tier
+		if tier == "" {
+			where = "for what has no namespace"
+		}
+		r.skip(t.result(s, "exempt"), "the policy is off "+where)
 		return nil
 	}
 	other := s
