@@ -131,6 +131,33 @@ func clusterScoped(c catalog.Case) bool {
 	return slices.Contains([]string{"Namespace", "ClusterRole", "ClusterRoleBinding", "ClusterPolicy"}, c.Kind.Kind)
 }
 
+// TestOffTier climbs a ladder on which the last tier is off for long: it, and
+// what the profile does not know, must be left alone.
+func TestOffTier(t *testing.T) {
+	controls := builtin(t)
+	spec := switchedOn(controls)
+	spec["rollout"] = object{"stages": []any{
+		object{"name": "audit", "audit": []any{"platform"}},
+		object{"name": "enforce-platform", "enforce": []any{"platform"}},
+		object{"name": "enforce", "enforce": []any{"platform", "apps"}},
+	}}
+	bundle := compile(t, spec, nil)
+	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, mixed))
+	for _, c := range controls {
+		for _, bad := range c.bad {
+			request := only(c.ID, requestOf(t, bad))
+			if got := k.ask(t, in("platform", request)); !got.Blocked && !clusterScoped(bad) {
+				t.Errorf("%s: %s is admitted in the enforced tier: %s", c.ID, bad.Name, verdict(got))
+			}
+			for _, tierName := range []string{"apps", "", "unknown"} {
+				if got := k.ask(t, in(tierName, request)); got.Blocked != c.ClusterScoped || !c.ClusterScoped && len(got.Results) > 0 {
+					t.Errorf("%s: %s is judged in tier %q, which is off: %s", c.ID, bad.Name, tierName, verdict(got))
+				}
+			}
+		}
+	}
+}
+
 // TestRulesAreNeeded takes each rule out of each policy: something bad must then pass.
 func TestRulesAreNeeded(t *testing.T) {
 	controls := builtin(t)

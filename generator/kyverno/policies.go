@@ -118,6 +118,8 @@ func excludeDeployers(p *plan.Plan) map[string]any {
 
 // tierSelector selects the namespaces of some tiers. Namespaces without the
 // label, or with one that the profile does not know, belong to the last tier.
+// To Kyverno a cluster-scoped object has no labels, so where a policy judges
+// such objects beside namespaced ones they count for the last tier, too.
 func tierSelector(p *plan.Plan, tiers []string) map[string]any {
 	if !slices.Contains(tiers, p.Tiers[len(p.Tiers)-1]) {
 		return selector("In", tiers)
