@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-dev/gatehouse/internal/cluster"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// errNotReady ends a bootstrap into a cluster that is not ready for it.
+var errNotReady = errors.New("the cluster is not ready; nothing was applied")
+
+type bootstrapOptions struct {
+	connection
+	access                                        cluster.Access
+	sshKeyFile, knownHostsFile, tokenFile, caFile string
+	fluxInstall                                   string
+	fluxOperator                                  bool
+	dryRun, export, noWait                        bool
+}
+
+func newBootstrapCmd() *cobra.Command {
+	var o bootstrapOptions
+	cmd := &cobra.Command{
+		Use:   "bootstrap DIR",
+		Short: "Bring a built repository into a cluster and watch it come up",
+		Long: `Check a cluster, apply what Flux needs to begin with the repository in DIR - its
+namespace, the source with its credentials, and the root Kustomization - and
+watch each Kustomization, release and policy until it is ready.
+
+What a Kyverno of somebody else and Flux must be like is checked before anything
+is applied, and all that is wrong is reported in one run. Objects are applied on
+the server's side as the field manager gatehouse, never by force; a second run
+changes nothing. Credentials are read from files and never printed.
+
+Exit code 1 if the cluster is not ready for it, somebody else manages what would
+be applied, or something was not ready in time.`,
+		Example: `  # a public repository
+  gatehouse bootstrap policy-repo --cluster prod-eu --source-url https://github.com/acme/policies
+
+  # a deploy key, into a cluster without Flux
+  flux install --export > flux.yaml
+  gatehouse bootstrap policy-repo --cluster prod-eu --flux-install flux.yaml \
+    --source-url ssh://git@github.com/acme/policies --ssh-key-file id_ed25519 --known-hosts-file known_hosts
+
+  # the source is there already: what would change?
+  gatehouse bootstrap policy-repo --cluster prod-eu --dry-run`,
+		Args: exactArgs("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runBootstrap(cmd.Context(), args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	o.bind(flags)
+	flags.StringVar(&o.access.URL, "source-url", "", "`URL` that Flux reads the repository from (https://, ssh://; oci:// for an OCIRepository); without it the source must be there already")
+	flags.StringVar(&o.access.Branch, "branch", "main", "`BRANCH` of a GitRepository")
+	flags.StringVar(&o.access.Tag, "tag", "latest", "`TAG` of an OCIRepository")
+	flags.StringVar(&o.access.Username, "username", "git", "`NAME` that goes with the token")
+	flags.StringVar(&o.sshKeyFile, "ssh-key-file", "", "`FILE` with the private key for ssh://")
+	flags.StringVar(&o.knownHostsFile, "known-hosts-file", "", "`FILE` with the public keys of the SSH host")
+	flags.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the token for https:// or oci://")
+	flags.StringVar(&o.caFile, "ca-file", "", "`FILE` with the certificate that the server's is signed by")
+	flags.StringVar(&o.fluxInstall, "flux-install", "", "install Flux from `FILE`, the output of flux install --export")
+	flags.BoolVar(&o.fluxOperator, "flux-operator", false, "install Flux by a FluxInstance; the Flux Operator must run in the cluster")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "check, ask the API server what would change, and store nothing")
+	flags.BoolVar(&o.export, "export", false, "print what would be applied as YAML; needs no cluster, prints no Secrets")
+	flags.BoolVar(&o.noWait, "no-wait", false, "do not wait until everything is ready")
+	cmd.MarkFlagsMutuallyExclusive("flux-install", "flux-operator")
+	cmd.MarkFlagsMutuallyExclusive("export", "dry-run")
+	return cmd
+}
+
+func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errOut io.Writer) error {
+	target, err := o.target(dir)
+	if err != nil {
+		return err
+	}
+	if err := o.readCredentials(); err != nil {
+		return err
+	}
+	objects, err := target.Objects(o.access)
+	if err != nil {
+		return usageError{err}
+	}
+	flux, err := o.flux(target)
+	if err != nil {
+		return err
+	}
+	if o.export {
+		return exportObjects(out, append(flux, objects...))
+	}
+	client, err := o.open()
+	if err != nil {
+		return err
+	}
+	log, done := liveLog(errOut)
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	b := &cluster.Bootstrap{Client: client, Target: target, Flux: flux, Objects: objects, DryRun: o.dryRun, Every: lookEvery, Log: log}
+	findings, err := b.Check(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		log.Line(f.String())
+	}
+	if cluster.Failed(findings) {
+		return errNotReady
+	}
+	changes, err := b.Apply(ctx)
+	if err != nil {
+		return err
+	}
+	log.Line(summary(changes, o.dryRun))
+	if o.dryRun || o.noWait {
+		return nil
+	}
+	if err := b.Wait(ctx); err != nil {
+		return err
+	}
+	log.Line(fmt.Sprintf("cluster %s (environment %s) is ready", target.Cluster, target.Environment))
+	return nil
+}
+
+// flux is what installs Flux, as the flags say; nothing without them.
+func (o *bootstrapOptions) flux(target *cluster.Target) ([]manifest.Object, error) {
+	if o.fluxOperator {
+		return []manifest.Object{target.FluxInstance()}, nil
+	}
+	if o.fluxInstall == "" {
+		return nil, nil
+	}
+	file, err := os.Open(o.fluxInstall)
+	if err != nil {
+		return nil, fmt.Errorf("--flux-install: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	objects, err := cluster.Decode(file)
+	if err != nil {
+		return nil, fmt.Errorf("--flux-install: reading %s: %w", o.fluxInstall, err)
+	}
+	if len(objects) == 0 {
+		return nil, usageError{fmt.Errorf("--flux-install: %s holds no objects; flux install --export writes them", o.fluxInstall)}
+	}
+	return objects, nil
+}
+
+// readCredentials reads the files that go into Secrets.
+func (o *bootstrapOptions) readCredentials() (err error) {
+	for _, f := range []struct {
+		flag, path string
+		private    bool
+		into       *[]byte
+	}{
+		{"--ssh-key-file", o.sshKeyFile, true, &o.access.SSHKey},
+		{"--known-hosts-file", o.knownHostsFile, false, &o.access.KnownHosts},
+		{"--token-file", o.tokenFile, true, &o.access.Token},
+		{"--ca-file", o.caFile, false, &o.access.CA},
+	} {
+		if f.path == "" {
+			continue
+		}
+		if o.export {
+			return usageError{fmt.Errorf("--export prints no Secrets: it cannot be used with %s", f.flag)}
+		}
+		if *f.into, err = readCredential(f.path, f.private); err != nil {
+			return fmt.Errorf("%s: %w", f.flag, err)
+		}
+	}
+	return nil
+}
+
+// readCredential refuses an empty file, and one with a secret that everybody on
+// the machine can read.
+func readCredential(path string, private bool) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if private && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // where the bits say nothing
+		return nil, usageError{fmt.Errorf("%s can be read by everybody (%v): chmod 600 %[1]s", path, info.Mode().Perm())}
+	}
+	data, err := os.ReadFile(path)
+	if err == nil && len(data) == 0 {
+		err = usageError{fmt.Errorf("%s is empty", path)}
+	}
+	return data, err
+}
+
+func exportObjects(out io.Writer, objects []manifest.Object) error {
+	data, err := manifest.File{Objects: objects}.Encode()
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(data)
+	return err
+}
+
+func summary(changes []cluster.Change, dryRun bool) string {
+	count := map[string]int{}
+	for _, c := range changes {
+		count[c.Did]++
+	}
+	text := fmt.Sprintf("%d created, %d configured, %d unchanged", count[cluster.Created], count[cluster.Configured], count[cluster.Unchanged])
+	if dryRun {
+		text += " (dry run: nothing was stored)"
+	}
+	return text
+}

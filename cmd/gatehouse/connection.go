@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/gatehouse-dev/gatehouse/internal/cluster"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+// lookEvery is how often a cluster is looked at while it is waited for.
+const lookEvery = 2 * time.Second
+
+// errNotConfirmed ends a command that was not confirmed.
+var errNotConfirmed = errors.New("not confirmed; nothing was done (--yes confirms)")
+
+// connection names a cluster and what of a built repository belongs to it.
+type connection struct {
+	kubeconfig, context string
+	cluster             string
+	timeout             time.Duration
+}
+
+func (c *connection) bind(flags *pflag.FlagSet) {
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`FILE` that names the cluster, instead of $KUBECONFIG or ~/.kube/config")
+	flags.StringVar(&c.context, "context", "", "`CONTEXT` of the kubeconfig")
+	flags.StringVar(&c.cluster, "cluster", "", "`NAME` of the cluster in the repository; needed if it has several")
+	flags.DurationVar(&c.timeout, "timeout", 5*time.Minute, "how long to wait at most")
+}
+
+// open connects to the cluster; it sends nothing yet.
+func (c *connection) open() (*cluster.Client, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.context}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	config.UserAgent = "gatehouse/" + version()
+	return cluster.NewClient(config)
+}
+
+// target reads what the cluster gets from the repository in dir.
+func (c *connection) target(dir string) (*cluster.Target, error) {
+	if c.timeout <= 0 {
+		return nil, usageError{fmt.Errorf("--timeout: %v is not a time to wait", c.timeout)}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the repository: %w", err)
+	}
+	repository := root.FS()
+	name, err := c.choose(repository)
+	if err != nil {
+		return nil, err
+	}
+	return cluster.Open(repository, name)
+}
+
+func (c *connection) choose(repository fs.FS) (string, error) {
+	names, err := cluster.Clusters(repository)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if name == c.cluster || c.cluster == "" && len(names) == 1 {
+			return name, nil
+		}
+	}
+	if c.cluster == "" {
+		return "", usageError{fmt.Errorf("the repository has several clusters; name one: --cluster %s", strings.Join(names, "|"))}
+	}
+	return "", usageError{fmt.Errorf("--cluster: the repository has no cluster %q (%s)", c.cluster, diag.OneOf(c.cluster, names))}
+}
+
+// liveLog writes lines to w, and on a terminal below them what is being done.
+// done removes the last line.
+func liveLog(w io.Writer) (log cluster.Log, done func()) {
+	log.Line = func(line string) { fmt.Fprintln(w, line) }
+	file, ok := w.(*os.File)
+	if !ok {
+		return log, func() {}
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return log, func() {}
+	}
+	const (
+		clear = "\r\x1b[K"
+		width = 100 // a line that wraps could not be taken back
+	)
+	log.Line = func(line string) { fmt.Fprintln(w, clear+line) }
+	log.Status = func(text string) {
+		if runes := []rune(text); len(runes) > width {
+			text = string(runes[:width]) + "…"
+		}
+		fmt.Fprint(w, clear+text)
+	}
+	return log, func() { fmt.Fprint(w, clear) }
+}
