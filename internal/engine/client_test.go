@@ -150,7 +150,7 @@ func TestFind(t *testing.T) {
 	}
 	t.Run("missing", func(t *testing.T) {
 		_, err := Find("/opt/bin/gatehouse", look())
-		if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "/opt/bin/gatehouse") || !strings.Contains(err.Error(), "make engine") {
+		if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "/opt/bin/gatehouse") || !strings.Contains(err.Error(), "make build") {
 			t.Errorf("error is %v", err)
 		}
 	})

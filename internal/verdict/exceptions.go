@@ -3,6 +3,7 @@ package verdict
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -259,14 +260,11 @@ func (t trial) check(s subject, what string, object map[string]any, now time.Tim
 	}
 	if s.namespace != "" {
 		metadata["namespace"] = s.namespace
-		if strings.HasPrefix(s.namespace, madeUp) {
-			request.NamespaceLabels = map[string]string{tierLabel: strings.TrimPrefix(s.namespace, madeUp)}
+		if tier, ok := strings.CutPrefix(s.namespace, madeUp); ok {
+			request.NamespaceLabels = map[string]string{tierLabel: tier}
 		}
 	}
-	named := map[string]any{}
-	for key, value := range object {
-		named[key] = value
-	}
+	named := maps.Clone(object)
 	named["metadata"] = metadata
 	raw, err := json.Marshal(named)
 	if err != nil {
@@ -284,8 +282,8 @@ func (t trial) result(s subject, what string) Result {
 	}
 	if s.namespace != "" {
 		out.Tier = t.cluster.tierOf(s.namespace)
-		if strings.HasPrefix(s.namespace, madeUp) {
-			out.Tier = strings.TrimPrefix(s.namespace, madeUp)
+		if tier, ok := strings.CutPrefix(s.namespace, madeUp); ok {
+			out.Tier = tier
 		}
 	}
 	if s.made != "" {

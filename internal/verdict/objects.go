@@ -1,6 +1,10 @@
 package verdict
 
-import "k8s.io/apimachinery/pkg/runtime"
+import (
+	"maps"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
 
 // asKind is the object itself if it is of the kind, or the workload of the kind
 // that makes it if it is a Pod; nil if there is no such thing.
@@ -43,11 +47,8 @@ func asKind(object map[string]any, kind string) map[string]any {
 
 func union(a, b map[string]any) map[string]any {
 	out := map[string]any{}
-	for _, m := range []map[string]any{a, b} {
-		for key, value := range m {
-			out[key] = value
-		}
-	}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
 	return out
 }
 

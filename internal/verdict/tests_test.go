@@ -13,8 +13,9 @@ func pod(namespace, hostname string) string {
 	return `{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: ` + namespace + `}, spec: {hostname: "` + hostname + `", containers: [{name: c, image: ghcr.io/acme/app:1}]}}`
 }
 
-func document(name, spec string) string {
-	return "{apiVersion: gatehouse.dev/v1alpha1, kind: Test, metadata: {name: " + name + "}, spec: {" + spec + "}}"
+// document is a Test named one.
+func document(spec string) string {
+	return "{apiVersion: gatehouse.dev/v1alpha1, kind: Test, metadata: {name: one}, spec: {" + spec + "}}"
 }
 
 // TestTests runs tests of the user: each of the three expectations, right and wrong.
@@ -42,7 +43,7 @@ func TestTests(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			source := maps.Clone(files())
-			source["tests/one.yaml"] = document("one", test.spec)
+			source["tests/one.yaml"] = document(test.spec)
 			source["tests/objects/two.yaml"] = pod("shop", "no-a") + "\n---\n" + pod("shop", "")
 			source["tests/objects/good.yaml"] = pod("shop", "")
 			loaded, problems := LoadTests(sourceOf(source), bundle.Plan)
@@ -73,21 +74,21 @@ func TestLoadTests(t *testing.T) {
 		name, text string
 		want       string // all diagnostics
 	}{
-		{"unknown field", document("one", "expect: admit, resuorce: {}, resource: {kind: Pod}"), `tests/a.yaml:1:95: spec.resuorce: unknown field (did you mean "resource"?) [unknown-field]`},
-		{"no expectation", document("one", "resource: {kind: Pod}"), "tests/a.yaml:1:79: spec.expect: is required [required]"},
-		{"unknown expectation", document("one", "expect: deny, resource: {kind: Pod}"), `tests/a.yaml:1:88: spec.expect: unsupported value "deny" (one of admit, audit, refuse) [test-invalid]`},
-		{"unknown environment", document("one", "expect: admit, environments: [prd], resource: {kind: Pod}"),
+		{"unknown field", document("expect: admit, resuorce: {}, resource: {kind: Pod}"), `tests/a.yaml:1:95: spec.resuorce: unknown field (did you mean "resource"?) [unknown-field]`},
+		{"no expectation", document("resource: {kind: Pod}"), "tests/a.yaml:1:79: spec.expect: is required [required]"},
+		{"unknown expectation", document("expect: deny, resource: {kind: Pod}"), `tests/a.yaml:1:88: spec.expect: unsupported value "deny" (one of admit, audit, refuse) [test-invalid]`},
+		{"unknown environment", document("expect: admit, environments: [prd], resource: {kind: Pod}"),
 			`tests/a.yaml:1:110: spec.environments[0]: there is no environment "prd" (did you mean "prod"?) [environment-unknown]`},
-		{"unknown policy", document("one", "expect: admit, policies: [no-c], resource: {kind: Pod}"),
+		{"unknown policy", document("expect: admit, policies: [no-c], resource: {kind: Pod}"),
 			`tests/a.yaml:1:106: spec.policies[0]: no environment has a policy "no-c" (did you mean "no-a"?) [control-unknown]`},
-		{"no resource", document("one", "expect: admit"), "tests/a.yaml:1:79: spec: exactly one of resource and file is needed [test-invalid]"},
-		{"outside the source", document("one", "expect: admit, file: ../../x.yaml"), "tests/a.yaml:1:101: spec.file: ../../x.yaml is outside the source (copy it into the source) [test-invalid]"},
-		{"missing file", document("one", "expect: admit, file: x.yaml"), "tests/a.yaml:1:101: spec.file: open tests/x.yaml: file does not exist [test-invalid]"},
-		{"empty file", document("one", "expect: admit, file: blank.yaml"), "tests/a.yaml:1:101: spec.file: tests/blank.yaml: there is no object in it [test-invalid]"},
-		{"update of nothing", document("one", "expect: admit, operation: UPDATE, resource: {kind: Pod}"),
+		{"no resource", document("expect: admit"), "tests/a.yaml:1:79: spec: exactly one of resource and file is needed [test-invalid]"},
+		{"outside the source", document("expect: admit, file: ../../x.yaml"), "tests/a.yaml:1:101: spec.file: ../../x.yaml is outside the source (copy it into the source) [test-invalid]"},
+		{"missing file", document("expect: admit, file: x.yaml"), "tests/a.yaml:1:101: spec.file: open tests/x.yaml: file does not exist [test-invalid]"},
+		{"empty file", document("expect: admit, file: blank.yaml"), "tests/a.yaml:1:101: spec.file: tests/blank.yaml: there is no object in it [test-invalid]"},
+		{"update of nothing", document("expect: admit, operation: UPDATE, resource: {kind: Pod}"),
 			"tests/a.yaml:1:79: spec: an UPDATE, and nothing else, has an oldResource or an oldFile [test-invalid]"},
-		{"unknown operation", document("one", "expect: admit, operation: update, resource: {kind: Pod}"), `tests/a.yaml:1:106: spec.operation: unsupported value "update" (did you mean "UPDATE"?) [test-invalid]`},
-		{"twice", document("one", "expect: admit, resource: {kind: Pod}") + "\n---\n" + document("one", "expect: admit, resource: {kind: Pod}"),
+		{"unknown operation", document("expect: admit, operation: update, resource: {kind: Pod}"), `tests/a.yaml:1:106: spec.operation: unsupported value "update" (did you mean "UPDATE"?) [test-invalid]`},
+		{"twice", document("expect: admit, resource: {kind: Pod}") + "\n---\n" + document("expect: admit, resource: {kind: Pod}"),
 			`tests/a.yaml:3:67: metadata.name: Test "one" is defined twice, first at tests/a.yaml:1:67 [duplicate-name]`},
 		{"another kind", "{apiVersion: gatehouse.dev/v1alpha1, kind: Tset, metadata: {name: x}}", "tests/a.yaml:1:1: kind: gatehouse.dev/v1alpha1 Tset is no Test; a file of tests holds nothing else (kind: Test) [unknown-type]"},
 		{"nothing of ours", "{apiVersion: v1, kind: Pod}", "tests/a.yaml: warning: holds no Test, and no Test names it (a test begins with apiVersion: gatehouse.dev/v1alpha1 and kind: Test) [test-unused]"},
