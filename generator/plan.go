@@ -344,9 +344,6 @@ func (r *resolver) attestor(a v1alpha1.Attestor) plan.Attestor {
 	if k := a.Keyless; k != nil {
 		out.Keyless = &plan.Keyless{Issuer: *or(k.Issuer, ""), IssuerRegExp: *or(k.IssuerRegExp, ""), Subject: *or(k.Subject, ""), SubjectRegExp: *or(k.SubjectRegExp, "")}
 		out.RekorURL = defaultRekorURL
-		if k.Roots != nil {
-			out.Keyless.Roots, out.RekorURL = r.text(*k.Roots), "" // a private authority has no public log
-		}
 		if k.Rekor != nil {
 			out.RekorURL = k.Rekor.URL
 		}

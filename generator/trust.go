@@ -56,9 +56,14 @@ func (v *validator) attestor(field string, a v1alpha1.Attestor) {
 	}
 	if a.Certificates != nil {
 		v.report(field+".certificates", "attestor-unsupported", "use keys or keyless", "certificates cannot be compiled yet by this version of gatehouse")
+		v.certificates(field+".certificates.file", a.Certificates.File)
+		if a.Certificates.ChainFile != nil {
+			v.certificates(field+".certificates.chainFile", *a.Certificates.ChainFile)
+		}
 	}
 	if a.Notary != nil {
 		v.report(field+".notary", "attestor-unsupported", "use keys or keyless", "notary cannot be compiled yet by this version of gatehouse")
+		v.certificates(field+".notary.file", a.Notary.File)
 	}
 	if a.Keys != nil {
 		v.keys(field+".keys", *a.Keys)
@@ -158,13 +163,14 @@ func (v *validator) keyless(field string, k v1alpha1.Keyless) {
 	both(k.Issuer, k.IssuerRegExp, "issuer")
 	both(k.Subject, k.SubjectRegExp, "subject")
 	v.rekor(field+".rekor", k.Rekor)
-	if k.Roots != nil {
-		data, err := v.in.ReadFile(*k.Roots)
-		if err != nil {
-			v.report(field+".roots", "file-unreadable", "", "%s", plainError(err))
-		} else if err := checkRoots(data, v.now); err != nil {
-			v.report(field+".roots", "certificate-invalid", "", "%s: %v", *k.Roots, err)
-		}
+}
+
+func (v *validator) certificates(field, file string) {
+	data, err := v.in.ReadFile(file)
+	if err != nil {
+		v.report(field, "file-unreadable", "", "%s", plainError(err))
+	} else if err := checkCertificates(data, v.now); err != nil {
+		v.report(field, "certificate-invalid", "", "%s: %v", file, err)
 	}
 }
 
@@ -331,8 +337,8 @@ func checkStrength(key any) error {
 	return nil
 }
 
-// checkRoots accepts one or more PEM certificates of authorities that are valid at the time.
-func checkRoots(data []byte, now time.Time) error {
+// checkCertificates accepts one or more PEM certificates that are valid at the time.
+func checkCertificates(data []byte, now time.Time) error {
 	found := false
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -342,8 +348,6 @@ func checkRoots(data []byte, now time.Time) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("is not a certificate: %w", err)
-		case !c.IsCA:
-			return fmt.Errorf("%s is not a certificate authority", c.Subject)
 		case now.After(c.NotAfter):
 			return fmt.Errorf("%s expired on %s", c.Subject, c.NotAfter.UTC().Format(time.DateOnly))
 		}

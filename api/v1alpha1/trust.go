@@ -72,8 +72,6 @@ type Keyless struct {
 	Subject *string `json:"subject,omitempty"`
 	// SubjectRegExp is a regular expression that the subject must match.
 	SubjectRegExp *string `json:"subjectRegExp,omitempty"`
-	// Roots is a file with the PEM root certificates of a private Fulcio, relative to the source.
-	Roots *string `json:"roots,omitempty"`
 	// Rekor is the transparency log. Default: https://rekor.sigstore.dev.
 	Rekor *Rekor `json:"rekor,omitempty"`
 }

@@ -256,22 +256,15 @@ func attestorSet(p *plan.Plan, image *plan.Image) (set map[string]any, context [
 	return map[string]any{"count": int64(image.Count), "entries": entries}, context
 }
 
-// noRekor stands where Kyverno insists on a URL that it then does not use.
-const noRekor = "https://rekor.invalid"
-
 func keyless(a plan.Attestor) map[string]any {
-	out := map[string]any{}
+	out := map[string]any{"rekor": map[string]any{"url": a.RekorURL}}
 	for field, value := range map[string]string{
 		"issuer": a.Keyless.Issuer, "issuerRegExp": a.Keyless.IssuerRegExp,
-		"subject": a.Keyless.Subject, "subjectRegExp": a.Keyless.SubjectRegExp, "roots": a.Keyless.Roots,
+		"subject": a.Keyless.Subject, "subjectRegExp": a.Keyless.SubjectRegExp,
 	} {
 		if value != "" {
 			out[field] = value
 		}
-	}
-	if out["rekor"] = map[string]any{"url": a.RekorURL}; a.RekorURL == "" {
-		out["rekor"] = map[string]any{"url": noRekor, "ignoreTlog": true}
-		out["ctlog"] = map[string]any{"ignoreSCT": true}
 	}
 	return out
 }

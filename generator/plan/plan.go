@@ -225,7 +225,6 @@ type Attestor struct {
 // Keyless is an identity in a Fulcio certificate.
 type Keyless struct {
 	Issuer, IssuerRegExp, Subject, SubjectRegExp string
-	Roots                                        string // PEM; empty: the public good instance
 }
 
 // TrustObject is a ConfigMap or Secret with public keys.

@@ -1,0 +1,109 @@
+package generator
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCheckCertificates(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := func(end time.Time) string {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acme"}, NotBefore: testNow.AddDate(-1, 0, 0), NotAfter: end}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	good, expired := certificate(testNow.AddDate(1, 0, 0)), certificate(testNow.AddDate(0, 0, -1))
+	for name, c := range map[string]struct{ text, want string }{
+		"one":               {good, ""},
+		"a chain":           {good + good, ""},
+		"expired":           {good + expired, "CN=acme expired on 2027-01-14"},
+		"a key":             {"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n", `holds a PEM block "PUBLIC KEY", not CERTIFICATE`},
+		"not PEM":           {"hello", "holds no PEM block"},
+		"not a certificate": {"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", "is not a certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := checkCertificates([]byte(c.text), testNow)
+			if got := errorText(err); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestCheckPublicKey(t *testing.T) {
+	key := injectionSource["release.pub"]
+	for name, c := range map[string]struct{ text, want string }{
+		"a key":              {key, ""},
+		"with blank lines":   {"\n" + key + "\n\n", ""},
+		"two keys":           {key + key, "holds several keys"},
+		"a key and a secret": {key + "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n", "holds a private key"},
+		"a comment":          {"# release key\n" + key, "has text before the PEM block"},
+		"a tail":             {key + "x", "has text after the PEM block"},
+		"PKCS 1":             {"-----BEGIN RSA PUBLIC KEY-----\nAA==\n-----END RSA PUBLIC KEY-----\n", `holds a PEM block "RSA PUBLIC KEY", not PUBLIC KEY`},
+		"a certificate":      {"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", `holds a PEM block "CERTIFICATE", not PUBLIC KEY`},
+		"nonsense":           {"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n", "is not a public key"},
+		"X25519":             {"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEAe66Bm0sGtnCO8y3xYBOuQVNfcnXpg0B0M3XJ2UqoLD0=\n-----END PUBLIC KEY-----\n", "which cosign does not verify with"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := errorText(checkPublicKey([]byte(c.text))); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// TestExpandReference: what the author names cannot be gone around by writing
+// the reference another way.
+func TestExpandReference(t *testing.T) {
+	for ref, want := range map[string][]string{
+		"ghcr.io/acme/*":     {"ghcr.io/acme/*"},
+		"ghcr.io/acme/app":   {"ghcr.io/acme/app:*", "ghcr.io/acme/app@*"},
+		"ghcr.io/acme/app:*": {"ghcr.io/acme/app:*", "ghcr.io/acme/app@*"},
+		"ghcr.io/acme/app@*": {"ghcr.io/acme/app:*", "ghcr.io/acme/app@*"},
+		"ghcr.io/*/app":      {"ghcr.io/*/app:*", "ghcr.io/*/app@*"},
+		"localhost:5000/app": {"localhost:5000/app:*", "localhost:5000/app@*"},
+		"*":                  {"*"},
+		"acme/*":             {"docker.io/acme/*", "index.docker.io/acme/*", "registry-1.docker.io/acme/*"},
+		"nginx": {
+			"docker.io/nginx:*", "docker.io/nginx@*", "docker.io/library/nginx:*", "docker.io/library/nginx@*",
+			"index.docker.io/nginx:*", "index.docker.io/nginx@*", "index.docker.io/library/nginx:*", "index.docker.io/library/nginx@*",
+			"registry-1.docker.io/nginx:*", "registry-1.docker.io/nginx@*", "registry-1.docker.io/library/nginx:*", "registry-1.docker.io/library/nginx@*",
+		},
+	} {
+		got, err := expandReference(ref)
+		if err != nil {
+			t.Errorf("%s: %v", ref, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", ref, diff)
+		}
+	}
+	for _, ref := range []string{"ghcr.io/acme/app:v1", "ghcr.io/acme/app@sha256:00", "GHCR.io/acme/app", "https://ghcr.io/acme", "ghcr.io//app", "/app", "app/", "a b", "", "app:v*"} {
+		if got, err := expandReference(ref); err == nil {
+			t.Errorf("%q gives %q", ref, got)
+		}
+	}
+}
