@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -93,18 +94,19 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	if err != nil {
 		return err
 	}
+	b := &cluster.Bootstrap{Target: target, Flux: flux, Objects: objects, DryRun: o.dryRun, Every: lookEvery}
 	if o.export {
-		return exportObjects(out, append(flux, objects...))
+		return exportObjects(out, slices.Concat(b.Stages()...))
 	}
-	client, err := o.open()
+	b.Client, err := o.open()
 	if err != nil {
 		return err
 	}
 	log, done := liveLog(errOut)
 	defer done()
+	b.Log = log
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	b := &cluster.Bootstrap{Client: client, Target: target, Flux: flux, Objects: objects, DryRun: o.dryRun, Every: lookEvery, Log: log}
 	findings, err := b.Check(ctx)
 	if err != nil {
 		return err

@@ -53,31 +53,15 @@ func (t *Target) FluxInstance() manifest.Object {
 
 const fluxInstanceAPI = "fluxcd.controlplane.io/v1"
 
-// Apply applies Flux, where it is to be installed, and then what it begins with.
-// It returns what changed, also up to an error.
-func (b *Bootstrap) Apply(ctx context.Context) ([]Change, error) {
-	definitions, rest := split(b.Flux)
-	done, err := b.applyAll(ctx, definitions)
-	if err != nil {
-		return done, err
+// Stages are all objects in the order in which they are applied: each stage must
+// be ready before the next one.
+func (b *Bootstrap) Stages() [][]manifest.Object {
+	first, flux := split(b.Flux)
+	namespace, objects := split(b.Objects)
+	if !slices.ContainsFunc(first, func(o manifest.Object) bool { return o.ID() == namespace[0].ID() }) {
+		first = append(namespace, first...)
 	}
-	if !b.DryRun {
-		if err := b.wait(ctx, definitions); err != nil {
-			return done, err
-		}
-	}
-	more, err := b.applyAll(ctx, rest)
-	done = append(done, more...)
-	if err != nil {
-		return done, err
-	}
-	if !b.DryRun {
-		if err := b.wait(ctx, slices.DeleteFunc(slices.Clone(rest), func(o manifest.Object) bool { return !hasReadiness(o.Kind()) })); err != nil {
-			return done, err
-		}
-	}
-	more, err = b.applyAll(ctx, b.Objects)
-	return append(done, more...), err
+	return [][]manifest.Object{first, flux, objects}
 }
 
 // split takes the definitions and namespaces out, which the rest needs.
@@ -90,6 +74,31 @@ func split(objects []manifest.Object) (first, rest []manifest.Object) {
 		}
 	}
 	return first, rest
+}
+
+// Apply applies Flux, where it is to be installed, and then what it begins with.
+// It returns what changed, also up to an error.
+func (b *Bootstrap) Apply(ctx context.Context) ([]Change, error) {
+	var done []Change
+	for _, stage := range b.Stages() {
+		more, err := b.applyAll(ctx, stage)
+		done = append(done, more...)
+		if err != nil {
+			return done, err
+		}
+		if b.DryRun {
+			continue
+		}
+		if err := b.waitFor(ctx, slices.DeleteFunc(stage, func(o manifest.Object) bool { return !beginsFlux(o.Kind()) })); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// beginsFlux tells whether a kind must be ready before Flux can be used.
+func beginsFlux(kind string) bool {
+	return kind == "CustomResourceDefinition" || kind == "Deployment" || kind == "FluxInstance"
 }
 
 func (b *Bootstrap) applyAll(ctx context.Context, objects []manifest.Object) ([]Change, error) {
@@ -110,24 +119,33 @@ func (b *Bootstrap) applyAll(ctx context.Context, objects []manifest.Object) ([]
 }
 
 // apply applies one object. A dry run cannot ask about what needs a kind or a
-// namespace that the same run would create before it: that is new for sure.
+// namespace that the same run would create before it: that is new for sure. A
+// namespace that is there stays as it is, with the labels that somebody gave it.
 func (b *Bootstrap) apply(ctx context.Context, o manifest.Object) (Change, error) {
-	if b.DryRun {
-		_, err := b.Client.resource(ctx, o.APIVersion(), o.Kind())
-		if isNotServed(err) {
-			return Change{Object: o, Did: Created}, nil
-		}
-		if o.Namespace() != "" {
-			if _, err := b.Client.Get(ctx, "v1", "Namespace", "", o.Namespace()); absent(err) {
-				return Change{Object: o, Did: Created}, nil
-			}
+	if b.DryRun && b.comesWith(ctx, o) {
+		return Change{Object: o, Did: Created}, nil
+	}
+	if o.Kind() == "Namespace" && len(o.Metadata()) == 1 {
+		if _, err := b.Client.Get(ctx, "v1", "Namespace", "", o.Name()); err == nil {
+			return Change{Object: o, Did: Unchanged}, nil
 		}
 	}
 	return b.Client.Apply(ctx, o, b.DryRun)
 }
 
-// wait waits until the objects are ready.
-func (b *Bootstrap) wait(ctx context.Context, objects []manifest.Object) error {
+func (b *Bootstrap) comesWith(ctx context.Context, o manifest.Object) bool {
+	if _, err := b.Client.resource(ctx, o.APIVersion(), o.Kind()); isNotServed(err) {
+		return true
+	}
+	if o.Namespace() == "" {
+		return false
+	}
+	_, err := b.Client.Get(ctx, "v1", "Namespace", "", o.Namespace())
+	return absent(err)
+}
+
+// waitFor waits until the objects are ready.
+func (b *Bootstrap) waitFor(ctx context.Context, objects []manifest.Object) error {
 	if len(objects) == 0 {
 		return nil
 	}

@@ -177,9 +177,6 @@ func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, stat
 	}
 }
 
-// hasReadiness tells whether a kind that installs Flux has to become ready.
-func hasReadiness(kind string) bool { return kind == "Deployment" || kind == "FluxInstance" }
-
 // judge reads an object's own word on how far it is.
 func judge(o manifest.Object) state {
 	group, _, _ := strings.Cut(o.APIVersion(), "/")
