@@ -4,11 +4,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
@@ -92,25 +95,51 @@ func TestRandomProfiles(t *testing.T) {
 	for _, name := range append(pool(), "policy-exceptions", "waivers") {
 		apply(t, client, newObject("v1", "Namespace", "", name, nil))
 	}
-	sent := map[string]bool{}
+	distinct := distinctObjects(t, bundles)
+	var group errgroup.Group
+	group.SetLimit(8) // Kyverno waits for the API server most of the time
+	for raw, from := range distinct {
+		group.Go(func() error {
+			if _, err := client.DryRun().Apply(t.Context(), from.object, "kustomize-controller"); err != nil {
+				t.Errorf("%s: %s: %v\n%s", from.path, from.object.ID(), err, raw)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d distinct objects of %d profiles", len(distinct), len(bundles))
+}
+
+// located is an object and where it was built.
+type located struct {
+	path   string
+	object manifest.Object
+}
+
+// distinctObjects are the objects that Flux applies, each content once, by their JSON.
+func distinctObjects(t *testing.T, bundles []*generator.Bundle) map[string]located {
+	t.Helper()
+	distinct := map[string]located{}
 	for i, bundle := range bundles {
 		for _, f := range bundle.Files {
+			if f.Layer == "" && !strings.HasPrefix(f.Path, "clusters/") {
+				continue
+			}
 			for _, o := range f.Objects {
+				if strings.HasPrefix(o.APIVersion(), "kustomize.config.k8s.io/") {
+					continue
+				}
 				raw, err := json.Marshal(o)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if f.Layer == "" && !strings.HasPrefix(f.Path, "clusters/") || o.APIVersion() == "" || strings.HasPrefix(o.APIVersion(), "kustomize.config.k8s.io/") || sent[string(raw)] {
-					continue
-				}
-				sent[string(raw)] = true
-				if _, err := client.DryRun().Apply(t.Context(), o, "kustomize-controller"); err != nil {
-					t.Errorf("profile %d: %s: %s: %v\n%s", i, f.Path, o.ID(), err, raw)
-				}
+				distinct[string(raw)] = located{fmt.Sprintf("profile %d: %s", i, f.Path), o}
 			}
 		}
 	}
-	t.Logf("%d distinct objects of %d profiles", len(sent), len(bundles))
+	return distinct
 }
 
 // compileRandom draws sources until enough of them are valid.
