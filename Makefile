@@ -9,7 +9,8 @@ SHELL := bash
 MODULES := . engine test/upstream
 TOOLS := hack/tools/lint hack/tools/peers hack/tools/release
 
-BUILD := go build -trimpath -ldflags '-s -w'
+# Without -trimpath, so that the tests' cache serves; releases have it (.goreleaser.yaml).
+BUILD := go build -ldflags '-s -w'
 GOLANGCI := $(CURDIR)/bin/golangci-lint
 GORELEASER := $(CURDIR)/bin/goreleaser
 
