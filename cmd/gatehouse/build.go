@@ -91,10 +91,6 @@ func runBuild(ctx context.Context, g *globals, source string, o buildOptions, ou
 // compile compiles a source against the output folder as it is; dir may be
 // empty. Warnings go to g, which prints them with what comes after.
 func compile(g *globals, source, dir string, allowSkip bool) (*generator.Bundle, error) {
-	fsys, name, err := openSource(source)
-	if err != nil {
-		return nil, err
-	}
 	now, err := g.time()
 	if err != nil {
 		return nil, err
@@ -107,6 +103,14 @@ func compile(g *globals, source, dir string, allowSkip bool) (*generator.Bundle,
 		if options.Existing, err = listFiles(dir); err != nil {
 			return nil, err
 		}
+	}
+	return compileWith(g, source, options)
+}
+
+func compileWith(g *globals, source string, options generator.Options) (*generator.Bundle, error) {
+	fsys, name, err := openSource(source)
+	if err != nil {
+		return nil, err
 	}
 	bundle, problems := generator.Compile(fsys, name, options)
 	for i, d := range problems {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
@@ -60,7 +61,7 @@ could not do its work.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&g.diagnostics, "diagnostics", "text", "how problems of the source are printed: text or json")
 	root.PersistentFlags().StringVar(&g.now, "now", "", "judge expiries at this `TIME` instead of the clock (2027-03-31 or RFC 3339)")
-	root.AddCommand(newBuildCmd(g), newCatalogCmd(g), newGraphCmd(g), newInitCmd(), newSchemaCmd(), newTestCmd(g), newVersionCmd())
+	root.AddCommand(newBootstrapCmd(), newBuildCmd(g), newCatalogCmd(g), newGraphCmd(g), newImpactCmd(g), newInitCmd(), newSchemaCmd(), newTestCmd(g), newUninstallCmd(), newVersionCmd())
 	return root, g
 }
 
@@ -97,12 +98,15 @@ func report(errOut io.Writer, g *globals, err error) int {
 	isDiagnostics := errors.As(err, &found)
 	printDiagnostics(errOut, g.diagnostics, append(slices.Clone(g.warnings), found.List...).Sort())
 	var conflict *generator.ConflictError
+	var managed *cluster.ConflictError
+	var late *cluster.NotReadyError
 	switch {
 	case err == nil:
 		return 0
 	case isDiagnostics:
 		return 1
-	case errors.As(err, &conflict), errors.Is(err, errStale), errors.Is(err, errTestFailed):
+	case errors.As(err, &conflict), errors.Is(err, errStale), errors.Is(err, errTestFailed), errors.Is(err, errWouldBlock),
+		errors.As(err, &managed), errors.As(err, &late), errors.Is(err, errNotReady), errors.Is(err, errNotConfirmed):
 		fmt.Fprintf(errOut, "gatehouse: %v\n", err)
 		return 1
 	}

@@ -25,7 +25,7 @@ const pageSize = 500
 // nothing else. What a controller of Kubernetes has made of another object is
 // left out, because that one is judged.
 type Cluster struct {
-	// Name is how positions call the cluster.
+	// Name is how problems call the cluster.
 	Name string
 	// Objects and Kinds are the API server.
 	Objects dynamic.Interface
@@ -211,7 +211,7 @@ func (c *Cluster) workload(u *unstructured.Unstructured, labels map[string]map[s
 	if err != nil {
 		return Workload{}, fmt.Errorf("encoding %s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 	}
-	w, err := newWorkload(object, diag.Position{File: c.Name}, header{})
+	w, err := newWorkload(object, diag.Position{}, header{})
 	if err != nil {
 		return Workload{}, fmt.Errorf("%s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 	}

@@ -125,7 +125,8 @@ func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List
 		case stopped != nil:
 			return all, stopped
 		case errors.As(err, &p):
-			all.Add(p.diagnostic(in.Name))
+			p.File = in.Name
+			all.Add(p.Diagnostic)
 		case err != nil:
 			return all, fmt.Errorf("reading %s: %w", in.Name, err)
 		}

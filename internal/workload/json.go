@@ -7,6 +7,8 @@ import (
 	"io"
 )
 
+const codeJSON = "json-syntax"
+
 // readJSON gives the objects of a stream of JSON objects on; the items of lists
 // one by one, whatever their number.
 func readJSON(in io.Reader, s sink) error {
@@ -43,7 +45,7 @@ func (r *jsonReader) object(s sink) error {
 	}
 	line := r.input.lineAt(r.decoder.InputOffset() - 1)
 	if begin != json.Delim('{') {
-		return &problem{code: "workload-kind", line: line, summary: "not a Kubernetes object: a JSON file must hold objects"}
+		return problemAt(line, "workload-kind", "", "not a Kubernetes object: a JSON file must hold objects")
 	}
 	fields := map[string]json.RawMessage{}
 	streamed := false
@@ -60,7 +62,7 @@ func (r *jsonReader) object(s sink) error {
 			if streamed {
 				continue
 			}
-			return &problem{code: "workload-kind", line: line, summary: "items must be a list"}
+			return problemAt(line, "workload-kind", "", "items must be a list")
 		}
 		value, _, err := r.value()
 		if err != nil {
@@ -73,7 +75,7 @@ func (r *jsonReader) object(s sink) error {
 	}
 	if streamed {
 		if h := listHeader(fields); !h.isList() {
-			return &problem{code: "workload-kind", line: line, summary: fmt.Sprintf("has items, but its kind %q is not a list", h.Kind)}
+			return problemAt(line, "workload-kind", "", "has items, but its kind %q is not a list", h.Kind)
 		}
 		return nil
 	}
@@ -142,9 +144,9 @@ func (r *jsonReader) positioned(err error) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return &problem{code: "json-syntax", line: r.input.lineAt(r.decoder.InputOffset()), summary: "not readable as JSON: " + syntax.Error(), hint: helmHint}
+		return problemAt(r.input.lineAt(r.decoder.InputOffset()), codeJSON, helmHint, "not readable as JSON: %v", syntax)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &problem{code: "json-syntax", line: r.input.lineAt(r.decoder.InputOffset()), summary: "the file ends within an object"}
+		return problemAt(r.input.lineAt(r.decoder.InputOffset()), codeJSON, "", "the file ends within an object")
 	}
 	return err
 }

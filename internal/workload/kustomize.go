@@ -13,7 +13,7 @@ import (
 func kustomize(disk filesys.FileSystem, dir string, s sink) error {
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
 	if err != nil {
-		return &problem{code: "kustomize-build", summary: strings.Join(strings.Fields(err.Error()), " "), hint: "kustomize build says the same"}
+		return problemAt(0, "kustomize-build", "", "%s", strings.Join(strings.Fields(err.Error()), " "))
 	}
 	for _, r := range built.Resources() {
 		object, err := r.MarshalJSON()

@@ -21,22 +21,19 @@ var errNoType = errors.New("not a Kubernetes object: it has no apiVersion or no 
 // failed; its own error, which might look like one of the input, is kept apart.
 var errStopped = errors.New("stopped")
 
-// problem is what is wrong with an input, and ends its reading.
-type problem struct {
-	code, summary, hint string
-	line                int
-}
+// problem is what is wrong with an input, and ends its reading. It has no file yet.
+type problem struct{ diag.Diagnostic }
 
 // Error implements error.
-func (p *problem) Error() string { return p.summary }
+func (p *problem) Error() string { return p.Summary }
 
-func (p *problem) diagnostic(file string) diag.Diagnostic {
-	return diag.Diagnostic{Code: p.code, Position: diag.Position{File: file, Line: p.line}, Summary: p.summary, Hint: p.hint}
+func problemAt(line int, code, hint, format string, args ...any) *problem {
+	return &problem{diag.Diagnostic{Code: code, Position: diag.Position{Line: line}, Summary: fmt.Sprintf(format, args...), Hint: hint}}
 }
 
 func tooLarge(line int) *problem {
-	return &problem{code: "workload-large", line: line, summary: fmt.Sprintf("the document is larger than %d MiB", maxDocument>>20),
-		hint: "write large lists as JSON, which is read object by object"}
+	const hint = "write large lists as JSON, which is read object by object"
+	return problemAt(line, "workload-large", hint, "the document is larger than %d MiB", maxDocument>>20)
 }
 
 // sink takes the objects of one input.

@@ -21,7 +21,8 @@ type Workload struct {
 	// Object as JSON, with apiVersion and kind.
 	Object                            json.RawMessage
 	APIVersion, Kind, Namespace, Name string
-	// At is where the object begins; without a line where there is none.
+	// At is where the object begins: a folder without a line for what kustomize
+	// has built, nothing for an object of a cluster.
 	At diag.Position
 	// NamespaceLabels are those that the namespace has in the live cluster; nil
 	// where no cluster was asked.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
+
+const codeYAML = "yaml-syntax"
 
 // readYAML gives the objects of a stream of YAML documents on. A document that
 // is not YAML ends the reading: nobody knows where the next one begins.
@@ -147,7 +148,7 @@ var yamlLine = regexp.MustCompile(`line (\d+): ?`)
 func toJSON(text []byte, first int) (object json.RawMessage, err error) {
 	defer func() {
 		if r := recover(); r != nil { // the YAML library panics on some malformed input
-			object, err = nil, &problem{code: "yaml-syntax", line: first, summary: fmt.Sprintf("not readable as YAML: %v", r)}
+			object, err = nil, problemAt(first, codeYAML, "", "not readable as YAML: %v", r)
 		}
 	}()
 	object, err = yaml.YAMLToJSONStrict(text)
@@ -155,18 +156,19 @@ func toJSON(text []byte, first int) (object json.RawMessage, err error) {
 		return object, nil
 	}
 	message := err.Error()
-	p := &problem{code: "yaml-syntax", line: first}
+	line, hint := first, ""
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		n, _ := strconv.Atoi(m[1]) // the expression takes digits only
-		p.line = first + max(n, 1) - 1
+		line = first + max(n, 1) - 1
 		message = strings.Replace(message, m[0], "", 1)
 	}
 	if bytes.Contains(text, []byte("{{")) {
-		p.hint = helmHint
+		hint = helmHint
 	}
 	message = strings.TrimPrefix(message, "error converting YAML to JSON: ")
-	p.summary = strings.Join(strings.Fields(strings.TrimPrefix(message, "yaml: ")), " ")
-	return nil, p
+	message = strings.TrimPrefix(strings.TrimPrefix(message, "yaml: "), "unmarshal errors:")
+	message = strings.Join(strings.Fields(message), " ")
+	return nil, problemAt(line, codeYAML, hint, "%s", message)
 }
 
 // itemLines finds the lines of the items of a list, when it is asked.

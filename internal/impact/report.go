@@ -1,0 +1,151 @@
+package impact
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+)
+
+const needsRegistry = "needs the registry"
+
+// Report is what the bumps would do.
+type Report struct {
+	// Objects that were judged, each in every environment.
+	Objects      int           `json:"objects"`
+	Environments []Environment `json:"environments"`
+	// Findings by environment, owner, status and workload.
+	Findings []Finding `json:"findings"`
+	// Controls that the findings are about, by id.
+	Controls []Control `json:"controls"`
+}
+
+// Environment sums up one bump.
+type Environment struct {
+	Name  string `json:"name"`
+	Stage string `json:"stage"`
+	// Next stage; empty where there is none above: only what is true today is told.
+	Next   string `json:"next,omitempty"`
+	Counts `json:"counts"`
+	// Judged are the policies that were asked.
+	Judged []string `json:"judged"`
+	// NotEvaluated are those that were not.
+	NotEvaluated []NotEvaluated `json:"notEvaluated"`
+}
+
+// NotEvaluated is a policy that nobody asked.
+type NotEvaluated struct {
+	Control string `json:"control"`
+	Reason  string `json:"reason"`
+}
+
+// Counts are numbers of workloads; one with findings of several statuses counts for each.
+type Counts struct {
+	WouldBlock int `json:"wouldBlock"`
+	Blocked    int `json:"blocked"`
+	Errors     int `json:"errors"`
+	Warns      int `json:"warns"`
+	Exempt     int `json:"exempt"`
+}
+
+// count adds the findings about one workload.
+func (c *Counts) count(findings []Finding) {
+	for status, n := range map[Status]*int{WouldBlock: &c.WouldBlock, Blocked: &c.Blocked, Errored: &c.Errors, Warns: &c.Warns, Exempt: &c.Exempt} {
+		if slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == status }) {
+			*n++
+		}
+	}
+}
+
+// Totals over all environments.
+func (r *Report) Totals() Counts {
+	var sum Counts
+	for _, e := range r.Environments {
+		sum.WouldBlock += e.WouldBlock
+		sum.Blocked += e.Blocked
+		sum.Errors += e.Errors
+		sum.Warns += e.Warns
+		sum.Exempt += e.Exempt
+	}
+	return sum
+}
+
+// Control is what the catalogue says of a control.
+type Control struct {
+	ID          string   `json:"id"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	Category    string   `json:"category"`
+	Severity    string   `json:"severity"`
+	References  []string `json:"references,omitempty"`
+}
+
+// finish sorts the findings and looks their controls up.
+func (r *Report) finish(controls *catalog.Catalog) {
+	order := map[string]int{}
+	for i, e := range r.Environments {
+		order[e.Name] = i
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(order[a.Environment], order[b.Environment]), cmp.Compare(a.Owner, b.Owner), cmp.Compare(rank(a.Status), rank(b.Status)),
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Control, b.Control))
+	})
+	found := map[string]bool{}
+	r.Controls = []Control{}
+	for _, f := range r.Findings {
+		if c, ok := controls.Control(f.Control); ok && !found[f.Control] {
+			r.Controls = append(r.Controls, Control{ID: c.ID, Title: c.Title, Description: c.Description, Category: c.Category, Severity: c.Severity, References: c.References})
+		}
+		found[f.Control] = true
+	}
+	slices.SortFunc(r.Controls, func(a, b Control) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// Formats that a report can be written in.
+func Formats() []string { return []string{"text", "json", "sarif", "junit", "markdown"} }
+
+// Write writes the report in one of the Formats; version is that of gatehouse.
+// Text and Markdown only count what warns; the other formats have every finding.
+func (r *Report) Write(w io.Writer, format, version string) error {
+	var out []byte
+	var err error
+	switch format {
+	case "json":
+		out, err = encode(r)
+	case "sarif":
+		out, err = encode(r.sarif(version))
+	case "junit":
+		out, err = r.junit()
+	case "markdown":
+		out = []byte(r.markdown())
+	default:
+		out, err = r.text()
+	}
+	if err != nil {
+		return fmt.Errorf("encoding the report: %w", err)
+	}
+	_, err = w.Write(out)
+	return err
+}
+
+func encode(v any) ([]byte, error) {
+	out, err := json.MarshalIndent(v, "", "  ")
+	return append(out, '\n'), err
+}
+
+// of are the findings of an environment, by owner.
+func (r *Report) of(environment string) []Finding {
+	in := func(f Finding) bool { return f.Environment == environment }
+	begin := slices.IndexFunc(r.Findings, in)
+	if begin < 0 {
+		return nil
+	}
+	end := begin
+	for end < len(r.Findings) && in(r.Findings[end]) {
+		end++
+	}
+	return r.Findings[begin:end]
+}

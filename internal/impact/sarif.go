@@ -1,0 +1,170 @@
+package impact
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// The part of SARIF 2.1.0 (OASIS, sarif-schema-2.1.0.json) that is used here.
+type (
+	sarifLog struct {
+		Schema  string     `json:"$schema"`
+		Version string     `json:"version"`
+		Runs    []sarifRun `json:"runs"`
+	}
+	sarifRun struct {
+		Tool        sarifTool         `json:"tool"`
+		Invocations []sarifInvocation `json:"invocations"`
+		Results     []sarifResult     `json:"results"`
+	}
+	sarifTool struct {
+		Driver sarifDriver `json:"driver"`
+	}
+	sarifDriver struct {
+		Name    string      `json:"name"`
+		Version string      `json:"version"`
+		Rules   []sarifRule `json:"rules"`
+	}
+	sarifRule struct {
+		ID               string         `json:"id"`
+		ShortDescription sarifText      `json:"shortDescription"`
+		FullDescription  sarifText      `json:"fullDescription"`
+		Help             sarifText      `json:"help"`
+		HelpURI          string         `json:"helpUri,omitempty"`
+		Properties       map[string]any `json:"properties"`
+	}
+	sarifText struct {
+		Text     string `json:"text"`
+		Markdown string `json:"markdown,omitempty"`
+	}
+	sarifInvocation struct {
+		ExecutionSuccessful        bool                `json:"executionSuccessful"`
+		ToolExecutionNotifications []sarifNotification `json:"toolExecutionNotifications"`
+	}
+	sarifNotification struct {
+		Level          string          `json:"level"`
+		Message        sarifText       `json:"message"`
+		AssociatedRule *sarifRuleID    `json:"associatedRule,omitempty"`
+		Locations      []sarifLocation `json:"locations"`
+	}
+	sarifRuleID struct {
+		ID string `json:"id"`
+	}
+	sarifResult struct {
+		RuleID              string             `json:"ruleId"`
+		Level               string             `json:"level"`
+		Message             sarifText          `json:"message"`
+		Locations           []sarifLocation    `json:"locations"`
+		PartialFingerprints map[string]string  `json:"partialFingerprints"`
+		Suppressions        []sarifSuppression `json:"suppressions,omitempty"`
+		Properties          map[string]any     `json:"properties"`
+	}
+	sarifSuppression struct {
+		Kind          string `json:"kind"`
+		Justification string `json:"justification"`
+	}
+	sarifLocation struct {
+		Physical *sarifPhysical `json:"physicalLocation,omitempty"`
+		Logical  []sarifLogical `json:"logicalLocations"`
+	}
+	sarifPhysical struct {
+		Artifact sarifArtifact `json:"artifactLocation"`
+		Region   *sarifRegion  `json:"region,omitempty"`
+	}
+	sarifArtifact struct {
+		URI string `json:"uri"`
+	}
+	sarifRegion struct {
+		StartLine int `json:"startLine"`
+	}
+	sarifLogical struct {
+		FullyQualifiedName string `json:"fullyQualifiedName"`
+		Kind               string `json:"kind"`
+	}
+)
+
+// sarif has a result for every finding, what is exempt as suppressed, and a
+// notification for every error: the run was then not successful.
+func (r *Report) sarif(version string) sarifLog {
+	run := sarifRun{Tool: sarifTool{Driver: sarifDriver{Name: "gatehouse impact", Version: version, Rules: []sarifRule{}}}, Results: []sarifResult{}}
+	for _, c := range r.Controls {
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, c.sarif())
+	}
+	invocation := sarifInvocation{ExecutionSuccessful: true, ToolExecutionNotifications: []sarifNotification{}}
+	stages := map[string]string{}
+	for _, e := range r.Environments {
+		stages[e.Name] = e.bumpText()
+	}
+	for _, f := range r.Findings {
+		if f.Status != Errored {
+			run.Results = append(run.Results, f.sarif(stages[f.Environment]))
+			continue
+		}
+		n := sarifNotification{Level: "error", Message: sarifText{Text: f.sentence(stages[f.Environment])}, Locations: f.locations()}
+		if f.Control != "" {
+			n.AssociatedRule = &sarifRuleID{ID: f.Control}
+		}
+		invocation.ExecutionSuccessful = false
+		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, n)
+	}
+	run.Invocations = []sarifInvocation{invocation}
+	return sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}
+}
+
+func (c Control) sarif() sarifRule {
+	rule := sarifRule{
+		ID: c.ID, ShortDescription: sarifText{Text: c.Title}, FullDescription: sarifText{Text: c.Description},
+		Help:       sarifText{Text: c.Description, Markdown: c.Description},
+		Properties: map[string]any{"tags": []string{c.Category}, "severity": c.Severity},
+	}
+	if len(c.References) > 0 {
+		rule.HelpURI = c.References[0]
+		rule.Help.Text += "\n\nSee " + strings.Join(c.References, ", ")
+		rule.Help.Markdown += "\n\nSee <" + strings.Join(c.References, ">, <") + ">"
+	}
+	return rule
+}
+
+// sentence says what happens where.
+func (f Finding) sentence(stage string) string {
+	text := fmt.Sprintf("%s (%s): %s: %s", f.Environment, stage, title(f.Status), f.Workload())
+	if why := f.why(); why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+func (f Finding) sarif(stage string) sarifResult {
+	id := sha256.Sum256([]byte(strings.Join([]string{f.Environment, f.Control, f.Workload()}, "\x00")))
+	result := sarifResult{
+		RuleID: f.Control, Message: sarifText{Text: f.sentence(stage)}, Locations: f.locations(),
+		Level:               map[Status]string{WouldBlock: "error", Blocked: "error", Warns: "warning", Exempt: "note"}[f.Status],
+		PartialFingerprints: map[string]string{"gatehouse/v1": hex.EncodeToString(id[:])},
+		Properties:          map[string]any{"environment": f.Environment, "owner": f.Owner, "status": f.Status},
+	}
+	if f.Status == Exempt {
+		result.Suppressions = []sarifSuppression{{Kind: "external", Justification: "exception " + f.why()}}
+	}
+	return result
+}
+
+// locations is the file and line of a workload, and its name: all that there is
+// of one in a cluster.
+func (f Finding) locations() []sarifLocation {
+	at := sarifLocation{Logical: []sarifLogical{{FullyQualifiedName: f.Workload(), Kind: "resource"}}}
+	if f.File != "" {
+		u := url.URL{Path: f.File}
+		if path.IsAbs(f.File) {
+			u.Scheme = "file"
+		}
+		at.Physical = &sarifPhysical{Artifact: sarifArtifact{URI: u.String()}}
+		if f.Line > 0 {
+			at.Physical.Region = &sarifRegion{StartLine: f.Line}
+		}
+	}
+	return []sarifLocation{at}
+}

@@ -1,0 +1,167 @@
+package impact
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// title of a status for people.
+func title(s Status) string {
+	return map[Status]string{WouldBlock: "would block", Blocked: "blocks today", Errored: "error", Warns: "warns", Exempt: "exempt"}[s]
+}
+
+// bumpText is what is looked at: audit -> enforce.
+func (e Environment) bumpText() string {
+	if e.Next == "" {
+		return e.Stage + " (nothing above to compare with)"
+	}
+	return e.Stage + " -> " + e.Next
+}
+
+func (x Exemption) String() string {
+	if x.Until == nil {
+		return x.Name + ", no end"
+	}
+	return x.Name + ", until " + x.Until.Format(time.DateOnly)
+}
+
+// why is the message, or the exceptions.
+func (f Finding) why() string {
+	if f.Status != Exempt {
+		return f.Message
+	}
+	texts := make([]string, len(f.Exceptions))
+	for i, x := range f.Exceptions {
+		texts[i] = x.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// who is the control, or that there is none to blame.
+func (f Finding) who() string { return cmp.Or(f.Control, "(no verdict)") }
+
+func (r *Report) text() ([]byte, error) {
+	var b strings.Builder
+	for _, e := range r.Environments {
+		fmt.Fprintf(&b, "%s: %s\n", e.Name, e.bumpText())
+		for _, group := range byOwner(r.of(e.Name)) {
+			fmt.Fprintf(&b, "  %s\n", group.owner)
+			for _, f := range group.listed {
+				fmt.Fprintf(&b, "    %s: %s: %s", title(f.Status), f.who(), f.Workload())
+				if why := f.why(); why != "" {
+					b.WriteString(": " + why)
+				}
+				if f.File != "" {
+					fmt.Fprintf(&b, " [%s]", f.Position)
+				}
+				b.WriteByte('\n')
+			}
+			for _, w := range group.warns {
+				fmt.Fprintf(&b, "    warns: %s: %s\n", w.control, objects(w.count))
+			}
+		}
+		for _, n := range e.NotEvaluated {
+			fmt.Fprintf(&b, "  not evaluated: %s: %s\n", n.Control, n.Reason)
+		}
+		b.WriteByte('\n')
+	}
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tNEXT\tOBJECTS\tWOULD BLOCK\tBLOCKED TODAY\tWARNS\tEXEMPT\tERRORS")
+	for _, e := range r.Environments {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", e.Name, e.Stage, cmp.Or(e.Next, "-"), r.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors)
+	}
+	err := table.Flush()
+	return []byte(b.String()), err
+}
+
+func objects(n int) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", n)
+}
+
+// ownerGroup are the findings of one owner. What only warns is counted: while an
+// environment audits, that is most of it.
+type ownerGroup struct {
+	owner  string
+	listed []Finding
+	warns  []warned
+}
+
+// warned is how many objects a control only warns about.
+type warned struct {
+	control string
+	count   int
+}
+
+// byOwner groups sorted findings of one environment.
+func byOwner(findings []Finding) []ownerGroup {
+	var groups []ownerGroup
+	for _, f := range findings {
+		if len(groups) == 0 || groups[len(groups)-1].owner != f.Owner {
+			groups = append(groups, ownerGroup{owner: f.Owner})
+		}
+		g := &groups[len(groups)-1]
+		if f.Status != Warns {
+			g.listed = append(g.listed, f)
+			continue
+		}
+		i, found := slices.BinarySearchFunc(g.warns, f.Control, func(w warned, id string) int { return cmp.Compare(w.control, id) })
+		if !found {
+			g.warns = slices.Insert(g.warns, i, warned{control: f.Control})
+		}
+		g.warns[i].count++
+	}
+	return groups
+}
+
+// markdownRows is how many findings Markdown lists: a comment has its limits.
+const markdownRows = 200
+
+func (r *Report) markdown() string {
+	var b strings.Builder
+	b.WriteString("## gatehouse impact\n\n| environment | stage | next | objects | would block | blocked today | warns | exempt | errors |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n")
+	for _, e := range r.Environments {
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %d | %d | %d | %d |\n", cell(e.Name), cell(e.Stage), cell(cmp.Or(e.Next, "-")), r.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors)
+	}
+	for _, e := range r.Environments {
+		groups := byOwner(r.of(e.Name))
+		if len(groups) == 0 && len(e.NotEvaluated) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n### %s: %s\n", cell(e.Name), cell(e.bumpText()))
+		if len(groups) > 0 {
+			b.WriteString("\n| owner | what | control | object | why | where |\n|---|---|---|---|---|---|\n")
+		}
+		rows := 0
+		for _, g := range groups {
+			for _, f := range g.listed {
+				if rows++; rows <= markdownRows {
+					fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", cell(g.owner), title(f.Status), cell(f.who()), cell(f.Workload()), cell(f.why()), cell(f.Position.String()))
+				}
+			}
+			for _, w := range g.warns {
+				if rows++; rows <= markdownRows {
+					fmt.Fprintf(&b, "| %s | warns | %s | %s | | |\n", cell(g.owner), cell(w.control), objects(w.count))
+				}
+			}
+		}
+		if rows > markdownRows {
+			fmt.Fprintf(&b, "\n%d more rows are left out; `-o json` has all.\n", rows-markdownRows)
+		}
+		for _, n := range e.NotEvaluated {
+			fmt.Fprintf(&b, "\nNot evaluated: %s (%s).\n", cell(n.Control), cell(n.Reason))
+		}
+	}
+	return b.String()
+}
+
+// cell makes text safe inside a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", "`", "\\`").Replace(strings.Join(strings.Fields(s), " "))
+}

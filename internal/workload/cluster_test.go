@@ -1,0 +1,135 @@
+package workload
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// apiServer answers like an API server with these answers, by path and query,
+// and writes down what it was asked for.
+type apiServer struct {
+	answers map[string]string
+	asked   []string
+}
+
+func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.asked = append(s.asked, r.Method+" "+r.URL.RequestURI())
+	w.Header().Set("Content-Type", "application/json")
+	answer, ok := s.answers[r.URL.RequestURI()]
+	if !ok {
+		answer, ok = s.answers[r.URL.Path]
+	}
+	code := http.StatusOK
+	switch {
+	case !ok:
+		code, answer = http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`
+	case strings.Contains(answer, `"Failure"`):
+		fmt.Sscanf(answer[strings.Index(answer, `"code":`):], `"code":%d`, &code)
+	}
+	w.WriteHeader(code)
+	fmt.Fprint(w, answer)
+}
+
+// answers of a small cluster: two pages of Pods, a namespace, and a kind that must not be listed.
+func answers() map[string]string {
+	resource := func(name, kind string, namespaced bool, verbs string) string {
+		return fmt.Sprintf(`{"name":%q,"kind":%q,"namespaced":%v,"verbs":[%s]}`, name, kind, namespaced, verbs)
+	}
+	list := func(kind, meta string, items ...string) string {
+		return fmt.Sprintf(`{"kind":%q,"apiVersion":"v1","metadata":{%s},"items":[%s]}`, kind, meta, strings.Join(items, ","))
+	}
+	pod := func(name, owner string) string {
+		return fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"namespace":"shop","managedFields":[{}],"ownerReferences":[%s]},"spec":{},"status":{"phase":"Running"}}`, name, owner)
+	}
+	owner := func(version, kind string) string {
+		return fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"name":"x","uid":"1","controller":true}`, version, kind)
+	}
+	return map[string]string{
+		"/api":                                 `{"kind":"APIVersions","versions":["v1"]}`,
+		"/apis":                                `{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`,
+		"/api/v1":                              `{"kind":"APIResourceList","groupVersion":"v1","resources":[` + strings.Join([]string{resource("pods", "Pod", true, `"list"`), resource("pods/status", "Pod", true, `"get"`), resource("secrets", "Secret", true, `"list"`), resource("services", "Service", true, `"list"`), resource("namespaces", "Namespace", false, `"list"`)}, ",") + `]}`,
+		"/api/v1/namespaces":                   list("NamespaceList", "", `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","labels":{"owner":"team-shop"}}}`),
+		"/api/v1/services":                     `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"no","code":403}`,
+		"/api/v1/pods?limit=500":               list("PodList", `"continue":"more"`, pod("web-1", owner("apps/v1", "ReplicaSet")), pod("bare", ""), pod("rollout", owner("argoproj.io/v1", "Rollout"))),
+		"/api/v1/pods?continue=more&limit=500": list("PodList", "", pod("last", "")),
+	}
+}
+
+func clusterOf(t *testing.T, handler http.Handler) *Cluster {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	config := &rest.Config{Host: server.URL}
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Cluster{Name: "test", Objects: objects, Kinds: kinds, Judged: []string{"Pod", "v1/Service", "v1/Namespace/status", "*/*/Nothing"}}
+}
+
+func TestCluster(t *testing.T) {
+	server := &apiServer{answers: answers()}
+	c := clusterOf(t, server)
+	var got []string
+	problems, err := c.Each(t.Context(), func(w Workload) error {
+		got = append(got, w.ID()+" of "+w.NamespaceLabels["owner"])
+		if strings.Contains(string(w.Object), "managedFields") || strings.Contains(string(w.Object), "phase") {
+			t.Errorf("%s", w.Object)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Pod shop/bare of team-shop", "Pod shop/rollout of team-shop", "Pod shop/last of team-shop"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(problems) != 1 || problems[0].Code != "workload-forbidden" || problems.HasErrors() {
+		t.Errorf("problems are %v", problems)
+	}
+	for _, asked := range server.asked {
+		if !strings.HasPrefix(asked, "GET ") || strings.Contains(asked, "secrets") {
+			t.Errorf("it was asked for %s", asked)
+		}
+	}
+}
+
+func TestClusterNamespace(t *testing.T) {
+	server := &apiServer{answers: answers()}
+	server.answers["/api/v1/namespaces/shop"] = `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}`
+	server.answers["/api/v1/namespaces/shop/pods"] = `{"kind":"PodList","apiVersion":"v1","items":[]}`
+	server.answers["/api/v1/namespaces/shop/services"] = server.answers["/api/v1/namespaces/shop/pods"]
+	c := clusterOf(t, server)
+	c.Namespace = "shop"
+	_, problems := read(t, c)
+	if len(problems) != 1 || !strings.Contains(problems[0], "[workload-none]") || slices.Contains(server.asked, "GET /api/v1/pods?limit=500") {
+		t.Errorf("problems are %v, it was asked for %v", problems, server.asked)
+	}
+}
+
+// TestClusterLatePage: the API server takes no token that is too old, but offers another.
+func TestClusterLatePage(t *testing.T) {
+	server := &apiServer{answers: answers()}
+	server.answers["/api/v1/pods?continue=fresh&limit=500"] = server.answers["/api/v1/pods?continue=more&limit=500"]
+	server.answers["/api/v1/pods?continue=more&limit=500"] = `{"kind":"Status","apiVersion":"v1","metadata":{"continue":"fresh"},"status":"Failure","reason":"Expired","code":410}`
+	if got, _ := read(t, clusterOf(t, server)); len(got) != 3 {
+		t.Errorf("got %v", got)
+	}
+	server.answers["/api/v1/pods?continue=more&limit=500"] = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","message":"broken","code":500}`
+	if _, err := clusterOf(t, server).Each(t.Context(), func(Workload) error { return nil }); err == nil || !strings.Contains(err.Error(), "listing pods") {
+		t.Errorf("error is %v", err)
+	}
+}
