@@ -11,10 +11,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Labels by which Flux and Kyverno mark what is theirs.
+// What is looked for by the labels of Flux and Kyverno.
 const (
 	ownerName       = "kustomize.toolkit.fluxcd.io/name"
 	ownerNamespace  = "kustomize.toolkit.fluxcd.io/namespace"
+	webhooksAPI     = "admissionregistration.k8s.io/v1"
 	kyvernoWebhooks = "webhook.kyverno.io/managed-by=kyverno"
 )
 
@@ -43,6 +44,10 @@ func (u *Uninstall) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c := &checks{client: u.Client}
+	if c.permissions(ctx, u.needs()); Failed(c.found) {
+		return fmt.Errorf("nothing was done: %s", c.found[0].Text)
+	}
 	root := identity(kustomizationAPI, "Kustomization", u.Target.Namespace, RootName)
 	if err := u.removeRoot(ctx, root); err != nil {
 		return err
@@ -58,8 +63,25 @@ func (u *Uninstall) Run(ctx context.Context) error {
 	return u.removeSource(ctx)
 }
 
-// layers are the Kustomizations in the cluster that the root applied, or that the
-// repository names: after an interrupted run the root is gone.
+// needs are what Run does. What is only listed or read fails before anything is deleted.
+func (u *Uninstall) needs() []need {
+	t := u.Target
+	kustomization := identity(kustomizationAPI, "Kustomization", t.Namespace, "")
+	needs := []need{{"patch", kustomization}, {"delete", kustomization}, {"delete", identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName)}}
+	if len(t.Releases) == 0 || u.KeepKyverno {
+		return needs
+	}
+	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
+		needs = append(needs, need{"list", identity(webhooksAPI, kind, "", "")}, need{"delete", identity(webhooksAPI, kind, "", "")})
+	}
+	for _, r := range t.Releases {
+		needs = append(needs, need{"delete", r})
+	}
+	return needs
+}
+
+// layers are the Kustomizations in the cluster that the root applied. They keep
+// its label when it is gone, so that an interrupted run can be taken up.
 func (u *Uninstall) layers(ctx context.Context) ([]manifest.Object, error) {
 	all, err := u.Client.List(ctx, kustomizationAPI, "Kustomization", u.Target.Namespace, "")
 	if err != nil && !isNotServed(err) {
@@ -236,7 +258,7 @@ func (u *Uninstall) removeWebhooks(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
-		left, err := u.Client.List(ctx, "admissionregistration.k8s.io/v1", kind, "", kyvernoWebhooks)
+		left, err := u.Client.List(ctx, webhooksAPI, kind, "", kyvernoWebhooks)
 		if err != nil {
 			return fmt.Errorf("listing %s: %w", kind, err)
 		}

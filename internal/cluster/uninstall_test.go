@@ -168,6 +168,18 @@ func TestUninstallKeeps(t *testing.T) {
 	}
 }
 
+func TestUninstallNotPermitted(t *testing.T) {
+	server, u, _ := installed(t)
+	server.refused["validatingwebhookconfigurations"] = true
+	err := u.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "not permitted: list ValidatingWebhookConfiguration, delete ValidatingWebhookConfiguration") {
+		t.Errorf("got %v", err)
+	}
+	if writes := server.stored(); len(writes) > 0 {
+		t.Errorf("it did %v", writes)
+	}
+}
+
 // A suspended Kustomization would leave its policies behind when it is deleted.
 func TestUninstallResumes(t *testing.T) {
 	server, u, _ := installed(t)

@@ -1,0 +1,198 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// TestBootstrap brings the example into an empty cluster by gatehouse bootstrap
+// and takes it out by gatehouse uninstall. The parts build on each other.
+func TestBootstrap(t *testing.T) {
+	f := newFleet(t)
+	f.build(t, "Build")
+	f.git(t, "push", "-q", "origin", "HEAD:main")
+	parts := []struct {
+		name string
+		test func(*testing.T, *fleet)
+	}{
+		{"a dry run stores nothing", testBootstrapDryRun},
+		{"it becomes ready", testBootstrapReady},
+		{"a second run changes nothing", testBootstrapAgain},
+		{"what somebody else manages is not taken", testBootstrapConflict},
+		{"uninstall leaves nothing that blocks", testUninstall},
+	}
+	for _, part := range parts {
+		if !t.Run(part.name, func(t *testing.T) { part.test(t, f) }) {
+			return
+		}
+	}
+}
+
+// inCluster is a gatehouse command about the cluster; it runs in the background.
+type inCluster struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+	ended  chan error
+}
+
+func (f *fleet) begin(t *testing.T, command string, args ...string) *inCluster {
+	t.Helper()
+	args = append([]string{command, f.repository, "--cluster", cluster, "--kubeconfig", f.Kubeconfig()}, args...)
+	c := &inCluster{cmd: exec.CommandContext(t.Context(), filepath.Join(repositoryRoot(t), "bin", "gatehouse-e2e"), args...), ended: make(chan error, 1)}
+	c.cmd.Stderr = &c.stderr
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { c.ended <- c.cmd.Wait() }()
+	return c
+}
+
+// end waits for the command and returns what it said.
+func (c *inCluster) end(t *testing.T) string {
+	t.Helper()
+	err := <-c.ended
+	t.Log(c.stderr.String())
+	if err != nil {
+		t.Fatalf("gatehouse %s: %v", c.cmd.Args[1], err)
+	}
+	return c.stderr.String()
+}
+
+func (f *fleet) root() manifest.Object {
+	return newObject(kustomizationAPI, "Kustomization", "flux-system", "gatehouse", nil)
+}
+
+func testBootstrapDryRun(t *testing.T, f *fleet) {
+	said := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--dry-run").end(t)
+	if !strings.Contains(said, "2 created, 0 configured, 1 unchanged (dry run") {
+		t.Error("it does not say what it would do")
+	}
+	if all := f.list(t, kustomizationAPI, "Kustomization"); len(all) > 0 {
+		t.Errorf("it created %v", names(all))
+	}
+}
+
+func testBootstrapReady(t *testing.T, f *fleet) {
+	c := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--timeout", "15m")
+	f.installKyverno(t)
+	said := c.end(t)
+	for name := range f.layers(t) {
+		if !strings.Contains(said, "ready    Kustomization flux-system/"+name+"\n") {
+			t.Errorf("%s was not said to be ready", name)
+		}
+	}
+	commit := strings.TrimSpace(f.git(t, "rev-parse", "HEAD"))
+	for name := range f.layers(t) {
+		f.waitFor(t, name, commit) // which it must be by now
+	}
+	testPoliciesReady(t, f)
+}
+
+func testBootstrapAgain(t *testing.T, f *fleet) {
+	before := f.get(t, f.root())
+	said := f.begin(t, "bootstrap", "--source-url", f.GitURL()).end(t)
+	if !strings.Contains(said, "0 created, 0 configured, 3 unchanged\n") {
+		t.Error("the second run says that it changed something")
+	}
+	if was, is := before.Metadata()["generation"], f.get(t, f.root()).Metadata()["generation"]; was != is {
+		t.Errorf("the root is of generation %v, not %v", is, was)
+	}
+}
+
+func testBootstrapConflict(t *testing.T, f *fleet) {
+	source := newObject(sourceAPI, "GitRepository", "flux-system", "flux-system", nil)
+	url := func(url string) any { return map[string]any{"spec": map[string]any{"url": url}} }
+	if _, err := f.Client().Patch(t.Context(), source, "", url(f.GitURL()+"/")); err != nil {
+		t.Fatal(err)
+	}
+	c := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--no-wait")
+	if err := <-c.ended; err == nil || !strings.Contains(c.stderr.String(), ".spec.url (conflict with ") {
+		t.Errorf("it ended with %v: %s", err, c.stderr.String())
+	}
+	if got := f.get(t, source)["spec"].(map[string]any)["url"]; got != f.GitURL()+"/" {
+		t.Errorf("the URL was taken back to %v", got)
+	}
+	if _, err := f.Client().Patch(t.Context(), source, "", url(f.GitURL())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testUninstall(t *testing.T, f *fleet) {
+	namespaces := names(f.list(t, "v1", "Namespace"))
+	c := f.begin(t, "uninstall", "--yes", "--timeout", "10m")
+	f.removeKyverno(t)
+	c.end(t)
+	for _, kind := range []struct{ apiVersion, kind string }{
+		{kustomizationAPI, "Kustomization"}, {sourceAPI, "GitRepository"}, {"helm.toolkit.fluxcd.io/v2", "HelmRelease"},
+		{"kyverno.io/v1", "ClusterPolicy"}, {"kyverno.io/v2", "PolicyException"}, {"networking.k8s.io/v1", "NetworkPolicy"},
+	} {
+		if left := f.list(t, kind.apiVersion, kind.kind); len(left) > 0 {
+			t.Errorf("left of %s: %v", kind.kind, names(left))
+		}
+	}
+	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
+		for _, name := range names(f.list(t, "admissionregistration.k8s.io/v1", kind)) {
+			if strings.Contains(name, "kyverno") {
+				t.Errorf("left behind: %s %s", kind, name)
+			}
+		}
+	}
+	if after := names(f.list(t, "v1", "Namespace")); fmt.Sprint(after) != fmt.Sprint(namespaces) {
+		t.Errorf("namespaces: %v, before: %v", after, namespaces)
+	}
+	workload := newObject("v1", "ConfigMap", "shop", "workload", nil)
+	f.get(t, workload) // is still there
+	waitServiceAccounts(t, f.Client(), appsNamespace)
+	wantAdmitted(t, judge(t, f.Client(), pod(appsNamespace, "bad", badPodSpec())))
+}
+
+// removeKyverno does the part of helm-controller and the kubelet: once the
+// HelmRelease is gone, so are Kyverno's Deployments and processes.
+func (f *fleet) removeKyverno(t *testing.T) {
+	t.Helper()
+	eventually(t, layerTimeout, "the HelmRelease to go", func() error {
+		_, err := f.Client().Get(t.Context(), "helm.toolkit.fluxcd.io/v2", "HelmRelease", "flux-system", "kyverno")
+		if err == nil {
+			return fmt.Errorf("it is there")
+		}
+		return nil
+	})
+	if left := f.list(t, "kyverno.io/v1", "ClusterPolicy"); len(left) > 0 {
+		t.Errorf("Kyverno went before the policies %v", names(left))
+	}
+	for _, name := range []string{controlplane.KyvernoAdmission, controlplane.KyvernoBackground, controlplane.KyvernoCleanup, controlplane.KyvernoReports} {
+		if err := f.Kill(name); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Client().Delete(t.Context(), newObject("apps/v1", "Deployment", "kyverno", name, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (f *fleet) list(t *testing.T, apiVersion, kind string) []manifest.Object {
+	t.Helper()
+	all, err := f.Client().List(t.Context(), apiVersion, kind, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func (f *fleet) get(t *testing.T, o manifest.Object) manifest.Object {
+	t.Helper()
+	live, err := f.Client().Get(t.Context(), o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return live
+}
