@@ -98,8 +98,7 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	if o.export {
 		return exportObjects(out, slices.Concat(b.Stages()...))
 	}
-	b.Client, err := o.open()
-	if err != nil {
+	if b.Client, err = o.open(); err != nil {
 		return err
 	}
 	log, done := liveLog(errOut)
