@@ -7,7 +7,10 @@ SHELL := bash
 
 # The modules of the project. The tools are modules of their own, because their dependencies conflict (docs/adr/0007).
 MODULES := . engine test/upstream
-TOOLS := hack/tools/lint hack/tools/peers hack/tools/release
+TOOLS := $(patsubst %/go.mod,%,$(wildcard hack/tools/*/go.mod hack/cluster/modules/*/go.mod))
+
+# The examples are built as of this day, on which none of their exceptions has expired.
+EXAMPLES_AT := 2026-11-22
 
 # Without -trimpath, so that the tests' cache serves; releases have it (.goreleaser.yaml).
 BUILD := go build -ldflags '-s -w'
@@ -38,6 +41,10 @@ test-short: ## Run the tests that need neither the Kyverno engine nor Helm: a mi
 results: ## Record what the engine says of each document of the catalogue
 	cd engine && go test ./clitest -run TestResults -update
 
+.PHONY: e2e
+e2e: ## Run the end-to-end tests on a real API server, Kyverno and Flux; builds them first: 20 minutes
+	go test -tags e2e -timeout 60m ./test/e2e
+
 .PHONY: lint
 lint: ## Check the style and the direction of imports (.golangci.yml)
 	go -C hack/tools/lint build -o $(GOLANGCI) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -49,7 +56,9 @@ fmt: ## Format the Go files
 
 .PHONY: generate
 generate: ## Write again what is made from something else: schemas, references, examples
-	go generate ./...
+	go run ./hack/crds
+	go run ./hack/schema
+	@for example in examples/*; do ( set -x; go run -buildvcs=false ./cmd/gatehouse build $$example -o $$example/policy-repo --now $(EXAMPLES_AT) ); done
 
 .PHONY: verify
 verify: generate ## Fail if a file is not generated, formatted, tidy, vetted or explained

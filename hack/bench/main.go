@@ -98,7 +98,7 @@ func (b *bench) build(ctx context.Context) error {
 		{"hack/tools/peers", "helm", "helm.sh/helm/v3/cmd/helm"},
 	} {
 		b.say("building %s", program.name)
-		if _, err := output(ctx, "go", "-C", program.folder, "build", "-trimpath", "-ldflags", "-s -w", "-o", b.path(program.name), program.pkg); err != nil {
+		if _, err := golang(ctx, "-C", program.folder, "build", "-trimpath", "-ldflags", "-s -w", "-o", b.path(program.name), program.pkg); err != nil {
 			return err
 		}
 	}

@@ -41,10 +41,10 @@ func measure(ctx context.Context, out io.Writer, name string, args ...string) (u
 	return usage{wall: wall, peak: peak}, nil
 }
 
-// output runs a program for what it prints.
-func output(ctx context.Context, name string, args ...string) (string, error) {
+// golang runs the go command for what it prints.
+func golang(ctx context.Context, args ...string) (string, error) {
 	var stdout bytes.Buffer
-	_, err := measure(ctx, &stdout, name, args...)
+	_, err := measure(ctx, &stdout, "go", args...)
 	return strings.TrimSpace(stdout.String()), err
 }
 

@@ -50,7 +50,7 @@ func (b *bench) start(ctx context.Context) error {
 
 // size counts the packages and the bytes of the program.
 func (b *bench) size(ctx context.Context) error {
-	packages, err := output(ctx, "go", "list", "-deps", "./cmd/gatehouse")
+	packages, err := golang(ctx, "list", "-deps", "./cmd/gatehouse")
 	if err != nil {
 		return err
 	}
@@ -168,12 +168,12 @@ func layerFolders(root string) ([]string, error) {
 // objects compares the time per object with what renders policies otherwise.
 func (b *bench) objects(ctx context.Context) error {
 	b.say("rendering policies")
-	kyverno, err := output(ctx, "go", "-C", "engine", "list", "-m", "-f", "{{.Path}}@{{.Version}}", "github.com/kyverno/kyverno")
+	kyverno, err := golang(ctx, "-C", "engine", "list", "-m", "-f", "{{.Path}}@{{.Version}}", "github.com/kyverno/kyverno")
 	if err != nil {
 		return err
 	}
 	// Outside of a module, so that no go.sum is written.
-	answer, err := output(ctx, "go", "-C", b.dir, "mod", "download", "-json", kyverno)
+	answer, err := golang(ctx, "-C", b.dir, "mod", "download", "-json", kyverno)
 	if err != nil {
 		return err
 	}
