@@ -392,8 +392,7 @@ func (r *reader) hash() string {
 
 // plainError says what went wrong with a file without the name of the call.
 func plainError(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return p.Path + " does not exist"

@@ -166,14 +166,14 @@ func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File
 	if err := diff.apply(ctx, d); err != nil {
 		return WriteResult{}, fmt.Errorf("%w (the output is incomplete: run the build again)", err)
 	}
-	if err := finish(root, d, lock, prior); err != nil {
+	if err := finish(root, d, lock); err != nil {
 		return WriteResult{}, err
 	}
 	return diff.result(), nil
 }
 
 // finish writes the lock if it differs and removes the journal if there is one.
-func finish(root *os.Root, d disk, lock manifest.Lock, prior *priorOutput) error {
+func finish(root *os.Root, d disk, lock manifest.Lock) error {
 	same, err := holdsLock(root, lock)
 	if err != nil {
 		return err

@@ -117,8 +117,7 @@ func (c *Catalog) Control(id string) (*Control, bool) {
 
 // cause is an error of the file system without the path, which the position has.
 func cause(err error) string {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err.Error()
 	}
 	return err.Error()

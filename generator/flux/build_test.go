@@ -2,6 +2,7 @@ package flux
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -96,9 +97,7 @@ func TestBuildSettings(t *testing.T) {
 	with := func(more map[string]any) map[string]any {
 		spec := map[string]any{}
 		for _, m := range []map[string]any{common, more} {
-			for k, v := range m {
-				spec[k] = v
-			}
+			maps.Copy(spec, m)
 		}
 		return spec
 	}

@@ -2,6 +2,7 @@ package flux
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"testing"
 	"time"
@@ -89,10 +90,7 @@ func newLayers() map[string][]manifest.File {
 
 // join returns the files of the layers but some.
 func join(layers map[string][]manifest.File, without ...string) []manifest.File {
-	left := map[string][]manifest.File{}
-	for k, v := range layers {
-		left[k] = v
-	}
+	left := maps.Clone(layers)
 	for _, k := range without {
 		delete(left, k)
 	}

@@ -2,6 +2,7 @@ package kyverno
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -160,9 +161,7 @@ func policyObject(policy plan.Policy, name string) manifest.Object {
 		"kustomize.toolkit.fluxcd.io/substitute": "disabled",
 	}
 	if given, ok := object.Metadata()["annotations"].(map[string]any); ok {
-		for key, value := range given {
-			annotations[key] = value
-		}
+		maps.Copy(annotations, given)
 	}
 	object["metadata"] = map[string]any{"name": name, "annotations": annotations, "labels": managed()}
 	spec := object["spec"].(map[string]any)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,10 +124,8 @@ func started(t *testing.T, mode string) *Client {
 func TestFind(t *testing.T) {
 	look := func(have ...string) func(string) (string, error) {
 		return func(file string) (string, error) {
-			for _, h := range have {
-				if h == file {
-					return "found " + file, nil
-				}
+			if slices.Contains(have, file) {
+				return "found " + file, nil
 			}
 			return "", exec.ErrNotFound
 		}

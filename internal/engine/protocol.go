@@ -113,10 +113,10 @@ type LoadParams struct {
 type Severity string
 
 const (
-	// SeverityError: the API server or Kyverno's policy webhook would refuse the object. It is not loaded, and
+	// SeverityError means that the API server or Kyverno's policy webhook would refuse the object. It is not loaded, and
 	// evaluations that may depend on it are answered with [CodeNotLoaded].
 	SeverityError Severity = "error"
-	// SeverityWarning: the object is accepted, but something about it deserves a look.
+	// SeverityWarning means that the object is accepted, but something about it deserves a look.
 	SeverityWarning Severity = "warning"
 )
 

@@ -86,11 +86,17 @@ func From(v any) (Object, error) {
 	return o, nil
 }
 
-// Kind, Name, Namespace and APIVersion of the object, empty if absent.
-func (o Object) Kind() string       { return text(o, "kind") }
+// Kind of the object, empty if absent.
+func (o Object) Kind() string { return text(o, "kind") }
+
+// APIVersion of the object, empty if absent.
 func (o Object) APIVersion() string { return text(o, "apiVersion") }
-func (o Object) Name() string       { return text(o.Metadata(), "name") }
-func (o Object) Namespace() string  { return text(o.Metadata(), "namespace") }
+
+// Name of the object, empty if absent.
+func (o Object) Name() string { return text(o.Metadata(), "name") }
+
+// Namespace of the object, empty if absent.
+func (o Object) Namespace() string { return text(o.Metadata(), "namespace") }
 
 // Metadata of the object; never nil, but not connected if the object has none.
 func (o Object) Metadata() map[string]any {

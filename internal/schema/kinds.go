@@ -7,8 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	strictjson "sigs.k8s.io/json"
@@ -39,7 +39,7 @@ var kinds = map[typeOf]kind{
 	{"v1", "Namespace"}:                                  {strict[corev1.Namespace], validation.NameIsDNSLabel, false},
 	{"v1", "Secret"}:                                     {strict[corev1.Secret], validation.NameIsDNSSubdomain, true},
 	{"networking.k8s.io/v1", "NetworkPolicy"}:            {strict[networkingv1.NetworkPolicy], validation.NameIsDNSSubdomain, true},
-	{"rbac.authorization.k8s.io/v1", "ClusterRole"}:      {strict[rbacv1.ClusterRole], path.ValidatePathSegmentName, false},
+	{"rbac.authorization.k8s.io/v1", "ClusterRole"}:      {strict[rbacv1.ClusterRole], pathSegment, false},
 	{"kustomize.config.k8s.io/v1beta1", "Kustomization"}: {strict[kustomization], nil, false},
 }
 
@@ -98,3 +98,6 @@ func (k kind) metadata(o manifest.Object, meta *metav1.ObjectMeta) []*Error {
 	}
 	return found
 }
+
+// pathSegment is the rule for RBAC names, which may have colons: they become a segment of a URL.
+func pathSegment(name string, _ bool) []string { return content.IsPathSegmentName(name) }

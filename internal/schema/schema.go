@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"embed"
 	"encoding/json"
+	stderrors "errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,8 +123,8 @@ func (c *customResource) check(raw []byte) []*Error {
 
 // explain takes the path out of what the validator says.
 func explain(err error) *Error {
-	v, ok := err.(*errors.Validation)
-	if !ok {
+	var v *errors.Validation
+	if !stderrors.As(err, &v) {
 		return &Error{Message: err.Error()}
 	}
 	path := strings.TrimPrefix(v.Name, ".")

@@ -15,7 +15,7 @@ type thing struct {
 	List   []string        `json:"list,omitempty"`
 	Parts  map[string]part `json:"parts,omitempty"`
 	Free   map[string]any  `json:"free,omitempty"`
-	Either either          `json:"either,omitempty"`
+	Either either          `json:"either,omitzero"`
 }
 
 type part struct {
