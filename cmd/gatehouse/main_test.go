@@ -12,8 +12,9 @@ var update = flag.Bool("update", false, "update the expectations of the scripts"
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"gatehouse":   func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-		"fake-engine": fakeEngine,
+		"gatehouse":     func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"fake-engine":   fakeEngine,
+		"impact-engine": impactEngine,
 	})
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/gatehouse-dev/gatehouse/internal/engine"
+)
+
+// impactEngine is a fakeEngine that judges: an object with the annotation
+// violates: POLICY gets what the policy's first rule says, and one with the
+// annotation breaks: "yes" no verdict.
+func impactEngine() {
+	actions := map[string]engine.Action{}
+	decoder := json.NewDecoder(os.Stdin)
+	for {
+		var request engine.Request
+		if err := decoder.Decode(&request); err == io.EOF {
+			return
+		} else if err != nil {
+			panic(err)
+		}
+		var answer any
+		switch request.Method {
+		case engine.MethodLoad:
+			actions = actionsOf(request.Params)
+			answer = fakeAnswer(request)
+		case engine.MethodEvaluateMany:
+			var params engine.EvaluateManyParams
+			if err := json.Unmarshal(request.Params, &params); err != nil {
+				panic(err)
+			}
+			var result engine.EvaluateManyResult
+			for _, p := range params.Requests {
+				result.Results = append(result.Results, judged(p, actions))
+			}
+			answer = result
+		default:
+			answer = fakeAnswer(request)
+		}
+		raw, err := json.Marshal(answer)
+		if err != nil {
+			panic(err)
+		}
+		response, err := json.Marshal(engine.Response{ID: request.ID, Result: raw})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%s\n", response)
+	}
+}
+
+// actionsOf are the actions of loaded policies, by name.
+func actionsOf(load json.RawMessage) map[string]engine.Action {
+	var params struct {
+		Policies []struct {
+			Metadata struct{ Name string }
+			Spec     struct {
+				Rules []struct {
+					Validate struct{ FailureAction engine.Action }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(load, &params); err != nil {
+		panic(err)
+	}
+	actions := map[string]engine.Action{}
+	for _, p := range params.Policies {
+		actions[p.Metadata.Name] = p.Spec.Rules[0].Validate.FailureAction
+	}
+	return actions
+}
+
+func judged(p engine.EvaluateParams, actions map[string]engine.Action) engine.Evaluation {
+	var object struct {
+		Metadata struct {
+			Annotations struct{ Violates, Breaks string }
+		}
+	}
+	if err := json.Unmarshal(p.Resource, &object); err != nil {
+		panic(err)
+	}
+	if object.Metadata.Annotations.Breaks != "" {
+		return engine.Evaluation{Error: &engine.Error{Code: engine.CodeEvaluation, Message: "kyverno panicked"}}
+	}
+	result := &engine.EvaluateResult{}
+	if action, ok := actions[object.Metadata.Annotations.Violates]; ok {
+		result.Blocked = action == engine.ActionEnforce
+		result.Results = []engine.RuleResult{{Policy: object.Metadata.Annotations.Violates, Rule: "r", Result: engine.OutcomeFail, Action: action, Blocks: result.Blocked, Message: "no host paths in " + p.Namespace}}
+	}
+	return engine.Evaluation{Result: result}
+}
