@@ -67,7 +67,11 @@ func (u *Uninstall) Run(ctx context.Context) error {
 func (u *Uninstall) needs() []need {
 	t := u.Target
 	kustomization := identity(kustomizationAPI, "Kustomization", t.Namespace, "")
-	needs := []need{{"patch", kustomization}, {"delete", kustomization}, {"delete", identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName)}}
+	secret := identity("v1", "Secret", t.Namespace, t.secretName())
+	needs := []need{
+		{"patch", kustomization}, {"delete", kustomization}, {"get", secret}, {"delete", secret},
+		{"delete", identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName)},
+	}
 	if len(t.Releases) == 0 || u.KeepKyverno {
 		return needs
 	}
