@@ -94,7 +94,7 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"logs", "pids", "tmp", "kubeconfigs"} {
+	for _, name := range []string{"logs", "pids", "tmp", "kubeconfigs", "artifacts"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			return nil, err
 		}
