@@ -117,7 +117,7 @@ func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Ste
 // Objects are judged in chunks, each for all environments, because the engine
 // holds one bundle at a time and memory must not grow with the input.
 const (
-	chunkObjects = 2000
+	chunkObjects = 1000
 	chunkBytes   = 32 << 20
 	// batch is how many objects are judged between two signs of progress.
 	batch = 256
@@ -152,10 +152,10 @@ func (r *run) flush() error {
 		return nil
 	}
 	for i, b := range r.bumps {
-		progress := func(done int) {
+		progress := func(share float64) {
 			if r.options.Progress != nil {
-				share := (float64(i) + float64(done)/float64(len(r.chunk))) / float64(len(r.bumps))
-				r.options.Progress(Progress{Objects: r.report.Objects, Environment: b.step.Environment, Share: r.share(share)})
+				ofChunk := (float64(i) + share) / float64(len(r.bumps))
+				r.options.Progress(Progress{Objects: r.report.Objects, Environment: b.step.Environment, Share: r.share(ofChunk)})
 			}
 		}
 		if err := r.judge(b, progress); err != nil {
@@ -179,7 +179,7 @@ func (r *run) share(ofChunk float64) float64 {
 // judge asks for the verdicts of the next stage, and where they refuse, for
 // those of the stage that the environment has: what is loose now cannot refuse
 // what is admitted above.
-func (r *run) judge(b *bump, progress func(done int)) error {
+func (r *run) judge(b *bump, progress func(share float64)) error {
 	above := b.now
 	if b.next != nil {
 		above = b.next
@@ -188,7 +188,7 @@ func (r *run) judge(b *bump, progress func(done int)) error {
 	for i := range all {
 		all[i] = i
 	}
-	verdicts, err := r.ask(above, b.labels, all, progress)
+	verdicts, err := r.ask(above, b.labels, all, func(share float64) { progress(share / 2) })
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (r *run) judge(b *bump, progress func(done int)) error {
 	}
 	before := verdicts
 	if b.next != nil {
-		answers, err := r.ask(b.now, b.labels, refused, func(int) {})
+		answers, err := r.ask(b.now, b.labels, refused, func(share float64) { progress((1 + share) / 2) })
 		if err != nil {
 			return err
 		}
@@ -218,7 +218,7 @@ func (r *run) judge(b *bump, progress func(done int)) error {
 }
 
 // ask gets the verdicts of a side about some workloads of the chunk, in their order.
-func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, progress func(done int)) ([]engine.Evaluation, error) {
+func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, progress func(share float64)) ([]engine.Evaluation, error) {
 	answers := make([]engine.Evaluation, 0, len(indices))
 	if len(s.policies) == 0 || len(indices) == 0 {
 		for range indices {
@@ -234,7 +234,7 @@ func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, p
 		return nil, fmt.Errorf("loading the policies of stage %s into the engine: %w", s.env.Stage, err)
 	}
 	for some := range slices.Chunk(indices, batch) {
-		progress(len(answers))
+		progress(float64(len(answers)) / float64(len(indices)))
 		requests := make([]engine.EvaluateParams, len(some))
 		for i, index := range some {
 			requests[i] = r.request(r.chunk[index], s, labels)

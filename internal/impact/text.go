@@ -142,7 +142,7 @@ func (r *Report) markdown() string {
 		for _, g := range groups {
 			for _, f := range g.listed {
 				if rows++; rows <= markdownRows {
-					fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", cell(g.owner), title(f.Status), cell(f.who()), cell(f.Workload()), cell(f.why()), cell(f.Position.String()))
+					fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", cell(g.owner), title(f.Status), cell(f.who()), cell(f.Workload()), cell(f.why()), cell(fmt.Sprint(f.Position)))
 				}
 			}
 			for _, w := range g.warns {
