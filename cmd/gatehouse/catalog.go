@@ -130,7 +130,7 @@ func listText(all []controlSummary) string {
 	for _, c := range all {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.ID, c.Severity, c.Category, c.Title)
 	}
-	w.Flush()
+	_ = w.Flush() // into memory
 	return b.String()
 }
 
@@ -192,7 +192,7 @@ func (d controlDetail) text() string {
 	for _, framework := range slices.Sorted(keys(d.Compliance)) {
 		fmt.Fprintf(w, "%s:\t%s\n", framework, strings.Join(d.Compliance[framework], ", "))
 	}
-	w.Flush()
+	_ = w.Flush() // into memory
 	for _, name := range slices.Sorted(keys(d.Parameters)) {
 		p := d.Parameters[name]
 		fmt.Fprintf(&b, "\nParameter %s (%s, default %s):\n  %s\n", name, p.Type, inline(p.Default), p.Description)

@@ -96,7 +96,7 @@ func (p *process) wait(i *instance, cmd *exec.Cmd) {
 	pidFile := filepath.Join(p.pids, p.name)
 	// The pid is for people and for status; without it the process runs as well.
 	_ = os.WriteFile(pidFile, []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
-	defer os.Remove(pidFile)
+	defer func() { _ = os.Remove(pidFile) }()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
