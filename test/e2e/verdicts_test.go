@@ -43,14 +43,15 @@ func container(spec map[string]any) map[string]any {
 	return spec["containers"].([]any)[0].(map[string]any)
 }
 
-// badPodSpec violates one control, disallow-privilege-escalation.
+// badPodSpec violates one control, and none of the Pod Security Standards, which
+// the API server enforces by itself where a namespace's labels say so.
 func badPodSpec() map[string]any {
 	spec := goodPodSpec()
-	container(spec)["securityContext"].(map[string]any)["allowPrivilegeEscalation"] = true
+	container(spec)["securityContext"].(map[string]any)["readOnlyRootFilesystem"] = false
 	return spec
 }
 
-const badPodPolicy = "disallow-privilege-escalation"
+const badPodPolicy = "require-ro-rootfs"
 
 func pod(namespace, name string, spec map[string]any) manifest.Object {
 	o := newObject("v1", "Pod", namespace, name, map[string]any{"spec": spec})
