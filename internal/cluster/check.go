@@ -92,8 +92,8 @@ func (c *checks) kubernetes(ctx context.Context) error {
 	}
 	v, err := version.ParseGeneric(text)
 	switch {
-	case err != nil:
-		c.warn("", "Kubernetes at %s says that its version is %q", c.client.Server(), text)
+	case err != nil, v.Major() == 0: // v0.0.0-master is what a build of one's own says
+		c.warn("it must be "+oldestKubernetes+" or later", "Kubernetes at %s says that its version is %q", c.client.Server(), text)
 	case v.LessThan(version.MustParseGeneric(oldestKubernetes)):
 		c.wrong("Kyverno 1.19 needs "+oldestKubernetes+" or later", "Kubernetes %s at %s", text, c.client.Server())
 	default:

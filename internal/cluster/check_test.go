@@ -44,6 +44,14 @@ func TestCheck(t *testing.T) {
 		want   []string // parts of the lines, in order; none: all is fine
 	}{
 		{"fine", func(f *fakeServer, _ *Bootstrap) { f.runFlux(1) }, nil},
+		{"an old Kubernetes", func(f *fakeServer, _ *Bootstrap) {
+			f.runFlux(1)
+			f.version = "v1.24.9"
+		}, []string{"error    Kubernetes v1.24.9"}},
+		{"a Kubernetes of one's own", func(f *fakeServer, _ *Bootstrap) {
+			f.runFlux(1)
+			f.version = "v0.0.0-master+$Format:%H$"
+		}, []string{"warning  Kubernetes at"}},
 		{"no controllers", func(*fakeServer, *Bootstrap) {}, []string{
 			"warning  Flux: there is no Deployment kustomize-controller in flux-system", "source-controller", "helm-controller",
 		}},

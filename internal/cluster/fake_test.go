@@ -22,6 +22,7 @@ import (
 // by path, discovery, server-side apply with managers, and access reviews.
 type fakeServer struct {
 	mu      sync.Mutex
+	version string
 	served  map[string][]resource // by API version
 	objects map[string]manifest.Object
 	writes  []string // method and path of each that was stored
@@ -33,7 +34,7 @@ type fakeServer struct {
 
 func newFakeServer(t *testing.T) (*fakeServer, *Client) {
 	t.Helper()
-	f := &fakeServer{objects: map[string]manifest.Object{}, refused: map[string]bool{}, served: map[string][]resource{
+	f := &fakeServer{version: "v1.36.4", objects: map[string]manifest.Object{}, refused: map[string]bool{}, served: map[string][]resource{
 		"v1":                              {{"namespaces", "Namespace", false}, {"secrets", "Secret", true}, {"configmaps", "ConfigMap", true}},
 		"apps/v1":                         {{"deployments", "Deployment", true}},
 		"authorization.k8s.io/v1":         {{"selfsubjectaccessreviews", "SelfSubjectAccessReview", false}},
@@ -102,7 +103,7 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeServer) answer(r *http.Request, body manifest.Object) (int, any) {
 	if r.URL.Path == "/version" {
-		return http.StatusOK, map[string]any{"gitVersion": "v1.36.4"}
+		return http.StatusOK, map[string]any{"gitVersion": f.version}
 	}
 	version := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/apis/"), "/api/")
 	if resources, ok := f.served[version]; ok {
