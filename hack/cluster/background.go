@@ -38,7 +38,7 @@ func start(ctx context.Context, o options, args []string, out, log io.Writer) er
 	}
 	defer logFile.Close()
 	cmd := exec.Command(self, append([]string{"start", "--foreground"}, args...)...)
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = logFile, logFile, &syscall.SysProcAttr{Setsid: true}
+	cmd.Stderr, cmd.SysProcAttr = logFile, &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
