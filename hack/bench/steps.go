@@ -182,7 +182,7 @@ func (b *bench) objects(ctx context.Context) error {
 		return fmt.Errorf("reading the answer of go mod download: %w", err)
 	}
 	policies, many := b.path("source-policies"), b.path(fmt.Sprintf("source-%d", b.sizes[len(b.sizes)-2]))
-	if err := writeSource(policies, "restricted", 0); err != nil {
+	if err := writeSource(policies, "restricted, supply-chain", 0); err != nil {
 		return err
 	}
 	layer := filepath.Join(b.out(b.sizes[len(b.sizes)-2]), "environments", "prod", "namespaces")
@@ -191,8 +191,8 @@ func (b *bench) objects(ctx context.Context) error {
 		what, name string
 		args       []string
 	}{
-		{"`gatehouse build`, policies of the profile `restricted`, 3 environments", "gatehouse", []string{"build", policies}},
-		{"`helm template`, the chart kyverno-policies, restricted", "helm", []string{"template", "p", filepath.Join(module.Dir, "charts", "kyverno-policies"), "--set", "podSecurityStandard=restricted"}},
+		{"`gatehouse build`, policies of `restricted` and `supply-chain`, 3 environments", "gatehouse", []string{"build", policies}},
+		{"`helm template`, the chart kyverno-policies, restricted", "helm", []string{"template", "p", filepath.Join(module.Dir, "charts", "kyverno-policies"), "--set", "podSecurityStandard=restricted", "--kube-version", "1.36.0"}},
 		{fmt.Sprintf("`gatehouse build`, %d namespaces, 3 environments", b.sizes[len(b.sizes)-2]), "gatehouse", []string{"build", many}},
 		{"`kustomize build`, one layer of these namespaces", "kustomize", []string{"build", layer}},
 	} {
