@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
@@ -221,9 +222,7 @@ func namespaceLabels(namespaces []protocol.Namespace) (map[string]map[string]str
 // withName adds the label that the API server puts on every namespace.
 func withName(labels map[string]string, name string) map[string]string {
 	out := map[string]string{}
-	for k, v := range labels {
-		out[k] = v
-	}
+	maps.Copy(out, labels)
 	out[corev1.LabelMetadataName] = name
 	return out
 }

@@ -45,13 +45,16 @@ type Authority struct {
 	certificate *x509.Certificate
 }
 
+// yesterday begins what is valid: Kyverno compares with the clock, so a test cannot choose the time.
+func yesterday() time.Time { return time.Now().Add(-24 * time.Hour) } //nolint:forbidigo // see above
+
 // NewAuthority returns an authority that is valid for a day.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	signer := NewSigner(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: yesterday(), NotAfter: yesterday().Add(48 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &signer.Key.PublicKey, signer.Key)
@@ -86,7 +89,7 @@ func (a *Authority) Issue(t testing.TB, identity Identity) Signer {
 	t.Helper()
 	signer := NewSigner(t)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		SerialNumber: big.NewInt(2), NotBefore: yesterday(), NotAfter: yesterday().Add(48 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 	}
 	if identity.URI != "" {

@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,9 +50,7 @@ func newFixture(t *testing.T) fixture {
 func imageProfile(attestor object, rule object, references ...string) object {
 	attestor["name"] = "signer"
 	image := object{"name": "all", "references": references, "attestors": []any{"signer"}}
-	for key, value := range rule {
-		image[key] = value
-	}
+	maps.Copy(image, rule)
 	return object{
 		"controls": object{"verify-images": object{}},
 		"trust":    object{"attestors": []any{attestor}, "images": []any{image}},

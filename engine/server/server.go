@@ -136,8 +136,7 @@ func (s *server) failed() error {
 
 // protocolError keeps an error that already has a code.
 func protocolError(err error) *protocol.Error {
-	var coded *protocol.Error
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[*protocol.Error](err); ok {
 		return coded
 	}
 	return badRequest(err)

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	flags.SetOutput(io.Discard)
 	version := flags.Bool("version", false, "")
 	switch err := flags.Parse(args); {
-	case err == flag.ErrHelp:
+	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(out, usage)
 		return 0
 	case err != nil:

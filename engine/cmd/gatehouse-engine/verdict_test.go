@@ -36,10 +36,10 @@ func TestExample(t *testing.T) {
 	}
 	shown := map[string]bool{}
 	for _, r := range report.Results {
-		switch {
-		case r.Status == verdict.Failed || r.Status == verdict.Warned:
+		switch r.Status {
+		case verdict.Failed, verdict.Warned:
 			t.Errorf("%+v", r)
-		case r.Status == verdict.Passed:
+		case verdict.Passed:
 			name, _, _ := strings.Cut(r.Case, ":")
 			shown[r.Environment+" "+r.Check+" "+r.Policy] = true
 			shown[r.Environment+" "+r.Check+" "+name] = true
