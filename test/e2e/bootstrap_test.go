@@ -28,6 +28,7 @@ func TestBootstrap(t *testing.T) {
 		{"it becomes ready", testBootstrapReady},
 		{"a second run changes nothing", testBootstrapAgain},
 		{"what somebody else manages is not taken", testBootstrapConflict},
+		{"a Kyverno of somebody else is looked at", testBootstrapKyverno},
 		{"uninstall leaves nothing that blocks", testUninstall},
 	}
 	for _, part := range parts {
@@ -46,7 +47,12 @@ type inCluster struct {
 
 func (f *fleet) begin(t *testing.T, command string, args ...string) *inCluster {
 	t.Helper()
-	args = append([]string{command, f.repository, "--cluster", cluster, "--kubeconfig", f.Kubeconfig()}, args...)
+	return f.beginWith(t, append([]string{command, f.repository, "--cluster", cluster}, args...)...)
+}
+
+func (f *fleet) beginWith(t *testing.T, args ...string) *inCluster {
+	t.Helper()
+	args = append(args, "--kubeconfig", f.Kubeconfig())
 	c := &inCluster{cmd: exec.CommandContext(t.Context(), filepath.Join(repositoryRoot(t), "bin", "gatehouse-e2e"), args...), ended: make(chan error, 1)}
 	c.cmd.Stderr = &c.stderr
 	if err := c.cmd.Start(); err != nil {
@@ -123,6 +129,32 @@ func testBootstrapConflict(t *testing.T, f *fleet) {
 	}
 	if _, err := f.Client().Patch(t.Context(), source, "", url(f.GitURL())); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// testBootstrapKyverno takes the Kyverno of the example, which has the values that
+// a repository without Kyverno asks for, as that of somebody else.
+func testBootstrapKyverno(t *testing.T, f *fleet) {
+	repository := filepath.Join(repositoryRoot(t), "examples", "existing-kyverno", "policy-repo")
+	args := []string{"bootstrap", repository, "--source-url", "oci://example.com/policies", "--dry-run"}
+	said := f.beginWith(t, args...).end(t)
+	for _, want := range []string{"ok       Kyverno v1.19.", "ok       Kyverno: exceptions count in policy-exceptions only\n", "ok       Kyverno: its webhooks leave out the system namespaces\n"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say: %s", want)
+		}
+	}
+	config := newObject("v1", "ConfigMap", "kyverno", "kyverno", nil)
+	webhooks := f.get(t, config)["data"].(map[string]any)["webhooks"].(string)
+	set := func(value string) {
+		if _, err := f.Client().Patch(t.Context(), config, "", map[string]any{"data": map[string]any{"webhooks": value}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(strings.ReplaceAll(webhooks, `"flux-system"`, `"elsewhere"`))
+	defer set(webhooks)
+	c := f.beginWith(t, args...)
+	if err := <-c.ended; err == nil || !strings.Contains(c.stderr.String(), "its webhooks are called for flux-system: ") {
+		t.Errorf("it ended with %v: %s", err, c.stderr.String())
 	}
 }
 
