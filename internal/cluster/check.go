@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -77,6 +78,7 @@ func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	c.permissions(ctx, b.needs())
 	b.checkFlux(ctx, c)
 	b.checkSource(ctx, c)
+	b.checkRoot(ctx, c)
 	if b.Target.Kyverno != nil {
 		b.checkKyverno(ctx, c)
 	} else {
@@ -264,6 +266,28 @@ func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
 		c.wrong("", "reading %s: %v", name, err)
 	default:
 		c.ok("the source %s is there", name)
+	}
+}
+
+// checkRoot: a root that is turned to another cluster's folder would prune what
+// this cluster has, the policies and what they need in no order.
+func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
+	wanted := b.Target.root()
+	live, err := c.client.Get(ctx, wanted.APIVersion(), wanted.Kind(), wanted.Namespace(), wanted.Name())
+	if absent(err) {
+		return
+	}
+	if err != nil {
+		c.wrong("", "reading %s: %v", display(wanted), err)
+		return
+	}
+	was, is := textAt(live, "spec", "path"), textAt(wanted, "spec", "path")
+	if path.Base(path.Dir(was)) != path.Base(path.Dir(is)) {
+		c.wrong("check --cluster and --context; to change it, gatehouse uninstall first", "the cluster follows %s, not %s", was, is)
+		return
+	}
+	if fmt.Sprint(at(live, "spec", "sourceRef")) != fmt.Sprint(at(wanted, "spec", "sourceRef")) {
+		c.warn("what the new one does not hold is pruned", "the cluster follows %s %s now", textAt(live, "spec", "sourceRef", "kind"), textAt(live, "spec", "sourceRef", "name"))
 	}
 }
 

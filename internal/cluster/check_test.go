@@ -79,6 +79,19 @@ func TestCheck(t *testing.T) {
 			f.put(identity(sourceAPI, "GitRepository", "flux-system", "flux-system"))
 			b.Objects = b.Objects[:1]
 		}, nil},
+		{"another cluster", func(f *fakeServer, b *Bootstrap) {
+			f.runFlux(1)
+			root := b.Target.root()
+			asMap(root["spec"])["path"] = "./clusters/prod-eu/gatehouse"
+			f.put(root)
+		}, []string{"error    the cluster follows ./clusters/prod-eu/gatehouse, not ./clusters/staging-eu/gatehouse"}},
+		{"another source", func(f *fakeServer, b *Bootstrap) {
+			f.runFlux(1)
+			root := b.Target.root()
+			asMap(root["spec"])["path"] = "./policies/clusters/staging-eu/gatehouse"
+			asMap(root["spec"])["sourceRef"] = map[string]any{"kind": "GitRepository", "name": "old"}
+			f.put(root)
+		}, []string{"warning  the cluster follows GitRepository old now"}},
 		{"Flux of another namespace, without Helm", func(_ *fakeServer, b *Bootstrap) {
 			b.Flux = fluxInstall()
 			b.Flux[0].Metadata()["namespace"] = "flux"
