@@ -78,7 +78,7 @@ spec:
     - {name: c, keys: {secret: {name: keys, file: keys/release.pub}}}
     - {name: d, keys: {kms: "awskms:///alias/x"}}
     - {name: e, certificates: {file: a.pem, chainFile: b.pem}}
-    - {name: f, keyless: {issuer: a, issuerRegExp: b, subject: c, subjectRegExp: d, roots: e, rekor: {url: f}}}
+    - {name: f, keyless: {issuer: a, issuerRegExp: b, subject: c, subjectRegExp: d, rekor: {url: f}}}
     - {name: g, notary: {file: a.pem}}
     images:
     - {name: one, references: [ghcr.io/acme/*], attestors: [a, b], tiers: [apps], mutateDigest: true, requireDigest: false}
