@@ -137,10 +137,14 @@ func testBootstrapConflict(t *testing.T, f *fleet) {
 func testBootstrapKyverno(t *testing.T, f *fleet) {
 	repository := filepath.Join(repositoryRoot(t), "examples", "existing-kyverno", "policy-repo")
 	args := []string{"bootstrap", repository, "--source-url", "oci://example.com/policies", "--dry-run"}
-	said := f.beginWith(t, args...).end(t)
-	for _, want := range []string{"ok       Kyverno v1.19.", "ok       Kyverno: exceptions count in policy-exceptions only\n", "ok       Kyverno: its webhooks leave out the system namespaces\n"} {
+	c := f.beginWith(t, args...)
+	if err := <-c.ended; err == nil { // the cluster follows the other example
+		t.Error("it would turn the cluster to another repository")
+	}
+	said := c.stderr.String()
+	for _, want := range []string{"error    the cluster follows ./clusters/" + cluster, "ok       Kyverno v1.19.", "ok       Kyverno: exceptions count in policy-exceptions only\n", "ok       Kyverno: its webhooks leave out the system namespaces\n"} {
 		if !strings.Contains(said, want) {
-			t.Errorf("it does not say: %s", want)
+			t.Errorf("it does not say %q: %s", want, said)
 		}
 	}
 	config := newObject("v1", "ConfigMap", "kyverno", "kyverno", nil)
@@ -152,7 +156,7 @@ func testBootstrapKyverno(t *testing.T, f *fleet) {
 	}
 	set(strings.ReplaceAll(webhooks, `"flux-system"`, `"elsewhere"`))
 	defer set(webhooks)
-	c := f.beginWith(t, args...)
+	c = f.beginWith(t, args...)
 	if err := <-c.ended; err == nil || !strings.Contains(c.stderr.String(), "its webhooks are called for flux-system: ") {
 		t.Errorf("it ended with %v: %s", err, c.stderr.String())
 	}
