@@ -5,6 +5,8 @@
 //		make e2e            or: go test -tags e2e -timeout 60m ./test/e2e
 //
 //	  - conformance_test.go: what gatehouse build accepts, the API server accepts.
+//	  - bootstrap_test.go: gatehouse bootstrap brings the example in, gatehouse
+//	    uninstall takes it out.
 //	  - rollout_test.go: Flux brings the example into an empty cluster; then its
 //	    parts, in the order in which they need each other: verdicts_test.go (tiers,
 //	    exceptions, tenants), stage_test.go (a stage bump and its revert) and
