@@ -34,7 +34,7 @@ test: ## Run the tests of every module (make verify vets)
 	$(call each,go test -vet=off ./...)
 
 .PHONY: test-short
-test-short: ## Run the tests that need neither the Kyverno engine nor Helm: a minute
+test-short: ## Run the tests that need neither the Kyverno engine nor Helm
 	go test -short ./...
 
 .PHONY: results
