@@ -19,6 +19,7 @@ const podSecurityVersion = "v1.34"
 // one (prune is disabled): with a Namespace goes everything in it.
 func Namespaces(p *plan.Plan, shard func(environment, namespace string) string) []manifest.File {
 	var files []manifest.File
+	keep := map[string]any{"kustomize.toolkit.fluxcd.io/prune": "disabled"} // shared: there may be thousands
 	for _, env := range p.Environments {
 		for _, ns := range env.Namespaces {
 			labels := map[string]any{}
@@ -26,10 +27,10 @@ func Namespaces(p *plan.Plan, shard func(environment, namespace string) string) 
 				labels[k] = v
 			}
 			addPodSecurity(labels, ns.PodSecurity)
-			files = append(files, namespaceFile(env.Name, shard(env.Name, ns.Name), ns.At.File, ns.Name, labels))
+			files = append(files, namespaceFile(env.Name, shard(env.Name, ns.Name), ns.At.File, ns.Name, labels, keep))
 		}
 		for _, name := range ownNamespaces(p) {
-			files = append(files, namespaceFile(env.Name, "", "", name, map[string]any{labelEnvironment: env.Name}))
+			files = append(files, namespaceFile(env.Name, "", "", name, map[string]any{labelEnvironment: env.Name}, keep))
 		}
 	}
 	return files
@@ -44,7 +45,7 @@ func ownNamespaces(p *plan.Plan) []string {
 	return []string{p.ExceptionNamespace}
 }
 
-func namespaceFile(environment, shard, origin, name string, labels map[string]any) manifest.File {
+func namespaceFile(environment, shard, origin, name string, labels, annotations map[string]any) manifest.File {
 	labels[labelManagedBy] = "gatehouse"
 	layer := path.Join("environments", environment, "namespaces"+shard)
 	return manifest.File{
@@ -55,7 +56,7 @@ func namespaceFile(environment, shard, origin, name string, labels map[string]an
 			"metadata": map[string]any{
 				"name":        name,
 				"labels":      labels,
-				"annotations": map[string]any{"kustomize.toolkit.fluxcd.io/prune": "disabled"},
+				"annotations": annotations,
 			},
 		}},
 	}
