@@ -18,6 +18,8 @@ import (
 // usage is what one process cost.
 type usage struct {
 	wall time.Duration
+	// processor time of all threads, which other work on the machine hardly changes.
+	processor time.Duration
 	// peak resident memory in bytes. It is at least that of this program, which
 	// Linux counts to a child that has just been started.
 	peak int64
@@ -38,7 +40,8 @@ func measure(ctx context.Context, out io.Writer, name string, args ...string) (u
 	if runtime.GOOS != "darwin" {
 		peak *= 1024 // kilobytes but for Darwin
 	}
-	return usage{wall: wall, peak: peak}, nil
+	state := cmd.ProcessState
+	return usage{wall: wall, processor: state.UserTime() + state.SystemTime(), peak: peak}, nil
 }
 
 // golang runs the go command for what it prints.
