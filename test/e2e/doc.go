@@ -9,8 +9,11 @@
 //	    uninstall takes it out.
 //	  - rollout_test.go: Flux brings the example into an empty cluster; then its
 //	    parts, in the order in which they need each other: verdicts_test.go (tiers,
-//	    exceptions, tenants), stage_test.go (a stage bump and its revert) and
-//	    failure_test.go (Kyverno down, Kubernetes and Flux restarted).
+//	    exceptions, tenants), stage_test.go (a stage bump and its revert),
+//	    changes_test.go (an exception ends, a control goes, an edit by hand),
+//	    impact_test.go (gatehouse impact on the cluster) and failure_test.go
+//	    (Kyverno down, Kubernetes and Flux restarted).
+//	  - shards_test.go: 300 namespaces, in more than one layer.
 //
 // The tests need the build tag e2e, git and Go, and minutes: the first run builds
 // Kubernetes, Kyverno and Flux.
