@@ -12,8 +12,8 @@ import (
 
 // maxShard is how many namespaces one layer holds: the time in which Flux
 // builds a layer grows with the square of its objects, and a namespace has
-// about four policies. 800 of them take two thirds of a second (make bench).
-const maxShard = 200
+// about four policies: 600 of them take half a second (make bench).
+const maxShard = 150
 
 // shardsOf assigns the namespaces of each environment to shards and returns the
 // suffix of the layers of a namespace: empty for the first shard, then -02. The

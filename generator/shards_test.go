@@ -81,7 +81,7 @@ func TestShardsAreSticky(t *testing.T) {
 	}
 	before := layers(planOf(100, 700))
 	// The first shard also holds the namespace of the exceptions.
-	if diff := cmp.Diff(map[string]int{"environments/prod/namespaces": 200, "environments/prod/namespaces-02": 200, "environments/prod/namespaces-03": 200, "environments/prod/namespaces-04": 1}, count(before)); diff != "" {
+	if diff := cmp.Diff(map[string]int{"environments/prod/namespaces": 150, "environments/prod/namespaces-02": 150, "environments/prod/namespaces-03": 150, "environments/prod/namespaces-04": 150, "environments/prod/namespaces-05": 1}, count(before)); diff != "" {
 		t.Error(diff)
 	}
 	after := layers(planOf(0, 650))
@@ -90,7 +90,7 @@ func TestShardsAreSticky(t *testing.T) {
 			t.Errorf("%s moved from %s to %s", name, was, layer)
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"environments/prod/namespaces": 200, "environments/prod/namespaces-02": 200, "environments/prod/namespaces-03": 200, "environments/prod/namespaces-04": 51}, count(after)); diff != "" {
+	if diff := cmp.Diff(map[string]int{"environments/prod/namespaces": 150, "environments/prod/namespaces-02": 150, "environments/prod/namespaces-03": 150, "environments/prod/namespaces-04": 150, "environments/prod/namespaces-05": 51}, count(after)); diff != "" {
 		t.Error(diff)
 	}
 }
