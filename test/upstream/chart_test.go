@@ -84,7 +84,7 @@ func render(t *testing.T, c *chart.Chart, release manifest.Object) map[string]ma
 		if !strings.HasSuffix(file, ".yaml") {
 			continue
 		}
-		for _, document := range strings.Split("\n"+text, "\n---") {
+		for document := range strings.SplitSeq("\n"+text, "\n---") {
 			var o manifest.Object
 			if err := yaml.Unmarshal([]byte(document), &o); err != nil {
 				t.Fatalf("%s: %v", file, err)
