@@ -86,7 +86,7 @@ func testRemovedControl(t *testing.T, f *fleet) {
 		"type": "NodePort", "ports": []any{map[string]any{"port": 80}},
 	}})
 	wantRefused(t, judge(t, f.Client(), bad), removed)
-	p := f.probe(t, pod(platformNamespace, "probe", badPodSpec()))
+	stop := f.neverAdmitted(t)
 	others := f.identities(t)
 	delete(others, removed)
 
@@ -108,7 +108,7 @@ func testRemovedControl(t *testing.T, f *fleet) {
 	f.waitFor(t, "gatehouse-policies", f.push(t))
 	testPoliciesReady(t, f)
 	f.eventuallyJudged(t, bad, removed)
-	p.stop(t)
+	stop(t)
 }
 
 // identities are the UIDs and generations of the policies by name.

@@ -12,33 +12,43 @@ import (
 )
 
 // TestRollout brings the example into an empty cluster and then puts it to the
-// test. The parts build on each other, so the first that fails ends it.
+// test, and asks all the time what must hold all the time. The parts build on
+// each other, so the first that fails ends it.
 func TestRollout(t *testing.T) {
 	f := newFleet(t)
 	parts := []struct {
 		name string
 		test func(*testing.T, *fleet)
+		// kyvernoStops: what Kyverno judges is refused while it is gone.
+		kyvernoStops bool
 	}{
-		{"the layers become ready in order", testOrder},
-		{"the policies are ready", testPoliciesReady},
-		{"each tier gets its stage", testTiers},
-		{"an exception admits its workload only", testExceptions},
-		{"an exception ends at its date", testExceptionEnds},
-		{"a tenant cannot switch policies off", testTenant},
-		{"the repository is applied again under its own policies", testSecondReconcile},
-		{"a stage is bumped and reverted", testStage},
-		{"a control is removed and comes back", testRemovedControl},
-		{"what is edited by hand returns", testHandEdit},
-		{"impact finds what runs", testImpact},
-		{"a broken commit changes nothing", testBrokenCommit},
-		{"Kyverno is down", testKyvernoDown},
-		{"Kubernetes and Flux are restarted", testRestarts},
+		{name: "the layers become ready in order", test: testOrder},
+		{name: "the policies are ready", test: testPoliciesReady},
+		{name: "each tier gets its stage", test: testTiers},
+		{name: "an exception admits its workload only", test: testExceptions},
+		{name: "an exception ends at its date", test: testExceptionEnds},
+		{name: "a tenant cannot switch policies off", test: testTenant},
+		{name: "the repository is applied again under its own policies", test: testSecondReconcile},
+		{name: "a stage is bumped and reverted", test: testStage},
+		{name: "a control is removed and comes back", test: testRemovedControl},
+		{name: "what is edited by hand returns", test: testHandEdit},
+		{name: "impact finds what runs", test: testImpact},
+		{name: "a broken commit changes nothing", test: testBrokenCommit},
+		{name: "Kyverno is down", test: testKyvernoDown, kyvernoStops: true},
+		{name: "Kubernetes and Flux are restarted", test: testRestarts, kyvernoStops: true},
 	}
+	g := f.guard(t)
 	for _, part := range parts {
-		if !t.Run(part.name, func(t *testing.T) { part.test(t, f) }) {
+		ok := t.Run(part.name, func(t *testing.T) {
+			g.allowClosed(part.kyvernoStops)
+			part.test(t, f)
+			g.check(t)
+		})
+		if !ok {
 			return
 		}
 	}
+	g.end(t)
 }
 
 func testOrder(t *testing.T, f *fleet) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // testStage moves the environment from enforce-platform to enforce and back, one
 // commit each. What was enforced before is refused at every moment in between.
 func testStage(t *testing.T, f *fleet) {
-	p := f.probe(t, pod(platformNamespace, "probe", badPodSpec()))
+	stop := f.neverAdmitted(t)
 	app := pod(appsNamespace, "bump", badPodSpec())
 	wantAdmitted(t, judge(t, f.Client(), app))
 
@@ -35,7 +34,7 @@ func testStage(t *testing.T, f *fleet) {
 	f.git(t, "revert", "--no-edit", "HEAD")
 	f.waitFor(t, "gatehouse-policies", f.push(t))
 	f.eventuallyJudged(t, app, "")
-	p.stop(t)
+	stop(t)
 	f.setStage(t, "enforce", "enforce-platform")
 }
 
@@ -63,49 +62,4 @@ func (f *fleet) eventuallyJudged(t *testing.T, o manifest.Object, policy string)
 	if policy != "" {
 		wantRefused(t, judge(t, f.Client(), o), policy)
 	}
-}
-
-// prober asks the same question all the time.
-type prober struct {
-	done     chan struct{}
-	group    sync.WaitGroup
-	mu       sync.Mutex
-	asked    int
-	admitted []time.Time
-}
-
-// probe asks until stop whether an object is refused, by whatever error.
-func (f *fleet) probe(t *testing.T, o manifest.Object) *prober {
-	t.Helper()
-	p := &prober{done: make(chan struct{})}
-	p.group.Go(func() {
-		for {
-			err := judge(t, f.Client(), o)
-			p.mu.Lock()
-			p.asked++
-			if err == nil {
-				p.admitted = append(p.admitted, time.Now())
-			}
-			p.mu.Unlock()
-			select {
-			case <-p.done:
-				return
-			case <-t.Context().Done():
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	})
-	return p
-}
-
-// stop fails the test if the object was admitted once.
-func (p *prober) stop(t *testing.T) {
-	t.Helper()
-	close(p.done)
-	p.group.Wait()
-	if len(p.admitted) > 0 {
-		t.Errorf("a bad Pod was admitted %d times of %d, at %v", len(p.admitted), p.asked, p.admitted)
-	}
-	t.Logf("a bad Pod was refused %d times", p.asked-len(p.admitted))
 }
