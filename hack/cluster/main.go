@@ -2,14 +2,15 @@
 // real Kubernetes API with Kyverno and Flux as processes on loopback ports,
 // without containers.
 //
+//	go run ./hack/cluster build
 //	go run ./hack/cluster start [--dir DIR] [--kyverno-values FILE]... [--no-kyverno] [--foreground]
 //	go run ./hack/cluster status [--dir DIR]
 //	go run ./hack/cluster stop [--dir DIR]
 //
 // FILE is a HelmRelease, such as environments/<env>/kyverno/helmrelease.yaml of a
-// built repository, or values of Kyverno's chart; later files win. The first
-// start builds the programs, which takes about 20 minutes of two cores; they are
-// kept in the user's cache. Package controlplane says what is real and what not.
+// built repository, or values of Kyverno's chart; later files win. The programs
+// are built by build, or by the first start, which takes about 20 minutes of two
+// cores; they are kept in the user's cache. Package controlplane says what is real and what not.
 package main
 
 import (
@@ -26,7 +27,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
 )
 
-const usage = "usage: go run ./hack/cluster start|status|stop [flags]; -h after a command lists its flags"
+const usage = "usage: go run ./hack/cluster build|start|status|stop [flags]; -h after a command lists its flags"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -76,6 +77,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	switch args[0] {
+	case "build":
+		_, err := controlplane.Build(ctx, controlplane.Options{Root: root, Log: log})
+		return err
 	case "start":
 		if o.foreground {
 			return serve(ctx, o, out, log)

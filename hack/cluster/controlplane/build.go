@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // rootModule is the module of this repository.
@@ -37,18 +38,28 @@ func modules(options Options) []string {
 	return all
 }
 
-// programs are the built programs and the modules they come from.
-type programs struct {
+// Programs are the built programs and the modules they come from.
+type Programs struct {
 	// paths of the programs by name.
 	paths map[string]string
 	// root of the repository.
 	root string
 }
 
-// build builds what is not in the cache yet: 20 minutes of two cores for all of
+// Build builds what is not in the cache yet: 20 minutes of two cores for all of
 // it. The key is what decides the result: go.mod, go.sum and the Go release.
-func build(ctx context.Context, options Options) (*programs, error) {
-	p := &programs{root: options.Root, paths: map[string]string{}}
+func Build(ctx context.Context, options Options) (*Programs, error) {
+	if options.Log == nil {
+		options.Log = io.Discard
+	}
+	if options.Cache == "" {
+		cache, err := DefaultCache()
+		if err != nil {
+			return nil, err
+		}
+		options.Cache = cache
+	}
+	p := &Programs{root: options.Root, paths: map[string]string{}}
 	for _, module := range modules(options) {
 		folder := filepath.Join(options.Root, "hack", "cluster", "modules", module)
 		key, err := cacheKey(ctx, folder)
@@ -97,6 +108,7 @@ func buildModule(ctx context.Context, folder, target string, log io.Writer) erro
 		return nil
 	}
 	fmt.Fprintf(log, "building %s (minutes, once)\n", filepath.Base(folder))
+	begin := time.Now()
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
@@ -111,11 +123,12 @@ func buildModule(ctx context.Context, folder, target string, log io.Writer) erro
 	if err := os.Rename(tmp, target); err != nil && !errors.Is(err, os.ErrExist) { // somebody else was faster
 		return err
 	}
+	fmt.Fprintf(log, "built %s in %v\n", filepath.Base(folder), time.Since(begin).Round(time.Second))
 	return nil
 }
 
 // moduleDir is the folder of a module that a module in hack/cluster/modules requires.
-func (p *programs) moduleDir(ctx context.Context, module, path string) (string, error) {
+func (p *Programs) moduleDir(ctx context.Context, module, path string) (string, error) {
 	out, err := goCommand(ctx, filepath.Join(p.root, "hack", "cluster", "modules", module), "list", "-m", "-f", "{{.Dir}}", path)
 	return strings.TrimSpace(string(out)), err
 }

@@ -50,7 +50,7 @@ type Options struct {
 // ControlPlane is a running control plane. Close must be called.
 type ControlPlane struct {
 	options  Options
-	programs *programs
+	programs *Programs
 	ports    *ports
 	admin    *kube.Client
 	git      *gitServer
@@ -75,24 +75,17 @@ func DefaultCache() (string, error) {
 // Start builds the programs if needed and starts everything but Kyverno, which
 // [ControlPlane.InstallKyverno] does. When it fails, nothing is left running.
 func Start(ctx context.Context, options Options) (*ControlPlane, error) {
-	if options.Log == nil {
-		options.Log = io.Discard
-	}
-	if options.Cache == "" {
-		cache, err := DefaultCache()
-		if err != nil {
-			return nil, err
-		}
-		options.Cache = cache
+	programs, err := Build(ctx, options)
+	if err != nil {
+		return nil, err
 	}
 	dir, err := filepath.Abs(options.Dir)
 	if err != nil {
 		return nil, err
 	}
 	options.Dir = dir
-	programs, err := build(ctx, options)
-	if err != nil {
-		return nil, err
+	if options.Log == nil {
+		options.Log = io.Discard
 	}
 	for _, name := range []string{"logs", "pids", "tmp", "kubeconfigs", "artifacts"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
