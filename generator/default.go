@@ -14,6 +14,7 @@ const (
 	defaultInstall          = "helm"
 	defaultKyvernoNamespace = "kyverno"
 	defaultReplicas         = 3 // two may fail; one is not enough for a webhook that fails closed
+	defaultFluxInstall      = "none"
 	defaultFluxNamespace    = "flux-system"
 	defaultSourceKind       = "GitRepository"
 	defaultSourceName       = "flux-system"
@@ -97,6 +98,7 @@ func defaultFlux(given *v1alpha1.Flux) *v1alpha1.Flux {
 	ref := orZero(f.Source)
 	ref.Kind, ref.Name = or(ref.Kind, defaultSourceKind), or(ref.Name, defaultSourceName)
 	f.Source = &ref
+	f.Install = or(f.Install, defaultFluxInstall)
 	f.Namespace = or(f.Namespace, defaultFluxNamespace)
 	f.Path = or(f.Path, "./")
 	f.Interval = or(f.Interval, defaultInterval)

@@ -89,6 +89,9 @@ func (r *resolver) flux() plan.Flux {
 		Interval: duration(*f.Interval), RetryInterval: duration(*f.RetryInterval), Timeout: duration(*f.Timeout),
 		ServiceAccountName: *f.ServiceAccountName,
 	}
+	if *f.Install != defaultFluxInstall {
+		out.Install = *f.Install
+	}
 	if d := f.Decryption; d != nil {
 		out.DecryptionProvider = d.Provider
 		if d.SecretRef != nil {

@@ -141,6 +141,7 @@ var fluxDuration = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`)
 
 func (v *validator) flux() {
 	f := v.spec.Flux
+	v.oneOf("spec.flux.install", "flux-install", *f.Install, []string{"cli", "operator", "none"})
 	v.oneOf("spec.flux.source.kind", "flux-source", *f.Source.Kind, []string{"GitRepository", "OCIRepository"})
 	v.name("spec.flux.source.name", *f.Source.Name, 63)
 	v.name("spec.flux.namespace", *f.Namespace, 63)

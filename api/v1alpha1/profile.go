@@ -74,6 +74,11 @@ type Kyverno struct {
 
 // Flux says how the output reaches the clusters.
 type Flux struct {
+	// Install is what `gatehouse bootstrap` does where a cluster has no Flux: none
+	// (default: Flux must be there already), cli (it takes what `flux install
+	// --export` prints) or operator (it creates a FluxInstance for the Flux
+	// Operator). What is built is the same.
+	Install *string `json:"install,omitempty"`
 	// Source is the Flux source that serves the output.
 	Source *SourceRef `json:"source,omitempty"`
 	// Namespace holds the generated Kustomizations. Default: flux-system.

@@ -48,6 +48,7 @@ spec:
   extends: [restricted, ./base.yaml]
   kyverno: {version: "1.19", policyType: ClusterPolicy, install: helm, namespace: kyverno, replicas: 3}
   flux:
+    install: operator
     source: {kind: GitRepository, name: flux-system}
     namespace: flux-system
     path: ./

@@ -43,6 +43,7 @@ type Kyverno struct {
 
 // Flux says how the layers reach the clusters.
 type Flux struct {
+	Install            string // how bootstrap installs it where it is missing: cli or operator; empty: not at all
 	Namespace          string
 	SourceKind         string
 	SourceName         string

@@ -54,6 +54,7 @@ var rules = map[string]rule{
 	"Kyverno.install":               enumDefault("helm", "none"),
 	"Kyverno.namespace":             labelDefault("kyverno"),
 	"Kyverno.replicas":              {minimum: 1, maximum: 15, value: 3},
+	"Flux.install":                  enumDefault("none", "cli", "operator"),
 	"Flux.namespace":                labelDefault("flux-system"),
 	"Flux.path":                     {value: "./"},
 	"Flux.interval":                 duration("10m"),

@@ -24,6 +24,9 @@ type Lock struct {
 	Tool string `json:"tool"`
 	// Source is the SHA-256 over the files of the source that were read.
 	Source string `json:"source"`
+	// FluxInstall is spec.flux.install of the profile, cli or operator; empty for
+	// none. Bootstrap, which sees the output only, goes by it.
+	FluxInstall string `json:"fluxInstall,omitempty"`
 	// Environments by name.
 	Environments map[string]LockedEnvironment `json:"environments"`
 	// Files by path, sorted; the lock itself is not among them.
@@ -52,8 +55,9 @@ func (l Lock) Encode() ([]byte, error) {
 		Version      int                          `json:"version"`
 		Tool         string                       `json:"tool"`
 		Source       string                       `json:"source"`
+		FluxInstall  string                       `json:"fluxInstall,omitempty"`
 		Environments map[string]LockedEnvironment `json:"environments"`
-	}{lockVersion, l.Tool, l.Source, l.Environments}, "", "  ")
+	}{lockVersion, l.Tool, l.Source, l.FluxInstall, l.Environments}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encoding the lock: %w", err)
 	}
