@@ -42,8 +42,9 @@ results: ## Record what the engine says of each document of the catalogue
 	cd engine && go test ./clitest -run TestResults -update
 
 .PHONY: e2e
-e2e: ## Run the end-to-end tests on a real API server, Kyverno and Flux; builds them first: 20 minutes
-	go test -tags e2e -timeout 60m ./test/e2e
+e2e: ## Run the end-to-end tests on a real API server, Kyverno and Flux, which it builds first (once, 20 minutes)
+	go run ./hack/cluster build
+	go test -vet=off -tags e2e -timeout 45m -v ./test/e2e
 
 .PHONY: lint
 lint: ## Check the style and the direction of imports (.golangci.yml)
@@ -64,6 +65,7 @@ generate: ## Write again what is made from something else: schemas, references, 
 verify: generate ## Fail if a file is not generated, formatted, tidy, vetted or explained
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted (make fmt):'; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(call each,go mod tidy -diff && go vet ./...)
+	go vet -tags e2e ./test/e2e
 	go run ./hack/dependencies $(MODULES) $(TOOLS)
 	@test -z "$$(git status --porcelain)" || { echo 'make generate changes, or leaves uncommitted:'; git status --porcelain; git --no-pager diff | head -n 200; exit 1; }
 

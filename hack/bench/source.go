@@ -53,6 +53,14 @@ spec: {ring: %d, clusters: [%s-1], stage: %s, allowSkip: true}
 
 var environments = []struct{ name, stage string }{{"dev", "enforce"}, {"staging", "enforce-platform"}, {"prod", "audit"}}
 
+// tierOf the namespace of a number.
+func tierOf(i int) string {
+	if i%10 == 0 {
+		return "platform"
+	}
+	return "apps"
+}
+
 // writeSource writes a profile with so many namespaces in three environments.
 func writeSource(dir, extends string, namespaces int) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -64,11 +72,7 @@ func writeSource(dir, extends string, namespaces int) error {
 		b.WriteString("  namespaces:\n")
 	}
 	for i := range namespaces {
-		tier := "apps"
-		if i%10 == 0 {
-			tier = "platform"
-		}
-		fmt.Fprintf(&b, namespace, i, tier, i/20, max(i-1, 0), i%256)
+		fmt.Fprintf(&b, namespace, i, tierOf(i), i/20, max(i-1, 0), i%256)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "profile.yaml"), b.Bytes(), 0o644); err != nil {
 		return err

@@ -87,7 +87,12 @@ const randomProfiles = 200
 func TestRandomProfiles(t *testing.T) {
 	bundles := compileRandom(t, 1)
 	c := startCluster(t, controlplane.Options{WithoutFlux: true})
-	if err := c.InstallKyverno(t.Context(), controlplane.DefaultRelease()); err != nil {
+	release := controlplane.DefaultRelease()
+	// For each policy Kyverno asks the API server dozens of times what it may do; its own limit would make this slow.
+	release["spec"].(map[string]any)["values"].(map[string]any)["admissionController"] = map[string]any{
+		"container": map[string]any{"extraArgs": map[string]any{"clientRateLimitQPS": 5000, "clientRateLimitBurst": 5000}},
+	}
+	if err := c.InstallKyverno(t.Context(), release); err != nil {
 		t.Fatal(err)
 	}
 	client := c.Client()
