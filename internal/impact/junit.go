@@ -1,62 +1,28 @@
 package impact
 
 import (
-	"encoding/xml"
 	"fmt"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/junit"
 )
 
-// The subset of JUnit's XML that every reader knows. A suite is an environment,
-// a case one control in it: it fails if the bump would block something.
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Skipped  int          `xml:"skipped,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		ClassName string        `xml:"classname,attr"`
-		Name      string        `xml:"name,attr"`
-		Failure   *junitMessage `xml:"failure"`
-		Error     *junitMessage `xml:"error"`
-		Skipped   *junitMessage `xml:"skipped"`
-		Output    string        `xml:"system-out,omitempty"`
-	}
-	junitMessage struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
+// junit is a suite per environment, in it a case per control: it fails if the bump
+// would block something.
 func (r *Report) junit() ([]byte, error) {
-	out := junitSuites{Name: "gatehouse impact"}
+	errors := 0
+	out := junit.Suites{Name: "gatehouse impact", Errors: &errors}
 	for _, e := range r.Environments {
 		suite := e.junit(r.of(e.Name))
 		out.Tests, out.Failures = out.Tests+suite.Tests, out.Failures+suite.Failures
-		out.Errors, out.Skipped = out.Errors+suite.Errors, out.Skipped+suite.Skipped
+		errors, out.Skipped = errors+suite.Errors, out.Skipped+suite.Skipped
 		out.Suites = append(out.Suites, suite)
 	}
-	text, err := xml.MarshalIndent(out, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte(xml.Header), append(text, '\n')...), nil
+	return out.Encode()
 }
 
-func (e Environment) junit(findings []Finding) junitSuite {
-	suite := junitSuite{Name: e.Name + ": " + e.bumpText()}
+func (e Environment) junit(findings []Finding) junit.Suite {
+	suite := junit.Suite{Name: e.Name + ": " + e.bumpText()}
 	byControl := map[string][]Finding{}
 	for _, f := range findings {
 		byControl[f.Control] = append(byControl[f.Control], f)
@@ -66,7 +32,7 @@ func (e Environment) junit(findings []Finding) junitSuite {
 		controls = append([]string{""}, controls...)
 	}
 	for _, control := range controls {
-		c := junitCase{ClassName: e.Name, Name: Finding{Control: control}.who()}
+		c := junit.Case{ClassName: e.Name, Name: Finding{Control: control}.who()}
 		c.Failure = message(byControl[control], WouldBlock)
 		c.Error = message(byControl[control], Errored)
 		switch {
@@ -81,14 +47,14 @@ func (e Environment) junit(findings []Finding) junitSuite {
 	}
 	for _, n := range e.NotEvaluated {
 		suite.Skipped++
-		suite.Cases = append(suite.Cases, junitCase{ClassName: e.Name, Name: n.Control, Skipped: &junitMessage{Message: "not evaluated: " + n.Reason}})
+		suite.Cases = append(suite.Cases, junit.Case{ClassName: e.Name, Name: n.Control, Skipped: &junit.Message{Message: "not evaluated: " + n.Reason}})
 	}
 	suite.Tests = len(suite.Cases)
 	return suite
 }
 
 // message is nil if no finding has the status.
-func message(findings []Finding, status Status) *junitMessage {
+func message(findings []Finding, status Status) *junit.Message {
 	var some []Finding
 	for _, f := range findings {
 		if f.Status == status {
@@ -98,7 +64,7 @@ func message(findings []Finding, status Status) *junitMessage {
 	if len(some) == 0 {
 		return nil
 	}
-	return &junitMessage{Message: title(status) + ": " + objects(len(some)), Text: lines(some)}
+	return &junit.Message{Message: title(status) + ": " + objects(len(some)), Text: lines(some)}
 }
 
 func lines(findings []Finding) string {

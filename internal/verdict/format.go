@@ -3,12 +3,14 @@ package verdict
 import (
 	"cmp"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/gatehouse-dev/gatehouse/internal/junit"
+	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
 // Formats that a report can be written in.
@@ -128,7 +130,7 @@ func (r *Report) markdown() string {
 	var b strings.Builder
 	b.WriteString("## gatehouse test\n\n| environment | stage | passed | failed | warned | skipped |\n|---|---|---:|---:|---:|---:|\n")
 	for _, e := range r.Environments {
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d |\n", cell(e.Name), cell(e.Stage), e.Passed, e.Failed, e.Warned, e.Skipped)
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d |\n", markdown.Cell(e.Name), markdown.Cell(e.Stage), e.Passed, e.Failed, e.Warned, e.Skipped)
 	}
 	for _, status := range []Status{Failed, Warned} {
 		results := r.of(status)
@@ -138,59 +140,22 @@ func (r *Report) markdown() string {
 		fmt.Fprintf(&b, "\n### %s\n\n| where | policy | rule | case | resource | expected | got | message |\n|---|---|---|---|---|---|---|---|\n", status)
 		for _, x := range results {
 			where := strings.TrimSuffix(x.Environment+"/"+x.Tier, "/")
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(where), cell(x.Policy), cell(x.Rule), cell(x.Check+" "+x.Case), cell(x.Resource), cell(x.Expected), cell(x.Got), cell(x.Message))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", markdown.Cell(where), markdown.Cell(x.Policy), markdown.Cell(x.Rule), markdown.Cell(x.Check+" "+x.Case), markdown.Cell(x.Resource), markdown.Cell(x.Expected), markdown.Cell(x.Got), markdown.Cell(x.Message))
 		}
 	}
 	if skipped := r.skipped(); len(skipped) > 0 {
 		b.WriteString("\n### skipped\n\n| what | checks | reason |\n|---|---:|---|\n")
 		for _, s := range skipped {
-			fmt.Fprintf(&b, "| %s | %d | %s |\n", cell(s.who), s.count, cell(s.reason))
+			fmt.Fprintf(&b, "| %s | %d | %s |\n", markdown.Cell(s.who), s.count, markdown.Cell(s.reason))
 		}
 	}
 	return b.String()
 }
 
-// cell makes text safe inside a Markdown table.
-func cell(s string) string {
-	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", "`", "\\`").Replace(oneLine(s))
-}
-
-// The subset of JUnit's XML that every reader knows: suites of cases with a
-// failure or a skipped element.
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Skipped  int          `xml:"skipped,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		ClassName string        `xml:"classname,attr"`
-		Name      string        `xml:"name,attr"`
-		Failure   *junitMessage `xml:"failure"`
-		Skipped   *junitMessage `xml:"skipped"`
-		Output    string        `xml:"system-out,omitempty"`
-	}
-	junitMessage struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
 func (r *Report) junit() ([]byte, error) {
-	out := junitSuites{Name: "gatehouse test", Tests: len(r.Results), Failures: r.Counts.Failed, Skipped: r.Counts.Skipped}
+	out := junit.Suites{Name: "gatehouse test", Tests: len(r.Results), Failures: r.Counts.Failed, Skipped: r.Counts.Skipped}
 	for _, e := range r.Environments {
-		suite := junitSuite{Name: e.Name, Tests: e.Passed + e.Failed + e.Skipped + e.Warned, Failures: e.Failed, Skipped: e.Skipped}
+		suite := junit.Suite{Name: e.Name, Tests: e.Passed + e.Failed + e.Skipped + e.Warned, Failures: e.Failed, Skipped: e.Skipped}
 		for _, result := range r.Results {
 			if result.Environment == e.Name {
 				suite.Cases = append(suite.Cases, result.junit())
@@ -198,21 +163,17 @@ func (r *Report) junit() ([]byte, error) {
 		}
 		out.Suites = append(out.Suites, suite)
 	}
-	text, err := xml.MarshalIndent(out, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte(xml.Header), append(text, '\n')...), nil
+	return out.Encode()
 }
 
-func (r Result) junit() junitCase {
+func (r Result) junit() junit.Case {
 	name := strings.Join(slices.DeleteFunc([]string{r.Check, r.Case, r.Tier, r.Resource}, func(s string) bool { return s == "" }), " · ")
-	out := junitCase{ClassName: r.Environment + "." + cmp.Or(r.Policy, "tests"), Name: name}
+	out := junit.Case{ClassName: r.Environment + "." + cmp.Or(r.Policy, "tests"), Name: name}
 	switch r.Status {
 	case Failed:
-		out.Failure = &junitMessage{Message: fmt.Sprintf("expected %s, got %s", r.Expected, r.Got), Text: r.line()}
+		out.Failure = &junit.Message{Message: fmt.Sprintf("expected %s, got %s", r.Expected, r.Got), Text: r.line()}
 	case Skipped:
-		out.Skipped = &junitMessage{Message: oneLine(r.Message)}
+		out.Skipped = &junit.Message{Message: oneLine(r.Message)}
 	case Warned:
 		out.Output = r.line()
 	}

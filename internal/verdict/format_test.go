@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/internal/junit"
 )
 
 func report() *Report {
@@ -83,19 +85,19 @@ func TestWriteMarkdown(t *testing.T) {
 // TestWriteJUnit reads the report as a CI system does.
 func TestWriteJUnit(t *testing.T) {
 	text := write(t, "junit")
-	var suites junitSuites
+	var suites junit.Suites
 	if err := xml.Unmarshal([]byte(text), &suites); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(text, xml.Header) || suites.Tests != 6 || suites.Failures != 1 || suites.Skipped != 2 || len(suites.Suites) != 2 {
 		t.Errorf("suites: %+v", suites)
 	}
-	want := junitSuite{Name: "dev", Tests: 5, Failures: 1, Skipped: 2, Cases: []junitCase{
-		{ClassName: "dev.no-a", Name: "bad · bad-1 · apps · CREATE Pod shop/bad-1", Failure: &junitMessage{Message: "expected refused, got admitted", Text: report().Results[0].line()}},
+	want := junit.Suite{Name: "dev", Tests: 5, Failures: 1, Skipped: 2, Cases: []junit.Case{
+		{ClassName: "dev.no-a", Name: "bad · bad-1 · apps · CREATE Pod shop/bad-1", Failure: &junit.Message{Message: "expected refused, got admitted", Text: report().Results[0].line()}},
 		{ClassName: "dev.no-a", Name: "good · good-1"},
 		{ClassName: "dev.ClusterPolicy/no-a", Name: "load · ClusterPolicy/no-a", Output: report().Results[2].line()},
-		{ClassName: "dev.images", Name: "exception · x: exempt", Skipped: &junitMessage{Message: "why"}},
-		{ClassName: "dev.images", Name: "exception · x: other", Skipped: &junitMessage{Message: "why"}},
+		{ClassName: "dev.images", Name: "exception · x: exempt", Skipped: &junit.Message{Message: "why"}},
+		{ClassName: "dev.images", Name: "exception · x: other", Skipped: &junit.Message{Message: "why"}},
 	}}
 	if diff := cmp.Diff(want, suites.Suites[0]); diff != "" {
 		t.Errorf("suite (-want +got):\n%s", diff)
