@@ -98,12 +98,12 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	if o.export {
 		return exportObjects(out, slices.Concat(b.Stages()...))
 	}
-	if b.Client, err = o.open(); err != nil {
-		return err
-	}
 	log, done := liveLog(errOut)
 	defer done()
 	b.Log = log
+	if b.Client, err = o.open(log); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	findings, err := b.Check(ctx)

@@ -4,10 +4,9 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/rest"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/workload"
 )
 
@@ -32,27 +31,22 @@ func (o clusterOptions) asked() bool { return o.live() || o.namespace != "" }
 
 // open connects to the cluster; it sends nothing yet.
 func (o clusterOptions) open(kinds []string) (*workload.Cluster, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.context}
-	overrides.Context.Namespace = o.namespace
-	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	config := kubeconfig(o.kubeconfig, o.context)
 	access, err := config.ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	access.UserAgent = "gatehouse/" + version()
-	cluster := &workload.Cluster{Name: access.Host, Judged: kinds}
-	if !o.allNamespaces {
+	access.WarningHandler = rest.NoWarnings{} // of deprecated kinds, which the user did not name
+	cluster := &workload.Cluster{Name: access.Host, Namespace: o.namespace, Judged: kinds}
+	switch {
+	case o.allNamespaces:
+		cluster.Namespace = ""
+	case o.namespace == "":
 		if cluster.Namespace, _, err = config.Namespace(); err != nil {
 			return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 		}
 	}
-	if cluster.Objects, err = dynamic.NewForConfig(access); err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", access.Host, err)
-	}
-	if cluster.Kinds, err = discovery.NewDiscoveryClientForConfig(access); err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", access.Host, err)
-	}
-	return cluster, nil
+	cluster.Client, err = kube.New(access)
+	return cluster, err
 }

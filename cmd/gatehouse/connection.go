@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 )
 
 // lookEvery is how often a cluster is looked at while it is waited for.
@@ -36,16 +38,33 @@ func (c *connection) bind(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.timeout, "timeout", 5*time.Minute, "how long to wait at most")
 }
 
-// open connects to the cluster; it sends nothing yet.
-func (c *connection) open() (*cluster.Client, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = c.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.context}).ClientConfig()
+// open connects to the cluster; it sends nothing yet. What the API server warns of
+// goes to log.
+func (c *connection) open(log cluster.Log) (*kube.Client, error) {
+	config, err := kubeconfig(c.kubeconfig, c.context).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	config.UserAgent = "gatehouse/" + version()
-	return cluster.NewClient(config)
+	config.WarningHandler = rest.NewWarningWriter(lines(log.Line), rest.WarningWriterOptions{Deduplicate: true})
+	return kube.New(config)
+}
+
+// kubeconfig reads what file, $KUBECONFIG or ~/.kube/config says of a context, as kubectl does.
+func kubeconfig(file, context string) clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = file
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context})
+}
+
+// lines writes each line to a log.
+type lines func(line string)
+
+func (l lines) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		l(strings.TrimSuffix(line, "\n"))
+	}
+	return len(p), nil
 }
 
 // target reads what the cluster gets from the repository in dir.

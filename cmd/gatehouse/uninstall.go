@@ -49,7 +49,9 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 	if err != nil {
 		return err
 	}
-	client, err := o.open()
+	log, done := liveLog(errOut)
+	defer done()
+	client, err := o.open(log)
 	if err != nil {
 		return err
 	}
@@ -60,8 +62,6 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 			return errNotConfirmed
 		}
 	}
-	log, done := liveLog(errOut)
-	defer done()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	u := cluster.Uninstall{Client: client, Target: target, KeepKyverno: o.keepKyverno, DryRun: o.dryRun, Every: lookEvery, Log: log}

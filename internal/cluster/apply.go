@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,8 +12,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
+
+// Manager is the field manager of what gatehouse applies.
+const Manager = "gatehouse"
 
 // Change is what an apply did, or would do.
 type Change struct {
@@ -47,27 +49,21 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("%s is managed by somebody else: %s; nothing of it was changed: change it there, or delete it first", display(e.Object), strings.Join(e.Fields, ", "))
 }
 
-// Apply sends an object by server-side apply. With dryRun the API server does
-// everything, admission included, but store it.
-func (c *Client) Apply(ctx context.Context, o manifest.Object, dryRun bool) (Change, error) {
-	before, err := c.Get(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
+// apply sends an object by server-side apply, never by force. With dryRun the API
+// server does everything, admission included, but store it.
+func apply(ctx context.Context, client *kube.Client, o manifest.Object, dryRun bool) (Change, error) {
+	before, err := client.Get(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
 	if err != nil && !apierrors.IsNotFound(err) {
 		return Change{}, fmt.Errorf("reading %s: %w", display(o), err)
 	}
-	path, err := c.path(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
-	if err != nil {
-		return Change{}, err
-	}
-	query := url.Values{"fieldManager": {Manager}, "fieldValidation": {"Strict"}}
 	if dryRun {
-		query.Set("dryRun", "All")
+		client = client.DryRun()
 	}
-	var after manifest.Object
-	err = c.do(ctx, request{method: http.MethodPatch, path: path, query: query, contentType: "application/apply-patch+yaml", body: o}, &after)
+	after, err := client.Apply(ctx, o, Manager)
 	if err != nil {
 		return Change{}, applyError(o, err)
 	}
-	if len(before) == 0 {
+	if before == nil {
 		return Change{Object: o, Did: Created}, nil
 	}
 	fields := changes("", content(before), content(after), o.Kind() != "Secret")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -26,7 +27,7 @@ func (l Log) status(format string, args ...any) {
 
 // Bootstrap brings a repository into a cluster.
 type Bootstrap struct {
-	Client *Client
+	Client *kube.Client
 	Target *Target
 	// Flux is what installs Flux; empty where it is there already.
 	Flux []manifest.Object
@@ -130,18 +131,18 @@ func (b *Bootstrap) apply(ctx context.Context, o manifest.Object) (Change, error
 			return Change{Object: o, Did: Unchanged}, nil
 		}
 	}
-	return b.Client.Apply(ctx, o, b.DryRun)
+	return apply(ctx, b.Client, o, b.DryRun)
 }
 
 func (b *Bootstrap) comesWith(ctx context.Context, o manifest.Object) bool {
-	if _, err := b.Client.resource(ctx, o.APIVersion(), o.Kind()); isNotServed(err) {
+	if _, err := b.Client.Resource(ctx, o.APIVersion(), o.Kind()); kube.IsNotServed(err) {
 		return true
 	}
 	if o.Namespace() == "" {
 		return false
 	}
 	_, err := b.Client.Get(ctx, "v1", "Namespace", "", o.Namespace())
-	return absent(err)
+	return kube.IsAbsent(err)
 }
 
 // waitFor waits until the objects are ready.

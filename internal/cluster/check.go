@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/version"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -46,7 +47,7 @@ func (f Finding) String() string {
 // checks collects findings. A request that fails is a finding too, so that one
 // run reports everything.
 type checks struct {
-	client *Client
+	client *kube.Client
 	found  []Finding
 }
 
@@ -163,7 +164,7 @@ func (c *checks) permissions(ctx context.Context, needs []need) {
 
 // plural is how the API server calls the kind, or will when it is defined.
 func (c *checks) plural(ctx context.Context, o manifest.Object) string {
-	if r, err := c.client.resource(ctx, o.APIVersion(), o.Kind()); err == nil {
+	if r, err := c.client.Resource(ctx, o.APIVersion(), o.Kind()); err == nil {
 		return r.Name
 	}
 	plural, _ := meta.UnsafeGuessKindToResource(schema.FromAPIVersionAndKind(o.APIVersion(), o.Kind()))
@@ -196,7 +197,7 @@ func (b *Bootstrap) checkFlux(ctx context.Context, c *checks) {
 	}
 	served := true
 	for _, k := range b.Target.fluxKinds() {
-		if _, err := c.client.resource(ctx, k.apiVersion, k.kind); err != nil {
+		if _, err := c.client.Resource(ctx, k.apiVersion, k.kind); err != nil {
 			c.wrong(howToGetFlux, "Flux: %v", err)
 			served = false
 		}
@@ -207,7 +208,7 @@ func (b *Bootstrap) checkFlux(ctx context.Context, c *checks) {
 	for _, k := range b.Target.fluxKinds() {
 		d, err := c.client.Get(ctx, "apps/v1", "Deployment", b.Target.Namespace, k.controller)
 		switch {
-		case absent(err):
+		case kube.IsAbsent(err):
 			c.warn("nothing happens unless it runs under another name or elsewhere", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
 		case err != nil:
 			c.wrong("", "Flux: reading the Deployment %s: %v", k.controller, err)
@@ -229,7 +230,7 @@ func (b *Bootstrap) checkFluxInstall(ctx context.Context, c *checks) {
 	}
 	if len(defined) == 0 { // an instance for the operator
 		o := b.Flux[0]
-		if _, err := c.client.resource(ctx, o.APIVersion(), o.Kind()); err != nil {
+		if _, err := c.client.Resource(ctx, o.APIVersion(), o.Kind()); err != nil {
 			c.wrong("install the Flux Operator first (https://fluxoperator.dev)", "Flux Operator: %v", err)
 			return
 		}
@@ -260,7 +261,7 @@ func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
 	_, err := c.client.Get(ctx, sourceAPI, t.SourceKind, t.Namespace, t.SourceName)
 	name := called(t.SourceKind, t.Namespace, t.SourceName)
 	switch {
-	case absent(err):
+	case kube.IsAbsent(err):
 		c.wrong("say where the repository lies: --source-url URL", "the source %s is not there", name)
 	case err != nil:
 		c.wrong("", "reading %s: %v", name, err)
@@ -274,7 +275,7 @@ func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
 func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
 	wanted := b.Target.root()
 	live, err := c.client.Get(ctx, wanted.APIVersion(), wanted.Kind(), wanted.Namespace(), wanted.Name())
-	if absent(err) {
+	if kube.IsAbsent(err) {
 		return
 	}
 	if err != nil {
@@ -291,7 +292,7 @@ func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
 	}
 }
 
-func number(v any) float64 {
-	n, _ := v.(float64)
+func number(v any) int64 {
+	n, _ := v.(int64)
 	return n
 }

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -98,7 +99,7 @@ func TestCheck(t *testing.T) {
 		}, []string{"does not define source.toolkit.fluxcd.io/v1 GitRepository", "HelmRelease", "Deployment flux/kustomize-controller is not in the namespace flux-system"}},
 		{"no operator", func(_ *fakeServer, b *Bootstrap) { b.Flux = []manifest.Object{b.Target.FluxInstance()} }, []string{"error    Flux Operator: the API server does not serve fluxcd.controlplane.io/v1 FluxInstance"}},
 		{"the operator", func(f *fakeServer, b *Bootstrap) {
-			f.served[fluxInstanceAPI] = []resource{{"fluxinstances", "FluxInstance", true}}
+			f.served[fluxInstanceAPI] = []served{{"fluxinstances", "FluxInstance", true}}
 			b.Flux = []manifest.Object{b.Target.FluxInstance()}
 		}, nil},
 	}
@@ -205,7 +206,7 @@ func TestCheckNoKyverno(t *testing.T) {
 func TestCheckUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	client, err := NewClient(&rest.Config{Host: server.URL})
+	client, err := kube.New(&rest.Config{Host: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}

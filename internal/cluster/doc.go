@@ -4,8 +4,6 @@
 //	Bootstrap  checks the cluster, applies what Flux needs to begin, and waits
 //	Uninstall  removes it in an order in which nothing is left that blocks
 //
-// It speaks to the API server in plain JSON ([Client]): the objects are few and
-// of many kinds, and the typed clients of client-go alone would double the
-// program. What is written is written by server-side apply as the field manager
-// [Manager], never by force: what somebody else manages is reported, not taken.
+// What is written is written by server-side apply as the field manager [Manager],
+// never by force: what somebody else manages is reported, not taken.
 package cluster

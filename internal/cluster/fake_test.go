@@ -15,15 +15,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
+
+// served is a kind, as discovery tells it.
+type served struct {
+	Name       string `json:"name"`
+	Kind       string `json:"kind"`
+	Namespaced bool   `json:"namespaced"`
+}
 
 // fakeServer is an API server with as much of one as this package uses: objects
 // by path, discovery, server-side apply with managers, and access reviews.
 type fakeServer struct {
 	mu      sync.Mutex
 	version string
-	served  map[string][]resource // by API version
+	served  map[string][]served // by API version
 	objects map[string]manifest.Object
 	writes  []string // method and path of each that was stored
 	// refused are resources that nobody may touch.
@@ -32,9 +40,9 @@ type fakeServer struct {
 	after func(method, path string)
 }
 
-func newFakeServer(t *testing.T) (*fakeServer, *Client) {
+func newFakeServer(t *testing.T) (*fakeServer, *kube.Client) {
 	t.Helper()
-	f := &fakeServer{version: "v1.36.4", objects: map[string]manifest.Object{}, refused: map[string]bool{}, served: map[string][]resource{
+	f := &fakeServer{version: "v1.36.4", objects: map[string]manifest.Object{}, refused: map[string]bool{}, served: map[string][]served{
 		"v1":                              {{"namespaces", "Namespace", false}, {"secrets", "Secret", true}, {"configmaps", "ConfigMap", true}},
 		"apps/v1":                         {{"deployments", "Deployment", true}},
 		"authorization.k8s.io/v1":         {{"selfsubjectaccessreviews", "SelfSubjectAccessReview", false}},
@@ -45,7 +53,7 @@ func newFakeServer(t *testing.T) (*fakeServer, *Client) {
 	f.serveFlux()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	client, err := NewClient(&rest.Config{Host: server.URL})
+	client, err := kube.New(&rest.Config{Host: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,9 +61,9 @@ func newFakeServer(t *testing.T) (*fakeServer, *Client) {
 }
 
 func (f *fakeServer) serveFlux() {
-	f.served[kustomizationAPI] = []resource{{"kustomizations", "Kustomization", true}}
-	f.served[sourceAPI] = []resource{{"gitrepositories", "GitRepository", true}, {"ocirepositories", "OCIRepository", true}, {"helmrepositories", "HelmRepository", true}}
-	f.served[helmAPI] = []resource{{"helmreleases", "HelmRelease", true}}
+	f.served[kustomizationAPI] = []served{{"kustomizations", "Kustomization", true}}
+	f.served[sourceAPI] = []served{{"gitrepositories", "GitRepository", true}, {"ocirepositories", "OCIRepository", true}, {"helmrepositories", "HelmRepository", true}}
+	f.served[helmAPI] = []served{{"helmreleases", "HelmRelease", true}}
 }
 
 // path of an object.
@@ -91,6 +99,7 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body manifest.Object
 	_ = json.NewDecoder(r.Body).Decode(&body) // there is none to a GET
 	code, answer := f.answer(r, body)
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(answer)
 	if r.Method != http.MethodGet && r.Method != http.MethodPost && code < 300 && r.URL.Query().Get("dryRun") == "" {
@@ -113,20 +122,26 @@ func (f *fakeServer) answer(r *http.Request, body manifest.Object) (int, any) {
 	switch r.Method {
 	case http.MethodPost:
 		resource, _ := at(body, "spec", "resourceAttributes", "resource").(string)
-		return http.StatusCreated, map[string]any{"status": map[string]any{"allowed": !f.refused[resource]}}
+		body["status"] = map[string]any{"allowed": !f.refused[resource]}
+		return http.StatusCreated, body
 	case http.MethodPatch:
 		return f.patch(r, live, body)
 	case http.MethodDelete:
 		delete(f.objects, r.URL.Path)
 	default:
 		if items, ok := f.list(r); ok {
-			return http.StatusOK, map[string]any{"items": items}
+			return http.StatusOK, map[string]any{"kind": "List", "items": items}
 		}
 	}
 	if !found {
-		return http.StatusNotFound, metav1.Status{Message: r.URL.Path + " not found", Reason: metav1.StatusReasonNotFound}
+		return failure(http.StatusNotFound, metav1.Status{Message: r.URL.Path + " not found", Reason: metav1.StatusReasonNotFound})
 	}
 	return http.StatusOK, live
+}
+
+func failure(code int, status metav1.Status) (int, any) {
+	status.Kind, status.APIVersion, status.Status, status.Code = "Status", "v1", metav1.StatusFailure, int32(code)
+	return code, status
 }
 
 // list answers for a path that is a collection.
@@ -164,15 +179,15 @@ func selected(o manifest.Object, selector string) bool {
 func (f *fakeServer) patch(r *http.Request, live, body manifest.Object) (int, any) {
 	apply := r.Header.Get("Content-Type") == "application/apply-patch+yaml"
 	if live == nil && !apply {
-		return http.StatusNotFound, metav1.Status{Message: "not found", Reason: metav1.StatusReasonNotFound}
+		return failure(http.StatusNotFound, metav1.Status{Message: "not found", Reason: metav1.StatusReasonNotFound})
 	}
 	manager := textAt(live, "metadata", "annotations", "test/manager")
 	if apply && manager != "" {
 		for key, value := range asMap(body["spec"]) {
 			if old := at(live, "spec", key); old != nil && fmt.Sprint(old) != fmt.Sprint(value) {
-				return http.StatusConflict, metav1.Status{Message: "conflict", Reason: metav1.StatusReasonConflict, Details: &metav1.StatusDetails{
+				return failure(http.StatusConflict, metav1.Status{Message: "conflict", Reason: metav1.StatusReasonConflict, Details: &metav1.StatusDetails{
 					Causes: []metav1.StatusCause{{Type: metav1.CauseTypeFieldManagerConflict, Field: ".spec." + key, Message: "conflict with " + manager}},
-				}}
+				}})
 			}
 		}
 	}
@@ -196,6 +211,14 @@ func merge(under, over map[string]any) map[string]any {
 		merged[key] = value
 	}
 	return merged
+}
+
+// apiRoot is where the resources of an API version lie.
+func apiRoot(apiVersion string) string {
+	if strings.Contains(apiVersion, "/") {
+		return "/apis/" + apiVersion
+	}
+	return "/api/" + apiVersion
 }
 
 func asMap(v any) map[string]any {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -22,7 +23,7 @@ const (
 
 // findKyverno returns the Deployment that answers Kyverno's webhooks, by the
 // labels that the chart gives it, in whatever namespace; nil if there is none.
-func findKyverno(ctx context.Context, c *Client) (manifest.Object, error) {
+func findKyverno(ctx context.Context, c *kube.Client) (manifest.Object, error) {
 	found, err := c.List(ctx, "apps/v1", "Deployment", "", "app.kubernetes.io/component=admission-controller")
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -27,7 +28,7 @@ const (
 // them and the exceptions after the policies; then Kyverno, and whatever webhook
 // it left, which would call nobody and block the API server; the source last.
 type Uninstall struct {
-	Client *Client
+	Client *kube.Client
 	Target *Target
 	// KeepKyverno leaves Kyverno where the repository installed it.
 	KeepKyverno bool
@@ -88,7 +89,7 @@ func (u *Uninstall) needs() []need {
 // its label when it is gone, so that an interrupted run can be taken up.
 func (u *Uninstall) layers(ctx context.Context) ([]manifest.Object, error) {
 	all, err := u.Client.List(ctx, kustomizationAPI, "Kustomization", u.Target.Namespace, "")
-	if err != nil && !isNotServed(err) {
+	if err != nil && !kube.IsNotServed(err) {
 		return nil, fmt.Errorf("listing Kustomizations: %w", err)
 	}
 	var found []manifest.Object
@@ -136,7 +137,7 @@ func reverse(layers []manifest.Object) [][]manifest.Object {
 // suspended Kustomization applied.
 func (u *Uninstall) removeRoot(ctx context.Context, root manifest.Object) error {
 	live, err := u.Client.Get(ctx, root.APIVersion(), root.Kind(), root.Namespace(), root.Name())
-	if absent(err) {
+	if kube.IsAbsent(err) {
 		u.Log.Line(display(root) + " is not there")
 		return nil
 	}
@@ -144,7 +145,7 @@ func (u *Uninstall) removeRoot(ctx context.Context, root manifest.Object) error 
 		return fmt.Errorf("reading %s: %w", display(root), err)
 	}
 	if !u.DryRun {
-		if err := u.Client.Patch(ctx, root, map[string]any{"spec": map[string]any{"suspend": true}}); err != nil {
+		if _, err := u.Client.Patch(ctx, root, "", map[string]any{"spec": map[string]any{"suspend": true}}); err != nil {
 			return fmt.Errorf("suspending %s: %w", display(root), err)
 		}
 	}
@@ -156,7 +157,7 @@ func (u *Uninstall) removeRoot(ctx context.Context, root manifest.Object) error 
 func (u *Uninstall) removeLayers(ctx context.Context, layers []manifest.Object) error {
 	for _, k := range layers {
 		if at(k, "spec", "suspend") == true && prunes(k) && !u.DryRun { // suspended it would leave its policies behind
-			if err := u.Client.Patch(ctx, k, map[string]any{"spec": map[string]any{"suspend": false}}); err != nil {
+			if _, err := u.Client.Patch(ctx, k, "", map[string]any{"spec": map[string]any{"suspend": false}}); err != nil {
 				return fmt.Errorf("resuming %s: %w", display(k), err)
 			}
 		}
@@ -192,7 +193,7 @@ func (u *Uninstall) policies(ctx context.Context, selector string) ([]manifest.O
 	var all []manifest.Object
 	for _, k := range policyKinds() {
 		found, err := u.Client.List(ctx, k.apiVersion, k.kind, "", selector)
-		if err != nil && !isNotServed(err) {
+		if err != nil && !kube.IsNotServed(err) {
 			return nil, fmt.Errorf("listing %s: %w", k.kind, err)
 		}
 		all = append(all, found...)
@@ -217,7 +218,7 @@ func (u *Uninstall) removeKyverno(ctx context.Context) error {
 	var live []manifest.Object
 	for _, r := range u.Target.Releases {
 		o, err := u.Client.Get(ctx, r.APIVersion(), r.Kind(), r.Namespace(), r.Name())
-		if absent(err) {
+		if kube.IsAbsent(err) {
 			continue
 		}
 		if err != nil {
@@ -283,7 +284,7 @@ func (u *Uninstall) removeSource(ctx context.Context) error {
 		identity("v1", "Secret", t.Namespace, t.caName()),
 	} {
 		live, err := u.Client.Get(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
-		if absent(err) {
+		if kube.IsAbsent(err) {
 			continue
 		}
 		if err != nil {
@@ -314,7 +315,7 @@ func (u *Uninstall) remove(ctx context.Context, objects []manifest.Object) error
 			u.Log.Line(display(o) + " would be deleted" + along(o))
 			continue
 		}
-		if err := u.Client.Delete(ctx, o); err != nil && !absent(err) {
+		if err := u.Client.Delete(ctx, o); err != nil && !kube.IsAbsent(err) {
 			return fmt.Errorf("deleting %s: %w", display(o), err)
 		}
 	}
@@ -324,7 +325,7 @@ func (u *Uninstall) remove(ctx context.Context, objects []manifest.Object) error
 	for _, o := range objects {
 		err := u.until(ctx, display(o), func() ([]manifest.Object, error) {
 			live, err := u.Client.Get(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
-			if absent(err) {
+			if kube.IsAbsent(err) {
 				return nil, nil
 			}
 			return []manifest.Object{live}, err

@@ -17,7 +17,7 @@ import (
 func installed(t *testing.T) (*fakeServer, *Uninstall, *[]string) {
 	t.Helper()
 	server, b, lines := newBootstrap(t)
-	server.served["policies.kyverno.io/v1"] = []resource{{"validatingpolicies", "ValidatingPolicy", false}}
+	server.served["policies.kyverno.io/v1"] = []served{{"validatingpolicies", "ValidatingPolicy", false}}
 	if _, err := b.Apply(t.Context()); err != nil {
 		t.Fatal(err)
 	}

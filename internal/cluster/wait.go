@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -31,7 +32,7 @@ func (e *NotReadyError) Error() string {
 // waiter polls until all objects are ready. It polls because a few lists every
 // second or two are cheap, and because a watch breaks when the API server does.
 type waiter struct {
-	client  *Client
+	client  *kube.Client
 	objects []manifest.Object
 	source  *Target // if not nil: its Kustomizations must have applied the source's revision
 	every   time.Duration
@@ -131,7 +132,7 @@ func (w *waiter) look(ctx context.Context) ([]state, error) {
 		key := strings.Join([]string{o.APIVersion(), o.Kind(), o.Namespace()}, " ")
 		if _, listed := live[key]; !listed {
 			found, err := w.client.List(ctx, o.APIVersion(), o.Kind(), o.Namespace(), "")
-			if err != nil && !isNotServed(err) {
+			if err != nil && !kube.IsNotServed(err) {
 				return nil, fmt.Errorf("listing %s: %w", o.Kind(), err)
 			}
 			live[key] = map[string]manifest.Object{}

@@ -2,7 +2,7 @@ package workload
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -12,14 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
-
-// pageSize is how many objects are asked for at a time, as kubectl does.
-const pageSize = 500
 
 // Cluster are the namespaced objects of a live cluster. It lists, and does
 // nothing else. What a controller of Kubernetes has made of another object is
@@ -27,9 +24,8 @@ const pageSize = 500
 type Cluster struct {
 	// Name is how problems call the cluster.
 	Name string
-	// Objects and Kinds are the API server.
-	Objects dynamic.Interface
-	Kinds   discovery.ServerResourcesInterface
+	// Client of its API server.
+	Client *kube.Client
 	// Namespace to read; empty for all.
 	Namespace string
 	// Judged are the kinds to read, as policies name them: Pod, v1/Service,
@@ -47,29 +43,32 @@ func (c *Cluster) Each(ctx context.Context, yield func(Workload) error) (diag.Li
 	if err != nil {
 		return nil, err
 	}
-	resources, err := c.resources(&problems)
+	resources, err := c.resources(ctx, &problems)
 	if err != nil {
 		return nil, err
 	}
 	found := false
 	for _, resource := range resources {
-		err := c.pages(ctx, c.Objects.Resource(resource).Namespace(c.Namespace), func(u *unstructured.Unstructured) error {
-			if made(u) {
-				return nil
+		for o, err := range c.Client.Each(ctx, resource.APIVersion(), resource.Kind, c.Namespace, "") {
+			if apierrors.IsForbidden(err) {
+				problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-forbidden", Position: diag.Position{File: c.Name},
+					Summary: fmt.Sprintf("%s were not judged: %v", groupResource(resource), err)})
+				break
 			}
-			w, err := c.workload(u, labels)
 			if err != nil {
-				return err
+				return problems, fmt.Errorf("listing %s: %w", groupResource(resource), err)
+			}
+			if made(o) {
+				continue
+			}
+			w, err := workloadOf(o, labels)
+			if err != nil {
+				return problems, err
 			}
 			found = true
-			return yield(w)
-		})
-		switch {
-		case isForbidden(err):
-			problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-forbidden", Position: diag.Position{File: c.Name},
-				Summary: fmt.Sprintf("%s were not judged: %v", resource.GroupResource(), err)})
-		case err != nil:
-			return problems, fmt.Errorf("listing %s: %w", resource.GroupResource(), err)
+			if err := yield(w); err != nil {
+				return problems, err
+			}
 		}
 	}
 	if !found {
@@ -78,30 +77,33 @@ func (c *Cluster) Each(ctx context.Context, yield func(Workload) error) (diag.Li
 	return problems.Sort(), nil
 }
 
+func groupResource(r kube.Resource) schema.GroupResource {
+	return schema.GroupResource{Group: r.Group, Resource: r.Name}
+}
+
 // namespaces are the labels of each namespace.
 func (c *Cluster) namespaces(ctx context.Context) (map[string]map[string]string, error) {
-	resource := c.Objects.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
 	labels := map[string]map[string]string{}
 	if c.Namespace != "" {
-		u, err := resource.Get(ctx, c.Namespace, metav1.GetOptions{})
+		o, err := c.Client.Get(ctx, "v1", "Namespace", "", c.Namespace)
 		if err != nil {
 			return nil, fmt.Errorf("reading the labels of namespace %s: %w", c.Namespace, err)
 		}
-		labels[c.Namespace] = labelsOf(u)
+		labels[c.Namespace] = labelsOf(o)
 		return labels, nil
 	}
-	err := c.pages(ctx, resource, func(u *unstructured.Unstructured) error {
-		labels[u.GetName()] = labelsOf(u)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing namespaces: %w", err)
+	for o, err := range c.Client.Each(ctx, "v1", "Namespace", "", "") {
+		if err != nil {
+			return nil, fmt.Errorf("listing namespaces: %w", err)
+		}
+		labels[o.Name()] = labelsOf(o)
 	}
 	return labels, nil
 }
 
 // labelsOf is not nil, because it says what there is.
-func labelsOf(u *unstructured.Unstructured) map[string]string {
+func labelsOf(o manifest.Object) map[string]string {
+	u := unstructured.Unstructured{Object: o}
 	if labels := u.GetLabels(); labels != nil {
 		return labels
 	}
@@ -109,29 +111,18 @@ func labelsOf(u *unstructured.Unstructured) map[string]string {
 }
 
 // resources are the namespaced ones with a kind that is judged.
-func (c *Cluster) resources(problems *diag.List) ([]schema.GroupVersionResource, error) {
-	lists, err := c.Kinds.ServerPreferredResources()
-	var partly *discovery.ErrGroupDiscoveryFailed
-	switch {
-	case errors.As(err, &partly):
+func (c *Cluster) resources(ctx context.Context, problems *diag.List) ([]kube.Resource, error) {
+	all, unavailable, err := c.Client.Resources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range unavailable {
 		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-discovery", Position: diag.Position{File: c.Name},
-			Summary: "some kinds were not looked for: " + err.Error()})
-	case err != nil:
-		return nil, fmt.Errorf("asking the cluster for its kinds: %w", err)
+			Summary: fmt.Sprintf("some kinds were not looked for: %v", err)})
 	}
-	var out []schema.GroupVersionResource
-	for _, list := range lists {
-		version, err := schema.ParseGroupVersion(list.GroupVersion)
-		if err != nil {
-			return nil, fmt.Errorf("asking the cluster for its kinds: %w", err)
-		}
-		for _, r := range list.APIResources {
-			if r.Namespaced && !strings.Contains(r.Name, "/") && slices.Contains(r.Verbs, "list") && c.judged(version.Group, r.Kind) {
-				out = append(out, version.WithResource(r.Name))
-			}
-		}
-	}
-	return out, nil
+	return slices.DeleteFunc(all, func(r kube.Resource) bool {
+		return !r.Namespaced || !slices.Contains(r.Verbs, "list") || !c.judged(r.Group, r.Kind)
+	}), nil
 }
 
 // judged tells whether a policy names the kind; versions are served alike.
@@ -151,50 +142,14 @@ func matches(glob, s string) bool {
 	return err == nil && ok
 }
 
-// pages lists everything, page by page. Where a page has come too late for the
-// snapshot of the first one, the API server offers to go on with what is there now.
-func (c *Cluster) pages(ctx context.Context, resource dynamic.ResourceInterface, each func(*unstructured.Unstructured) error) error {
-	options := metav1.ListOptions{Limit: pageSize}
-	for {
-		page, err := resource.List(ctx, options)
-		var status *apierrors.StatusError
-		if apierrors.IsResourceExpired(err) && errors.As(err, &status) && status.ErrStatus.Continue != "" && status.ErrStatus.Continue != options.Continue {
-			options.Continue = status.ErrStatus.Continue
-			continue
-		}
-		if err != nil {
-			if apierrors.IsForbidden(err) {
-				return &forbidden{err}
-			}
-			return err
-		}
-		for i := range page.Items {
-			if err := each(&page.Items[i]); err != nil {
-				return err
-			}
-		}
-		if options.Continue = page.GetContinue(); options.Continue == "" {
-			return nil
-		}
-	}
-}
-
-// forbidden is the answer to a list, and not an error of who gets the objects.
-type forbidden struct{ error }
-
-func isForbidden(err error) bool {
-	var f *forbidden
-	return errors.As(err, &f)
-}
-
 // controllers are the kinds that make Pods, or what makes Pods, by their groups.
 var controllers = map[string]string{
 	"CronJob": "batch", "DaemonSet": "apps", "Deployment": "apps", "Job": "batch", "ReplicaSet": "apps", "ReplicationController": "", "StatefulSet": "apps",
 }
 
 // made tells whether a controller of Kubernetes has made the object.
-func made(u *unstructured.Unstructured) bool {
-	owner := metav1.GetControllerOf(u)
+func made(o manifest.Object) bool {
+	owner := metav1.GetControllerOf(&unstructured.Unstructured{Object: o})
 	if owner == nil {
 		return false
 	}
@@ -203,17 +158,17 @@ func made(u *unstructured.Unstructured) bool {
 	return err == nil && known && group == version.Group
 }
 
-// workload is the object without what only the server writes.
-func (c *Cluster) workload(u *unstructured.Unstructured, labels map[string]map[string]string) (Workload, error) {
-	unstructured.RemoveNestedField(u.Object, "metadata", "managedFields")
-	unstructured.RemoveNestedField(u.Object, "status")
-	object, err := u.MarshalJSON()
+// workloadOf is the object without what only the server writes.
+func workloadOf(o manifest.Object, labels map[string]map[string]string) (Workload, error) {
+	delete(o, "status")
+	delete(o.Metadata(), "managedFields")
+	raw, err := json.Marshal(o)
 	if err != nil {
-		return Workload{}, fmt.Errorf("encoding %s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
+		return Workload{}, fmt.Errorf("encoding %s: %w", o.ID(), err)
 	}
-	w, err := newWorkload(object, diag.Position{}, header{})
+	w, err := newWorkload(raw, diag.Position{}, header{})
 	if err != nil {
-		return Workload{}, fmt.Errorf("%s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
+		return Workload{}, fmt.Errorf("%s: %w", o.ID(), err)
 	}
 	if w.NamespaceLabels = labels[w.Namespace]; w.NamespaceLabels == nil {
 		w.NamespaceLabels = map[string]string{} // the namespace is new

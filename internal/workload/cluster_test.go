@@ -6,23 +6,31 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 )
 
-// apiServer answers like an API server with these answers, by path and query,
-// and writes down what it was asked for.
+// apiServer answers like an API server with these answers, by path and query but
+// the timeout, and writes down what it was asked for.
 type apiServer struct {
 	answers map[string]string
-	asked   []string
+
+	mu    sync.Mutex
+	asked []string
 }
 
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	query.Del("timeout")
+	r.URL.RawQuery = query.Encode()
+	s.mu.Lock()
 	s.asked = append(s.asked, r.Method+" "+r.URL.RequestURI())
+	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	answer, ok := s.answers[r.URL.RequestURI()]
 	if !ok {
@@ -68,16 +76,11 @@ func clusterOf(t *testing.T, handler http.Handler) *Cluster {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	config := &rest.Config{Host: server.URL}
-	objects, err := dynamic.NewForConfig(config)
+	client, err := kube.New(&rest.Config{Host: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Cluster{Name: "test", Objects: objects, Kinds: kinds, Judged: []string{"Pod", "v1/Service", "v1/Namespace/status", "*/*/Nothing"}}
+	return &Cluster{Name: "test", Client: client, Judged: []string{"Pod", "v1/Service", "v1/Namespace/status", "*/*/Nothing"}}
 }
 
 func TestCluster(t *testing.T) {
@@ -120,13 +123,17 @@ func TestClusterNamespace(t *testing.T) {
 	}
 }
 
-// TestClusterLatePage: the API server takes no token that is too old, but offers another.
-func TestClusterLatePage(t *testing.T) {
+// TestClusterBroken: a group that does not answer is told, and a list that breaks
+// off is an error.
+func TestClusterBroken(t *testing.T) {
 	server := &apiServer{answers: answers()}
-	server.answers["/api/v1/pods?continue=fresh&limit=500"] = server.answers["/api/v1/pods?continue=more&limit=500"]
-	server.answers["/api/v1/pods?continue=more&limit=500"] = `{"kind":"Status","apiVersion":"v1","metadata":{"continue":"fresh"},"status":"Failure","reason":"Expired","code":410}`
-	if got, _ := read(t, clusterOf(t, server)); len(got) != 3 {
-		t.Errorf("got %v", got)
+	server.answers["/apis"] = `{"groups":[{"versions":[{"groupVersion":"metrics.k8s.io/v1"}],"preferredVersion":{"groupVersion":"metrics.k8s.io/v1"}}]}`
+	server.answers["/apis/metrics.k8s.io/v1"] = `{"kind":"Status","apiVersion":"v1","status":"Failure","code":503}`
+	got, problems := read(t, clusterOf(t, server))
+	if len(got) != 3 || len(problems) != 2 || !slices.ContainsFunc(problems, func(p string) bool {
+		return strings.Contains(p, "some kinds were not looked for: metrics.k8s.io/v1: ")
+	}) {
+		t.Errorf("got %v, problems are %v", got, problems)
 	}
 	server.answers["/api/v1/pods?continue=more&limit=500"] = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","message":"broken","code":500}`
 	if _, err := clusterOf(t, server).Each(t.Context(), func(Workload) error { return nil }); err == nil || !strings.Contains(err.Error(), "listing pods") {
