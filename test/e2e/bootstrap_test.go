@@ -217,7 +217,7 @@ func (f *fleet) removeKyverno(t *testing.T) {
 
 func (f *fleet) list(t *testing.T, apiVersion, kind string) []manifest.Object {
 	t.Helper()
-	all, err := f.Client().List(t.Context(), apiVersion, kind, "")
+	all, err := f.Client().List(t.Context(), apiVersion, kind, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

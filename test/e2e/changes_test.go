@@ -130,7 +130,7 @@ func testHandEdit(t *testing.T, f *fleet) {
 		t.Fatal("there is no NetworkPolicy")
 	}
 	network := f.get(t, newObject("networking.k8s.io/v1", "NetworkPolicy", listed[0].Namespace(), listed[0].Name(), nil))
-	admin := f.Client().As(deployer)
+	admin := as(t, f.Client(), deployer)
 	if _, err := admin.Patch(t.Context(), policy, "", map[string]any{"spec": map[string]any{"rules": audited(policy)}}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
-	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -164,6 +164,16 @@ func apply(t *testing.T, client *kube.Client, o manifest.Object) {
 	if _, err := client.Apply(t.Context(), o, "e2e"); err != nil {
 		t.Fatalf("applying %s: %v", o.ID(), err)
 	}
+}
+
+// as is a client that acts as another user.
+func as(t *testing.T, client *kube.Client, user string) *kube.Client {
+	t.Helper()
+	other, err := client.As(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
 }
 
 // newObject is an object of the given identity and further top-level fields.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
-	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 

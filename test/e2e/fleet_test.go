@@ -176,7 +176,7 @@ func (f *fleet) watch(t *testing.T) *journal {
 	group.Go(func() {
 		seen := map[string]bool{}
 		for {
-			list, err := f.Client().List(t.Context(), kustomizationAPI, "Kustomization", "flux-system")
+			list, err := f.Client().List(t.Context(), kustomizationAPI, "Kustomization", "flux-system", "")
 			for _, k := range list {
 				if err == nil && !seen[k.Name()] && controlplane.HasCondition(k, "Ready", "True") {
 					seen[k.Name()] = true

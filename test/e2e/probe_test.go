@@ -150,7 +150,7 @@ func (f *fleet) guard(t *testing.T) guard {
 	for _, namespace := range systemNamespaces() {
 		system = append(system, f.creating("Pods of "+namespace, pod(namespace, "probe", badPodSpec()), refused, closed))
 	}
-	deployer := f.Client().As(deployer).DryRun()
+	deployer := as(t, f.Client(), deployer).DryRun()
 	applied := &probe{what: "what Flux applies", ask: func(ctx context.Context) error {
 		_, err := deployer.Patch(ctx, newObject("v1", "Namespace", "", platformNamespace, nil), "", labels(map[string]any{"gatehouse.dev/tier": "probe"}))
 		return err

@@ -80,7 +80,7 @@ func testOrder(t *testing.T, f *fleet) {
 }
 
 func testPoliciesReady(t *testing.T, f *fleet) {
-	live, err := f.Client().List(t.Context(), "kyverno.io/v1", "ClusterPolicy", "")
+	live, err := f.Client().List(t.Context(), "kyverno.io/v1", "ClusterPolicy", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

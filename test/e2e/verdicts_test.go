@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -135,7 +135,7 @@ func waitServiceAccounts(t *testing.T, client *kube.Client, namespaces ...string
 // reported returns nil if a PolicyReport says that the object fails the policy.
 func reported(t *testing.T, client *kube.Client, o manifest.Object, policy string) error {
 	t.Helper()
-	reports, err := client.List(t.Context(), "wgpolicyk8s.io/v1alpha2", "PolicyReport", o.Namespace())
+	reports, err := client.List(t.Context(), "wgpolicyk8s.io/v1alpha2", "PolicyReport", o.Namespace(), "")
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func testTenant(t *testing.T, f *fleet) {
 		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
 		"subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "tenant"}},
 	}))
-	tenant := f.Client().As("tenant").DryRun()
+	tenant := as(t, f.Client(), "tenant").DryRun()
 	change := func(o manifest.Object, subresource string, patch any) func() error {
 		return func() error {
 			_, err := tenant.Patch(t.Context(), o, subresource, patch)

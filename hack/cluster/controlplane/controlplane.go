@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -146,7 +146,7 @@ func (c *ControlPlane) Close() error {
 	return errors.Join(err, os.RemoveAll(c.options.Dir))
 }
 
-// Client acts as cluster-admin.
+// Client acts as cluster-admin; what it applies it takes from others.
 func (c *ControlPlane) Client() *kube.Client { return c.admin }
 
 // Kubeconfig is the path of the file that kubectl takes, for cluster-admin.

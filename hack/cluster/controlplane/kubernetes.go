@@ -4,24 +4,24 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/cluster/kube"
+	"k8s.io/client-go/rest"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// tokenLifetime of ServiceAccounts, in seconds: longer than anybody lets a local
+// tokenLifetime of ServiceAccounts: longer than anybody lets a local
 // control plane run, because nothing renews the tokens.
-const tokenLifetime = 30 * 24 * 60 * 60
+const tokenLifetime = 30 * 24 * time.Hour
 
 // startKubernetes starts etcd, the API server and the controller manager, and
 // writes the kubeconfig of cluster-admin.
@@ -104,13 +104,11 @@ func (c *ControlPlane) connect(server, token string) error {
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return fmt.Errorf("%s holds no certificate", c.caFile())
+	admin, err := kube.New(&rest.Config{Host: server, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAData: ca}, WarningHandler: rest.NoWarnings{}})
+	if err != nil {
+		return err
 	}
-	c.admin = kube.New(server, token, &http.Client{Timeout: time.Minute, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 32,
-	}})
+	c.admin = admin.Force()
 	return c.writeKubeconfig(c.Kubeconfig(), token)
 }
 
@@ -122,7 +120,7 @@ func (c *ControlPlane) writeKubeconfig(path, token string) error {
 	file := manifest.File{Objects: []manifest.Object{{
 		"apiVersion": "v1", "kind": "Config", "current-context": "gatehouse",
 		"clusters": []any{map[string]any{"name": "gatehouse", "cluster": map[string]any{
-			"server": c.admin.Server, "certificate-authority-data": base64.StdEncoding.EncodeToString(ca),
+			"server": c.admin.Server(), "certificate-authority-data": base64.StdEncoding.EncodeToString(ca),
 		}}},
 		"users":    []any{map[string]any{"name": "gatehouse", "user": map[string]any{"token": token}}},
 		"contexts": []any{map[string]any{"name": "gatehouse", "context": map[string]any{"cluster": "gatehouse", "user": "gatehouse"}}},
@@ -137,12 +135,10 @@ func (c *ControlPlane) writeKubeconfig(path, token string) error {
 // serviceAccountKubeconfig writes a kubeconfig with which a controller logs in as
 // its ServiceAccount, which must exist.
 func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
-	var answer struct{ Status struct{ Token string } }
-	request := map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": map[string]any{"expirationSeconds": tokenLifetime}}
-	path := fmt.Sprintf("/api/v1/namespaces/%s/serviceaccounts/%s/token", namespace, name)
-	if err := c.admin.Do(ctx, http.MethodPost, path, request, &answer); err != nil {
-		return "", fmt.Errorf("asking for a token of %s/%s: %w", namespace, name, err)
+	token, err := c.admin.Token(ctx, namespace, name, tokenLifetime)
+	if err != nil {
+		return "", err
 	}
 	file := c.path("kubeconfigs", namespace+"_"+name)
-	return file, c.writeKubeconfig(file, answer.Status.Token)
+	return file, c.writeKubeconfig(file, token)
 }

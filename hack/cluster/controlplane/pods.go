@@ -24,7 +24,7 @@ func (c *ControlPlane) markPods(ctx context.Context) {
 }
 
 func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
-	pods, err := c.admin.List(ctx, "v1", "Pod", "kyverno")
+	pods, err := c.admin.List(ctx, "v1", "Pod", "kyverno", "")
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,6 @@ func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
 		if HasCondition(pod, "Ready", status) {
 			continue
 		}
-		pod["apiVersion"], pod["kind"] = "v1", "Pod"
 		if _, err := c.admin.Patch(ctx, pod, "status", podStatus(status)); err != nil {
 			return fmt.Errorf("marking %s: %w", pod.Name(), err)
 		}
