@@ -23,7 +23,6 @@ type bootstrapOptions struct {
 	access                                        cluster.Access
 	sshKeyFile, knownHostsFile, tokenFile, caFile string
 	fluxInstall                                   string
-	fluxOperator                                  bool
 	dryRun, export, noWait                        bool
 }
 
@@ -36,6 +35,11 @@ func newBootstrapCmd() *cobra.Command {
 namespace, the source with its credentials, and the root Kustomization - and
 watch each Kustomization, release and policy until it is ready.
 
+Where the cluster has no Flux, spec.flux.install of the profile decides: operator
+creates a FluxInstance for the Flux Operator, cli takes what flux install --export
+printed by --flux-install, none wants Flux to be there. A Flux that is there stays
+as it is.
+
 What a Kyverno of somebody else and Flux must be like is checked before anything
 is applied, and all that is wrong is reported in one run. Objects are applied on
 the server's side as the field manager gatehouse, never by force; a second run
@@ -46,7 +50,7 @@ be applied, or something was not ready in time.`,
 		Example: `  # a public repository
   gatehouse bootstrap policy-repo --cluster prod-eu --source-url https://github.com/acme/policies
 
-  # a deploy key, into a cluster without Flux
+  # a deploy key, into a cluster without Flux, with spec.flux.install: cli
   flux install --export > flux.yaml
   gatehouse bootstrap policy-repo --cluster prod-eu --flux-install flux.yaml \
     --source-url ssh://git@github.com/acme/policies --ssh-key-file id_ed25519 --known-hosts-file known_hosts
@@ -68,12 +72,10 @@ be applied, or something was not ready in time.`,
 	flags.StringVar(&o.knownHostsFile, "known-hosts-file", "", "`FILE` with the public keys of the SSH host")
 	flags.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the token for https:// or oci://")
 	flags.StringVar(&o.caFile, "ca-file", "", "`FILE` with the certificate that the server's is signed by")
-	flags.StringVar(&o.fluxInstall, "flux-install", "", "install Flux from `FILE`, the output of flux install --export")
-	flags.BoolVar(&o.fluxOperator, "flux-operator", false, "install Flux by a FluxInstance; the Flux Operator must run in the cluster")
+	flags.StringVar(&o.fluxInstall, "flux-install", "", "install or upgrade Flux from `FILE`, the output of flux install --export")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "check, ask the API server what would change, and store nothing")
 	flags.BoolVar(&o.export, "export", false, "print what would be applied as YAML; needs no cluster, prints no Secrets")
 	flags.BoolVar(&o.noWait, "no-wait", false, "do not wait until everything is ready")
-	cmd.MarkFlagsMutuallyExclusive("flux-install", "flux-operator")
 	cmd.MarkFlagsMutuallyExclusive("export", "dry-run")
 	return cmd
 }
@@ -131,9 +133,12 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	return nil
 }
 
-// flux is what installs Flux, as the flags say; nothing without them.
+// flux is what installs Flux, as the profile says.
 func (o *bootstrapOptions) flux(target *cluster.Target) ([]manifest.Object, error) {
-	if o.fluxOperator {
+	if o.fluxInstall != "" && target.FluxInstall != cluster.FluxByCLI {
+		return nil, usageError{errors.New("--flux-install is for a profile with spec.flux.install: cli; set it and build again, or leave the flag out")}
+	}
+	if target.FluxInstall == cluster.FluxByOperator {
 		return []manifest.Object{target.FluxInstance()}, nil
 	}
 	if o.fluxInstall == "" {

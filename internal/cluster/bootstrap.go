@@ -29,7 +29,9 @@ func (l Log) status(format string, args ...any) {
 type Bootstrap struct {
 	Client *kube.Client
 	Target *Target
-	// Flux is what installs Flux; empty where it is there already.
+	// Flux is what installs Flux: that of [Target.FluxInstance], or what `flux install
+	// --export` printed; empty where Flux must be there. Check takes a FluxInstance
+	// out where the Flux that is there stays as it is.
 	Flux []manifest.Object
 	// Objects are those of [Target.Objects].
 	Objects []manifest.Object
@@ -39,20 +41,6 @@ type Bootstrap struct {
 	Every time.Duration
 	Log   Log
 }
-
-// FluxInstance is what the Flux Operator installs Flux by: the components that the
-// repository needs, in its namespace. The operator takes one, called flux.
-func (t *Target) FluxInstance() manifest.Object {
-	components := []any{"source-controller", "kustomize-controller", "helm-controller", "notification-controller"}
-	o := identity(fluxInstanceAPI, "FluxInstance", t.Namespace, "flux")
-	o["spec"] = map[string]any{
-		"distribution": map[string]any{"version": "2.9.x", "registry": "ghcr.io/fluxcd"},
-		"components":   components,
-	}
-	return o
-}
-
-const fluxInstanceAPI = "fluxcd.controlplane.io/v1"
 
 // Stages are all objects in the order in which they are applied: each stage must
 // be ready before the next one.

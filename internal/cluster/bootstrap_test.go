@@ -179,7 +179,10 @@ func fluxInstall() []manifest.Object {
 	namespace := identity("v1", "Namespace", "", "flux-system")
 	namespace.Metadata()["labels"] = map[string]any{"app.kubernetes.io/part-of": "flux"}
 	crd := identity("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "kustomizations.kustomize.toolkit.fluxcd.io")
-	crd["spec"] = map[string]any{"group": "kustomize.toolkit.fluxcd.io", "names": map[string]any{"kind": "Kustomization"}}
+	crd["spec"] = map[string]any{
+		"group": "kustomize.toolkit.fluxcd.io", "names": map[string]any{"kind": "Kustomization"},
+		"versions": []any{map[string]any{"name": "v1", "served": true}},
+	}
 	deployment := identity("apps/v1", "Deployment", "flux-system", "kustomize-controller")
 	deployment["spec"] = map[string]any{"replicas": 1.0}
 	return []manifest.Object{deployment, namespace, crd}

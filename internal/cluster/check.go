@@ -68,14 +68,15 @@ func Failed(findings []Finding) bool {
 	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error })
 }
 
-// Check looks whether the cluster is ready for what [Bootstrap.Apply] does. All
-// that is wrong is found in one run; an API server that does not answer is an
-// error instead.
+// Check looks whether the cluster is ready for what [Bootstrap.Apply] does, and
+// settles whether Flux is installed. All that is wrong is found in one run; an
+// API server that does not answer is an error instead.
 func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	c := &checks{client: b.Client}
 	if err := c.kubernetes(ctx); err != nil {
 		return nil, err
 	}
+	b.settleFlux(ctx, c)
 	c.permissions(ctx, b.needs())
 	b.checkFlux(ctx, c)
 	b.checkSource(ctx, c)
@@ -169,87 +170,6 @@ func (c *checks) plural(ctx context.Context, o manifest.Object) string {
 	}
 	plural, _ := meta.UnsafeGuessKindToResource(schema.FromAPIVersionAndKind(o.APIVersion(), o.Kind()))
 	return plural.Resource
-}
-
-// fluxKind is a kind of Flux that the repository needs, and the controller of it.
-type fluxKind struct{ apiVersion, kind, controller string }
-
-func (t *Target) fluxKinds() []fluxKind {
-	kinds := []fluxKind{
-		{kustomizationAPI, "Kustomization", "kustomize-controller"},
-		{sourceAPI, t.SourceKind, "source-controller"},
-	}
-	if len(t.Releases) > 0 {
-		kinds = append(kinds, fluxKind{helmAPI, "HelmRelease", "helm-controller"})
-	}
-	return kinds
-}
-
-// howToGetFlux is told where Flux is missing.
-const howToGetFlux = "give the output of `flux install --export` by --flux-install FILE; " +
-	"or --flux-operator, where the Flux Operator runs"
-
-// checkFlux looks for Flux, unless it is installed now.
-func (b *Bootstrap) checkFlux(ctx context.Context, c *checks) {
-	if len(b.Flux) > 0 {
-		b.checkFluxInstall(ctx, c)
-		return
-	}
-	served := true
-	for _, k := range b.Target.fluxKinds() {
-		if _, err := c.client.Resource(ctx, k.apiVersion, k.kind); err != nil {
-			c.wrong(howToGetFlux, "Flux: %v", err)
-			served = false
-		}
-	}
-	if !served {
-		return
-	}
-	for _, k := range b.Target.fluxKinds() {
-		d, err := c.client.Get(ctx, "apps/v1", "Deployment", b.Target.Namespace, k.controller)
-		switch {
-		case kube.IsAbsent(err):
-			c.warn("nothing happens unless it runs under another name or elsewhere", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
-		case err != nil:
-			c.wrong("", "Flux: reading the Deployment %s: %v", k.controller, err)
-		case number(at(d, "status", "availableReplicas")) == 0:
-			c.warn("kubectl -n "+b.Target.Namespace+" describe deployment "+k.controller, "Flux: %s is not available", k.controller)
-		default:
-			c.ok("Flux: %s is available", k.controller)
-		}
-	}
-}
-
-// checkFluxInstall looks whether what is to be installed can be.
-func (b *Bootstrap) checkFluxInstall(ctx context.Context, c *checks) {
-	defined := map[string]bool{}
-	for _, o := range b.Flux {
-		if o.Kind() == "CustomResourceDefinition" {
-			defined[textAt(o, "spec", "group")+" "+textAt(o, "spec", "names", "kind")] = true
-		}
-	}
-	if len(defined) == 0 { // an instance for the operator
-		o := b.Flux[0]
-		if _, err := c.client.Resource(ctx, o.APIVersion(), o.Kind()); err != nil {
-			c.wrong("install the Flux Operator first (https://fluxoperator.dev)", "Flux Operator: %v", err)
-			return
-		}
-		c.ok("Flux: the Flux Operator installs it")
-		return
-	}
-	for _, k := range b.Target.fluxKinds() {
-		group, _, _ := strings.Cut(k.apiVersion, "/")
-		if !defined[group+" "+k.kind] {
-			c.wrong("flux install --export --components source-controller,kustomize-controller,helm-controller,notification-controller",
-				"Flux: what is to be installed does not define %s %s", k.apiVersion, k.kind)
-		}
-	}
-	for _, o := range b.Flux {
-		if o.Kind() == "Deployment" && o.Namespace() != b.Target.Namespace {
-			c.wrong("flux install --export --namespace "+b.Target.Namespace, "Flux: %s is not in the namespace %s, which the repository is for", display(o), b.Target.Namespace)
-		}
-	}
-	c.ok("Flux: %d objects to install", len(b.Flux))
 }
 
 // checkSource looks for the source if bootstrap does not make it.

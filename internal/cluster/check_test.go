@@ -61,8 +61,7 @@ func TestCheck(t *testing.T) {
 			delete(f.served, kustomizationAPI)
 			delete(f.served, sourceAPI)
 		}, []string{
-			"error    Flux: the API server does not serve kustomize.toolkit.fluxcd.io/v1 Kustomization - give the output of `flux install --export`",
-			"error    Flux: the API server does not serve source.toolkit.fluxcd.io/v1 GitRepository",
+			"error    Flux: the API server does not serve kustomize.toolkit.fluxcd.io/v1 Kustomization, source.toolkit.fluxcd.io/v1 GitRepository - install Flux; or set spec.flux.install",
 		}},
 		{"everything wrong at once", func(f *fakeServer, b *Bootstrap) {
 			f.refused["secrets"], f.refused["kustomizations"] = true, true
@@ -93,15 +92,6 @@ func TestCheck(t *testing.T) {
 			asMap(root["spec"])["sourceRef"] = map[string]any{"kind": "GitRepository", "name": "old"}
 			f.put(root)
 		}, []string{"warning  the cluster follows GitRepository old now"}},
-		{"Flux of another namespace, without Helm", func(_ *fakeServer, b *Bootstrap) {
-			b.Flux = fluxInstall()
-			b.Flux[0].Metadata()["namespace"] = "flux"
-		}, []string{"does not define source.toolkit.fluxcd.io/v1 GitRepository", "HelmRelease", "Deployment flux/kustomize-controller is not in the namespace flux-system"}},
-		{"no operator", func(_ *fakeServer, b *Bootstrap) { b.Flux = []manifest.Object{b.Target.FluxInstance()} }, []string{"error    Flux Operator: the API server does not serve fluxcd.controlplane.io/v1 FluxInstance"}},
-		{"the operator", func(f *fakeServer, b *Bootstrap) {
-			f.served[fluxInstanceAPI] = []served{{"fluxinstances", "FluxInstance", true}}
-			b.Flux = []manifest.Object{b.Target.FluxInstance()}
-		}, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

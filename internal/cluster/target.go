@@ -34,6 +34,9 @@ type Target struct {
 	Environment string
 	// Namespace is the one that Flux runs in.
 	Namespace string
+	// FluxInstall is spec.flux.install of the profile: FluxByCLI, FluxByOperator, or
+	// empty where Flux must be there already.
+	FluxInstall string
 	// SourceKind and SourceName are the source that serves the repository.
 	SourceKind, SourceName string
 	// Kustomizations of the cluster, by name.
@@ -76,7 +79,10 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{Cluster: cluster}
+	t := &Target{Cluster: cluster, FluxInstall: lock.FluxInstall}
+	if !slices.Contains([]string{"", FluxByCLI, FluxByOperator}, t.FluxInstall) {
+		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", manifest.LockPath, t.FluxInstall)
+	}
 	if err := t.readKustomizations(repository, lock); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 func TestOpen(t *testing.T) {
@@ -39,6 +42,25 @@ func TestOpenEdited(t *testing.T) {
 	}
 	_, err := Open(os.DirFS(dir), "prod-eu")
 	if err == nil || !strings.Contains(err.Error(), "gatehouse-policies.yaml is not what gatehouse wrote") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpenUnknownInstall(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../examples/quickstart/policy-repo")); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, manifest.LockPath)
+	lock, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Replace(lock, []byte(`"environments"`), []byte(`"fluxInstall": "helm", "environments"`), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(os.DirFS(dir), "dev")
+	if err == nil || !strings.Contains(err.Error(), `fluxInstall "helm" is not known`) {
 		t.Errorf("got %v", err)
 	}
 }
