@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) (err error) {
 			err = failed
 		}
 	}()
-	for _, step := range []func(context.Context) error{b.build, b.start, b.size, b.growth, b.layers, b.objects, b.evaluations, b.impact} {
+	for _, step := range []func(context.Context) error{b.build, b.start, b.size, b.growth, b.layers, b.objects, b.evaluations, b.impact, b.admission} {
 		if err := step(ctx); err != nil {
 			return err
 		}

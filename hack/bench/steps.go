@@ -168,18 +168,9 @@ func layerFolders(root string) ([]string, error) {
 // objects compares the time per object with what renders policies otherwise.
 func (b *bench) objects(ctx context.Context) error {
 	b.say("rendering policies")
-	kyverno, err := golang(ctx, "-C", "engine", "list", "-m", "-f", "{{.Path}}@{{.Version}}", "github.com/kyverno/kyverno")
+	kyverno, err := b.kyvernoModule(ctx)
 	if err != nil {
 		return err
-	}
-	// Outside of a module, so that no go.sum is written.
-	answer, err := golang(ctx, "-C", b.dir, "mod", "download", "-json", kyverno)
-	if err != nil {
-		return err
-	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal([]byte(answer), &module); err != nil {
-		return fmt.Errorf("reading the answer of go mod download: %w", err)
 	}
 	policies, many := b.path("source-policies"), b.path(fmt.Sprintf("source-%d", b.sizes[len(b.sizes)-2]))
 	if err := writeSource(policies, "restricted, supply-chain", 0); err != nil {
@@ -192,7 +183,7 @@ func (b *bench) objects(ctx context.Context) error {
 		args       []string
 	}{
 		{"`gatehouse build`, policies of `restricted` and `supply-chain`, 3 environments", "gatehouse", []string{"build", policies}},
-		{"`helm template`, the chart kyverno-policies, restricted", "helm", []string{"template", "p", filepath.Join(module.Dir, "charts", "kyverno-policies"), "--set", "podSecurityStandard=restricted", "--kube-version", "1.36.0"}},
+		{"`helm template`, the chart kyverno-policies, restricted", "helm", []string{"template", "p", filepath.Join(kyverno, "charts", "kyverno-policies"), "--set", "podSecurityStandard=restricted", "--kube-version", "1.36.0"}},
 		{fmt.Sprintf("`gatehouse build`, %d namespaces, 3 environments", b.sizes[len(b.sizes)-2]), "gatehouse", []string{"build", many}},
 		{"`kustomize build`, one layer of these namespaces", "kustomize", []string{"build", layer}},
 	} {
@@ -214,4 +205,22 @@ func (b *bench) objects(ctx context.Context) error {
 	}
 	b.report.add("Time per object", fmt.Sprintf("Everything to standard output, start included; median of %d.", b.rounds), figures...)
 	return nil
+}
+
+// kyvernoModule is the folder of the Kyverno module, with its charts.
+func (b *bench) kyvernoModule(ctx context.Context) (string, error) {
+	kyverno, err := golang(ctx, "-C", "engine", "list", "-m", "-f", "{{.Path}}@{{.Version}}", "github.com/kyverno/kyverno")
+	if err != nil {
+		return "", err
+	}
+	// Outside of a module, so that no go.sum is written.
+	answer, err := golang(ctx, "-C", b.dir, "mod", "download", "-json", kyverno)
+	if err != nil {
+		return "", err
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal([]byte(answer), &module); err != nil {
+		return "", fmt.Errorf("reading the answer of go mod download: %w", err)
+	}
+	return module.Dir, nil
 }
