@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -40,9 +41,7 @@ const served = `{"resources": [{"name": "pods", "kind": "Pod", "namespaced": tru
 func newFake(t *testing.T, answers map[string]answer) (*fake, *Client) {
 	t.Helper()
 	f := &fake{answers: map[string]answer{"GET /api/v1": {200, served}, "GET /apis/none/v1": {404, `404 page not found`}}}
-	for request, a := range answers {
-		f.answers[request] = a
-	}
+	maps.Copy(f.answers, answers)
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	client, err := New(&rest.Config{Host: server.URL})
