@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/engine"
 	"github.com/gatehouse-dev/gatehouse/internal/impact"
@@ -47,9 +46,10 @@ Without any, --context, --kubeconfig, -n or -A say which cluster to read: its
 namespaced objects that a policy judges, except what controllers have made; only
 list requests, and one for the labels of the namespace, are sent.
 
-Policies that verify signatures need the registry; they are named and not
-evaluated. Exit code 1 with --fail-on blocked if something would be blocked; 2 if
-something could not be judged.`,
+Policies that verify signatures need the registry, and those that guard who may
+write need to know who does: they are named and not evaluated. Exit code 1 with
+--fail-on blocked if something would be blocked; 2 if something could not be
+judged.`,
 		Example: `  gatehouse impact profile/ apps/
 
   # in a pull request
@@ -97,7 +97,7 @@ func runImpact(ctx context.Context, g *globals, source string, workloads []strin
 		return err
 	}
 	g.warnings = warnings
-	objects, err := openWorkloads(workloads, o.cluster, judgedKinds(next.Plan), in)
+	objects, err := openWorkloads(workloads, o.cluster, impact.Kinds(next.Plan), in)
 	if err != nil {
 		return err
 	}
@@ -159,19 +159,6 @@ func compileSteps(g *globals, source string, o impactOptions) (now, next *genera
 	next, err = compileWith(g, source, generator.Options{Version: version(), Now: now.Plan.Now, AllowSkip: true, Stages: bumped})
 	g.warnings = warnings // the same again
 	return now, next, steps, err
-}
-
-// judgedKinds are the kinds that the policies of any environment name.
-func judgedKinds(p *plan.Plan) []string {
-	var kinds []string
-	for _, env := range p.Environments {
-		for _, policy := range env.Policies {
-			for _, rule := range policy.Rules {
-				kinds = append(kinds, rule.Kinds...)
-			}
-		}
-	}
-	return kinds
 }
 
 // openWorkloads finds out where the workloads come from. Nothing is read yet.

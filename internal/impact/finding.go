@@ -112,6 +112,9 @@ func findingsOf(b *bump, w workload.Workload, before, above engine.Evaluation) [
 	}
 	var findings []Finding
 	for _, f := range byPolicy {
+		if b.deployersExempt[f.Control] && (f.Status == WouldBlock || f.Status == Blocked) {
+			f.Message = unique.Make(f.Message + " (but for those who deploy the repository)").Value()
+		}
 		findings = append(findings, *f)
 	}
 	if above.Result.Blocked && !slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == WouldBlock || f.Status == Blocked || f.Status == Errored }) {

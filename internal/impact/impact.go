@@ -262,26 +262,66 @@ func (r *run) request(w workload.Workload, s *side, labels map[string]map[string
 	return request
 }
 
+// Why a policy is not asked.
+const (
+	needsRegistry = "needs the registry"
+	judgesRequest = "judges who writes or what changes, which an object does not tell"
+)
+
+// notAsked tells why a policy has nothing to say about an object that lies in a
+// file or a cluster; empty for one that has. Rules that need the request - its
+// user, what was there before - are those that Kyverno's background scan leaves
+// out as well.
+func notAsked(p plan.Policy) string {
+	switch {
+	case p.Image != nil:
+		return needsRegistry
+	case !p.Background:
+		return judgesRequest
+	}
+	return ""
+}
+
+// Kinds are those that the policies which are asked name, in any environment.
+func Kinds(p *plan.Plan) []string {
+	kinds := map[string]bool{}
+	for _, env := range p.Environments {
+		for _, policy := range env.Policies {
+			if notAsked(policy) != "" {
+				continue
+			}
+			for _, rule := range policy.Rules {
+				for _, kind := range rule.Kinds {
+					kinds[kind] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(kinds))
+}
+
 // bump is a step with what the engine needs for it.
 type bump struct {
 	step      Step
 	now, next *side // next is nil where there is no stage above
 	// labels of the namespaces of the bundle, by their names.
-	labels  map[string]map[string]string
-	ends    map[string]time.Time // of exceptions, by name; zero for those without end
-	summary Environment
+	labels map[string]map[string]string
+	ends   map[string]time.Time // of exceptions, by name; zero for those without end
+	// deployersExempt are the policies that do not refuse those who deploy the repository.
+	deployersExempt map[string]bool
+	summary         Environment
 }
 
 // side is an environment at one stage.
 type side struct {
 	env    plan.Environment
 	params engine.LoadParams
-	// policies that can be judged without a registry.
+	// policies that are asked.
 	policies []string
 }
 
 func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
-	b := &bump{step: step, labels: map[string]map[string]string{}, ends: map[string]time.Time{}}
+	b := &bump{step: step, labels: map[string]map[string]string{}, ends: map[string]time.Time{}, deployersExempt: map[string]bool{}}
 	var err error
 	if b.now, err = newSide(now, step.Environment); err != nil {
 		return nil, err
@@ -301,9 +341,10 @@ func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
 	}
 	b.summary = Environment{Name: step.Environment, Stage: step.Stage, Next: step.Next, Judged: above.policies, NotEvaluated: []NotEvaluated{}}
 	for _, p := range above.env.Policies {
-		if p.Image != nil {
-			b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: p.Name, Reason: needsRegistry})
+		if reason := notAsked(p); reason != "" {
+			b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: p.Name, Reason: reason})
 		}
+		b.deployersExempt[p.Name] = p.ExemptDeployers
 	}
 	return b, nil
 }
@@ -315,7 +356,7 @@ func newSide(b *generator.Bundle, environment string) (*side, error) {
 	}
 	s := &side{env: b.Plan.Environments[i], policies: []string{}}
 	for _, p := range s.env.Policies {
-		if p.Image == nil {
+		if notAsked(p) == "" {
 			s.policies = append(s.policies, p.Name)
 		}
 	}

@@ -31,7 +31,7 @@ const source = `apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
 spec:
-  controls: {disallow-host-path: {}, disallow-host-ports: {}, require-labels: {maxStage: audit, parameters: {labels: [app]}}, verify-images: {}}
+  controls: {disallow-host-path: {}, protect-tier-labels: {}, restrict-wildcard-verbs: {}, disallow-host-ports: {}, require-labels: {maxStage: audit, parameters: {labels: [app]}}, verify-images: {}}
   trust:
     attestors: [{name: ci, keyless: {issuer: https://example.com, subject: ci@example.com}}]
     images: [{name: acme, references: [ghcr.io/acme/*], attestors: [ci], tiers: [platform, apps]}]
@@ -227,6 +227,39 @@ func TestRun(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestNotEvaluated: a policy about who may write says nothing about an object at
+// rest, whatever the engine would answer; one that only exempts the deployers does.
+func TestNotEvaluated(t *testing.T) {
+	report, err := run(t, new(fake), files(object("Namespace", "", "ops", "protect-tier-labels")+object("ClusterRole", "", "r", "restrict-wildcard-verbs")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []impact.NotEvaluated{
+		{Control: "protect-tier-labels", Reason: "judges who writes or what changes, which an object does not tell"},
+		{Control: "verify-images-acme", Reason: "needs the registry"},
+	}
+	for _, e := range report.Environments {
+		if diff := cmp.Diff(want, e.NotEvaluated); diff != "" || slices.Contains(e.Judged, "protect-tier-labels") {
+			t.Errorf("%s: judged are %v\n%s", e.Name, e.Judged, diff)
+		}
+	}
+	var got []string
+	for _, f := range report.Findings {
+		got = append(got, fmt.Sprintf("%s %s %s: %s", f.Environment, f.Control, f.Status, f.Message))
+	}
+	const why = "validation error: restrict-wildcard-verbs | no."
+	if diff := cmp.Diff([]string{
+		"dev restrict-wildcard-verbs blocked: " + why + " (but for those who deploy the repository)",
+		"prod restrict-wildcard-verbs warns: " + why,
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+	kinds := impact.Kinds(compile(t, nil).Plan)
+	if !slices.Contains(kinds, "Pod") || slices.Contains(kinds, "v1/Namespace") {
+		t.Errorf("kinds are %v", kinds)
 	}
 }
 

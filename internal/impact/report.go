@@ -10,8 +10,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 )
 
-const needsRegistry = "needs the registry"
-
 // Report is what the bumps would do.
 type Report struct {
 	// Objects that were judged, each in every environment.

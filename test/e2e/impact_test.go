@@ -16,8 +16,9 @@ import (
 )
 
 // testImpact asks gatehouse impact what the next stage would block of what runs
-// in the cluster: a Deployment, but not what its controllers made of it, and a
-// Service of the second page of a list.
+// in the cluster: a Deployment, but not what its controllers made of it, a
+// Service of the second page of a list, and nothing of what Flux applied of the
+// repository that only Flux may write.
 func testImpact(t *testing.T, f *fleet) {
 	waitServiceAccounts(t, f.Client(), appsNamespace)
 	selected := map[string]any{"app.kubernetes.io/name": "bad-app"}
@@ -62,6 +63,9 @@ func testImpact(t *testing.T, f *fleet) {
 	wantBlocked(t, report, deployment, badPodPolicy)
 	wantBlocked(t, report, service, "restrict-nodeport")
 	for _, found := range report.Findings {
+		if found.Control == "restrict-policy-exceptions" || found.Control == "protect-tier-labels" {
+			t.Errorf("%s, which the deployer wrote: %s %s", found.Workload(), found.Status, found.Control)
+		}
 		if found.Namespace == appsNamespace && strings.HasPrefix(found.Name, "bad-app-") {
 			t.Errorf("%s %s belongs to the Deployment", found.Kind, found.Name)
 		}
