@@ -13,6 +13,7 @@ import (
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
+	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 	"github.com/kyverno/kyverno/pkg/policycache"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,7 @@ type bundle struct {
 	namespaces map[string]map[string]string // labels by name
 	configMaps configMaps
 	objects    lookups
+	registries engineapi.RegistryClientFactory
 
 	broken          map[string]bool // keys of policies that were refused
 	brokenException string          // the last exception that was refused; "" if none

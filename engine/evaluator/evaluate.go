@@ -95,7 +95,7 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 	inCluster := false // true makes the engine fetch namespace labels from an API server
 	r := &run{
 		evaluator: e,
-		engine: engine.NewEngine(e.config, e.jmespath, nil, e.registries, imageverifycache.DisabledImageVerifyCache(),
+		engine: engine.NewEngine(e.config, e.jmespath, nil, b.registries, imageverifycache.DisabledImageVerifyCache(),
 			b.objects.serve(factories.DefaultContextLoaderFactory(b.configMaps)), exceptions.New(waivers), &inCluster),
 		cache:   policies,
 		request: req,

@@ -42,11 +42,23 @@ func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error
 	}
 	b := &bundle{
 		policies: map[string]kyvernov1.PolicyInterface{}, expanded: map[string]kyvernov1.PolicyInterface{},
-		namespaces: namespaces, configMaps: configMaps, objects: objects, broken: map[string]bool{},
+		namespaces: namespaces, configMaps: configMaps, objects: objects, registries: e.registries, broken: map[string]bool{},
 	}
 	l := loading{evaluator: e, bundle: b, result: protocol.LoadResult{Policies: []protocol.LoadedPolicy{}, Problems: []protocol.Problem{}}}
+	if params.StandIn != nil {
+		if l.standIn, err = newStandIn(*params.StandIn); err != nil {
+			return protocol.LoadResult{}, err
+		}
+		l.standIn.configMaps(configMaps)
+		b.registries, l.result.Digests = l.standIn.registry.Clients(), l.standIn.digests
+	}
 	for i, raw := range params.Policies {
 		l.policy(i, raw)
+	}
+	if params.StandIn != nil {
+		for _, a := range l.standIn.missing(params.StandIn.Attestors) {
+			l.problem("attestor "+a.Name, protocol.SeverityError, "its key is in no policy and no ConfigMap")
+		}
 	}
 	for i, raw := range params.Exceptions {
 		l.exception(i, raw, params.ExceptionNamespace)
@@ -59,6 +71,7 @@ func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error
 type loading struct {
 	evaluator *Evaluator
 	bundle    *bundle
+	standIn   *standIn // nil for none
 	result    protocol.LoadResult
 }
 
@@ -76,6 +89,9 @@ func (l *loading) policy(i int, raw json.RawMessage) {
 	}
 	if err == nil && l.bundle.policies[id.key] != nil {
 		err = errors.New("another policy of this name was given before")
+	}
+	if err == nil && l.standIn != nil {
+		err = l.standIn.policy(policy)
 	}
 	if err != nil {
 		l.problem(id.object, protocol.SeverityError, err.Error())

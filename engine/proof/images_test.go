@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/engine/imagetest"
+	"github.com/gatehouse-dev/gatehouse/engine/standin"
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
@@ -26,7 +27,7 @@ import (
 // verify-images expect them.
 type fixture struct {
 	*imagetest.Registry
-	signer, other imagetest.Signer
+	signer, other *standin.Signer
 	digests       map[string]string
 }
 
@@ -94,7 +95,7 @@ func serveSecrets(t *testing.T, objects []manifest.Object) {
 	t.Setenv("KUBECONFIG", config)
 }
 
-// verifyImagesCases are the cases of the catalogue for the images of the fixture.
+// verifyImagesCases are the cases of the catalogue with the images of the fixture.
 func verifyImagesCases(t *testing.T, f fixture) (good, bad []catalog.Case) {
 	t.Helper()
 	all, problems := catalog.Load(templates.FS(), "controls")
@@ -102,15 +103,18 @@ func verifyImagesCases(t *testing.T, f fixture) (good, bad []catalog.Case) {
 		t.Fatal(problems.Err())
 	}
 	i := slices.IndexFunc(all, func(c *catalog.Control) bool { return c.ID == "verify-images" })
-	params, found := all[i].ResolveParameters(map[string]any{
-		"registry": f.Host, "signedDigest": f.digests["signed"], "otherKeyDigest": f.digests["other-key"], "unsignedDigest": f.digests["unsigned"],
-	}, func(string) (any, bool) { return nil, false })
-	if len(found) > 0 {
-		t.Fatal(found)
-	}
-	good, bad, err := all[i].Tests(params)
+	good, bad, err := all[i].Tests(nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	written := func(n string) string { return "sha256:" + strings.Repeat(n, 64) }
+	texts := strings.NewReplacer("registry.example", f.Host, written("1"), f.digests["signed"], written("2"), f.digests["unsigned"], written("3"), f.digests["other-key"])
+	for _, cases := range [][]catalog.Case{good, bad} {
+		for i, c := range cases {
+			if err := json.Unmarshal([]byte(texts.Replace(string(encode(t, c)))), &cases[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	return good, bad
 }
@@ -301,8 +305,8 @@ func TestRequiredDigest(t *testing.T) {
 // right key and no signature; the second one's is stored where signatures are.
 func TestAttestationIsNoSignature(t *testing.T) {
 	f := newFixture(t)
-	for repository, suffix := range map[string]string{"attested": "att", "disguised": "sig"} {
-		f.Attest(t, repository, f.Push(t, repository), f.signer, suffix)
+	for repository, tag := range map[string]string{"attested": standin.AttestationTag, "disguised": standin.SignatureTag} {
+		f.Attest(t, repository, f.Push(t, repository), tag, f.signer)
 	}
 	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*"), nil)
 	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
@@ -381,15 +385,15 @@ func TestKeyless(t *testing.T) {
 	)
 	f := newFixture(t)
 	authority, foreign := imagetest.NewAuthority(t), imagetest.NewAuthority(t)
-	for repository, signer := range map[string]imagetest.Signer{
-		"right":             authority.Issue(t, imagetest.Identity{URI: subject, Issuer: issuer}),
-		"other-subject":     authority.Issue(t, imagetest.Identity{URI: "https://github.com/evil/app/.github/workflows/release.yml@refs/tags/v1", Issuer: issuer}),
-		"longer-subject":    authority.Issue(t, imagetest.Identity{URI: subject + "1", Issuer: issuer}),
-		"other-issuer":      authority.Issue(t, imagetest.Identity{URI: subject, Issuer: "https://issuer.evil.example"}),
-		"no-issuer":         authority.Issue(t, imagetest.Identity{URI: subject}),
-		"nobody":            authority.Issue(t, imagetest.Identity{}),
-		"no-subject":        authority.Issue(t, imagetest.Identity{Issuer: issuer}),
-		"foreign-authority": foreign.Issue(t, imagetest.Identity{URI: subject, Issuer: issuer}),
+	for repository, signer := range map[string]*standin.Signer{
+		"right":             imagetest.Issue(t, authority, standin.Identity{Subject: subject, Issuer: issuer}),
+		"other-subject":     imagetest.Issue(t, authority, standin.Identity{Subject: "https://github.com/evil/app/.github/workflows/release.yml@refs/tags/v1", Issuer: issuer}),
+		"longer-subject":    imagetest.Issue(t, authority, standin.Identity{Subject: subject + "1", Issuer: issuer}),
+		"other-issuer":      imagetest.Issue(t, authority, standin.Identity{Subject: subject, Issuer: "https://issuer.evil.example"}),
+		"no-issuer":         imagetest.Issue(t, authority, standin.Identity{Subject: subject}),
+		"nobody":            imagetest.Issue(t, authority, standin.Identity{}),
+		"no-subject":        imagetest.Issue(t, authority, standin.Identity{Issuer: issuer}),
+		"foreign-authority": imagetest.Issue(t, foreign, standin.Identity{Subject: subject, Issuer: issuer}),
 		"bare-key":          imagetest.NewSigner(t),
 	} {
 		f.Sign(t, repository, f.Push(t, repository), signer)
@@ -418,7 +422,7 @@ func TestKeyless(t *testing.T) {
 
 // offline are the enforced objects of a bundle with a private authority in the
 // place of the public one.
-func offline(t *testing.T, bundle *generator.Bundle, authority *imagetest.Authority) []manifest.Object {
+func offline(t *testing.T, bundle *generator.Bundle, authority *standin.Authority) []manifest.Object {
 	t.Helper()
 	policy := clone(t, policyNamed(t, applied(bundle, enforced), "verify-images-all"))
 	for _, rule := range rulesOf(policy) {

@@ -186,12 +186,10 @@ func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
 		objects = append(objects, imagePolicy(p, policy, policy.Name, enforced, plan.Enforce))
 	}
 	if audited := tiersAt(p, policy, plan.Audit); len(audited) > 0 {
-		objects = append(objects, imagePolicy(p, policy, auditName(policy), audited, plan.Audit))
+		objects = append(objects, imagePolicy(p, policy, policy.AuditName(), audited, plan.Audit))
 	}
 	return objects
 }
-
-func auditName(policy plan.Policy) string { return policy.Name + "-audit" }
 
 // imagePolicy is one half of an image rule. In Audit every setting that blocks,
 // changes the object or reports nonsense is off (facts/images.md 2); in Enforce

@@ -13,7 +13,7 @@ import (
 )
 
 // Protocol is the number of this protocol. Client and engine refuse to work together when it differs.
-const Protocol = 1
+const Protocol = 2
 
 // MaxLine is the longest request or response line in bytes, the newline not counted. A longer request is answered
 // with [CodeTooLarge] and read past; the engine never holds more than this of one line.
@@ -107,6 +107,8 @@ type LoadParams struct {
 	// ExceptionNamespace is Kyverno's --exceptionNamespace: exceptions elsewhere are ignored, as in the cluster; "*" honours
 	// all namespaces, "" none.
 	ExceptionNamespace string `json:"exceptionNamespace"`
+	// StandIn answers for registries and signs. Default: image rules ask the network.
+	StandIn *StandIn `json:"standIn,omitempty"`
 }
 
 // Severity says what a [Problem] means for the object.
@@ -147,6 +149,8 @@ type LoadResult struct {
 	Policies []LoadedPolicy `json:"policies"`
 	// Problems of all objects, in the order given.
 	Problems []Problem `json:"problems"`
+	// Digests of the images of [LoadParams].StandIn, by reference.
+	Digests map[string]string `json:"digests,omitempty"`
 }
 
 // Err returns nil if every object was loaded, else one error that lists the problems of severity error.

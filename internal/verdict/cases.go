@@ -16,8 +16,8 @@ import (
 // caseNamespace is where the documents of the catalogue put what may be anywhere.
 const caseNamespace = "apps"
 
-// signatures is why image rules are not tried.
-const signatures = "the signatures are in a registry: they are verified where the registry and its keys can be reached"
+// signatures is why tests of the user do not ask image rules.
+const signatures = "a test has no registry with signed images; the rule is tried with images of its own"
 
 // clusterKinds are the kinds without a namespace that policies are written for.
 var clusterKinds = []string{
@@ -29,21 +29,15 @@ var clusterKinds = []string{
 
 // policy tries the documents of a control.
 func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) error {
-	if policy.Image != nil {
-		for _, tier := range k.plan.Tiers {
-			if policy.Actions[tier] != plan.Off {
-				r.skip(Result{Environment: k.env.Name, Tier: tier, Check: CheckBad, Policy: policy.Name, Case: "signatures", Origin: policy.At.String(),
-					Expected: want{verdict: wantBad(policy.Actions[tier])}.String()}, signatures)
-			}
-		}
-		return nil
-	}
-	if !k.loaded[policy.Name] {
+	if len(k.names(policy)) == 0 {
 		return nil // the load has failed for it
 	}
 	good, bad, err := control.Tests(policy.Parameters)
 	if err != nil {
 		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
+	}
+	if policy.Image != nil {
+		return r.image(k, policy, control, good, bad)
 	}
 	sure, differing, err := control.Fit(policy.Parameters)
 	if err != nil {
@@ -51,19 +45,18 @@ func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) e
 	}
 	var checks []check
 	for _, set := range []struct {
-		check, file string
-		cases       []catalog.Case
-		want        func(plan.Action) verdict
-	}{{CheckGood, "good.yaml", good, wantGood}, {CheckBad, "bad.yaml", bad, wantBad}} {
-		origin := control.Dir + "/tests/" + set.file
+		check  string
+		cases  []catalog.Case
+		wanted func(plan.Action) verdict
+	}{{CheckGood, good, wantGood}, {CheckBad, bad, wantBad}} {
 		for _, c := range set.cases {
-			unsure := ""
+			p := probe{Case: c, check: set.check, origin: originOf(control, set.check), wanted: set.wanted}
 			if !sure(c, set.check == CheckBad) {
-				unsure = "the document is written for other values of " + strings.Join(differing, ", ")
+				p.unsure = "the document is written for other values of " + strings.Join(differing, ", ")
 			}
-			made, err := k.tiers(policy, c, set.check, origin, unsure, set.want)
+			made, err := k.everywhere(policy, p)
 			if err != nil {
-				return fmt.Errorf("%s: %s: %w", origin, c.Name, err)
+				return fmt.Errorf("%s: %s: %w", p.origin, c.Name, err)
 			}
 			checks = append(checks, made...)
 		}
@@ -71,47 +64,98 @@ func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) e
 	return r.ask(checks)
 }
 
-// tiers tries a document in each tier, and a bad one in the system namespaces.
-func (k *cluster) tiers(policy plan.Policy, c catalog.Case, kind, origin, unsure string, wanted func(plan.Action) verdict) ([]check, error) {
-	var checks []check
-	add := func(p place, w verdict, kind string) error {
-		request, err := requestOf(c, p)
-		request.Policies = []string{policy.Name}
-		checks = append(checks, check{request: request, want: want{verdict: w}, unsure: unsure, result: Result{
-			Environment: k.env.Name, Tier: p.tier, Check: kind, Policy: policy.Name, Case: c.Name, Resource: nameOf(c, request.Namespace), Origin: origin,
-		}})
-		return err
-	}
-	if clusterScoped(c, policy) {
-		err := add(place{namespace: c.Namespace}, wanted(k.action(policy, "")), kind)
+// originOf is the file of the good or the bad documents.
+func originOf(control *catalog.Control, check string) string {
+	return control.Dir + "/tests/" + check + ".yaml"
+}
+
+// probe is a document with what is wanted of it.
+type probe struct {
+	catalog.Case
+	check, origin string
+	// unsure is the reason why another verdict is no failure; empty if it is one.
+	unsure string
+	wanted func(plan.Action) verdict
+	// spec that the object then has; nil if nobody looks.
+	spec func(plan.Action) any
+}
+
+// everywhere tries a document in each tier, and a bad one in the system namespaces.
+func (k *cluster) everywhere(policy plan.Policy, p probe) ([]check, error) {
+	checks, err := k.tiers(policy, p)
+	if err != nil || p.check != CheckBad || clusterScoped(p.Case, policy) {
 		return checks, err
 	}
+	for _, namespace := range k.plan.SystemNamespaces {
+		p.check = CheckSystem
+		c, err := k.check(policy, p, place{namespace: namespace}, plan.Off)
+		if err != nil {
+			return nil, err
+		}
+		checks = append(checks, c)
+	}
+	return checks, nil
+}
+
+// tiers tries a document in each tier.
+func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
+	if clusterScoped(p.Case, policy) {
+		c, err := k.check(policy, p, place{namespace: p.Namespace}, k.action(policy, ""))
+		return []check{c}, err
+	}
+	var checks []check
 	for _, tier := range k.plan.Tiers {
-		for _, p := range k.places(tier, looksUp(policy)) {
+		for _, at := range k.places(tier, looksUp(policy)) {
 			action := k.action(policy, tier)
-			if !movable(c) {
-				if p = k.labelled(tier); slices.Contains(k.plan.SystemNamespaces, c.Namespace) {
+			if !movable(p.Case) {
+				if at = k.labelled(tier); slices.Contains(k.plan.SystemNamespaces, p.Namespace) {
 					action = plan.Off
 				}
-				p.namespace = c.Namespace
+				at.namespace = p.Namespace
 			}
-			if err := add(p, wanted(action), kind); err != nil {
+			c, err := k.check(policy, p, at, action)
+			if err != nil {
 				return nil, err
 			}
-			if !movable(c) {
+			checks = append(checks, c)
+			if !movable(p.Case) {
 				break // its namespace is what it is about
 			}
 		}
 	}
-	if kind != CheckBad {
-		return checks, nil
-	}
-	for _, namespace := range k.plan.SystemNamespaces {
-		if err := add(place{namespace: namespace}, silent, CheckSystem); err != nil {
-			return nil, err
-		}
-	}
 	return checks, nil
+}
+
+// check is the question whether a document gets in a place what the action says.
+func (k *cluster) check(policy plan.Policy, p probe, at place, action plan.Action) (check, error) {
+	request, err := requestOf(p.Case, at)
+	request.Policies = k.names(policy)
+	c := check{request: request, want: want{verdict: p.wanted(action)}, unsure: p.unsure, result: Result{
+		Environment: k.env.Name, Tier: at.tier, Check: p.check, Policy: policy.Name, Case: p.Name, Resource: nameOf(p.Case, request.Namespace), Origin: p.origin,
+	}}
+	if p.spec != nil {
+		c.spec = p.spec(action)
+	}
+	return c, err
+}
+
+// names are those of a policy in the engine: an image rule may be two. None if
+// it was refused.
+func (k *cluster) names(policy plan.Policy) []string {
+	names := []string{policy.Name}
+	if policy.Image != nil {
+		names = nil
+		for action, name := range map[plan.Action]string{plan.Enforce: policy.Name, plan.Audit: policy.AuditName()} {
+			if slices.Contains(slices.Collect(maps.Values(policy.Actions)), action) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return !k.loaded[name] }) {
+		return nil
+	}
+	return names
 }
 
 // skip adds a result that nothing was asked for.

@@ -25,6 +25,9 @@ type cluster struct {
 	env    plan.Environment
 	params engine.LoadParams
 	loaded map[string]bool // policies that the engine accepted, by name
+
+	trials  map[string]*imageTrial // of the image rules, by the name of the policy
+	digests map[string]string      // of the images that the engine has
 }
 
 // newCluster collects what the bundle brings to an environment.

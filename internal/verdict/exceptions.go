@@ -19,6 +19,7 @@ type trial struct {
 	cluster   *cluster
 	exception plan.Exception
 	policy    plan.Policy
+	image     *imageTrial    // of an image rule; else nil
 	candidate []catalog.Case // bad documents that a waived rule can judge
 }
 
@@ -34,13 +35,13 @@ type subject struct {
 // name nor another namespace nor another policy is.
 func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolicy, controls *catalog.Catalog) error {
 	policy := k.env.Policies[slices.IndexFunc(k.env.Policies, func(p plan.Policy) bool { return p.Name == waived.Name })]
-	t := trial{cluster: k, exception: x, policy: policy}
-	if policy.Image != nil {
-		r.skip(t.result(subject{}, "exempt"), signatures)
-		return nil
-	}
-	if !k.loaded[policy.Name] {
+	t := trial{cluster: k, exception: x, policy: policy, image: k.trials[policy.Name]}
+	if len(k.names(policy)) == 0 {
 		return nil // the load has failed for it
+	}
+	if t.image != nil && len(t.image.samples) == 0 {
+		r.skip(t.result(subject{}, "exempt"), "no image of the rule can be made up")
+		return nil
 	}
 	control, ok := controls.Control(policy.Control)
 	if !ok {
@@ -49,6 +50,11 @@ func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolic
 	_, bad, err := control.Tests(policy.Parameters)
 	if err != nil {
 		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
+	}
+	if t.image != nil {
+		for i, c := range bad {
+			bad[i] = t.image.placed(k, c, false)
+		}
 	}
 	t.candidate = slices.DeleteFunc(bad, func(c catalog.Case) bool {
 		return !c.Plain() || !movable(c) || clusterScoped(c, policy) != (len(x.Namespaces) == 0)
@@ -143,8 +149,8 @@ func (t trial) checks(s, other subject, object map[string]any, bad verdict) []ch
 	if s.namespace != "" {
 		out = append(out, t.check(t.elsewhere(s), "another namespace", object, now, want{bad, x.Name}))
 	}
-	if len(x.Images) > 0 {
-		out = append(out, t.check(s, "another image", withImages(object, "gatehouse.invalid/other:1"), now, want{bad, x.Name}))
+	if other := t.otherImage(); other != "" {
+		out = append(out, t.check(s, "another image", withImages(object, other), now, want{bad, x.Name}))
 	}
 	others := t.check(s, "policies that it does not name", object, now, want{untouched, x.Name})
 	others.request.Policies = t.unnamed()
@@ -152,7 +158,27 @@ func (t trial) checks(s, other subject, object map[string]any, bad verdict) []ch
 	if len(others.request.Policies) > 0 {
 		out = append(out, others)
 	}
-	return out
+	return append(out, t.unnamedImages(s, object, now)...)
+}
+
+// otherImage is one that the exception does not name and that is as bad as
+// another for the policy; empty if it names all, or is not about images.
+func (t trial) otherImage() string {
+	if len(t.exception.Images) == 0 {
+		return ""
+	}
+	candidates := []string{"gatehouse.invalid/other:1"}
+	if t.image != nil {
+		candidates = nil
+		for _, repository := range t.image.repositories {
+			candidates = append(candidates, t.image.unsigned(repository))
+		}
+	}
+	i := slices.IndexFunc(candidates, func(image string) bool { return !matchesAny(t.exception.Images, image) })
+	if i < 0 {
+		return ""
+	}
+	return candidates[i]
 }
 
 // unnamed are the policies that the exception does not waive.
@@ -163,6 +189,24 @@ func (t trial) unnamed() []string {
 		if !named && p.Image == nil && t.cluster.loaded[p.Name] {
 			out = append(out, p.Name)
 		}
+	}
+	return out
+}
+
+// unnamedImages ask the image rules that the exception does not waive, each with
+// an image that it refuses: what other images there are nobody knows.
+func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []check {
+	var out []check
+	for _, p := range t.cluster.env.Policies {
+		image := t.cluster.trials[p.Name]
+		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
+		judged := slices.ContainsFunc(p.Rules, func(rule plan.Rule) bool { return slices.Contains(rule.Kinds, s.made) })
+		if named || !judged || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.tierOf(s.namespace)) == plan.Off {
+			continue
+		}
+		c := t.check(s, "an image rule that it does not name", withImages(object, image.unsigned(image.repositories[0])), now, want{untouched, t.exception.Name})
+		c.request.Policies, c.result.Policy = t.cluster.names(p), p.Name
+		out = append(out, c)
 	}
 	return out
 }
@@ -255,7 +299,7 @@ func (t trial) check(s subject, what string, object map[string]any, now time.Tim
 		}
 	}
 	request := engine.EvaluateParams{
-		Operation: engine.Create, Namespace: s.namespace, Now: now.UTC().Format(time.RFC3339), Policies: []string{t.policy.Name},
+		Operation: engine.Create, Namespace: s.namespace, Now: now.UTC().Format(time.RFC3339), Policies: t.cluster.names(t.policy),
 		UserInfo: engine.UserInfo{Username: user.Username, Groups: user.Groups},
 	}
 	if s.namespace != "" {

@@ -1,9 +1,13 @@
 package verdict
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -99,13 +103,25 @@ type fake struct {
 	// Faults of exceptions.
 	everyName, everyNamespace, everyImage, endless, never, everyPolicy bool
 
-	asked int
+	// Faults of image rules: how many attestors fewer are enough; what does not count.
+	fewer                                     int
+	anyFlaw, anyAuthority, noDigests, changes bool
+
+	asked  int
+	images map[string]engine.Image // by reference and by digest
 }
 
 func (f *fake) Load(_ context.Context, params engine.LoadParams) (engine.LoadResult, error) {
 	environment := params.Namespaces[0].Labels["gatehouse.dev/environment"]
 	f.env = f.plan.Environments[slices.IndexFunc(f.plan.Environments, func(e plan.Environment) bool { return e.Name == environment })]
-	result := engine.LoadResult{Problems: f.problems}
+	result := engine.LoadResult{Problems: f.problems, Digests: map[string]string{}}
+	f.images = map[string]engine.Image{}
+	if params.StandIn != nil {
+		for _, image := range params.StandIn.Images {
+			digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(image.Reference)))
+			result.Digests[image.Reference], f.images[image.Reference], f.images[digest] = digest, image, image
+		}
+	}
 	for _, raw := range params.Policies {
 		var o manifest.Object
 		if err := json.Unmarshal(raw, &o); err != nil {
@@ -147,16 +163,75 @@ func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
 		if !slices.Contains(request.Policies, p.Name) || action == plan.Off {
 			continue
 		}
+		covered, unsigned, pinned := f.look(p, request.Resource)
+		if p.Image != nil && !covered {
+			continue
+		}
 		row := engine.RuleResult{Policy: p.Name, Rule: p.Name, Result: engine.OutcomePass, Action: engine.Action(action.String())}
 		if x := f.exempt(p.Name, o, request); x != "" {
 			row.Result, row.Exceptions = engine.OutcomeSkip, []string{x}
-		} else if strings.Contains(string(request.Resource), `"hostname":"`+p.Name+`"`) {
+		} else if strings.Contains(string(request.Resource), `"hostname":"`+p.Name+`"`) || unsigned || p.Image != nil && p.Image.RequireDigest && action == plan.Enforce && pinned != nil {
 			row.Result, row.Blocks, row.Message = engine.OutcomeFail, action == plan.Enforce, "no."
 			result.Blocked = result.Blocked || row.Blocks
+		} else if p.Image != nil && (f.changes || p.Image.MutateDigest && action == plan.Enforce && !f.noDigests) {
+			result.Patched = pinned
 		}
 		result.Results = append(result.Results, row)
 	}
 	return engine.Evaluation{Result: result}
+}
+
+var imageField = regexp.MustCompile(`"(?:image|reference)":"([^"]+)"`)
+
+// look tells whether an image rule covers an image, whether one of them lacks
+// signatures, and what becomes of the object when digests are put in.
+func (f *fake) look(p plan.Policy, object []byte) (covered, unsigned bool, pinned []byte) {
+	if p.Image == nil {
+		return false, false, nil
+	}
+	for _, field := range imageField.FindAllSubmatch(object, -1) {
+		reference := string(field[1])
+		if !strings.Contains(reference[strings.LastIndex(reference, "/"):], ":") {
+			reference += ":latest"
+		}
+		named, digest, byDigest := strings.Cut(reference, "@")
+		repository := named
+		if i := strings.LastIndex(named, ":"); i > strings.LastIndex(named, "/") {
+			repository = named[:i]
+		}
+		if !matchesAny(p.Image.References, repository+":x") {
+			continue
+		}
+		covered = true
+		if !byDigest {
+			digest = reference
+		}
+		image, known := f.images[digest]
+		unsigned = unsigned || !known || !f.signed(*p.Image, image)
+		if !byDigest && known {
+			if pinned == nil {
+				pinned = bytes.Clone(object)
+			}
+			pinned = bytes.ReplaceAll(pinned, []byte(`"`+reference+`"`), fmt.Appendf(nil, `"%s@sha256:%x"`, reference, sha256.Sum256([]byte(reference))))
+		}
+	}
+	return covered, unsigned, pinned
+}
+
+// signed counts the attestors whose signature an image has.
+func (f *fake) signed(rule plan.Image, image engine.Image) bool {
+	count := 0
+	for _, a := range rule.Attestors {
+		if slices.ContainsFunc(image.Signatures, func(s engine.Signature) bool {
+			if a.Keyless != nil {
+				return s.Identity != nil && (!s.Identity.Foreign || f.anyAuthority) && s.Identity.Issuer == a.Keyless.Issuer && s.Identity.Subject == a.Keyless.Subject
+			}
+			return s.Attestor == a.Name
+		}) {
+			count++
+		}
+	}
+	return count >= rule.Count-f.fewer && (image.Flaw == "" || f.anyFlaw)
 }
 
 func (f *fake) tier(request engine.EvaluateParams) string {

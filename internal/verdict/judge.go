@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -18,12 +20,14 @@ type want struct {
 type verdict int
 
 const (
-	silent    verdict = iota // no rule says anything
-	clean                    // rules find nothing
-	audited                  // a rule reports, nothing is blocked
-	refused                  // a rule blocks
-	exempted                 // the exception makes the rules skip
-	untouched                // whatever rules say, the exception is not why
+	silent     verdict = iota // no rule says anything
+	clean                     // rules find nothing
+	pinned                    // and the digests of images are put in
+	audited                   // a rule reports, nothing is blocked
+	refused                   // a rule blocks
+	unreadable                // a rule blocks, perhaps by an error: there is nothing to look at
+	exempted                  // the exception makes the rules skip
+	untouched                 // whatever rules say, the exception is not why
 )
 
 func (w want) String() string {
@@ -32,9 +36,11 @@ func (w want) String() string {
 		return "admitted, not judged"
 	case clean:
 		return "admitted"
+	case pinned:
+		return "admitted, by digest"
 	case audited:
 		return "admitted and reported"
-	case refused:
+	case refused, unreadable:
 		return "refused"
 	case exempted:
 		return "exempt by " + w.exception
@@ -69,11 +75,13 @@ func (c check) judge(answer engine.Evaluation) Result {
 	a := read(*answer.Result)
 	out.Rule, out.Got, out.Message = strings.Join(a.deciding, ", "), a.String(), a.message
 	switch {
-	case a.errors:
+	case a.errors && c.want.verdict != unreadable:
 		out.Status = Failed
+	case c.want.met(a) && !c.specMet(*answer.Result):
+		out.Status, out.Got, out.Message = Failed, out.Got+", with another spec", "its spec is now "+string(specAfter(c.request, *answer.Result))
 	case c.want.met(a):
 		out.Status = Passed
-		if c.want.verdict != refused && c.want.verdict != audited {
+		if !slices.Contains([]verdict{audited, refused, unreadable}, c.want.verdict) {
 			out.Message = ""
 		}
 	case c.exemptElsewise(a):
@@ -84,6 +92,34 @@ func (c check) judge(answer engine.Evaluation) Result {
 		out.Status = Failed
 	}
 	return out
+}
+
+// specMet tells whether an object that is admitted has the spec that it should.
+func (c check) specMet(r engine.EvaluateResult) bool {
+	if c.spec == nil || r.Blocked {
+		return true
+	}
+	wanted, err := json.Marshal(c.spec)
+	return err == nil && bytes.Equal(wanted, specAfter(c.request, r))
+}
+
+// specAfter is the spec of the object as it would be stored, with sorted fields.
+func specAfter(request engine.EvaluateParams, r engine.EvaluateResult) []byte {
+	object := r.Patched
+	if object == nil {
+		object = request.Resource
+	}
+	var fields struct {
+		Spec any `json:"spec"`
+	}
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return []byte(err.Error())
+	}
+	spec, err := json.Marshal(fields.Spec)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return spec
 }
 
 // exemptElsewise tells whether an exception that the check is not about explains the answer.
@@ -159,16 +195,16 @@ func (w want) met(a answer) bool {
 	switch w.verdict {
 	case silent:
 		return !a.blocked && !a.matched
-	case clean:
+	case clean, pinned:
 		return !a.blocked && !a.reports
 	case audited:
 		return !a.blocked && a.reports
 	case refused:
 		return a.blocked && a.blocks
+	case unreadable:
+		return a.blocked && (a.blocks || a.errors)
 	case exempted:
 		return !a.blocked && !a.reports && slices.Contains(a.exceptions, w.exception)
-	case untouched:
-		return a.matched
 	}
-	return false
+	return a.matched // untouched
 }

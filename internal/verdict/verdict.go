@@ -154,6 +154,7 @@ func (r *run) environment(b *generator.Bundle, env plan.Environment, controls *c
 	if err != nil {
 		return err
 	}
+	k.trials, k.params.StandIn = standIn(k.plan, env)
 	sound, err := r.load(k)
 	if err != nil || !sound {
 		return err
@@ -206,6 +207,7 @@ func (r *run) load(k *cluster) (sound bool, err error) {
 	for _, p := range loaded.Policies {
 		k.loaded[p.Name] = true
 	}
+	k.digests = loaded.Digests
 	return sound, nil
 }
 
@@ -214,6 +216,8 @@ type check struct {
 	result  Result
 	request engine.EvaluateParams
 	want    want
+	// spec that the object must have if it is admitted; nil if nobody looks.
+	spec any
 	// unsure is the reason why another verdict is no failure; empty if it is one.
 	unsure string
 	// strict: an exception that explains another verdict does not excuse it.

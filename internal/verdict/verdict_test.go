@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -165,25 +164,5 @@ func TestRunLoad(t *testing.T) {
 	f = &fake{problems: []engine.Problem{{Object: "ClusterPolicy/no-a", Severity: engine.SeverityWarning, Message: "hm"}}}
 	if r := run(f); r.Counts.Failed != 0 || r.Counts.Warned != 1 || about(r, "no-a") == 0 {
 		t.Errorf("warning: %+v", r.Counts)
-	}
-}
-
-// TestRunImages: signatures are never claimed.
-func TestRunImages(t *testing.T) {
-	source := files()
-	source["profile.yaml"] = `{apiVersion: gatehouse.dev/v1alpha1, kind: Profile, metadata: {name: acme}, spec: {controls: {verify-images: {}},
-		trust: {attestors: [{name: ci, keyless: {issuer: "https://token.actions.githubusercontent.com", subject: "https://github.com/acme/app"}}],
-			images: [{name: acme, references: [ghcr.io/acme/*], attestors: [ci]}]}}}`
-	source["environments.yaml"] = `{apiVersion: gatehouse.dev/v1alpha1, kind: Environment, metadata: {name: dev}, spec: {ring: 1, stage: enforce}}`
-	bundle, controls := compile(t, source)
-	f := &fake{plan: bundle.Plan}
-	report, err := Run(t.Context(), f, bundle, controls, []Test{{
-		Name: "signed", Expect: "refuse", Policies: []string{"verify-images-acme"}, Environments: []string{"dev"}, Objects: []json.RawMessage{json.RawMessage(`{"kind":"Pod"}`)},
-	}}, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if report.Counts != (Counts{Skipped: 3}) || f.asked > 0 || report.Results[0].Message != signatures {
-		t.Errorf("%+v, %d asked: %+v", report.Counts, f.asked, report.Results)
 	}
 }

@@ -1,0 +1,206 @@
+package evaluator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/engine/standin"
+	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+)
+
+// standIn is the side of the engine of a [protocol.StandIn].
+type standIn struct {
+	registry  standin.Registry
+	signers   map[string]*standin.Signer // by what stands in the objects
+	attestors map[string]*standin.Signer // by name
+	found     map[string]bool            // of signers
+	stranger  *standin.Signer
+	authority *standin.Authority // in the place of sigstore's
+	foreign   *standin.Authority
+	digests   map[string]string
+}
+
+// newStandIn makes the keys and fills the registries.
+func newStandIn(params protocol.StandIn) (*standIn, error) {
+	s := &standIn{signers: map[string]*standin.Signer{}, attestors: map[string]*standin.Signer{}, found: map[string]bool{}, digests: map[string]string{}}
+	var errs [3]error
+	s.stranger, errs[0] = standin.NewSigner()
+	s.authority, errs[1] = standin.NewAuthority()
+	s.foreign, errs[2] = standin.NewAuthority()
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	for _, a := range params.Attestors {
+		key := strings.TrimSpace(a.Key)
+		if a.Name == "" || key == "" || s.attestors[a.Name] != nil {
+			return nil, fmt.Errorf("standIn: attestor %q has no name, no key or the name of another", a.Name)
+		}
+		if s.signers[key] == nil {
+			signer, err := standin.NewSigner()
+			if err != nil {
+				return nil, err
+			}
+			s.signers[key] = signer
+		}
+		s.attestors[a.Name] = s.signers[key]
+	}
+	for _, image := range params.Images {
+		if err := s.push(image); err != nil {
+			return nil, fmt.Errorf("standIn: image %s: %w", image.Reference, err)
+		}
+	}
+	return s, nil
+}
+
+// push makes an image with its signatures.
+func (s *standIn) push(image protocol.Image) error {
+	if s.digests[image.Reference] != "" {
+		return errors.New("is given twice")
+	}
+	digest, err := s.registry.Push(image.Reference, image.Reference)
+	if err != nil {
+		return err
+	}
+	s.digests[image.Reference] = digest.String()
+	if len(image.Signatures) == 0 {
+		return nil
+	}
+	signers := make([]*standin.Signer, len(image.Signatures))
+	for i, signature := range image.Signatures {
+		if signers[i], err = s.signer(signature); err != nil {
+			return err
+		}
+	}
+	repository := image.Reference[:strings.LastIndex(image.Reference, ":")]
+	switch image.Flaw {
+	case "":
+		return s.registry.Sign(repository, digest, digest, signers...)
+	case protocol.FlawOtherImage:
+		other := v1.Hash{Algorithm: digest.Algorithm, Hex: strings.Repeat("0", len(digest.Hex))}
+		return s.registry.Sign(repository, digest, other, signers...)
+	case protocol.FlawAttestation:
+		return s.registry.Attest(repository, digest, standin.AttestationTag, signers...)
+	case protocol.FlawDisguised:
+		return s.registry.Attest(repository, digest, standin.SignatureTag, signers...)
+	}
+	return fmt.Errorf("the flaw %q is not known", image.Flaw)
+}
+
+// signer is who makes a signature.
+func (s *standIn) signer(signature protocol.Signature) (*standin.Signer, error) {
+	if identity := signature.Identity; identity != nil {
+		authority := s.authority
+		if identity.Foreign {
+			authority = s.foreign
+		}
+		return authority.Issue(standin.Identity{Issuer: identity.Issuer, Subject: identity.Subject})
+	}
+	if signature.Attestor == "" {
+		return s.stranger, nil
+	}
+	if s.attestors[signature.Attestor] == nil {
+		return nil, fmt.Errorf("attestor %q is not given", signature.Attestor)
+	}
+	return s.attestors[signature.Attestor], nil
+}
+
+// replace returns the stand-in for a key of the objects.
+func (s *standIn) replace(key string) (publicKey string, found bool) {
+	key = strings.TrimSpace(key)
+	signer, found := s.signers[key]
+	if !found {
+		return "", false
+	}
+	s.found[key] = true
+	return signer.PublicKey, true
+}
+
+// configMaps puts stand-ins in the place of keys that lie in ConfigMaps.
+func (s *standIn) configMaps(index configMaps) {
+	for _, cm := range index {
+		for name, text := range cm.Data {
+			if publicKey, found := s.replace(text); found {
+				cm.Data[name] = publicKey
+			}
+		}
+	}
+}
+
+// policy puts stand-ins in the place of all keys and authorities of image rules.
+func (s *standIn) policy(policy kyvernov1.PolicyInterface) error {
+	for _, rule := range policy.GetSpec().Rules {
+		for i, entry := range rule.VerifyImages {
+			at := fmt.Sprintf("rule %s: verifyImages[%d]", rule.Name, i)
+			if entry.Type != "" && entry.Type != kyvernov1.Cosign {
+				return fmt.Errorf("%s: nothing stands in for signatures of type %s", at, entry.Type)
+			}
+			for j := range entry.Attestors {
+				for k := range entry.Attestors[j].Entries {
+					if err := s.attestor(&entry.Attestors[j].Entries[k]); err != nil {
+						return fmt.Errorf("%s.attestors[%d].entries[%d]: %w", at, j, k, err)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// attestor changes one entry. Without the log and the key of sigstore's logs, which Kyverno would fetch.
+func (s *standIn) attestor(a *kyvernov1.Attestor) error {
+	switch {
+	case a.Keyless != nil && a.Keyless.Roots == "":
+		a.Keyless.Roots = s.authority.Roots
+		a.Keyless.Rekor, a.Keyless.CTLog = withoutLog(a.Keyless.Rekor, a.Keyless.CTLog)
+		return nil
+	case a.Keys != nil:
+		a.Keys.Rekor, a.Keys.CTLog = withoutLog(a.Keys.Rekor, a.Keys.CTLog)
+		return s.keys(a.Keys)
+	}
+	return errors.New("nothing stands in for an attestor of this kind")
+}
+
+// keys replaces the key of an entry. A variable reads a ConfigMap.
+func (s *standIn) keys(keys *kyvernov1.StaticKeyAttestor) error {
+	key := keys.PublicKeys
+	switch {
+	case keys.Secret != nil:
+		key = "k8s://" + keys.Secret.Namespace + "/" + keys.Secret.Name
+	case keys.KMS != "":
+		key = keys.KMS
+	case strings.HasPrefix(key, "{{"):
+		return nil
+	}
+	publicKey, found := s.replace(key)
+	if !found {
+		return fmt.Errorf("the key %q is of no attestor", key)
+	}
+	keys.PublicKeys, keys.Secret, keys.KMS = publicKey, nil, ""
+	return nil
+}
+
+// withoutLog are settings that ask no transparency log.
+func withoutLog(rekor *kyvernov1.Rekor, ctlog *kyvernov1.CTLog) (*kyvernov1.Rekor, *kyvernov1.CTLog) {
+	if rekor == nil {
+		rekor = &kyvernov1.Rekor{}
+	}
+	if ctlog == nil {
+		ctlog = &kyvernov1.CTLog{}
+	}
+	rekor.IgnoreTlog, ctlog.IgnoreSCT = true, true
+	return rekor, ctlog
+}
+
+// missing are the attestors whose key was in no object.
+func (s *standIn) missing(attestors []protocol.Attestor) []protocol.Attestor {
+	var out []protocol.Attestor
+	for _, a := range attestors {
+		if !s.found[strings.TrimSpace(a.Key)] {
+			out = append(out, a)
+		}
+	}
+	return out
+}

@@ -1,0 +1,50 @@
+package standin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	"github.com/kyverno/kyverno/pkg/engine/adapters"
+	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
+)
+
+// Clients makes Kyverno ask the registry, whatever credentials a policy or a Pod names.
+func (r *Registry) Clients() engineapi.RegistryClientFactory { return factory{r} }
+
+type factory struct{ registry *Registry }
+
+// GetClient implements engineapi.RegistryClientFactory.
+func (f factory) GetClient(context.Context, *kyvernov1.ImageRegistryCredentials, string, []string) (engineapi.RegistryClient, error) {
+	return adapters.RegistryClient(client(f)), nil
+}
+
+// client implements the registry client of Kyverno's SDK.
+type client struct{ registry *Registry }
+
+// Keychain knows no credentials: those of the process are for others.
+func (client) Keychain() authn.Keychain { return authn.NewMultiKeychain() }
+
+// NameOptions asks for nothing special.
+func (client) NameOptions() []name.Option { return nil }
+
+// Options has everything that is built on them ask the registry.
+func (c client) Options(ctx context.Context) ([]remote.Option, []name.Option, error) {
+	return []remote.Option{remote.WithTransport(c.registry), remote.WithContext(ctx)}, nil, nil
+}
+
+// FetchImageDescriptor looks an image up.
+func (c client) FetchImageDescriptor(ctx context.Context, reference string) (*remote.Descriptor, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return nil, fmt.Errorf("reading the image reference %s: %w", reference, err)
+	}
+	options, _, err := c.Options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return remote.Get(ref, options...)
+}

@@ -1,0 +1,81 @@
+package standin
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+)
+
+// Where cosign looks for signatures and for attestations, as the end of a tag.
+const (
+	SignatureTag   = "sig"
+	AttestationTag = "att"
+)
+
+// Sign stores signatures as cosign does: for each signer the "simple signing"
+// payload as a layer of an image tagged sha256-….sig, the signature over it,
+// and the certificate if the signer has one, in annotations of the layer
+// (cosign specs/SIGNATURE_SPEC.md). They are found for the image of the digest
+// and speak of the one that is signed, usually the same. They replace those
+// that the image had.
+func (r *Registry) Sign(repository string, digest, signed v1.Hash, signers ...*Signer) error {
+	payload := fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":""},"image":{"docker-manifest-digest":%q},"type":"cosign container image signature"},"optional":null}`, signed)
+	var layers []mutate.Addendum
+	for _, signer := range signers {
+		signature, err := signer.sign(payload)
+		if err != nil {
+			return err
+		}
+		annotations := map[string]string{"dev.cosignproject.cosign/signature": signature}
+		if signer.Certificate != "" {
+			annotations["dev.sigstore.cosign/certificate"], annotations["dev.sigstore.cosign/chain"] = signer.Certificate, signer.Chain
+		}
+		layers = append(layers, mutate.Addendum{Layer: static.NewLayer(payload, "application/vnd.dev.cosign.simplesigning.v1+json"), Annotations: annotations})
+	}
+	return r.attach(repository, digest, SignatureTag, layers...)
+}
+
+// Attest stores signed in-toto statements about the image under the tag
+// sha256-….TAG (in-toto/attestation, DSSE). cosign's own is [AttestationTag];
+// with [SignatureTag] they lie where signatures are looked for.
+func (r *Registry) Attest(repository string, digest v1.Hash, tag string, signers ...*Signer) error {
+	const payloadType = "application/vnd.in-toto+json"
+	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://cosign.sigstore.dev/attestation/vuln/v1","subject":[{"name":"","digest":{"sha256":%q}}],"predicate":{}}`, digest.Hex)
+	var layers []mutate.Addendum
+	for _, signer := range signers {
+		signature, err := signer.sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(statement), statement))
+		if err != nil {
+			return err
+		}
+		envelope, err := json.Marshal(map[string]any{
+			"payloadType": payloadType,
+			"payload":     base64.StdEncoding.EncodeToString([]byte(statement)),
+			"signatures":  []any{map[string]any{"sig": signature}},
+		})
+		if err != nil {
+			return fmt.Errorf("encoding an attestation: %w", err)
+		}
+		annotations := map[string]string{"dev.cosignproject.cosign/signature": ""}
+		if signer.Certificate != "" {
+			annotations["dev.sigstore.cosign/certificate"], annotations["dev.sigstore.cosign/chain"] = signer.Certificate, signer.Chain
+		}
+		layers = append(layers, mutate.Addendum{Layer: static.NewLayer(envelope, "application/vnd.dsse.envelope.v1+json"), Annotations: annotations})
+	}
+	return r.attach(repository, digest, tag, layers...)
+}
+
+// sign is the signature over a text in base64.
+func (s *Signer) sign(text []byte) (string, error) {
+	sum := sha256.Sum256(text)
+	raw, err := s.key.Sign(rand.Reader, sum[:], nil)
+	if err != nil {
+		return "", fmt.Errorf("signing: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(raw), nil
+}
