@@ -11,15 +11,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	_ "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/data" // its module holds the chart
-	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chart/loader"
+	helmchart "helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/engine"
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/test/upstream/chart"
 )
 
 // systemNamespaces as the compiler resolves them, with one of the profile's.
@@ -46,52 +45,36 @@ func helmRelease(t *testing.T, replicas int) manifest.Object {
 	return nil
 }
 
-// loadChart reads the chart of the Kyverno module. The dependencies that lie
-// elsewhere (the CRDs of other groups, the reports server) are left out.
-func loadChart(t *testing.T) *chart.Chart {
+// loadChart reads the chart of the Kyverno module.
+func loadChart(t *testing.T) *helmchart.Chart {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno").Output()
 	if err != nil {
 		t.Fatalf("finding the Kyverno module: %v", err)
 	}
-	c, err := loader.LoadDir(filepath.Join(strings.TrimSpace(string(out)), "charts", "kyverno"))
+	c, err := chart.Load(filepath.Join(strings.TrimSpace(string(out)), "charts", "kyverno"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Metadata.Dependencies = slices.DeleteFunc(c.Metadata.Dependencies, func(d *chart.Dependency) bool { return d.Repository != "" })
 	return c
 }
 
 // render renders the chart as helm-controller would, and returns its objects by kind and name.
-func render(t *testing.T, c *chart.Chart, release manifest.Object) map[string]manifest.Object {
+func render(t *testing.T, c *helmchart.Chart, release manifest.Object) map[string]manifest.Object {
 	t.Helper()
 	spec := release["spec"].(map[string]any)
-	values := spec["values"].(map[string]any)
-	if err := chartutil.ProcessDependenciesWithMerge(c, values); err != nil {
-		t.Fatal(err)
-	}
-	options := chartutil.ReleaseOptions{Name: spec["releaseName"].(string), Namespace: spec["targetNamespace"].(string), Revision: 1, IsInstall: true}
-	all, err := chartutil.ToRenderValues(c, values, options, chartutil.DefaultCapabilities)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rendered, err := engine.Render(c, all)
+	manifests, err := chart.Render(c, spec["releaseName"].(string), spec["targetNamespace"].(string), spec["values"].(map[string]any))
 	if err != nil {
 		t.Fatal(err)
 	}
 	objects := map[string]manifest.Object{}
-	for file, text := range rendered {
-		if !strings.HasSuffix(file, ".yaml") {
-			continue
+	for document := range strings.SplitSeq(manifests, "\n---") {
+		var o manifest.Object
+		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+			t.Fatalf("%v\n%s", err, document)
 		}
-		for document := range strings.SplitSeq("\n"+text, "\n---") {
-			var o manifest.Object
-			if err := yaml.Unmarshal([]byte(document), &o); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			if o.Kind() != "" {
-				objects[o.Kind()+"/"+o.Name()] = o
-			}
+		if o.Kind() != "" {
+			objects[o.Kind()+"/"+o.Name()] = o
 		}
 	}
 	return objects

@@ -2,23 +2,17 @@
 //
 //	kyverno-chart CHART RELEASE NAMESPACE < values.yaml > manifests.yaml
 //
-// CHART is the folder of the chart in Kyverno's Go module. Dependencies that lie
-// in other repositories (the CRDs of other groups, the reports server) are left
-// out: the module does not have them. hack/cluster runs it.
+// CHART is the folder of the chart in Kyverno's Go module. hack/cluster runs it.
 package main
 
 import (
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 
-	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/engine"
+
+	"github.com/gatehouse-dev/gatehouse/test/upstream/chart"
 )
 
 func main() {
@@ -40,30 +34,14 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the values: %w", err)
 	}
-	c, err := loader.LoadDir(args[0])
-	if err != nil {
-		return fmt.Errorf("loading the chart: %w", err)
-	}
-	c.Metadata.Dependencies = slices.DeleteFunc(c.Metadata.Dependencies, func(d *chart.Dependency) bool { return d.Repository != "" })
-	if err := chartutil.ProcessDependenciesWithMerge(c, values); err != nil {
-		return fmt.Errorf("reading the dependencies: %w", err)
-	}
-	options := chartutil.ReleaseOptions{Name: args[1], Namespace: args[2], Revision: 1, IsInstall: true}
-	all, err := chartutil.ToRenderValues(c, values, options, chartutil.DefaultCapabilities)
-	if err != nil {
-		return fmt.Errorf("coalescing the values: %w", err)
-	}
-	rendered, err := engine.Render(c, all)
+	c, err := chart.Load(args[0])
 	if err != nil {
 		return err
 	}
-	for _, file := range slices.Sorted(maps.Keys(rendered)) {
-		if !strings.HasSuffix(file, ".yaml") {
-			continue
-		}
-		if _, err := fmt.Fprintf(out, "---\n# %s\n%s\n", file, rendered[file]); err != nil {
-			return err
-		}
+	manifests, err := chart.Render(c, args[1], args[2], values)
+	if err != nil {
+		return err
 	}
-	return nil
+	_, err = io.WriteString(out, manifests)
+	return err
 }
