@@ -100,8 +100,9 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	if o.export {
 		return exportObjects(out, slices.Concat(b.Stages()...))
 	}
-	log, done := liveLog(errOut)
-	defer done()
+	console := newConsole(errOut)
+	defer console.done()
+	log := console.log()
 	b.Log = log
 	if b.Client, err = o.open(log); err != nil {
 		return err

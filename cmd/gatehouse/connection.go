@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -98,29 +97,4 @@ func (c *connection) choose(repository fs.FS) (string, error) {
 		return "", usageError{fmt.Errorf("the repository has several clusters; name one: --cluster %s", strings.Join(names, "|"))}
 	}
 	return "", usageError{fmt.Errorf("--cluster: the repository has no cluster %q (%s)", c.cluster, diag.OneOf(c.cluster, names))}
-}
-
-// liveLog writes lines to w, and on a terminal below them what is being done.
-// done removes the last line.
-func liveLog(w io.Writer) (log cluster.Log, done func()) {
-	log.Line = func(line string) { fmt.Fprintln(w, line) }
-	file, ok := w.(*os.File)
-	if !ok {
-		return log, func() {}
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return log, func() {}
-	}
-	const (
-		clear = "\r\x1b[K"
-		width = 100 // a line that wraps could not be taken back
-	)
-	log.Line = func(line string) { fmt.Fprintln(w, clear+line) }
-	log.Status = func(text string) {
-		if runes := []rune(text); len(runes) > width {
-			text = string(runes[:width]) + "…"
-		}
-		fmt.Fprint(w, clear+text)
-	}
-	return log, func() { fmt.Fprint(w, clear) }
 }

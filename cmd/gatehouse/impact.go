@@ -106,9 +106,10 @@ func runImpact(ctx context.Context, g *globals, source string, workloads []strin
 		return err
 	}
 	defer client.Close()
-	progress, done := impactProgress(errOut)
+	console := newConsole(errOut)
+	progress := func(p impact.Progress) { console.status(bar(p)) }
 	report, problems, err := impact.Run(ctx, client, now, next, steps, objects, controls, impact.Options{Now: now.Plan.Now, Progress: progress})
-	done()
+	console.done()
 	if err == nil {
 		err = problems.Err()
 	}
@@ -213,19 +214,13 @@ func openWorkload(name string) ([]workload.Input, error) {
 	return inputs, err
 }
 
-// impactProgress is a bar on a terminal, unless a CI system looks at it.
-func impactProgress(errOut io.Writer) (progress func(impact.Progress), done func()) {
-	line, done := progressLine(errOut)
-	if line == nil || os.Getenv("CI") != "" {
-		return nil, func() {}
-	}
+// bar is how far a run is.
+func bar(p impact.Progress) string {
 	const width = 30
-	return func(p impact.Progress) {
-		what := fmt.Sprintf("%d objects", p.Objects)
-		if p.Share >= 0 {
-			full := min(int(p.Share*width), width)
-			what = fmt.Sprintf("[%s%s] %3.0f%% of %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), p.Share*100, what)
-		}
-		line(p.Environment, what)
-	}, done
+	what := fmt.Sprintf("%d objects", p.Objects)
+	if p.Share >= 0 {
+		full := min(int(p.Share*width), width)
+		what = fmt.Sprintf("[%s%s] %3.0f%% of %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), p.Share*100, what)
+	}
+	return p.Environment + ": " + what
 }

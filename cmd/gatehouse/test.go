@@ -87,9 +87,10 @@ func runTest(ctx context.Context, g *globals, source string, o testOptions, out,
 		return err
 	}
 	defer client.Close()
-	progress, done := progressLine(errOut)
+	console := newConsole(errOut)
+	progress := func(environment, what string) { console.status(environment + ": " + what) }
 	report, err := verdict.Run(ctx, client, bundle, controls, tests, verdict.Options{Environments: o.environments, Progress: progress})
-	done()
+	console.done()
 	if err != nil {
 		return err
 	}
@@ -130,18 +131,4 @@ func startEngine(ctx context.Context, path, kyverno string) (*engine.Client, err
 		}
 	}
 	return engine.Start(ctx, exec.Command(path), kyverno)
-}
-
-// progressLine tells on a terminal, in one line, what is being done; elsewhere
-// nothing. done removes the line.
-func progressLine(w io.Writer) (progress func(environment, what string), done func()) {
-	file, ok := w.(*os.File)
-	if !ok {
-		return nil, func() {}
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil, func() {}
-	}
-	const clear = "\r\x1b[K"
-	return func(environment, what string) { fmt.Fprintf(w, "%s%s: %s", clear, environment, what) }, func() { fmt.Fprint(w, clear) }
 }

@@ -49,8 +49,9 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 	if err != nil {
 		return err
 	}
-	log, done := liveLog(errOut)
-	defer done()
+	console := newConsole(errOut)
+	defer console.done()
+	log := console.log()
 	client, err := o.open(log)
 	if err != nil {
 		return err
