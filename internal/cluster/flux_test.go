@@ -1,7 +1,11 @@
 package cluster
 
 import (
+	"context"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -99,5 +103,37 @@ func TestCheckFlux(t *testing.T) {
 				t.Errorf("what installs Flux is applied: %v", got)
 			}
 		})
+	}
+}
+
+// TestApplyOperator waits for a FluxInstance as the operator leaves it: the
+// generation is in its condition only.
+func TestApplyOperator(t *testing.T) {
+	server, b, _ := newBootstrap(t)
+	server.withoutFlux()
+	server.runOperator("flux-system")
+	instance := b.Target.FluxInstance()
+	b.Flux = []manifest.Object{instance}
+	server.after = func(_, path string) {
+		o := server.objects[path]
+		if o.Kind() != "FluxInstance" {
+			return
+		}
+		o.Metadata()["generation"] = 1.0
+		o["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "True", "observedGeneration": 1.0}}}
+		server.serveFlux()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	changes, err := b.Apply(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"Namespace flux-system created", "FluxInstance flux-system/flux created",
+		"GitRepository flux-system/flux-system created", "Kustomization flux-system/gatehouse created",
+	}
+	if diff := cmp.Diff(want, did(changes)); diff != "" {
+		t.Error(diff)
 	}
 }

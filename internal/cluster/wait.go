@@ -206,7 +206,12 @@ func judgeFlux(o manifest.Object) state {
 	if at(o, "spec", "suspend") == true {
 		return state{why: "is suspended: flux resume brings it back"}
 	}
-	if number(at(o, "status", "observedGeneration")) < number(at(o, "metadata", "generation")) && textAt(condition(o, "Ready"), "status") != "False" {
+	ready := condition(o, "Ready")
+	observed := at(o, "status", "observedGeneration")
+	if observed == nil { // as in a FluxInstance
+		observed = ready["observedGeneration"]
+	}
+	if number(observed) < number(at(o, "metadata", "generation")) && textAt(ready, "status") != "False" {
 		return state{waits: true, why: "is not reconciled yet"}
 	}
 	return judgeCondition(o, "Ready")
