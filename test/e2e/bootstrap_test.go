@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,16 +15,19 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// TestBootstrap brings the example into an empty cluster by gatehouse bootstrap
-// and takes it out by gatehouse uninstall. The parts build on each other.
+// TestBootstrap brings the example into an empty cluster by gatehouse bootstrap,
+// Flux included, and takes it out by gatehouse uninstall. The parts build on each
+// other.
 func TestBootstrap(t *testing.T) {
-	f := newFleet(t)
+	f := newFleetOn(t, controlplane.Options{FluxLater: true})
+	f.installFluxBy(t, "cli")
 	f.build(t, "Build")
 	f.git(t, "push", "-q", "origin", "HEAD:main")
 	parts := []struct {
 		name string
 		test func(*testing.T, *fleet)
 	}{
+		{"without Flux it says how to get one", testBootstrapWithoutFlux},
 		{"a dry run stores nothing", testBootstrapDryRun},
 		{"it becomes ready", testBootstrapReady},
 		{"a second run changes nothing", testBootstrapAgain},
@@ -36,6 +40,41 @@ func TestBootstrap(t *testing.T) {
 			return
 		}
 	}
+}
+
+// installFluxBy sets spec.flux.install in the profile.
+func (f *fleet) installFluxBy(t *testing.T, how string) {
+	t.Helper()
+	name := filepath.Join(f.source, "profile.yaml")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.Replace(string(data), "\n  flux:\n", "\n  flux:\n    install: "+how+"\n", 1)
+	if edited == string(data) {
+		t.Fatal("the profile of the example has no flux:")
+	}
+	if err := os.WriteFile(name, []byte(edited), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fluxFile is what `flux install --export` prints, in a file, and how many objects it holds.
+func (f *fleet) fluxFile(t *testing.T) (name string, objects int) {
+	t.Helper()
+	export, err := f.FluxExport(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := controlplane.Parse(export)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = filepath.Join(t.TempDir(), "flux.yaml")
+	if err := os.WriteFile(name, export, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name, len(all)
 }
 
 // inCluster is a gatehouse command about the cluster; it runs in the background.
@@ -77,20 +116,46 @@ func (f *fleet) root() manifest.Object {
 	return newObject(kustomizationAPI, "Kustomization", "flux-system", "gatehouse", nil)
 }
 
+// refused waits for the command, which must end with an error, and returns what it said.
+func (c *inCluster) refused(t *testing.T) string {
+	t.Helper()
+	if err := <-c.ended; err == nil {
+		t.Errorf("gatehouse %s did not fail: %s", c.cmd.Args[1], c.stderr.String())
+	}
+	return c.stderr.String()
+}
+
+func testBootstrapWithoutFlux(t *testing.T, f *fleet) {
+	said := f.begin(t, "bootstrap", "--source-url", f.GitURL()).refused(t)
+	if !strings.Contains(said, "does not serve kustomize.toolkit.fluxcd.io/v1 Kustomization, ") || !strings.Contains(said, "`flux install --export --version=") {
+		t.Errorf("it says: %s", said)
+	}
+}
+
 func testBootstrapDryRun(t *testing.T, f *fleet) {
-	said := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--dry-run").end(t)
-	if !strings.Contains(said, "2 created, 0 configured, 1 unchanged (dry run") {
+	file, objects := f.fluxFile(t)
+	said := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--flux-install", file, "--dry-run").end(t)
+	if !strings.Contains(said, fmt.Sprintf("%d created, 0 configured, 0 unchanged (dry run", objects+2)) {
 		t.Error("it does not say what it would do")
 	}
-	if all := f.list(t, kustomizationAPI, "Kustomization"); len(all) > 0 {
-		t.Errorf("it created %v", names(all))
+	for kind, apiVersion := range map[string]string{"CustomResourceDefinition": "apiextensions.k8s.io/v1", "Namespace": "v1"} {
+		for _, name := range names(f.list(t, apiVersion, kind)) {
+			if strings.Contains(name, "flux") {
+				t.Errorf("it created %s %s", kind, name)
+			}
+		}
 	}
 }
 
 func testBootstrapReady(t *testing.T, f *fleet) {
-	c := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--timeout", "15m")
+	file, objects := f.fluxFile(t)
+	c := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--flux-install", file, "--timeout", "15m")
+	f.runFlux(t)
 	f.installKyverno(t)
 	said := c.end(t)
+	if !strings.Contains(said, fmt.Sprintf("%d created, 0 configured, 0 unchanged\n", objects+2)) {
+		t.Error("it does not say what it created")
+	}
 	for name := range f.layers(t) {
 		if !strings.Contains(said, "ready    Kustomization flux-system/"+name+"\n") {
 			t.Errorf("%s was not said to be ready", name)
@@ -103,10 +168,29 @@ func testBootstrapReady(t *testing.T, f *fleet) {
 	testPoliciesReady(t, f)
 }
 
+// runFlux does the kubelet's part of Flux's Deployments.
+func (f *fleet) runFlux(t *testing.T) {
+	t.Helper()
+	eventually(t, layerTimeout, "Flux's Deployments", func() error {
+		for _, name := range []string{controlplane.SourceController, controlplane.KustomizeController} {
+			for kind, apiVersion := range map[string]string{"Deployment": "apps/v1", "ServiceAccount": "v1"} {
+				if _, err := f.Client().Get(t.Context(), apiVersion, kind, "flux-system", name); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err := f.RunFlux(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func testBootstrapAgain(t *testing.T, f *fleet) {
 	before := f.get(t, f.root())
-	said := f.begin(t, "bootstrap", "--source-url", f.GitURL()).end(t)
-	if !strings.Contains(said, "0 created, 0 configured, 3 unchanged\n") {
+	file, objects := f.fluxFile(t)
+	said := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--flux-install", file).end(t)
+	if !strings.Contains(said, fmt.Sprintf("0 created, 0 configured, %d unchanged\n", objects+2)) {
 		t.Error("the second run says that it changed something")
 	}
 	if was, is := before.Metadata()["generation"], f.get(t, f.root()).Metadata()["generation"]; was != is {
@@ -121,8 +205,8 @@ func testBootstrapConflict(t *testing.T, f *fleet) {
 		t.Fatal(err)
 	}
 	c := f.begin(t, "bootstrap", "--source-url", f.GitURL(), "--no-wait")
-	if err := <-c.ended; err == nil || !strings.Contains(c.stderr.String(), ".spec.url (conflict with ") {
-		t.Errorf("it ended with %v: %s", err, c.stderr.String())
+	if said := c.refused(t); !strings.Contains(said, ".spec.url (conflict with ") {
+		t.Errorf("it says: %s", said)
 	}
 	if got := f.get(t, source)["spec"].(map[string]any)["url"]; got != f.GitURL()+"/" {
 		t.Errorf("the URL was taken back to %v", got)
@@ -137,11 +221,7 @@ func testBootstrapConflict(t *testing.T, f *fleet) {
 func testBootstrapKyverno(t *testing.T, f *fleet) {
 	repository := filepath.Join(repositoryRoot(t), "examples", "existing-kyverno", "policy-repo")
 	args := []string{"bootstrap", repository, "--source-url", "oci://example.com/policies", "--dry-run"}
-	c := f.beginWith(t, args...)
-	if err := <-c.ended; err == nil { // the cluster follows the other example
-		t.Error("it would turn the cluster to another repository")
-	}
-	said := c.stderr.String()
+	said := f.beginWith(t, args...).refused(t) // the cluster follows the other example
 	for _, want := range []string{"error    the cluster follows ./clusters/" + cluster, "ok       Kyverno v1.19.", "ok       Kyverno: exceptions count in policy-exceptions only\n", "ok       Kyverno: its webhooks leave out the system namespaces\n"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q: %s", want, said)
@@ -156,9 +236,8 @@ func testBootstrapKyverno(t *testing.T, f *fleet) {
 	}
 	set(strings.ReplaceAll(webhooks, `"flux-system"`, `"elsewhere"`))
 	defer set(webhooks)
-	c = f.beginWith(t, args...)
-	if err := <-c.ended; err == nil || !strings.Contains(c.stderr.String(), "its webhooks are called for flux-system: ") {
-		t.Errorf("it ended with %v: %s", err, c.stderr.String())
+	if said := f.beginWith(t, args...).refused(t); !strings.Contains(said, "its webhooks are called for flux-system: ") {
+		t.Errorf("it says: %s", said)
 	}
 }
 

@@ -34,14 +34,20 @@ type fleet struct {
 	source, repository string
 }
 
-// newFleet copies the example and starts an empty cluster.
+// newFleet copies the example and starts a cluster with Flux and nothing else.
 func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	return newFleetOn(t, controlplane.Options{})
+}
+
+// newFleetOn copies the example and starts an empty cluster.
+func newFleetOn(t *testing.T, options controlplane.Options) *fleet {
 	t.Helper()
 	f := &fleet{source: filepath.Join(t.TempDir(), "source"), repository: filepath.Join(t.TempDir(), "repository")}
 	if err := os.CopyFS(f.source, os.DirFS(filepath.Join(repositoryRoot(t), "examples", "acme"))); err != nil {
 		t.Fatal(err)
 	}
-	f.ControlPlane = startCluster(t, controlplane.Options{})
+	f.ControlPlane = startCluster(t, options)
 	if err := os.MkdirAll(filepath.Join(f.repository, "apps", environment), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,9 @@ type Options struct {
 	Cache string
 	// WithoutFlux leaves out Flux's controllers; its definitions and namespace are there.
 	WithoutFlux bool
+	// FluxLater leaves out everything of Flux: whoever applies what
+	// [ControlPlane.FluxExport] returns calls [ControlPlane.RunFlux] then.
+	FluxLater bool
 	// Log gets one line per step; nil is silent.
 	Log io.Writer
 }
@@ -110,17 +113,8 @@ func (c *ControlPlane) startAll(ctx, background context.Context) error {
 		return fmt.Errorf("starting the git server: %w", err)
 	}
 	c.git = git
-	if err := c.installFluxCRDs(ctx); err != nil {
-		return fmt.Errorf("installing the definitions of Flux: %w", err)
-	}
-	if err := c.applyAll(ctx, []manifest.Object{object("v1", "Namespace", "", fluxNamespace)}); err != nil {
-		return err
-	}
-	if c.options.WithoutFlux {
-		return nil
-	}
-	if err := c.startFlux(ctx); err != nil {
-		return fmt.Errorf("starting Flux: %w", err)
+	if err := c.installFlux(ctx); err != nil {
+		return fmt.Errorf("installing Flux: %w", err)
 	}
 	return nil
 }

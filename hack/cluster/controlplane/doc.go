@@ -10,10 +10,12 @@
 //   - Kyverno is configured by its own chart: the flags, the environment, the
 //     ConfigMaps and the RBAC are rendered from the values of a HelmRelease.
 //     [ControlPlane.InstallKyverno] lists what running outside of a Pod changes.
+//   - Flux is installed by the manifests that `flux install` is made of, and its
+//     source and kustomize controllers run with the flags of their Deployments.
 //   - Every controller logs in as its own ServiceAccount, so its RBAC holds.
 //   - There is no scheduler and no kubelet: Pods are admitted and stored, and stay
-//     Pending. Only the Pods of Kyverno's own Deployments are marked Ready, each
-//     as long as its process is: health checks of Flux see what they would see.
+//     Pending. Only the Pods of Kyverno's and Flux's own Deployments are marked
+//     Ready, each as long as its process is: health checks see what they would see.
 //   - There is no helm-controller: whoever applies a HelmRelease calls
 //     [ControlPlane.InstallKyverno] with it.
 package controlplane

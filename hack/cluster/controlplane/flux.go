@@ -2,81 +2,186 @@ package controlplane
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 const (
 	fluxNamespace = "flux-system"
-	// helmControllerModule has only its definitions installed: it cannot be built with this Go.
+	// fluxModule holds what `flux install` adds to the manifests of the controllers.
+	fluxModule = "github.com/fluxcd/flux2/v2@v2.9.5"
+	// helmController is installed and does not run: it cannot be built with this Go.
+	helmController       = "helm-controller"
 	helmControllerModule = "github.com/fluxcd/helm-controller@v1.6.4"
 )
 
-// startFlux does the rest of what `flux install` does, and starts the two controllers. Both
-// are bound to cluster-admin; Flux gives the source controller less, but nothing
-// here depends on it.
-func (c *ControlPlane) startFlux(ctx context.Context) error {
-	var objects []manifest.Object
-	for _, name := range []string{SourceController, KustomizeController} {
-		binding := object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "flux-"+name)
-		binding["roleRef"] = map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-		binding["subjects"] = []any{map[string]any{"kind": "ServiceAccount", "namespace": fluxNamespace, "name": name}}
-		objects = append(objects, object("v1", "ServiceAccount", fluxNamespace, name), binding)
+// FluxExport is what `flux install --export` prints, made from the same manifests
+// in the modules of Flux, for the controllers that the control plane runs and for
+// helm-controller. NetworkPolicies are left out: nothing here heeds them.
+func (c *ControlPlane) FluxExport(ctx context.Context) ([]byte, error) {
+	disk := filesys.MakeFsInMemory()
+	flux, err := downloadedDir(ctx, fluxModule)
+	if err != nil {
+		return nil, err
 	}
-	if err := c.applyAll(ctx, objects); err != nil {
+	if err := copyInto(disk, filepath.Join(flux, "manifests"), "flux"); err != nil {
+		return nil, err
+	}
+	resources := []string{"namespace.yaml", "../rbac"}
+	for _, controller := range []string{SourceController, KustomizeController, helmController} {
+		dir, err := c.fluxModuleDir(ctx, controller)
+		if err != nil {
+			return nil, err
+		}
+		if err := copyInto(disk, filepath.Join(dir, "config"), controller); err != nil {
+			return nil, err
+		}
+		if err := localBase(disk, controller); err != nil {
+			return nil, err
+		}
+		resources = append(resources, "../bases/"+controller)
+	}
+	install, err := json.Marshal(map[string]any{"namespace": fluxNamespace, "resources": resources, "transformers": []string{"labels.yaml"}})
+	if err != nil {
+		return nil, err
+	}
+	if err := disk.WriteFile("flux/install/kustomization.yaml", install); err != nil { // theirs has all controllers
+		return nil, err
+	}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "flux/install")
+	if err != nil {
+		return nil, fmt.Errorf("building the manifests of Flux: %w", err)
+	}
+	return built.AsYaml()
+}
+
+func (c *ControlPlane) fluxModuleDir(ctx context.Context, controller string) (string, error) {
+	if controller == helmController {
+		return downloadedDir(ctx, helmControllerModule)
+	}
+	return c.programs.moduleDir(ctx, controller, "github.com/fluxcd/"+controller)
+}
+
+// released are the manifests of a controller's release, which its module holds too.
+var released = regexp.MustCompile(`https://\S+\.(crds|deployment)\.yaml`)
+
+// localBase lets Flux's base of a controller take the manifests of the module.
+func localBase(disk filesys.FileSystem, controller string) error {
+	name := path.Join("flux", "bases", controller, "kustomization.yaml")
+	base, err := disk.ReadFile(name)
+	if err != nil {
 		return err
 	}
-	ports, err := c.ports.take(5)
+	return disk.WriteFile(name, released.ReplaceAllFunc(base, func(url []byte) []byte {
+		folder := "manager"
+		if string(released.FindSubmatch(url)[1]) == "crds" {
+			folder = "crd"
+		}
+		return []byte(path.Join("../../..", controller, folder))
+	}))
+}
+
+// copyInto copies the YAML files of a folder.
+func copyInto(disk filesys.FileSystem, dir, target string) error {
+	return filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(name) != ".yaml" {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		return disk.WriteFile(path.Join(target, filepath.ToSlash(relative)), data)
+	})
+}
+
+// installFlux applies as much of Flux as the options ask for, and starts it.
+func (c *ControlPlane) installFlux(ctx context.Context) error {
+	if c.options.FluxLater {
+		return nil
+	}
+	export, err := c.FluxExport(ctx)
+	if err != nil {
+		return err
+	}
+	objects, err := Parse(export)
+	if err != nil {
+		return fmt.Errorf("reading the manifests of Flux: %w", err)
+	}
+	defines := func(o manifest.Object) bool {
+		return o.Kind() == "CustomResourceDefinition" || o.Kind() == "Namespace"
+	}
+	definitions := slices.DeleteFunc(slices.Clone(objects), func(o manifest.Object) bool { return !defines(o) })
+	if err := c.installCRDs(ctx, definitions); err != nil {
+		return err
+	}
+	if c.options.WithoutFlux {
+		return nil
+	}
+	if err := c.applyAll(ctx, slices.DeleteFunc(objects, defines)); err != nil {
+		return err
+	}
+	return c.RunFlux(ctx)
+}
+
+// RunFlux does what a kubelet does with the Deployments of Flux's source and
+// kustomize controllers: it starts them with their flags and ServiceAccounts, and
+// returns when they are ready.
+func (c *ControlPlane) RunFlux(ctx context.Context) error {
+	ports, err := c.ports.take(1)
 	if err != nil {
 		return err
 	}
 	storage := address(ports[0])
-	err = c.runFlux(ctx, SourceController, sourceProgram, ports[1:3],
+	err = c.runFlux(ctx, SourceController, sourceProgram,
 		"--storage-path="+c.path("artifacts"), "--storage-addr="+storage, "--storage-adv-addr="+storage)
 	if err != nil {
 		return err
 	}
 	// The default of 30 s between looks at a dependency only makes tests slow.
-	return c.runFlux(ctx, KustomizeController, kustomizeProgram, ports[3:5], "--requeue-dependency=2s")
+	return c.runFlux(ctx, KustomizeController, kustomizeProgram, "--requeue-dependency=2s")
 }
 
-func (c *ControlPlane) runFlux(ctx context.Context, name, program string, ports []int, args ...string) error {
-	kubeconfig, err := c.serviceAccountKubeconfig(ctx, fluxNamespace, name)
+// runFlux starts the controller of a Deployment. The flags for running outside of
+// a Pod come last and win; one process needs no election, and nobody takes events.
+func (c *ControlPlane) runFlux(ctx context.Context, name, program string, outside ...string) error {
+	live, err := c.admin.Get(ctx, "apps/v1", "Deployment", fluxNamespace, name)
+	if err != nil {
+		return err
+	}
+	d, err := readDeployment(live)
+	if err != nil {
+		return err
+	}
+	ports, err := c.ports.take(2)
+	if err != nil {
+		return err
+	}
+	pod := d.Spec.Template.Spec
+	kubeconfig, err := c.serviceAccountKubeconfig(ctx, fluxNamespace, pod.ServiceAccountName)
 	if err != nil {
 		return err
 	}
 	health := address(ports[1])
+	outside = append(outside, "--events-addr=", "--enable-leader-election=false", "--metrics-addr="+address(ports[0]), "--health-addr="+health)
 	return c.run(ctx, &process{
 		name: name, program: c.programs.paths[program],
-		args: append(args, "--watch-all-namespaces", "--events-addr=", "--enable-leader-election=false",
-			"--metrics-addr="+address(ports[0]), "--health-addr="+health),
+		args:  append(slices.Clone(pod.Containers[0].Args), outside...),
 		env:   []string{"RUNTIME_NAMESPACE=" + fluxNamespace, "KUBECONFIG=" + kubeconfig},
 		ready: probe("http://" + health + "/readyz"),
 	})
-}
-
-func (c *ControlPlane) installFluxCRDs(ctx context.Context) error {
-	var crds []manifest.Object
-	for _, controller := range []string{SourceController, KustomizeController} {
-		dir, err := c.programs.moduleDir(ctx, controller, "github.com/fluxcd/"+controller)
-		if err != nil {
-			return err
-		}
-		found, err := readFolder(filepath.Join(dir, "config", "crd", "bases"))
-		if err != nil {
-			return fmt.Errorf("reading the definitions of %s: %w", controller, err)
-		}
-		crds = append(crds, found...)
-	}
-	dir, err := downloadedDir(ctx, helmControllerModule)
-	if err != nil {
-		return err
-	}
-	found, err := readFolder(filepath.Join(dir, "config", "crd", "bases"))
-	if err != nil {
-		return fmt.Errorf("reading the definitions of helm-controller: %w", err)
-	}
-	return c.installCRDs(ctx, append(crds, found...))
 }

@@ -244,17 +244,25 @@ func findDeployment(objects []manifest.Object, label string) (deployment, error)
 		if o.Kind() != "Deployment" {
 			continue
 		}
-		raw, err := json.Marshal(o)
+		d, err := readDeployment(o)
 		if err != nil {
 			return deployment{}, err
-		}
-		var d deployment
-		if err := json.Unmarshal(raw, &d); err != nil {
-			return deployment{}, fmt.Errorf("reading the Deployment %s: %w", o.Name(), err)
 		}
 		if d.Metadata.Labels[componentLabel] == label && len(d.Spec.Template.Spec.Containers) == 1 {
 			return d, nil
 		}
 	}
 	return deployment{}, fmt.Errorf("the chart makes no Deployment of %s with one container", label)
+}
+
+func readDeployment(o manifest.Object) (deployment, error) {
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return deployment{}, err
+	}
+	var d deployment
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return deployment{}, fmt.Errorf("reading the Deployment %s: %w", o.Name(), err)
+	}
+	return d, nil
 }

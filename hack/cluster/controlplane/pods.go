@@ -8,9 +8,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// markPods stands in for the kubelet of Kyverno's Pods: as long as ctx lives, it
-// says of each whether the process that stands for it is ready. All other Pods
-// are left as they are.
+// markPods stands in for the kubelet of Kyverno's and Flux's Pods: as long as ctx
+// lives, it says of each whether the process that stands for it is ready. All
+// other Pods are left as they are.
 func (c *ControlPlane) markPods(ctx context.Context) {
 	for {
 		// An API server that is down, or has no such namespace yet, is asked again.
@@ -24,18 +24,17 @@ func (c *ControlPlane) markPods(ctx context.Context) {
 }
 
 func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
-	pods, err := c.admin.List(ctx, "v1", "Pod", "kyverno", "")
+	pods, err := c.admin.List(ctx, "v1", "Pod", "", "app.kubernetes.io/part-of in (kyverno, flux)")
 	if err != nil {
 		return err
 	}
 	for _, pod := range pods {
-		labels, _ := pod.Metadata()["labels"].(map[string]any)
-		component, ok := labels[componentLabel].(string)
-		if !ok || labels["app.kubernetes.io/part-of"] != "kyverno" {
+		process, ok := processOf(pod)
+		if !ok {
 			continue
 		}
 		status := "True"
-		if err := c.Ready(ctx, "kyverno-"+component); err != nil {
+		if err := c.Ready(ctx, process); err != nil && process != helmController { // whoever installs Kyverno does its part
 			status = "False"
 		}
 		if HasCondition(pod, "Ready", status) {
@@ -46,6 +45,19 @@ func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// processOf is the name of the process that stands for a Pod, if one does.
+func processOf(pod manifest.Object) (name string, ok bool) {
+	labels, _ := pod.Metadata()["labels"].(map[string]any)
+	component, ok := labels[componentLabel].(string)
+	switch pod.Namespace() {
+	case "kyverno":
+		return "kyverno-" + component, ok
+	case fluxNamespace:
+		return component, ok
+	}
+	return "", false
 }
 
 func podStatus(ready string) manifest.Object {
