@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,11 +32,11 @@ var kinds = map[typeOf]kind{
 	{"source.toolkit.fluxcd.io/v1", "HelmRepository"}:    {custom("helmrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain, true},
 	{"source.toolkit.fluxcd.io/v1", "OCIRepository"}:     {custom("ocirepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain, true},
 	{"helm.toolkit.fluxcd.io/v2", "HelmRelease"}:         {custom("helmrelease.helm.toolkit.fluxcd.io.v2.json"), validation.NameIsDNSSubdomain, true},
-	{"v1", "ConfigMap"}:                                  {strict[corev1.ConfigMap], validation.NameIsDNSSubdomain, true},
-	{"v1", "Namespace"}:                                  {strict[corev1.Namespace], validation.NameIsDNSLabel, false},
-	{"v1", "Secret"}:                                     {strict[corev1.Secret], validation.NameIsDNSSubdomain, true},
-	{"networking.k8s.io/v1", "NetworkPolicy"}:            {strict[networkingv1.NetworkPolicy], validation.NameIsDNSSubdomain, true},
-	{"rbac.authorization.k8s.io/v1", "ClusterRole"}:      {strict[rbacv1.ClusterRole], pathSegment, false},
+	{"v1", "ConfigMap"}:                                  {strict[configMap], validation.NameIsDNSSubdomain, true},
+	{"v1", "Namespace"}:                                  {strict[namespace], validation.NameIsDNSLabel, false},
+	{"v1", "Secret"}:                                     {strict[secret], validation.NameIsDNSSubdomain, true},
+	{"networking.k8s.io/v1", "NetworkPolicy"}:            {strict[networkPolicy], validation.NameIsDNSSubdomain, true},
+	{"rbac.authorization.k8s.io/v1", "ClusterRole"}:      {strict[clusterRole], pathSegment, false},
 	{"kustomize.config.k8s.io/v1beta1", "Kustomization"}: {strict[kustomization], nil, false},
 }
 

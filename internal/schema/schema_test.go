@@ -135,7 +135,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"two errors, in order", "Flux Kustomization", "prune: true", "wiat: true", []string{"spec.prune: is required", "spec.wiat: unknown field"}},
 		{"status", "Flux Kustomization", "spec:", "status: {}\nspec:", []string{"status: unknown field"}},
 		{"unknown field of a built-in kind", "NetworkPolicy", "protocol: TCP", "protocl: TCP", []string{"spec.ingress[0].ports[0].protocl: unknown field"}},
-		{"wrong type in a built-in kind", "NetworkPolicy", "policyTypes: [Ingress]", "policyTypes: Ingress", []string{"cannot unmarshal string into Go struct field NetworkPolicySpec.spec.policyTypes of type []v1.PolicyType"}},
+		{"wrong type in a built-in kind", "NetworkPolicy", "policyTypes: [Ingress]", "policyTypes: Ingress", []string{"cannot unmarshal string into Go struct field .spec.policyTypes of type []string"}},
 		{"Secret that is not base64", "Secret", "stringData", "data", []string{"illegal base64 data at input byte 0"}},
 		{"label value", "Namespace", "a/b: c", "a/b: c d", []string{`metadata.labels: Invalid value: "c d": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`}},
 		{"other version", "ClusterPolicy", "kyverno.io/v1", "kyverno.io/v2beta1", []string{"no schema for kyverno.io/v2beta1 ClusterPolicy"}},
