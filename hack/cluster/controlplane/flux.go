@@ -122,17 +122,21 @@ func (c *ControlPlane) installFlux(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the manifests of Flux: %w", err)
 	}
-	defines := func(o manifest.Object) bool {
-		return o.Kind() == "CustomResourceDefinition" || o.Kind() == "Namespace"
+	var crds, rest []manifest.Object
+	for _, o := range objects {
+		if o.Kind() == "CustomResourceDefinition" {
+			crds = append(crds, o)
+		} else {
+			rest = append(rest, o)
+		}
 	}
-	definitions := slices.DeleteFunc(slices.Clone(objects), func(o manifest.Object) bool { return !defines(o) })
-	if err := c.installCRDs(ctx, definitions); err != nil {
+	if err := c.installCRDs(ctx, crds); err != nil {
 		return err
 	}
 	if c.options.WithoutFlux {
-		return nil
+		return c.applyAll(ctx, []manifest.Object{object("v1", "Namespace", "", fluxNamespace)})
 	}
-	if err := c.applyAll(ctx, slices.DeleteFunc(objects, defines)); err != nil {
+	if err := c.applyAll(ctx, rest); err != nil { // kustomize puts the namespace first
 		return err
 	}
 	return c.RunFlux(ctx)
