@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/engine/standin"
 	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 )
@@ -60,7 +61,11 @@ func (s *standIn) push(image protocol.Image) error {
 	if s.digests[image.Reference] != "" {
 		return errors.New("is given twice")
 	}
-	digest, err := s.registry.Push(image.Reference, image.Reference)
+	ref, err := name.ParseReference(image.Reference)
+	if err != nil {
+		return err
+	}
+	digest, err := s.registry.Push(image.Reference, ref.Name()) // docker.io/nginx and docker.io/library/nginx are one
 	if err != nil {
 		return err
 	}

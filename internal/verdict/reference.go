@@ -9,17 +9,17 @@ import (
 // repositoryText is a repository with its registry, as Kyverno and registries read it.
 var repositoryText = regexp.MustCompile(`^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:[0-9]+)?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$`)
 
+// fillings are what a wildcard may stand for: a part of a name, or what is missing to a name with a registry.
+func fillings() []string { return []string{"any", "/any", "gatehouse.invalid/any"} }
+
 // repositories are one repository for each glob of an image rule, and the globs
 // for which none was found.
 func repositories(globs []string) (found, without []string) {
 	for _, glob := range globs {
-		i := slices.IndexFunc([]string{"x", "/x", "gatehouse.invalid/x"}, func(text string) bool { return covers(globs, filled(glob, text)) })
+		i := slices.IndexFunc(fillings(), func(text string) bool { return covers(globs, filled(glob, text)) })
 		if i < 0 {
 			without = append(without, glob)
-			continue
-		}
-		repository := filled(glob, []string{"x", "/x", "gatehouse.invalid/x"}[i])
-		if !slices.Contains(found, repository) {
+		} else if repository := filled(glob, fillings()[i]); !slices.Contains(found, repository) {
 			found = append(found, repository)
 		}
 	}
@@ -32,9 +32,10 @@ func filled(glob, text string) string {
 	return strings.ReplaceAll(repository, "*", text)
 }
 
-// covers tells whether a glob is about all images of a repository.
+// covers tells whether globs are about all images of a repository that a registry can have.
 func covers(globs []string, repository string) bool {
-	return repositoryText.MatchString(repository) && matchesAny(globs, repository+":x") && matchesAny(globs, repository+"@sha256:x")
+	_, path, _ := strings.Cut(repository, "/")
+	return repositoryText.MatchString(repository) && len(path) > 1 && matchesAny(globs, repository+":x") && matchesAny(globs, repository+"@sha256:x")
 }
 
 // matchesAny compares as Kyverno does: a * is any text.
@@ -45,12 +46,11 @@ func matchesAny(globs []string, image string) bool {
 	})
 }
 
-// uncovered is a repository that no glob is about; false if they are about all.
-func uncovered(globs, repositories []string) (string, bool) {
-	for _, repository := range append([]string{repositories[0] + "2"}, "gatehouse.invalid/uncovered", "uncovered.invalid/x") {
-		if !matchesAny(globs, repository+":x") && !matchesAny(globs, repository+"@sha256:x") {
-			return repository, true
-		}
+// uncovered are repositories that no glob is about: longer names, and another registry.
+func uncovered(globs, repositories []string) []string {
+	out := []string{"uncovered.gatehouse.invalid/any"}
+	for _, repository := range repositories {
+		out = append(out, repository+"2")
 	}
-	return "", false
+	return slices.DeleteFunc(out, func(r string) bool { return matchesAny(globs, r+":x") || matchesAny(globs, r+"@sha256:x") })
 }
