@@ -107,7 +107,7 @@ func (w *waiter) tell(states []state) (ready int) {
 		} else {
 			text = s.why
 			if next == "" && !s.waits {
-				next = name + ": " + s.why
+				next = "; " + name + ": " + s.why
 			}
 		}
 		if w.said[name] == text {
@@ -120,7 +120,7 @@ func (w *waiter) tell(states []state) (ready int) {
 			w.log.Line("waiting  " + name + ": " + s.why)
 		}
 	}
-	w.log.status("%d of %d ready; %s", ready, len(states), next)
+	w.log.status("%d of %d ready%s", ready, len(states), next)
 	return ready
 }
 
