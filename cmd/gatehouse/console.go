@@ -22,6 +22,8 @@ type console struct {
 	// columns of the terminal, asked each time: it may be resized. Nil where nobody
 	// would see a line change.
 	columns func() int
+	// shown tells that the last line is a status.
+	shown bool
 }
 
 func newConsole(w io.Writer) *console {
@@ -46,13 +48,11 @@ func redraws(getenv func(string) string) bool {
 	return getenv("CI") == "" && getenv("TERM") != "dumb"
 }
 
-// live tells whether status is seen.
-func (c *console) live() bool { return c.columns != nil }
-
 // line writes a line that stays.
 func (c *console) line(text string) {
-	if c.live() {
-		text = clearLine + printable(text)
+	c.done()
+	if c.columns != nil {
+		text = printable(text)
 	}
 	fmt.Fprintln(c.w, text)
 }
@@ -60,16 +60,19 @@ func (c *console) line(text string) {
 // status replaces the last line. It is cut to the width of the terminal: a line
 // that wraps could not be taken back.
 func (c *console) status(text string) {
-	if c.live() {
-		fmt.Fprint(c.w, clearLine+cut(printable(text), c.columns()-1)) // the last column wraps on some terminals
+	if c.columns == nil {
+		return
 	}
+	c.shown = true
+	fmt.Fprint(c.w, clearLine+cut(printable(text), c.columns()-1)) // the last column wraps on some terminals
 }
 
-// done removes the status.
+// done removes the status, if there is one.
 func (c *console) done() {
-	if c.live() {
+	if c.shown {
 		fmt.Fprint(c.w, clearLine)
 	}
+	c.shown = false
 }
 
 // log is the console for package cluster.

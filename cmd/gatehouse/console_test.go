@@ -12,8 +12,8 @@ func TestConsole(t *testing.T) {
 		want    string
 	}{
 		{"a file", 0, "created\nready\n"},
-		{"a terminal", 80, "\r\x1b[K1 of 2 ready; a b\r\x1b[Kcreated\n\r\x1b[Kready\n\r\x1b[K"},
-		{"a narrow terminal", 10, "\r\x1b[K1 of 2 r…\r\x1b[Kcreated\n\r\x1b[Kready\n\r\x1b[K"},
+		{"a terminal", 80, "\r\x1b[K1 of 2 ready; a b\r\x1b[Kcreated\nready\n\r\x1b[K2 of 2\r\x1b[K"},
+		{"a narrow terminal", 10, "\r\x1b[K1 of 2 r…\r\x1b[Kcreated\nready\n\r\x1b[K2 of 2\r\x1b[K"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -26,7 +26,9 @@ func TestConsole(t *testing.T) {
 			log.Status("1 of 2 ready; a\nb")
 			log.Line("created")
 			log.Line("ready")
+			log.Status("2 of 2")
 			console.done()
+			console.done() // changes nothing
 			if out.String() != c.want {
 				t.Errorf("got %q, want %q", out.String(), c.want)
 			}

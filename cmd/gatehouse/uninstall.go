@@ -58,8 +58,7 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 	}
 	if !o.dryRun && !o.yes {
 		fmt.Fprintf(errOut, "Take the policies of cluster %s (environment %s) out of %s? [y/N] ", target.Cluster, target.Environment, client.Server())
-		answer, err := bufio.NewReader(in).ReadString('\n')
-		if answer = strings.ToLower(strings.TrimSpace(answer)); err != nil && err != io.EOF || answer != "y" && answer != "yes" {
+		if !confirmed(ctx, in) {
 			return errNotConfirmed
 		}
 	}
@@ -67,4 +66,19 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 	defer cancel()
 	u := cluster.Uninstall{Client: client, Target: target, KeepKyverno: o.keepKyverno, DryRun: o.dryRun, Every: lookEvery, Log: log}
 	return u.Run(ctx)
+}
+
+// confirmed reads a line and tells whether it says yes. Ctrl-C is an answer too.
+func confirmed(ctx context.Context, in io.Reader) bool {
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(in).ReadString('\n') // what cannot be read is no yes
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return false
+	case a := <-answer:
+		return a == "y" || a == "yes"
+	}
 }
