@@ -85,7 +85,10 @@ func (b *Bootstrap) settleFlux(ctx context.Context, c *checks) {
 		return
 	}
 	missing, err := b.missingFluxKinds(ctx)
-	if err == nil && len(instances) == 0 && len(missing) < len(b.Target.fluxKinds()) {
+	switch {
+	case err != nil: // it may be there
+		c.wrong("", "Flux: %v", err)
+	case len(instances) == 0 && len(missing) < len(b.Target.fluxKinds()):
 		c.warn("to hand it over: https://fluxoperator.dev/docs/guides/migration", "Flux: it is there without a FluxInstance and stays as it is, though the profile says operator")
 		b.Flux = nil
 	}
