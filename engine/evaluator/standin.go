@@ -61,6 +61,9 @@ func (s *standIn) push(image protocol.Image) error {
 	if s.digests[image.Reference] != "" {
 		return errors.New("is given twice")
 	}
+	if image.Flaw == protocol.FlawUnreachable {
+		return s.registry.Break(image.Reference)
+	}
 	ref, err := name.ParseReference(image.Reference)
 	if err != nil {
 		return err
@@ -141,6 +144,9 @@ func (s *standIn) policy(policy kyvernov1.PolicyInterface) error {
 			at := fmt.Sprintf("rule %s: verifyImages[%d]", rule.Name, i)
 			if entry.Type != "" && entry.Type != kyvernov1.Cosign {
 				return fmt.Errorf("%s: nothing stands in for signatures of type %s", at, entry.Type)
+			}
+			if entry.UseCache && entry.FailureAction != nil && entry.FailureAction.Enforce() {
+				return fmt.Errorf("%s: enforced with useCache: a signed tag would still be admitted when it is moved to another image", at)
 			}
 			for j := range entry.Attestors {
 				for k := range entry.Attestors[j].Entries {

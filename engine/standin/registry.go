@@ -2,9 +2,11 @@ package standin
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,8 +26,9 @@ import (
 // [http.RoundTripper] it answers by itself, so that no request leaves the
 // process. It is safe for concurrent use. The zero value is ready.
 type Registry struct {
-	mu    sync.Mutex
-	hosts map[string]http.Handler
+	mu     sync.Mutex
+	hosts  map[string]http.Handler
+	broken map[string]bool // URLs without scheme that are not answered
 }
 
 // ServeHTTP implements http.Handler.
@@ -37,6 +40,9 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *Registry) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		return nil, err
+	}
+	if r.isBroken(req) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no answer from this stand-in")}
 	}
 	served := req.Clone(req.Context()) // the handler of a server sees a body and a host always
 	served.Host = req.URL.Host
@@ -50,6 +56,27 @@ func (r *Registry) RoundTrip(req *http.Request) (*http.Response, error) {
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: req,
 	}, nil
+}
+
+// Break makes the registry unreachable whenever it is asked for the reference.
+func (r *Registry) Break(reference string) error {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken == nil {
+		r.broken = map[string]bool{}
+	}
+	r.broken[ref.Context().RegistryStr()+"/v2/"+ref.Context().RepositoryStr()+"/manifests/"+ref.Identifier()] = true
+	return nil
+}
+
+func (r *Registry) isBroken(req *http.Request) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken[req.URL.Host+req.URL.Path]
 }
 
 // host is the registry of one host name.

@@ -34,11 +34,11 @@ type Image struct {
 	Reference string `json:"reference"`
 	// Signatures of the image; none: it is unsigned.
 	Signatures []Signature `json:"signatures,omitempty"`
-	// Flaw is what is wrong with all the signatures.
+	// Flaw is what is wrong with the image, or with all its signatures.
 	Flaw Flaw `json:"flaw,omitempty"`
 }
 
-// Flaw is what can be wrong with signatures although who signs is right.
+// Flaw is what can be wrong although who signs is right.
 type Flaw string
 
 // The flaws.
@@ -49,6 +49,8 @@ const (
 	FlawAttestation Flaw = "attestation"
 	// FlawDisguised: they are attestations, in the place of signatures.
 	FlawDisguised Flaw = "disguised-attestation"
+	// FlawUnreachable: the registry does not answer when asked for the tag. The image has no digest.
+	FlawUnreachable Flaw = "unreachable"
 )
 
 // Signature says who signs. Without an attestor and an identity it is somebody

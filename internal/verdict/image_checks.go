@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/engine"
 )
 
 // The documents of image rules are written for these images (see the catalogue).
@@ -60,12 +61,19 @@ func (t *imageTrial) result(k *cluster, policy plan.Policy, what string) Result 
 }
 
 // reference is an image by tag, by digest or by both.
-type reference struct{ how, text string }
+type reference struct {
+	how, text string
+	pinned    string // the text when the digest is put in
+}
 
-// references are the ways to write a sample.
+// references are the ways to write a sample. Where the registry does not answer there is no digest.
 func (t *imageTrial) references(k *cluster, repository string, s sample) []reference {
 	byTag, digest := repository+":"+s.tag, t.digest(k, repository, s)
-	return []reference{{"by tag", byTag}, {"by digest", repository + "@" + digest}, {"by tag and digest", byTag + "@" + digest}}
+	if s.flaw == engine.FlawUnreachable {
+		return []reference{{"by tag", byTag, byTag}}
+	}
+	byDigest, byBoth := repository+"@"+digest, byTag+"@"+digest
+	return []reference{{"by tag", byTag, byBoth}, {"by digest", byDigest, byDigest}, {"by tag and digest", byBoth, byBoth}}
 }
 
 // digest of a sample; of one that is nowhere it is made up.
@@ -89,19 +97,8 @@ func (t *imageTrial) pods(k *cluster, origin string) []probe {
 	}
 	for _, repository := range t.repositories {
 		for _, s := range t.samples {
-			ways := t.references(k, repository, s)
-			for i, way := range ways {
-				wanted := wantBad
-				if s.absent {
-					wanted = wantAbsent
-				}
-				if s.good && (i > 0 || !t.image.RequireDigest) {
-					wanted = t.wantSigned
-				}
-				if s.good && i == 0 && t.image.RequireDigest {
-					wanted = wantDigest
-				}
-				add(s.name+", "+way.how, way.text, ways[[]int{2, 1, 2}[i]].text, wanted)
+			for _, way := range t.references(k, repository, s) {
+				add(s.name+", "+way.how, way.text, way.pinned, t.wanted(s, way.text == way.pinned))
 			}
 		}
 		unsigned := t.digest(k, repository, t.samples[sampleUnsigned])
@@ -122,12 +119,35 @@ func (t *imageTrial) wantSigned(a plan.Action) verdict {
 	return wantGood(a)
 }
 
+// wanted is what becomes of a sample that is written with its digest, or without.
+func (t *imageTrial) wanted(s sample, byDigest bool) func(plan.Action) verdict {
+	switch {
+	case s.flaw == engine.FlawUnreachable:
+		return wantUnreachable
+	case s.absent:
+		return wantAbsent
+	case s.good && t.image.RequireDigest && !byDigest:
+		return wantDigest
+	case s.good:
+		return t.wantSigned
+	}
+	return wantBad
+}
+
 // wantAbsent is what becomes of an image that the registry does not have.
 func wantAbsent(a plan.Action) verdict {
 	if a == plan.Enforce {
 		return unreadable
 	}
 	return wantBad(a)
+}
+
+// wantUnreachable is what becomes of an image while the registry is down.
+func wantUnreachable(a plan.Action) verdict {
+	if a == plan.Audit {
+		return unread
+	}
+	return wantAbsent(a)
 }
 
 // wantDigest is what becomes of a tag where a digest is asked for: only what is enforced asks.

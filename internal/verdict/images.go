@@ -46,7 +46,7 @@ type sample struct {
 	flaw       engine.Flaw
 	// good if the rule should admit it.
 	good bool
-	// absent from the registry.
+	// absent from the registry, or from a registry that does not answer.
 	absent bool
 }
 
@@ -55,6 +55,7 @@ const (
 	sampleUnsigned = iota
 	sampleForeign
 	sampleAbsent
+	sampleUnreachable
 	sampleFirst // of those that are good
 )
 
@@ -187,6 +188,7 @@ func (t *imageTrial) sample() {
 	t.add("unsigned", sample{})
 	t.add("signed by a key that the profile does not name", sample{signatures: []engine.Signature{{}}})
 	t.add("not in the registry", sample{absent: true})
+	t.add("in a registry that does not answer", sample{absent: true, flaw: engine.FlawUnreachable})
 	smallest, largest := t.sets()
 	for _, set := range smallest {
 		signatures, names := t.by(set)
@@ -258,7 +260,7 @@ func standIn(p *plan.Plan, env plan.Environment) (map[string]*imageTrial, *engin
 		}
 		for _, repository := range t.repositories {
 			for _, s := range append(slices.Clone(t.samples), sample{tag: "latest"}) {
-				if reference := repository + ":" + s.tag; !s.absent && !images[reference] {
+				if reference := repository + ":" + s.tag; (!s.absent || s.flaw != "") && !images[reference] {
 					images[reference] = true
 					out.Images = append(out.Images, engine.Image{Reference: reference, Signatures: s.signatures, Flaw: s.flaw})
 				}

@@ -140,6 +140,7 @@ func TestRunImagesAsks(t *testing.T) {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 	want := []string{"unsigned: refused", "signed by a key that the profile does not name: refused", "not in the registry: refused",
+		"in a registry that does not answer: refused",
 		"signed by ci: admitted, by digest", "signed by secret: admitted, by digest", "signed by vault: admitted, by digest", "signed by file: admitted, by digest",
 		"with the signatures of another image: refused", "attested and not signed: refused", "attested in the place of signatures: refused",
 		"signed with another subject for ci: refused", "signed with a longer subject for ci: refused", "signed with another issuer for ci: refused",

@@ -26,6 +26,7 @@ const (
 	audited                   // a rule reports, nothing is blocked
 	refused                   // a rule blocks
 	unreadable                // a rule blocks, perhaps by an error: there is nothing to look at
+	unread                    // and nothing is blocked, although a rule could not look
 	exempted                  // the exception makes the rules skip
 	untouched                 // whatever rules say, the exception is not why
 )
@@ -42,6 +43,8 @@ func (w want) String() string {
 		return "admitted and reported"
 	case refused, unreadable:
 		return "refused"
+	case unread:
+		return "admitted, with an error"
 	case exempted:
 		return "exempt by " + w.exception
 	}
@@ -75,13 +78,13 @@ func (c check) judge(answer engine.Evaluation) Result {
 	a := read(*answer.Result)
 	out.Rule, out.Got, out.Message = strings.Join(a.deciding, ", "), a.String(), a.message
 	switch {
-	case a.errors && c.want.verdict != unreadable:
+	case a.errors && c.want.verdict != unreadable && c.want.verdict != unread:
 		out.Status = Failed
 	case c.want.met(a) && !c.specMet(*answer.Result):
 		out.Status, out.Got, out.Message = Failed, out.Got+", with another spec", "its spec is now "+string(specAfter(c.request, *answer.Result))
 	case c.want.met(a):
 		out.Status = Passed
-		if !slices.Contains([]verdict{audited, refused, unreadable}, c.want.verdict) {
+		if !slices.Contains([]verdict{audited, refused, unreadable, unread}, c.want.verdict) {
 			out.Message = ""
 		}
 	case c.exemptElsewise(a):
@@ -187,7 +190,8 @@ func (a answer) String() string {
 	return "admitted"
 }
 
-// met tells whether an answer without errors is the wanted one.
+// met tells whether an answer is the wanted one; one with errors only where the
+// check can do with them (see judge).
 func (w want) met(a answer) bool {
 	if w.verdict != exempted && w.exception != "" && slices.Contains(a.exceptions, w.exception) {
 		return false
@@ -197,11 +201,9 @@ func (w want) met(a answer) bool {
 		return !a.blocked && !a.matched
 	case clean, pinned:
 		return !a.blocked && !a.reports
-	case audited:
-		return !a.blocked && a.reports
-	case refused:
-		return a.blocked && a.blocks
-	case unreadable:
+	case audited, unread:
+		return !a.blocked && (a.reports || a.errors)
+	case refused, unreadable:
 		return a.blocked && (a.blocks || a.errors)
 	case exempted:
 		return !a.blocked && !a.reports && slices.Contains(a.exceptions, w.exception)

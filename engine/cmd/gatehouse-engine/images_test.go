@@ -70,7 +70,7 @@ spec:
         keyless: {issuerRegExp: '^https://ci\.acme\.com$', subject: "https://github.com/acme/app"}
     images:
       - {name: two, references: [ghcr.io/acme/app], attestors: [a, b]}
-      - {name: any, references: ["*"], attestors: {count: 1, of: [file, secret, kms, ci]}}
+      - {name: any, references: ["*"], attestors: {count: 1, of: [file, secret, kms, ci]}, tiers: [platform]}
 ---
 kind: Environment
 metadata: {name: prod}
@@ -140,8 +140,20 @@ spec: {controls: [verify-images-two], match: {namespaces: [ops], kinds: [DaemonS
 		{"audited instead of enforced", each("", func(_, entry map[string]any) {
 			maps.Copy(entry, map[string]any{"failureAction": "Audit", "mutateDigest": false, "verifyDigest": false, "required": false})
 		}), "bad unsigned, by tag"},
+		{"open while the registry is down", func(b *generator.Bundle) {
+			each("", func(_, entry map[string]any) {
+				maps.Copy(entry, map[string]any{"mutateDigest": false, "verifyDigest": false, "required": false})
+			})(b)
+			objects("ClusterPolicy", func(o manifest.Object) {
+				o["spec"].(map[string]any)["webhookConfiguration"] = map[string]any{"failurePolicy": "Ignore"}
+			})(b)
+		}, "bad in a registry that does not answer, by tag"},
+		{"closed while the registry is down, although audited", objects("ClusterPolicy", func(o manifest.Object) {
+			o["spec"].(map[string]any)["webhookConfiguration"] = map[string]any{"failurePolicy": "Fail"}
+		}), "bad in a registry that does not answer, by tag"},
+		{"results from the cache", set("", "useCache", true), "load ClusterPolicy/verify-images-two"},
 		{"enforced instead of audited", each("audit", func(_, entry map[string]any) {
-			maps.Copy(entry, map[string]any{"failureAction": "Enforce"})
+			maps.Copy(entry, map[string]any{"failureAction": "Enforce", "useCache": false})
 		}), "bad unsigned, by tag"},
 		{"a count of one", attestors(func(set map[string]any) { set["count"] = int64(1) }), "bad signed only by a, by tag"},
 		{"one attestor left out", attestors(func(set map[string]any) { set["count"], set["entries"] = int64(1), set["entries"].([]any)[:1] }), "bad signed only by a, by digest"},
