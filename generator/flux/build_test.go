@@ -38,9 +38,9 @@ func TestBuildEdges(t *testing.T) {
 			"gatehouse-trust":         {"gatehouse-kyverno"},
 			"gatehouse-exceptions":    {"gatehouse-kyverno-rbac"},
 			"gatehouse-policies":      {"gatehouse-exceptions", "gatehouse-namespaces-02", "gatehouse-trust"},
-			"gatehouse-network":       {"gatehouse-policies"},
-			"gatehouse-network-02":    {"gatehouse-policies"},
-			"apps":                    {"gatehouse-network", "gatehouse-network-02"},
+			"gatehouse-network":       {"gatehouse-namespaces"},
+			"gatehouse-network-02":    {"gatehouse-namespaces-02"},
+			"apps":                    {"gatehouse-network", "gatehouse-network-02", "gatehouse-policies"},
 		}},
 		{"Kyverno is there already", []string{"kyverno", "namespaces-02", "network-02"}, map[string][]string{
 			"gatehouse-namespaces":   {},
@@ -48,22 +48,22 @@ func TestBuildEdges(t *testing.T) {
 			"gatehouse-trust":        {"gatehouse-namespaces"},
 			"gatehouse-exceptions":   {"gatehouse-kyverno-rbac", "gatehouse-namespaces"},
 			"gatehouse-policies":     {"gatehouse-exceptions", "gatehouse-trust"},
-			"gatehouse-network":      {"gatehouse-policies"},
-			"apps":                   {"gatehouse-network"},
+			"gatehouse-network":      {"gatehouse-namespaces"},
+			"apps":                   {"gatehouse-network", "gatehouse-policies"},
 		}},
 		{"no exceptions, no trust, no roles", []string{"exceptions", "trust", "kyverno-rbac", "namespaces-02", "network-02"}, map[string][]string{
 			"gatehouse-namespaces": {},
 			"gatehouse-kyverno":    {"gatehouse-namespaces"},
 			"gatehouse-policies":   {"gatehouse-kyverno"},
-			"gatehouse-network":    {"gatehouse-policies"},
-			"apps":                 {"gatehouse-network"},
+			"gatehouse-network":    {"gatehouse-namespaces"},
+			"apps":                 {"gatehouse-network", "gatehouse-policies"},
 		}},
 		{"every control is off", []string{"policies", "exceptions", "trust", "kyverno-rbac", "network"}, map[string][]string{
 			"gatehouse-namespaces":    {},
 			"gatehouse-namespaces-02": {},
 			"gatehouse-kyverno":       {"gatehouse-namespaces"},
-			"gatehouse-network-02":    {"gatehouse-kyverno", "gatehouse-namespaces-02"},
-			"apps":                    {"gatehouse-network-02"},
+			"gatehouse-network-02":    {"gatehouse-namespaces-02"},
+			"apps":                    {"gatehouse-kyverno", "gatehouse-network-02"},
 		}},
 		{"only policies", []string{"namespaces", "namespaces-02", "kyverno", "kyverno-rbac", "trust", "exceptions", "network", "network-02"}, map[string][]string{
 			"gatehouse-policies": {},
@@ -128,7 +128,7 @@ func TestBuildSettings(t *testing.T) {
 		}),
 		"apps": with(map[string]any{
 			"path": "./apps/prod/prod-eu", "decryption": sops, "deletionPolicy": "Orphan",
-			"dependsOn": depends("gatehouse-network", "gatehouse-network-02"),
+			"dependsOn": depends("gatehouse-network", "gatehouse-network-02", "gatehouse-policies"),
 		}),
 	}
 	for name, want := range tests {

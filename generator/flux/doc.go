@@ -4,8 +4,9 @@
 //
 // # The graph
 //
-//	namespaces ─ kyverno ─ kyverno-rbac ─ exceptions ─┬─ policies ─ network ─ workloads
-//	                    └─ trust ─────────────────────┘
+//	namespaces ┬ kyverno ┬ kyverno-rbac ─ exceptions ─┬─ policies ─┬─ workloads
+//	           │         └ trust ─────────────────────┘            │
+//	           └ network ──────────────────────────────────────────┘
 //
 // [Build] makes one node for each layer that has objects, in each cluster, and
 // one for each workload of the profile. A layer that is absent is bridged: what

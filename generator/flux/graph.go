@@ -55,7 +55,7 @@ const (
 
 // kinds lists the kinds of layers in the order in which they are applied.
 func kinds() []string {
-	return []string{kindNamespaces, kindKyverno, kindRBAC, kindTrust, kindExceptions, kindPolicies, kindNetwork}
+	return []string{kindNamespaces, kindNetwork, kindKyverno, kindRBAC, kindTrust, kindExceptions, kindPolicies}
 }
 
 // follows lists the kinds of layers that one waits for, beside the namespaces
@@ -69,9 +69,9 @@ func follows(kind string) []string {
 	case kindPolicies:
 		// All namespaces, because tiers are read from their labels.
 		return []string{kindExceptions, kindTrust, kindNamespaces}
-	case kindNetwork:
-		return []string{kindPolicies}
 	}
+	// What a policy demands must not come after it: network rules wait for their
+	// namespaces only (docs/adr/0011).
 	return nil
 }
 

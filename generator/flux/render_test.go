@@ -77,7 +77,7 @@ func TestRenderJSON(t *testing.T) {
 		Name: "gatehouse-kyverno", Namespace: "flux-system", Path: "./deploy/environments/prod/kyverno", Waits: true,
 		DependsOn: []string{"gatehouse-namespaces"},
 	}
-	if diff := cmp.Diff(want, got.Clusters[0].Nodes[2]); diff != "" {
+	if diff := cmp.Diff(want, got.Clusters[0].Nodes[4]); diff != "" {
 		t.Error(diff)
 	}
 }
