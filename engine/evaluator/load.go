@@ -50,7 +50,7 @@ func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error
 			return protocol.LoadResult{}, err
 		}
 		l.standIn.configMaps(configMaps)
-		b.registries, l.result.Digests = l.standIn.registry.Clients(), l.standIn.digests
+		b.registries, l.result.Digests = standInClients{&l.standIn.registry}, l.standIn.digests
 	}
 	for i, raw := range params.Policies {
 		l.policy(i, raw)

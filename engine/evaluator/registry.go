@@ -1,9 +1,10 @@
-package standin
+package evaluator
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/gatehouse-dev/gatehouse/engine/standin"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -12,32 +13,30 @@ import (
 	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 )
 
-// Clients makes Kyverno ask the registry, whatever credentials a policy or a Pod names.
-func (r *Registry) Clients() engineapi.RegistryClientFactory { return factory{r} }
-
-type factory struct{ registry *Registry }
+// standInClients makes Kyverno ask a stand-in, whatever credentials a policy or a Pod names.
+type standInClients struct{ registry *standin.Registry }
 
 // GetClient implements engineapi.RegistryClientFactory.
-func (f factory) GetClient(context.Context, *kyvernov1.ImageRegistryCredentials, string, []string) (engineapi.RegistryClient, error) {
-	return adapters.RegistryClient(client(f)), nil
+func (f standInClients) GetClient(context.Context, *kyvernov1.ImageRegistryCredentials, string, []string) (engineapi.RegistryClient, error) {
+	return adapters.RegistryClient(standInClient(f)), nil
 }
 
-// client implements the registry client of Kyverno's SDK.
-type client struct{ registry *Registry }
+// standInClient implements the registry client of Kyverno's SDK.
+type standInClient struct{ registry *standin.Registry }
 
 // Keychain knows no credentials: those of the process are for others.
-func (client) Keychain() authn.Keychain { return authn.NewMultiKeychain() }
+func (standInClient) Keychain() authn.Keychain { return authn.NewMultiKeychain() }
 
 // NameOptions asks for nothing special.
-func (client) NameOptions() []name.Option { return nil }
+func (standInClient) NameOptions() []name.Option { return nil }
 
 // Options has everything that is built on them ask the registry.
-func (c client) Options(ctx context.Context) ([]remote.Option, []name.Option, error) {
+func (c standInClient) Options(ctx context.Context) ([]remote.Option, []name.Option, error) {
 	return []remote.Option{remote.WithTransport(c.registry), remote.WithContext(ctx)}, nil, nil
 }
 
 // FetchImageDescriptor looks an image up.
-func (c client) FetchImageDescriptor(ctx context.Context, reference string) (*remote.Descriptor, error) {
+func (c standInClient) FetchImageDescriptor(ctx context.Context, reference string) (*remote.Descriptor, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
 		return nil, fmt.Errorf("reading the image reference %s: %w", reference, err)
