@@ -13,6 +13,7 @@
 //	    changes_test.go (an exception ends, a control goes, an edit by hand),
 //	    impact_test.go (gatehouse impact on the cluster) and failure_test.go
 //	    (Kyverno down, Kubernetes and Flux restarted).
+//	  - images_test.go: signatures against a registry on loopback.
 //	  - shards_test.go: 300 namespaces, in more than one layer.
 //
 // The tests need the build tag e2e, git and Go, and minutes: the first run builds
