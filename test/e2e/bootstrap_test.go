@@ -153,8 +153,10 @@ func testBootstrapReady(t *testing.T, f *fleet) {
 	f.runFlux(t)
 	f.installKyverno(t)
 	said := c.end(t)
-	if !strings.Contains(said, fmt.Sprintf("%d created, 0 configured, 0 unchanged\n", objects+2)) {
-		t.Error("it does not say what it created")
+	for _, want := range []string{"ok       Kubernetes v1.", fmt.Sprintf("%d created, 0 configured, 0 unchanged\n", objects+2)} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q", want)
+		}
 	}
 	for name := range f.layers(t) {
 		if !strings.Contains(said, "ready    Kustomization flux-system/"+name+"\n") {

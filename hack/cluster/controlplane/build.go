@@ -47,7 +47,7 @@ type Programs struct {
 }
 
 // Build builds what is not in the cache yet: 20 minutes of two cores for all of
-// it. The key is what decides the result: go.mod, go.sum and the Go release.
+// it. The key is what decides the result: go.mod, go.sum, the flags and the Go release.
 func Build(ctx context.Context, options Options) (*Programs, error) {
 	if options.Log == nil {
 		options.Log = io.Discard
@@ -62,12 +62,16 @@ func Build(ctx context.Context, options Options) (*Programs, error) {
 	p := &Programs{root: options.Root, paths: map[string]string{}}
 	for _, module := range modules(options) {
 		folder := filepath.Join(options.Root, "hack", "cluster", "modules", module)
-		key, err := cacheKey(ctx, folder)
+		flags, err := linkerFlags(ctx, module, folder)
+		if err != nil {
+			return nil, err
+		}
+		key, err := cacheKey(ctx, folder, flags)
 		if err != nil {
 			return nil, err
 		}
 		target := filepath.Join(options.Cache, key)
-		if err := buildModule(ctx, folder, target, options.Log); err != nil {
+		if err := buildModule(ctx, folder, target, flags, options.Log); err != nil {
 			return nil, fmt.Errorf("building %s: %w", module, err)
 		}
 		entries, err := os.ReadDir(target)
@@ -84,13 +88,27 @@ func Build(ctx context.Context, options Options) (*Programs, error) {
 	return p, err
 }
 
-func cacheKey(ctx context.Context, folder string) (string, error) {
+// linkerFlags tell the programs of Kubernetes their version, as its own build
+// does: without it the API server says that it is v0.0.0.
+func linkerFlags(ctx context.Context, module, folder string) (string, error) {
+	if module != "kubernetes" {
+		return "-s -w", nil
+	}
+	version, err := goCommand(ctx, folder, "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
+	if err != nil {
+		return "", err
+	}
+	return "-s -w -X k8s.io/component-base/version.gitVersion=" + strings.TrimSpace(string(version)), nil
+}
+
+func cacheKey(ctx context.Context, folder, flags string) (string, error) {
 	release, err := goCommand(ctx, folder, "env", "GOVERSION", "GOOS", "GOARCH")
 	if err != nil {
 		return "", err
 	}
 	hash := sha256.New()
 	hash.Write(release)
+	hash.Write([]byte(flags))
 	for _, name := range []string{"go.mod", "go.sum"} {
 		data, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
@@ -103,7 +121,7 @@ func cacheKey(ctx context.Context, folder string) (string, error) {
 
 // buildModule builds into a folder beside the target and renames it, so that a
 // target that exists is complete.
-func buildModule(ctx context.Context, folder, target string, log io.Writer) error {
+func buildModule(ctx context.Context, folder, target, flags string, log io.Writer) error {
 	if _, err := os.Stat(target); err == nil {
 		return nil
 	}
@@ -117,7 +135,7 @@ func buildModule(ctx context.Context, folder, target string, log io.Writer) erro
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if _, err := goCommand(ctx, folder, "build", "-ldflags", "-s -w", "-o", tmp+string(filepath.Separator), "tool"); err != nil {
+	if _, err := goCommand(ctx, folder, "build", "-ldflags", flags, "-o", tmp+string(filepath.Separator), "tool"); err != nil {
 		return err
 	}
 	if err := os.Rename(tmp, target); err != nil && !errors.Is(err, os.ErrExist) { // somebody else was faster
