@@ -36,17 +36,17 @@ func newStandIn(params protocol.StandIn) (*standIn, error) {
 	}
 	for _, a := range params.Attestors {
 		key := strings.TrimSpace(a.Key)
-		if a.Name == "" || key == "" || s.attestors[a.Name] != nil {
-			return nil, fmt.Errorf("standIn: attestor %q has no name, no key or the name of another", a.Name)
+		if a.Name == "" || key == "" || s.signers[key] != nil {
+			return nil, fmt.Errorf("standIn: attestor %q has no name, no key or the key of another", a.Name)
 		}
-		if s.signers[key] == nil {
+		if s.attestors[a.Name] == nil {
 			signer, err := standin.NewSigner()
 			if err != nil {
 				return nil, err
 			}
-			s.signers[key] = signer
+			s.attestors[a.Name] = signer
 		}
-		s.attestors[a.Name] = s.signers[key]
+		s.signers[key] = s.attestors[a.Name]
 	}
 	for _, image := range params.Images {
 		if err := s.push(image); err != nil {

@@ -148,7 +148,7 @@ func TestStandInMakesNoSense(t *testing.T) {
 		stand protocol.StandIn
 		want  string
 	}{
-		"attestor twice":     {protocol.StandIn{Attestors: []protocol.Attestor{a, a}}, `attestor "a"`},
+		"key twice":          {protocol.StandIn{Attestors: []protocol.Attestor{a, {Name: "b", Key: "k"}}}, `attestor "b"`},
 		"attestor without":   {protocol.StandIn{Attestors: []protocol.Attestor{{Name: "a"}}}, `attestor "a"`},
 		"image twice":        {protocol.StandIn{Images: []protocol.Image{image, image}}, "is given twice"},
 		"no reference":       {protocol.StandIn{Images: []protocol.Image{{Reference: "A B"}}}, "image A B"},

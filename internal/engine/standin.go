@@ -18,9 +18,10 @@ type StandIn struct {
 	Images []Image `json:"images,omitempty"`
 }
 
-// Attestor is a key of image rules.
+// Attestor is a key of image rules. One that the objects have in several forms,
+// as a text and in a Secret, is given several times by the same name.
 type Attestor struct {
-	// Name for [Signature].Attestor. Two with the same key are the same signer.
+	// Name for [Signature].Attestor.
 	Name string `json:"name"`
 	// Key is what the loaded objects have: the text of a public key in a policy or in a ConfigMap, k8s://NAMESPACE/NAME
 	// for a Secret, or the URI of a key in a KMS.

@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"cmp"
+	"encoding/pem"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -59,12 +61,13 @@ const (
 	sampleFirst // of those that are good
 )
 
-// newImageTrial decides by what the profile says, not by what is emitted.
-func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy) *imageTrial {
+// newImageTrial decides by what the profile says, not by what is emitted. known
+// are the names of signers by their keys.
+func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
 	t := &imageTrial{image: policy.Image, tag: policy.Name}
 	t.repositories, t.without = repositories(policy.Image.References)
 	for _, a := range policy.Image.Attestors {
-		s, err := newSigner(p, env, a)
+		s, err := newSigner(p, env, a, known)
 		if err != nil {
 			t.reason = err.Error()
 		}
@@ -80,26 +83,40 @@ func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy) *imag
 	return t
 }
 
-// newSigner makes up an identity for a keyless attestor.
-func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor) (signer, error) {
-	s := signer{Attestor: a, signature: engine.Signature{Attestor: a.Name}}
-	switch {
-	case a.Keyless != nil:
+// newSigner makes up an identity for a keyless attestor. Attestors with one key,
+// wherever it lies, are one signer.
+func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor, known map[string]string) (signer, error) {
+	s := signer{Attestor: a}
+	if a.Keyless != nil {
 		issuer, subject, err := identity(*a.Keyless)
+		s.signature.Identity = &engine.Identity{Issuer: issuer, Subject: subject}
 		if err != nil {
 			return s, fmt.Errorf("attestor %s: %w", a.Name, err)
 		}
-		s.signature = engine.Signature{Identity: &engine.Identity{Issuer: issuer, Subject: subject}}
-	case a.ConfigMap != "":
-		i := slices.IndexFunc(env.Trust, func(t plan.TrustObject) bool { return t.Kind == "ConfigMap" && t.Name == a.ConfigMap })
-		s.key = env.Trust[i].Data[a.ConfigMapKey]
-	case a.Secret != "":
-		s.key = "k8s://" + p.Kyverno.Namespace + "/" + a.Secret
-	case a.KMS != "":
-		s.key = a.KMS
-	default:
-		s.key = a.PublicKeys
+		return s, nil
 	}
+	stored := func(kind, name, key string) string {
+		i := slices.IndexFunc(env.Trust, func(t plan.TrustObject) bool { return t.Kind == kind && t.Name == name })
+		return env.Trust[i].Data[key]
+	}
+	same := "" // for all forms of one key
+	switch {
+	case a.ConfigMap != "":
+		s.key = stored("ConfigMap", a.ConfigMap, a.ConfigMapKey)
+		same = s.key
+	case a.Secret != "":
+		s.key, same = "k8s://"+p.Kyverno.Namespace+"/"+a.Secret, stored("Secret", a.Secret, "cosign.pub")
+	default:
+		s.key = cmp.Or(a.KMS, a.PublicKeys)
+		same = s.key
+	}
+	if block, _ := pem.Decode([]byte(same)); block != nil {
+		same = string(block.Bytes)
+	}
+	if known[same] == "" {
+		known[same] = a.Name
+	}
+	s.signature.Attestor = known[same]
 	return s, nil
 }
 
@@ -122,9 +139,9 @@ func identity(k plan.Keyless) (issuer, subject string, err error) {
 }
 
 // accepts tells whether the signature counts for the attestor.
-func (s signer) accepts(by engine.Signature, signers []signer) bool {
+func (s signer) accepts(by engine.Signature) bool {
 	if s.Keyless == nil {
-		return slices.ContainsFunc(signers, func(o signer) bool { return o.Name == by.Attestor && o.key == s.key })
+		return s.signature.Attestor == by.Attestor
 	}
 	return by.Identity != nil && !by.Identity.Foreign &&
 		accepts(s.Keyless.Issuer, s.Keyless.IssuerRegExp, by.Identity.Issuer) && accepts(s.Keyless.Subject, s.Keyless.SubjectRegExp, by.Identity.Subject)
@@ -142,7 +159,7 @@ func accepts(exact, pattern, text string) bool {
 func (t *imageTrial) enough(signatures []engine.Signature) bool {
 	count := 0
 	for _, s := range t.signers {
-		if slices.ContainsFunc(signatures, func(by engine.Signature) bool { return s.accepts(by, t.signers) }) {
+		if slices.ContainsFunc(signatures, s.accepts) {
 			count++
 		}
 	}
@@ -245,17 +262,17 @@ func (t *imageTrial) unsigned(repository string) string {
 func standIn(p *plan.Plan, env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
 	trials := map[string]*imageTrial{}
 	out := &engine.StandIn{}
-	attestors, images := map[string]bool{}, map[string]bool{}
+	known, keys, images := map[string]string{}, map[string]bool{}, map[string]bool{}
 	for _, policy := range env.Policies {
 		if policy.Image == nil {
 			continue
 		}
-		t := newImageTrial(p, env, policy)
+		t := newImageTrial(p, env, policy, known)
 		trials[policy.Name] = t
 		for _, s := range t.signers {
-			if s.key != "" && !attestors[s.Name] {
-				attestors[s.Name] = true
-				out.Attestors = append(out.Attestors, engine.Attestor{Name: s.Name, Key: s.key})
+			if key := strings.TrimSpace(s.key); key != "" && !keys[key] {
+				keys[key] = true
+				out.Attestors = append(out.Attestors, engine.Attestor{Name: s.signature.Attestor, Key: key})
 			}
 		}
 		for _, repository := range t.repositories {

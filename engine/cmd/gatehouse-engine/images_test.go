@@ -15,11 +15,12 @@ import (
 
 // TestImageVerdicts is `gatehouse test` for references and settings of many kinds.
 func TestImageVerdicts(t *testing.T) {
-	key, err := json.Marshal(imagetest.NewSigner(t).PublicKey)
+	publicKey := imagetest.NewSigner(t).PublicKey
+	key, err := json.Marshal(publicKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := fstest.MapFS{"all.yaml": {Data: []byte(`
+	source := fstest.MapFS{"release.pub": {Data: []byte(publicKey)}, "all.yaml": {Data: []byte(`
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: many}
@@ -28,9 +29,11 @@ spec:
   trust:
     attestors:
       - {name: a, keys: {publicKeys: ` + string(key) + `, rekor: {url: "https://rekor.example"}}}
+      - {name: again, keys: {secret: {name: pub, file: release.pub}}}
       - {name: mail, keyless: {issuer: "https://accounts.example", subjectRegExp: '^[a-z]+@acme\.example$'}}
     images:
       - {name: hub, references: [nginx, acme/app], attestors: [a], mutateDigest: false}
+      - {name: once, references: [quay.io/acme/app], attestors: [a, again]}
       - {name: globs, references: ["*.acme.example/team/*", "localhost:5000/app"], attestors: [a, mail], requireDigest: true}
 ---
 kind: Environment
