@@ -32,6 +32,9 @@ func (r *run) image(k *cluster, policy plan.Policy, control *catalog.Control, go
 			r.skip(t.result(k, policy, "signatures of "+s.Name+" in the transparency log"), "the log is not asked: "+s.RekorURL)
 		}
 	}
+	if t.untried > 0 {
+		r.skip(t.result(k, policy, "other combinations of signers"), fmt.Sprintf("%d more are possible than are tried", t.untried))
+	}
 	if len(t.repositories) == 0 {
 		return nil
 	}

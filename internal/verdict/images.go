@@ -30,6 +30,7 @@ type imageTrial struct {
 	repositories []string
 	without      []string // globs for which there is no repository
 	samples      []sample
+	untried      int // combinations of signers beyond maxSets
 	// reason why the rule cannot be tried; empty for none.
 	reason string
 }
@@ -190,10 +191,10 @@ func (t *imageTrial) sets() (smallest, largest []uint) {
 				edge = edge && is != enough(set^bit)
 			}
 		}
-		if edge && is && len(smallest) < maxSets {
+		if edge && is {
 			smallest = append(smallest, set)
 		}
-		if edge && !is && len(largest) < maxSets {
+		if edge && !is {
 			largest = append(largest, set)
 		}
 	}
@@ -207,6 +208,12 @@ func (t *imageTrial) sample() {
 	t.add("not in the registry", sample{absent: true})
 	t.add("in a registry that does not answer", sample{absent: true, flaw: engine.FlawUnreachable})
 	smallest, largest := t.sets()
+	for _, sets := range []*[]uint{&smallest, &largest} {
+		if more := len(*sets) - maxSets; more > 0 {
+			t.untried += more
+			*sets = (*sets)[:maxSets]
+		}
+	}
 	for _, set := range smallest {
 		signatures, names := t.by(set)
 		t.add("signed by "+names, sample{signatures: signatures, good: true})

@@ -210,6 +210,22 @@ func TestEnough(t *testing.T) {
 	}
 }
 
+// TestUntriedCombinations: three of six attestors make 20 combinations that are
+// enough and 15 of two that are not, more than are tried.
+func TestUntriedCombinations(t *testing.T) {
+	var signers []signer
+	for _, name := range strings.Split("abcdef", "") {
+		s := signer{key: name, signature: engine.Signature{Attestor: name}}
+		s.Name = name
+		signers = append(signers, s)
+	}
+	trial := trialOf(3, signers)
+	trial.sample()
+	if want := 20 + 15 - 2*maxSets; trial.untried != want {
+		t.Errorf("%d combinations are said to be untried, not %d", trial.untried, want)
+	}
+}
+
 func TestExample(t *testing.T) {
 	for pattern, want := range map[string]string{
 		`^https://github\.com/acme/[^/]+/\.github/workflows/release\.yml@refs/tags/v.+$`: "https://github.com/acme/x/.github/workflows/release.yml@refs/tags/vx",
