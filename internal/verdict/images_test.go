@@ -214,7 +214,7 @@ func TestEnough(t *testing.T) {
 // enough and 15 of two that are not, more than are tried.
 func TestUntriedCombinations(t *testing.T) {
 	var signers []signer
-	for _, name := range strings.Split("abcdef", "") {
+	for name := range strings.SplitSeq("abcdef", "") {
 		s := signer{key: name, signature: engine.Signature{Attestor: name}}
 		s.Name = name
 		signers = append(signers, s)
