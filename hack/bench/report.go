@@ -67,10 +67,14 @@ Written by `+"`make bench`"+` in one run; do not edit. Read the ratios: the seco
 	return b.String()
 }
 
-// ratio is a figure with a limit for how often b goes into a.
+// ratio is a figure with a limit for how often b goes into a; 0 for no limit.
 func ratio(what string, a, b time.Duration, limit float64) figure {
 	times := float64(a) / float64(b)
-	return figure{what: what, value: fmt.Sprintf("%.1f×", times), limit: fmt.Sprintf("%g×", limit), over: times > limit}
+	f := figure{what: what, value: fmt.Sprintf("%.1f×", times)}
+	if limit > 0 {
+		f.limit, f.over = fmt.Sprintf("%g×", limit), times > limit
+	}
+	return f
 }
 
 // atMost is a figure in a unit, such as 1e6 and "MB".
