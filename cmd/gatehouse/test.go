@@ -35,7 +35,8 @@ func newTestCmd(g *globals) *cobra.Command {
 what its policies admit and refuse at their stage: the good and bad documents of
 every control, in the system namespaces too; what the exceptions name, before and
 after their end, and what they do not name; and the tests in the folder tests/ of
-SOURCE. What cannot be evaluated without a registry is reported as skipped.
+SOURCE. Image rules are tried with keys and a registry of the engine's own in the
+place of yours; what cannot be tried is reported as skipped, with the reason.
 
 Exit code 1 if anything failed; 2 if there is no engine, or if its Kyverno is not
 the version of spec.kyverno.version.`,
