@@ -9,7 +9,7 @@
 //
 // FILE is a HelmRelease, such as environments/<env>/kyverno/helmrelease.yaml of a
 // built repository, or values of Kyverno's chart; later files win. The programs
-// are built by build, or by the first start, which takes about 20 minutes of two
+// are built by build, or by the first start, which takes about 15 minutes of two
 // cores; they are kept in the user's cache. Package controlplane says what is real and what not.
 package main
 

@@ -46,7 +46,7 @@ type Programs struct {
 	root string
 }
 
-// Build builds what is not in the cache yet: 20 minutes of two cores for all of
+// Build builds what is not in the cache yet: 15 minutes of two cores for all of
 // it. The key is what decides the result: go.mod, go.sum, the flags and the Go release.
 func Build(ctx context.Context, options Options) (*Programs, error) {
 	if options.Log == nil {
