@@ -92,3 +92,23 @@ func compileArchive(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 	}
 	return out
 }
+
+// TestUnknownFieldHidesNothing: an unknown field and what validation finds are told in one run.
+func TestUnknownFieldHidesNothing(t *testing.T) {
+	fsys := fstest.MapFS{
+		"profile.yaml": {Data: []byte("apiVersion: gatehouse.dev/v1alpha1\nkind: Profile\nmetadata: {name: x}\nspec: {tier: [apps], flux: {install: helm}}\n")},
+		"prod.yaml":    {Data: []byte("apiVersion: gatehouse.dev/v1alpha1\nkind: Environment\nmetadata: {name: prod}\nspec: {ring: 1, clusters: [a], stage: adit, stge: audit}\n")},
+	}
+	bundle, problems := Compile(fsys, ".", Options{})
+	if bundle != nil {
+		t.Error("it builds")
+	}
+	var codes []string
+	for _, p := range problems {
+		codes = append(codes, p.Position.File+" "+p.Code)
+	}
+	want := []string{"prod.yaml stage-unknown", "prod.yaml unknown-field", "profile.yaml unknown-field", "profile.yaml flux-install"}
+	if diff := cmp.Diff(want, codes); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%v", diff, problems)
+	}
+}

@@ -52,7 +52,7 @@ type Bundle struct {
 // beside warnings.
 func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
 	loaded, problems := Load(fsys, name)
-	if problems.HasErrors() {
+	if loaded == nil {
 		return nil, problems
 	}
 	in := Default(*loaded)

@@ -52,7 +52,8 @@ func (in *Input) Hash() string { return in.files.hash() }
 
 // Load reads a source: name is "." for the whole of fsys, or one file in it.
 // Hidden files, the top-level folder tests, folders of controls and generated
-// repositories are not read. A relative `extends` stays inside fsys.
+// repositories are not read. A relative `extends` stays inside fsys. The input is
+// nil unless it can be validated, which it can with unknown fields left out.
 func Load(fsys fs.FS, name string) (*Input, diag.List) {
 	l := &loader{files: &reader{fsys: fsys, sums: map[string][32]byte{}}, parsed: map[string][]*source.Document{}}
 	names, err := l.list(fsys, name)
@@ -65,11 +66,17 @@ func Load(fsys fs.FS, name string) (*Input, diag.List) {
 	}
 	in := &Input{files: l.files}
 	l.classify(in, names)
-	if l.problems.HasErrors() {
+	if slices.ContainsFunc(l.problems, unusable) {
 		return nil, l.problems.Sort()
 	}
 	in.Catalog = l.catalog(in)
 	return in, l.problems.Sort()
+}
+
+// unusable tells whether a problem leaves nothing to validate. An unknown field
+// does not: what else is wrong is told in the same run.
+func unusable(d diag.Diagnostic) bool {
+	return d.Severity == diag.Error && d.Code != "unknown-field"
 }
 
 // Catalog reads the built-in controls, and those of a source; fsys nil means
