@@ -105,7 +105,7 @@ func TestUnknownFieldHidesNothing(t *testing.T) {
 	}
 	var codes []string
 	for _, p := range problems {
-		codes = append(codes, p.Position.File+" "+p.Code)
+		codes = append(codes, p.File+" "+p.Code)
 	}
 	want := []string{"prod.yaml stage-unknown", "prod.yaml unknown-field", "profile.yaml unknown-field", "profile.yaml flux-install"}
 	if diff := cmp.Diff(want, codes); diff != "" {
