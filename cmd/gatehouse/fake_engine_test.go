@@ -11,7 +11,10 @@ import (
 
 // fakeEngine speaks the protocol of the engine for the scripts. It loads what it is given and
 // answers every evaluation as FAKE_ENGINE says: silent (nothing is matched) or error. Its Kyverno is FAKE_KYVERNO.
-func fakeEngine() {
+func fakeEngine() { answerAll(fakeAnswer) }
+
+// answerAll answers each request of the protocol until standard input ends.
+func answerAll(answer func(engine.Request) any) {
 	decoder := json.NewDecoder(os.Stdin)
 	for {
 		var request engine.Request
@@ -20,7 +23,7 @@ func fakeEngine() {
 		} else if err != nil {
 			panic(err)
 		}
-		raw, err := json.Marshal(fakeAnswer(request))
+		raw, err := json.Marshal(answer(request))
 		if err != nil {
 			panic(err)
 		}

@@ -2,9 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
-	"os"
 
 	"github.com/gatehouse-dev/gatehouse/internal/engine"
 )
@@ -14,19 +11,10 @@ import (
 // annotation breaks: "yes" no verdict.
 func impactEngine() {
 	actions := map[string]engine.Action{}
-	decoder := json.NewDecoder(os.Stdin)
-	for {
-		var request engine.Request
-		if err := decoder.Decode(&request); err == io.EOF {
-			return
-		} else if err != nil {
-			panic(err)
-		}
-		var answer any
+	answerAll(func(request engine.Request) any {
 		switch request.Method {
 		case engine.MethodLoad:
 			actions = actionsOf(request.Params)
-			answer = fakeAnswer(request)
 		case engine.MethodEvaluateMany:
 			var params engine.EvaluateManyParams
 			if err := json.Unmarshal(request.Params, &params); err != nil {
@@ -36,20 +24,10 @@ func impactEngine() {
 			for _, p := range params.Requests {
 				result.Results = append(result.Results, judged(p, actions))
 			}
-			answer = result
-		default:
-			answer = fakeAnswer(request)
+			return result
 		}
-		raw, err := json.Marshal(answer)
-		if err != nil {
-			panic(err)
-		}
-		response, err := json.Marshal(engine.Response{ID: request.ID, Result: raw})
-		if err != nil {
-			panic(err)
-		}
-		fmt.Printf("%s\n", response)
-	}
+		return fakeAnswer(request)
+	})
 }
 
 // actionsOf are the actions of loaded policies, by name.
