@@ -138,29 +138,3 @@ func TestImpact(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkImpact is `gatehouse impact` for 10,000 workloads, of which every tenth
-// would be blocked, against the profile hardened, for the bump of one environment.
-func BenchmarkImpact(b *testing.B) {
-	const n = 10_000
-	now, next, steps, controls := example(b, []string{"prod"}, "enforce")
-	var text strings.Builder
-	for i := range n {
-		spec := ""
-		if i%10 == 0 {
-			spec = hostPath
-		}
-		text.WriteString(controller("Deployment", []string{"shop", "payments", "logging"}[i%3], fmt.Sprintf("web-%d", i), spec))
-	}
-	client := start(b)
-	for b.Loop() {
-		report, problems, err := impact.Run(b.Context(), client, now, next, steps, workloads(text.String()), controls, impact.Options{Now: now.Plan.Now})
-		if err != nil || len(problems) > 0 {
-			b.Fatal(err, problems)
-		}
-		if report.Totals().WouldBlock != n/10 || report.Totals().Errors > 0 {
-			b.Fatalf("%+v", report.Totals())
-		}
-	}
-	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "workloads/s")
-}

@@ -76,15 +76,3 @@ func TestProcess(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
-
-// BenchmarkProcess is what gatehouse test and impact pay per evaluation of one resource against one policy.
-func BenchmarkProcess(b *testing.B) {
-	c := start(b)
-	requests := pods(1000)
-	for b.Loop() {
-		if _, err := c.EvaluateMany(b.Context(), requests); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N)*float64(len(requests))/b.Elapsed().Seconds(), "evals/s")
-}
