@@ -16,7 +16,7 @@ import (
 // each has a section, and no section is left over.
 func TestLintsAreDocumented(t *testing.T) {
 	used := map[string]bool{"exception-reason": true, "exception-owner": true} // composed from the field's name
-	for _, dir := range []string{".", "catalog", "flux", "../internal/source", "../internal/verdict", "../internal/workload"} {
+	for _, dir := range []string{".", "catalog", "flux", "../internal/source", "../judge/verdict", "../judge/workload"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
 // errNotReady ends a bootstrap into a cluster that is not ready for it.
@@ -20,7 +20,7 @@ var errNotReady = errors.New("the cluster is not ready; nothing was applied")
 
 type bootstrapOptions struct {
 	connection
-	access                                        cluster.Access
+	access                                        rollout.Access
 	sshKeyFile, knownHostsFile, tokenFile, caFile string
 	fluxInstall                                   string
 	dryRun, export, noWait                        bool
@@ -96,7 +96,7 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	if err != nil {
 		return err
 	}
-	b := &cluster.Bootstrap{Target: target, Flux: flux, Objects: objects, DryRun: o.dryRun, Every: lookEvery}
+	b := &rollout.Bootstrap{Target: target, Flux: flux, Objects: objects, DryRun: o.dryRun, Every: lookEvery}
 	if o.export {
 		return exportObjects(out, slices.Concat(b.Stages()...))
 	}
@@ -116,7 +116,7 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	for _, f := range findings {
 		log.Line(f.String())
 	}
-	if cluster.Failed(findings) {
+	if rollout.Failed(findings) {
 		return errNotReady
 	}
 	changes, err := b.Apply(ctx)
@@ -135,11 +135,11 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 }
 
 // flux is what installs Flux, as the profile says.
-func (o *bootstrapOptions) flux(target *cluster.Target) ([]manifest.Object, error) {
-	if o.fluxInstall != "" && target.FluxInstall != cluster.FluxByCLI {
+func (o *bootstrapOptions) flux(target *rollout.Target) ([]manifest.Object, error) {
+	if o.fluxInstall != "" && target.FluxInstall != rollout.FluxByCLI {
 		return nil, usageError{errors.New("--flux-install is for a profile with spec.flux.install: cli; set it and build again, or leave the flag out")}
 	}
-	if target.FluxInstall == cluster.FluxByOperator {
+	if target.FluxInstall == rollout.FluxByOperator {
 		return []manifest.Object{target.FluxInstance()}, nil
 	}
 	if o.fluxInstall == "" {
@@ -150,7 +150,7 @@ func (o *bootstrapOptions) flux(target *cluster.Target) ([]manifest.Object, erro
 		return nil, fmt.Errorf("--flux-install: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	objects, err := cluster.Decode(file)
+	objects, err := rollout.Decode(file)
 	if err != nil {
 		return nil, fmt.Errorf("--flux-install: reading %s: %w", o.fluxInstall, err)
 	}
@@ -211,12 +211,12 @@ func exportObjects(out io.Writer, objects []manifest.Object) error {
 	return err
 }
 
-func summary(changes []cluster.Change, dryRun bool) string {
+func summary(changes []rollout.Change, dryRun bool) string {
 	count := map[string]int{}
 	for _, c := range changes {
 		count[c.Did]++
 	}
-	text := fmt.Sprintf("%d created, %d configured, %d unchanged", count[cluster.Created], count[cluster.Configured], count[cluster.Unchanged])
+	text := fmt.Sprintf("%d created, %d configured, %d unchanged", count[rollout.Created], count[rollout.Configured], count[rollout.Unchanged])
 	if dryRun {
 		text += " (dry run: nothing was stored)"
 	}

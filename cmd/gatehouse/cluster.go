@@ -7,7 +7,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
-	"github.com/gatehouse-dev/gatehouse/internal/workload"
+	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
 // clusterOptions name a live cluster as kubectl does.

@@ -12,9 +12,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
 // lookEvery is how often a cluster is looked at while it is waited for.
@@ -39,7 +39,7 @@ func (c *connection) bind(flags *pflag.FlagSet) {
 
 // open connects to the cluster; it sends nothing yet. What the API server warns of
 // goes to log.
-func (c *connection) open(log cluster.Log) (*kube.Client, error) {
+func (c *connection) open(log rollout.Log) (*kube.Client, error) {
 	config, err := kubeconfig(c.kubeconfig, c.context).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
@@ -67,7 +67,7 @@ func (l lines) Write(p []byte) (int, error) {
 }
 
 // target reads what the cluster gets from the repository in dir.
-func (c *connection) target(dir string) (*cluster.Target, error) {
+func (c *connection) target(dir string) (*rollout.Target, error) {
 	if c.timeout <= 0 {
 		return nil, usageError{fmt.Errorf("--timeout: %v is not a time to wait", c.timeout)}
 	}
@@ -80,11 +80,11 @@ func (c *connection) target(dir string) (*cluster.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cluster.Open(repository, name)
+	return rollout.Open(repository, name)
 }
 
 func (c *connection) choose(repository fs.FS) (string, error) {
-	names, err := cluster.Clusters(repository)
+	names, err := rollout.Clusters(repository)
 	if err != nil {
 		return "", err
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
+	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
 // TestConnection: gatehouse says who it is, and tells once what it is warned of.
@@ -29,7 +29,7 @@ func TestConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said []string
-	client, err := (&connection{kubeconfig: file}).open(cluster.Log{Line: func(line string) { said = append(said, line) }})
+	client, err := (&connection{kubeconfig: file}).open(rollout.Log{Line: func(line string) { said = append(said, line) }})
 	if err != nil {
 		t.Fatal(err)
 	}

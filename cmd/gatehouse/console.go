@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
+	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
 // clearLine goes back to the begin of the line and empties it.
@@ -76,7 +76,7 @@ func (c *console) done() {
 }
 
 // log is the console for package cluster.
-func (c *console) log() cluster.Log { return cluster.Log{Line: c.line, Status: c.status} }
+func (c *console) log() rollout.Log { return rollout.Log{Line: c.line, Status: c.status} }
 
 // printable replaces what would move the cursor or colour the rest: messages of a
 // cluster are text of others.

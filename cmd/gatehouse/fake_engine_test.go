@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/gatehouse-dev/gatehouse/internal/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // fakeEngine speaks the protocol of the engine for the scripts. It loads what it is given and

@@ -14,9 +14,9 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/internal/engine"
-	"github.com/gatehouse-dev/gatehouse/internal/impact"
-	"github.com/gatehouse-dev/gatehouse/internal/workload"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/impact"
+	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
 // errWouldBlock ends an impact --fail-on blocked.

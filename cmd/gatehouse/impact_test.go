@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 
-	"github.com/gatehouse-dev/gatehouse/internal/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // impactEngine is a fakeEngine that judges: an object with the annotation

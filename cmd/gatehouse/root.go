@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
 // globals are the flags of every command.
@@ -98,8 +98,8 @@ func report(errOut io.Writer, g *globals, err error) int {
 	isDiagnostics := errors.As(err, &found)
 	printDiagnostics(errOut, g.diagnostics, append(slices.Clone(g.warnings), found.List...).Sort())
 	var conflict *generator.ConflictError
-	var managed *cluster.ConflictError
-	var late *cluster.NotReadyError
+	var managed *rollout.ConflictError
+	var late *rollout.NotReadyError
 	switch {
 	case err == nil:
 		return 0

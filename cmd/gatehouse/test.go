@@ -13,8 +13,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/internal/engine"
-	"github.com/gatehouse-dev/gatehouse/internal/verdict"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/verdict"
 )
 
 // errTestFailed ends a test that something failed in.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
+	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
 type uninstallOptions struct {
@@ -64,7 +64,7 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	u := cluster.Uninstall{Client: client, Target: target, KeepKyverno: o.keepKyverno, DryRun: o.dryRun, Every: lookEvery, Log: log}
+	u := rollout.Uninstall{Client: client, Target: target, KeepKyverno: o.keepKyverno, DryRun: o.dryRun, Every: lookEvery, Log: log}
 	return u.Run(ctx)
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
 

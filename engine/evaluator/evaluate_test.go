@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/google/go-cmp/cmp"
 )
 

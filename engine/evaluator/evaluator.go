@@ -17,7 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/go-logr/logr"
 	"github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/data"
 	resourceloader "github.com/kyverno/kyverno/ext/resource/loader"

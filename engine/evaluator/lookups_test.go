@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // TestLookups: rules read the objects that were loaded, by group, namespace and name, and nothing else exists.

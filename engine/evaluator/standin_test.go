@@ -9,7 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
 	"github.com/gatehouse-dev/gatehouse/engine/imagetest"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // trusting demands a signature by the attestor on every image, as the compiler writes it.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"slices"
 
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 	engineutils "github.com/kyverno/kyverno/pkg/utils/engine"

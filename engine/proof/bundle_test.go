@@ -9,8 +9,8 @@ import (
 	"testing/fstest"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // deployer is who applies the repository.

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // TestCatalogue holds every built-in control against its own cases as a bundle

@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
 

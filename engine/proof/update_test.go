@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // notByUpdate are the controls whose bad objects cannot come from a good one by

@@ -1,4 +1,4 @@
-// Package server speaks the protocol of internal/engine: JSON lines in, JSON lines out.
+// Package server speaks the protocol of judge/engine: JSON lines in, JSON lines out.
 package server
 
 import (
@@ -11,7 +11,7 @@ import (
 	"sync"
 
 	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"golang.org/x/sync/errgroup"
 )
 

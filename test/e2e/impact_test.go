@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/gatehouse-dev/gatehouse/internal/impact"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/judge/impact"
 )
 
 // testImpact asks gatehouse impact what the next stage would block of what runs

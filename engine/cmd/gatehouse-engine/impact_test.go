@@ -13,8 +13,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
-	"github.com/gatehouse-dev/gatehouse/internal/impact"
-	"github.com/gatehouse-dev/gatehouse/internal/workload"
+	"github.com/gatehouse-dev/gatehouse/judge/impact"
+	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
 // controller is a workload; spec is more of the Pod's spec.

@@ -23,7 +23,7 @@ It reads requests from stdin and writes responses to stdout, one JSON value per 
   {"id":3,"method":"evaluate","params":{"resource":{…}}}
   {"id":4,"method":"evaluateMany","params":{"requests":[{"resource":{…}}]}}
 
-The protocol is described in internal/engine/protocol.go of gatehouse.
+The protocol is described in judge/engine/protocol.go of gatehouse.
 
 Usage:
   gatehouse-engine [flags]

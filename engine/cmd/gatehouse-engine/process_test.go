@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // TestMain lets the test binary be the program when its only argument is "serve".

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	protocol "github.com/gatehouse-dev/gatehouse/internal/engine"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
-	"github.com/gatehouse-dev/gatehouse/internal/verdict"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/verdict"
 )
 
 // TestExample is `gatehouse test examples/acme`: all passes, and no policy and no exception is left out.

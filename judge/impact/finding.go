@@ -1,0 +1,176 @@
+package impact
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+	"unique"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/workload"
+)
+
+// Status is what a control does to a workload.
+type Status string
+
+// The statuses, from the one that matters most.
+const (
+	// WouldBlock: refused at the next stage, and not at the stage of today.
+	WouldBlock Status = "would-block"
+	// Blocked: refused at the stage of today already.
+	Blocked Status = "blocked"
+	// Errored: there is no verdict.
+	Errored Status = "error"
+	// Warns: a violation that is reported, and admitted also at the next stage.
+	Warns Status = "warns"
+	// Exempt: not judged because of an exception.
+	Exempt Status = "exempt"
+)
+
+func statuses() []Status { return []Status{WouldBlock, Blocked, Errored, Warns, Exempt} }
+
+// Finding is one control about one workload in one environment. Where there is
+// nothing to say, there is none.
+type Finding struct {
+	Environment string `json:"environment"`
+	// Owner is the label owner of the namespace, or else the namespace.
+	Owner     string `json:"owner"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	// Position of the workload; a folder for what kustomize has built; empty
+	// for a live cluster.
+	diag.Position
+	// Control by its id; empty for an error that has none.
+	Control string   `json:"control,omitempty"`
+	Rules   []string `json:"rules,omitempty"`
+	Status  Status   `json:"status"`
+	// Message as the one who applies the workload would read it.
+	Message string `json:"message,omitempty"`
+	// Exceptions that exempt it.
+	Exceptions []Exemption `json:"exceptions,omitempty"`
+}
+
+// Exemption is an exception and its end.
+type Exemption struct {
+	Name string `json:"name"`
+	// Until is nil for one without end.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// Workload is kind namespace/name.
+func (f Finding) Workload() string {
+	return workload.Workload{Kind: f.Kind, Namespace: f.Namespace, Name: f.Name}.ID()
+}
+
+const ownerLabel = "owner"
+
+// owner of a workload in an environment.
+func (b *bump) owner(w workload.Workload) string {
+	namespace := w.Namespace
+	if w.Kind == "Namespace" {
+		namespace = w.Name
+	}
+	return cmp.Or(b.labels[namespace][ownerLabel], w.NamespaceLabels[ownerLabel], namespace, "(cluster)")
+}
+
+// findingsOf compares the verdicts about a workload at the stage of today and
+// the stage above. What the engine could not evaluate is an error.
+func findingsOf(b *bump, w workload.Workload, before, above engine.Evaluation) []Finding {
+	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At}
+	if message, failed := failure(above); failed {
+		base.Status, base.Message = Errored, message
+		return []Finding{base}
+	}
+	blockedBefore := map[string]bool{}
+	if above.Result.Blocked {
+		if message, failed := failure(before); failed {
+			base.Status, base.Message = Errored, message
+			return []Finding{base}
+		}
+		for _, r := range before.Result.Results {
+			blockedBefore[r.Policy] = blockedBefore[r.Policy] || r.Blocks
+		}
+	}
+	byPolicy := map[string]*Finding{}
+	for _, r := range above.Result.Results {
+		status, said := statusOf(r, blockedBefore[r.Policy])
+		if !said {
+			continue
+		}
+		f := byPolicy[r.Policy]
+		if f == nil || rank(status) < rank(f.Status) {
+			f = new(base)
+			f.Control, f.Status = r.Policy, status
+			byPolicy[r.Policy] = f
+		}
+		if f.Status == status {
+			f.add(r, b.ends)
+		}
+	}
+	var findings []Finding
+	for _, f := range byPolicy {
+		if b.deployersExempt[f.Control] && (f.Status == WouldBlock || f.Status == Blocked) {
+			f.Message = unique.Make(f.Message + " (but for those who deploy the repository)").Value()
+		}
+		findings = append(findings, *f)
+	}
+	if above.Result.Blocked && !slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == WouldBlock || f.Status == Blocked || f.Status == Errored }) {
+		base.Status, base.Message = Errored, "the engine refuses it without saying which rule does"
+		findings = append(findings, base)
+	}
+	return findings
+}
+
+// failure tells why there is no verdict.
+func failure(e engine.Evaluation) (message string, failed bool) {
+	switch {
+	case e.Error != nil:
+		return e.Error.Message, true
+	case e.Result == nil:
+		return "the engine gave no answer", true
+	}
+	return "", false
+}
+
+// statusOf is what one rule says; said is false where it is content.
+func statusOf(r engine.RuleResult, blockedBefore bool) (status Status, said bool) {
+	switch {
+	case r.Result == engine.OutcomeError:
+		return Errored, true
+	case r.Blocks && blockedBefore:
+		return Blocked, true
+	case r.Blocks:
+		return WouldBlock, true
+	case r.Result == engine.OutcomeFail, r.Result == engine.OutcomeWarn:
+		return Warns, true
+	case len(r.Exceptions) > 0:
+		return Exempt, true
+	}
+	return "", false
+}
+
+func rank(s Status) int { return slices.Index(statuses(), s) }
+
+// add takes what a rule says into the finding of its policy.
+func (f *Finding) add(r engine.RuleResult, ends map[string]time.Time) {
+	f.Rules = append(f.Rules, r.Rule)
+	if message := strings.Join(strings.Fields(r.Message), " "); f.Status != Exempt && !strings.Contains(f.Message, message) {
+		if f.Message != "" {
+			message = f.Message + "; " + message
+		}
+		f.Message = unique.Make(message).Value() // most workloads get the same
+	}
+	for _, name := range r.Exceptions {
+		if slices.ContainsFunc(f.Exceptions, func(x Exemption) bool { return x.Name == name }) {
+			continue
+		}
+		exemption := Exemption{Name: name}
+		if end := ends[name]; !end.IsZero() {
+			exemption.Until = &end
+		}
+		f.Exceptions = append(f.Exceptions, exemption)
+	}
+}

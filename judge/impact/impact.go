@@ -1,0 +1,366 @@
+// Package impact tells which workloads a stage bump would block before anybody
+// bumps it: each workload is judged by the Kyverno engine at the stage that an
+// environment has and at the next one.
+//
+// What cannot be judged is an error of its own and never counts as fine.
+package impact
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/verdict"
+	"github.com/gatehouse-dev/gatehouse/judge/workload"
+)
+
+// Engine is what judges; *engine.Client is one.
+type Engine interface {
+	Load(context.Context, engine.LoadParams) (engine.LoadResult, error)
+	EvaluateMany(context.Context, []engine.EvaluateParams) ([]engine.Evaluation, error)
+}
+
+// Step is a bump of one environment.
+type Step struct {
+	Environment string
+	Stage       string
+	// Next stage; empty where there is none above.
+	Next string
+}
+
+// Steps are the bumps to look at: each environment, or those that are named, to
+// the next stage of the ladder, or to the one that is named if it is above.
+func Steps(p *plan.Plan, environments []string, stage string) []Step {
+	at := func(name string) int {
+		return slices.IndexFunc(p.Stages, func(s plan.Stage) bool { return s.Name == name })
+	}
+	var steps []Step
+	for _, env := range p.Environments {
+		if len(environments) > 0 && !slices.Contains(environments, env.Name) {
+			continue
+		}
+		step := Step{Environment: env.Name, Stage: env.Stage}
+		now := at(env.Stage)
+		switch {
+		case stage != "" && at(stage) > now:
+			step.Next = stage
+		case stage == "" && now+1 < len(p.Stages):
+			step.Next = p.Stages[now+1].Name
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// Stages is the option of generator.Compile that makes the steps.
+func Stages(steps []Step) map[string]string {
+	stages := map[string]string{}
+	for _, s := range steps {
+		if s.Next != "" {
+			stages[s.Environment] = s.Next
+		}
+	}
+	return stages
+}
+
+// Options of a run.
+type Options struct {
+	// Now is the time that the expiries of exceptions are compared with.
+	Now time.Time
+	// Progress is told how far the run is; may be nil.
+	Progress func(Progress)
+}
+
+// Progress of a run.
+type Progress struct {
+	// Objects that were read.
+	Objects int
+	// Environment that they are judged for.
+	Environment string
+	// Share of the work that is done, from 0 to 1; negative where nobody knows.
+	Share float64
+}
+
+// Run judges all workloads of a source: now is the bundle as it is, next the one
+// with the stages of the steps. The problems are those of the source; the report
+// is nil if one of them is an error, because it would not tell everything.
+func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, controls *catalog.Catalog, o Options) (*Report, diag.List, error) {
+	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}}}
+	for _, step := range steps {
+		b, err := newBump(now, next, step)
+		if err != nil {
+			return nil, nil, fmt.Errorf("environment %s: %w", step.Environment, err)
+		}
+		r.bumps = append(r.bumps, b)
+	}
+	problems, err := source.Each(ctx, r.take)
+	if err != nil || problems.HasErrors() {
+		return nil, problems, err
+	}
+	if err := r.flush(); err != nil {
+		return nil, problems, err
+	}
+	for _, b := range r.bumps {
+		r.report.Environments = append(r.report.Environments, b.summary)
+	}
+	r.report.finish(controls)
+	return r.report, problems, nil
+}
+
+// Objects are judged in chunks, each for all environments, because the engine
+// holds one bundle at a time and memory must not grow with the input.
+const (
+	chunkObjects = 1000
+	chunkBytes   = 32 << 20
+	// batch is how many objects are judged between two signs of progress.
+	batch = 256
+)
+
+type run struct {
+	ctx     context.Context
+	engine  Engine
+	source  workload.Source
+	options Options
+	bumps   []*bump
+	report  *Report
+
+	chunk      []workload.Workload
+	bytes      int
+	readBefore int64 // of the source, before the chunk
+}
+
+// take is given every workload.
+func (r *run) take(w workload.Workload) error {
+	r.chunk, r.bytes = append(r.chunk, w), r.bytes+len(w.Object)
+	r.report.Objects++
+	if len(r.chunk) < chunkObjects && r.bytes < chunkBytes {
+		return nil
+	}
+	return r.flush()
+}
+
+// flush judges the chunk for each environment.
+func (r *run) flush() error {
+	if len(r.chunk) == 0 {
+		return nil
+	}
+	for i, b := range r.bumps {
+		progress := func(share float64) {
+			if r.options.Progress != nil {
+				ofChunk := (float64(i) + share) / float64(len(r.bumps))
+				r.options.Progress(Progress{Objects: r.report.Objects, Environment: b.step.Environment, Share: r.share(ofChunk)})
+			}
+		}
+		if err := r.judge(b, progress); err != nil {
+			return fmt.Errorf("environment %s: %w", b.step.Environment, err)
+		}
+	}
+	r.readBefore, _ = r.source.Progress()
+	r.chunk, r.bytes = r.chunk[:0], 0
+	return nil
+}
+
+// share of everything, from the share of the chunk.
+func (r *run) share(ofChunk float64) float64 {
+	read, total := r.source.Progress()
+	if total <= 0 {
+		return -1
+	}
+	return (float64(r.readBefore) + ofChunk*float64(read-r.readBefore)) / float64(total)
+}
+
+// judge asks for the verdicts of the next stage, and where they refuse, for
+// those of the stage that the environment has: what is loose now cannot refuse
+// what is admitted above.
+func (r *run) judge(b *bump, progress func(share float64)) error {
+	above := b.now
+	if b.next != nil {
+		above = b.next
+	}
+	all := make([]int, len(r.chunk))
+	for i := range all {
+		all[i] = i
+	}
+	verdicts, err := r.ask(above, b.labels, all, func(share float64) { progress(share / 2) })
+	if err != nil {
+		return err
+	}
+	var refused []int
+	for i, v := range verdicts {
+		if v.Result != nil && v.Result.Blocked {
+			refused = append(refused, i)
+		}
+	}
+	before := verdicts
+	if b.next != nil {
+		answers, err := r.ask(b.now, b.labels, refused, func(share float64) { progress((1 + share) / 2) })
+		if err != nil {
+			return err
+		}
+		before = make([]engine.Evaluation, len(verdicts))
+		for i, index := range refused {
+			before[index] = answers[i]
+		}
+	}
+	for i, w := range r.chunk {
+		findings := findingsOf(b, w, before[i], verdicts[i])
+		b.summary.count(findings)
+		r.report.Findings = append(r.report.Findings, findings...)
+	}
+	return nil
+}
+
+// ask gets the verdicts of a side about some workloads of the chunk, in their order.
+func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, progress func(share float64)) ([]engine.Evaluation, error) {
+	answers := make([]engine.Evaluation, 0, len(indices))
+	if len(s.policies) == 0 || len(indices) == 0 {
+		for range indices {
+			answers = append(answers, engine.Evaluation{Result: &engine.EvaluateResult{}})
+		}
+		return answers, nil
+	}
+	loaded, err := r.engine.Load(r.ctx, s.params)
+	if err == nil {
+		err = loaded.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("loading the policies of stage %s into the engine: %w", s.env.Stage, err)
+	}
+	for some := range slices.Chunk(indices, batch) {
+		progress(float64(len(answers)) / float64(len(indices)))
+		requests := make([]engine.EvaluateParams, len(some))
+		for i, index := range some {
+			requests[i] = r.request(r.chunk[index], s, labels)
+		}
+		got, err := r.engine.EvaluateMany(r.ctx, requests)
+		if err != nil {
+			return nil, fmt.Errorf("evaluating: %w", err)
+		}
+		if len(got) != len(requests) {
+			return nil, fmt.Errorf("the engine answered %d of %d requests", len(got), len(requests))
+		}
+		answers = append(answers, got...)
+	}
+	return answers, nil
+}
+
+// request is the creation of a workload by nobody in particular.
+func (r *run) request(w workload.Workload, s *side, labels map[string]map[string]string) engine.EvaluateParams {
+	request := engine.EvaluateParams{Resource: w.Object, Namespace: w.Namespace, Policies: s.policies, Now: r.options.Now.UTC().Format(time.RFC3339)}
+	if w.NamespaceLabels != nil {
+		// Flux sets the labels of the bundle on what the cluster has.
+		request.NamespaceLabels = maps.Clone(w.NamespaceLabels)
+		maps.Copy(request.NamespaceLabels, labels[w.Namespace])
+	}
+	return request
+}
+
+// Why a policy is not asked.
+const (
+	needsRegistry = "needs the registry"
+	judgesRequest = "judges who writes or what changes, which an object does not tell"
+)
+
+// notAsked tells why a policy has nothing to say about an object that lies in a
+// file or a cluster; empty for one that has. Rules that need the request - its
+// user, what was there before - are those that Kyverno's background scan leaves
+// out as well.
+func notAsked(p plan.Policy) string {
+	switch {
+	case p.Image != nil:
+		return needsRegistry
+	case !p.Background:
+		return judgesRequest
+	}
+	return ""
+}
+
+// Kinds are those that the policies which are asked name, in any environment.
+func Kinds(p *plan.Plan) []string {
+	kinds := map[string]bool{}
+	for _, env := range p.Environments {
+		for _, policy := range env.Policies {
+			if notAsked(policy) != "" {
+				continue
+			}
+			for _, rule := range policy.Rules {
+				for _, kind := range rule.Kinds {
+					kinds[kind] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(kinds))
+}
+
+// bump is a step with what the engine needs for it.
+type bump struct {
+	step      Step
+	now, next *side // next is nil where there is no stage above
+	// labels of the namespaces of the bundle, by their names.
+	labels map[string]map[string]string
+	ends   map[string]time.Time // of exceptions, by name; zero for those without end
+	// deployersExempt are the policies that do not refuse those who deploy the repository.
+	deployersExempt map[string]bool
+	summary         Environment
+}
+
+// side is an environment at one stage.
+type side struct {
+	env    plan.Environment
+	params engine.LoadParams
+	// policies that are asked.
+	policies []string
+}
+
+func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
+	b := &bump{step: step, labels: map[string]map[string]string{}, ends: map[string]time.Time{}, deployersExempt: map[string]bool{}}
+	var err error
+	if b.now, err = newSide(now, step.Environment); err != nil {
+		return nil, err
+	}
+	above := b.now
+	if step.Next != "" {
+		if b.next, err = newSide(next, step.Environment); err != nil {
+			return nil, err
+		}
+		above = b.next
+	}
+	for _, n := range above.env.Namespaces {
+		b.labels[n.Name] = n.Labels
+	}
+	for _, x := range above.env.Exceptions {
+		b.ends[x.Name] = x.Expires
+	}
+	b.summary = Environment{Name: step.Environment, Stage: step.Stage, Next: step.Next, Judged: above.policies, NotEvaluated: []NotEvaluated{}}
+	for _, p := range above.env.Policies {
+		if reason := notAsked(p); reason != "" {
+			b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: p.Name, Reason: reason})
+		}
+		b.deployersExempt[p.Name] = p.ExemptDeployers
+	}
+	return b, nil
+}
+
+func newSide(b *generator.Bundle, environment string) (*side, error) {
+	i := slices.IndexFunc(b.Plan.Environments, func(e plan.Environment) bool { return e.Name == environment })
+	if i < 0 {
+		return nil, fmt.Errorf("it is not in the bundle")
+	}
+	s := &side{env: b.Plan.Environments[i], policies: []string{}}
+	for _, p := range s.env.Policies {
+		if notAsked(p) == "" {
+			s.policies = append(s.policies, p.Name)
+		}
+	}
+	var err error
+	s.params, err = verdict.Params(b, s.env)
+	return s, err
+}

@@ -1,0 +1,228 @@
+package verdict
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+// caseNamespace is where the documents of the catalogue put what may be anywhere.
+const caseNamespace = "apps"
+
+// signatures is why tests of the user do not ask image rules.
+const signatures = "a test has no registry with signed images; the rule is tried with images of its own"
+
+// clusterKinds are the kinds without a namespace that policies are written for.
+var clusterKinds = []string{
+	"APIService", "CertificateSigningRequest", "ClusterCleanupPolicy", "ClusterPolicy", "ClusterRole", "ClusterRoleBinding", "CSIDriver", "CustomResourceDefinition",
+	"DeletingPolicy", "GeneratingPolicy", "GlobalContextEntry", "ImageValidatingPolicy", "IngressClass", "MutatingPolicy", "MutatingWebhookConfiguration", "Namespace",
+	"Node", "PersistentVolume", "PriorityClass", "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingPolicy",
+	"ValidatingWebhookConfiguration", "VolumeAttachment",
+}
+
+// policy tries the documents of a control.
+func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) error {
+	if len(k.names(policy)) == 0 {
+		return nil // the load has failed for it
+	}
+	good, bad, err := control.Tests(policy.Parameters)
+	if err != nil {
+		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
+	}
+	if policy.Image != nil {
+		return r.image(k, policy, control, good, bad)
+	}
+	sure, differing, err := control.Fit(policy.Parameters)
+	if err != nil {
+		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
+	}
+	var checks []check
+	for _, set := range []struct {
+		check  string
+		cases  []catalog.Case
+		wanted func(plan.Action) verdict
+	}{{CheckGood, good, wantGood}, {CheckBad, bad, wantBad}} {
+		for _, c := range set.cases {
+			p := probe{Case: c, check: set.check, origin: originOf(control, set.check), wanted: set.wanted}
+			if !sure(c, set.check == CheckBad) {
+				p.unsure = "the document is written for other values of " + strings.Join(differing, ", ")
+			}
+			made, err := k.everywhere(policy, p)
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", p.origin, c.Name, err)
+			}
+			checks = append(checks, made...)
+		}
+	}
+	return r.ask(checks)
+}
+
+// originOf is the file of the good or the bad documents.
+func originOf(control *catalog.Control, check string) string {
+	return control.Dir + "/tests/" + check + ".yaml"
+}
+
+// probe is a document with what is wanted of it.
+type probe struct {
+	catalog.Case
+	check, origin string
+	// unsure is the reason why another verdict is no failure; empty if it is one.
+	unsure string
+	wanted func(plan.Action) verdict
+	// spec that the object then has; nil if nobody looks.
+	spec func(plan.Action) any
+}
+
+// everywhere tries a document in each tier, and a bad one in the system namespaces.
+func (k *cluster) everywhere(policy plan.Policy, p probe) ([]check, error) {
+	checks, err := k.tiers(policy, p)
+	if err != nil || p.check != CheckBad || clusterScoped(p.Case, policy) {
+		return checks, err
+	}
+	for _, namespace := range k.plan.SystemNamespaces {
+		p.check = CheckSystem
+		c, err := k.check(policy, p, place{namespace: namespace}, plan.Off)
+		if err != nil {
+			return nil, err
+		}
+		checks = append(checks, c)
+	}
+	return checks, nil
+}
+
+// tiers tries a document in each tier.
+func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
+	if clusterScoped(p.Case, policy) {
+		c, err := k.check(policy, p, place{namespace: p.Namespace}, k.action(policy, ""))
+		return []check{c}, err
+	}
+	var checks []check
+	for _, tier := range k.plan.Tiers {
+		for _, at := range k.places(tier, looksUp(policy)) {
+			action := k.action(policy, tier)
+			if !movable(p.Case) {
+				if at = k.labelled(tier); slices.Contains(k.plan.SystemNamespaces, p.Namespace) {
+					action = plan.Off
+				}
+				at.namespace = p.Namespace
+			}
+			c, err := k.check(policy, p, at, action)
+			if err != nil {
+				return nil, err
+			}
+			checks = append(checks, c)
+			if !movable(p.Case) {
+				break // its namespace is what it is about
+			}
+		}
+	}
+	return checks, nil
+}
+
+// check is the question whether a document gets in a place what the action says.
+func (k *cluster) check(policy plan.Policy, p probe, at place, action plan.Action) (check, error) {
+	request, err := requestOf(p.Case, at)
+	request.Policies = k.names(policy)
+	c := check{request: request, want: want{verdict: p.wanted(action)}, unsure: p.unsure, result: Result{
+		Environment: k.env.Name, Tier: at.tier, Check: p.check, Policy: policy.Name, Case: p.Name, Resource: nameOf(p.Case, request.Namespace), Origin: p.origin,
+	}}
+	if p.spec != nil {
+		c.spec = p.spec(action)
+	}
+	return c, err
+}
+
+// names are those of a policy in the engine: an image rule may be two. None if
+// it was refused.
+func (k *cluster) names(policy plan.Policy) []string {
+	names := []string{policy.Name}
+	if policy.Image != nil {
+		names = nil
+		for action, name := range map[plan.Action]string{plan.Enforce: policy.Name, plan.Audit: policy.AuditName()} {
+			if slices.Contains(slices.Collect(maps.Values(policy.Actions)), action) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return !k.loaded[name] }) {
+		return nil
+	}
+	return names
+}
+
+// skip adds a result that nothing was asked for.
+func (r *run) skip(result Result, reason string) {
+	result.Status, result.Got, result.Message = Skipped, "not evaluated", reason
+	r.report.Results = append(r.report.Results, result)
+}
+
+func clusterScoped(c catalog.Case, policy plan.Policy) bool {
+	return slices.Contains(clusterKinds, c.Kind.Kind) || c.Namespace == "" && policy.ClusterScoped
+}
+
+// movable tells whether a document may be in any namespace; others are about theirs.
+func movable(c catalog.Case) bool { return c.Namespace == "" || c.Namespace == caseNamespace }
+
+// requestOf is the admission request that a document stands for, in a namespace.
+func requestOf(c catalog.Case, p place) (engine.EvaluateParams, error) {
+	object, old := moved(c.Object, p.namespace), moved(c.OldObject, p.namespace)
+	if c.Operation == "DELETE" {
+		object, old = old, nil
+	}
+	request := engine.EvaluateParams{
+		Operation: engine.Operation(c.Operation), SubResource: c.SubResource, Namespace: p.namespace, NamespaceLabels: p.labels,
+		UserInfo: engine.UserInfo{Username: c.UserInfo.Username, Groups: c.UserInfo.Groups},
+	}
+	var err error
+	if request.Resource, err = json.Marshal(object); err != nil {
+		return request, fmt.Errorf("encoding the object: %w", err)
+	}
+	if old != nil {
+		if request.OldResource, err = json.Marshal(old); err != nil {
+			return request, fmt.Errorf("encoding the old object: %w", err)
+		}
+	}
+	return request, nil
+}
+
+// moved is the object with another namespace, if it says which one it has. It shares the rest.
+func moved(object map[string]any, namespace string) map[string]any {
+	metadata, _ := object["metadata"].(map[string]any)
+	if metadata["namespace"] == nil || metadata["namespace"] == namespace {
+		return object
+	}
+	out, metadata := maps.Clone(object), maps.Clone(metadata)
+	out["metadata"], metadata["namespace"] = metadata, namespace
+	return out
+}
+
+// nameOf says which object a request is about.
+func nameOf(c catalog.Case, namespace string) string {
+	object := c.Object
+	if c.OldObject != nil {
+		object = c.OldObject
+	}
+	name := manifest.Object(object).Name()
+	if name == "" {
+		name = c.Name
+	}
+	return described(c.Operation, c.Kind.Kind, c.SubResource, namespace, name)
+}
+
+func described(operation, kind, subResource, namespace, name string) string {
+	if subResource != "" {
+		kind += "/" + subResource
+	}
+	if namespace != "" && kind != "Namespace" {
+		name = namespace + "/" + name
+	}
+	return operation + " " + kind + " " + name
+}

@@ -1,0 +1,337 @@
+package verdict
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+// trial is an exception, held against one of the policies that it waives.
+type trial struct {
+	cluster   *cluster
+	exception plan.Exception
+	policy    plan.Policy
+	image     *imageTrial    // of an image rule; else nil
+	candidate []catalog.Case // bad documents that a waived rule can judge
+}
+
+// subject is one object that an exception names.
+type subject struct {
+	kind            string // as the exception says
+	made            string // the kind, or one that its controller makes
+	name, namespace string
+}
+
+// exception shows for each kind, name and namespace of an exception that the
+// object is exempt until the expiry and not after it, and that neither another
+// name nor another namespace nor another policy is.
+func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolicy, controls *catalog.Catalog) error {
+	policy := k.env.Policies[slices.IndexFunc(k.env.Policies, func(p plan.Policy) bool { return p.Name == waived.Name })]
+	t := trial{cluster: k, exception: x, policy: policy, image: k.trials[policy.Name]}
+	if len(k.names(policy)) == 0 {
+		return nil // the load has failed for it
+	}
+	if t.image != nil && len(t.image.samples) == 0 {
+		r.skip(t.result(subject{}, "exempt"), "no image of the rule can be made up")
+		return nil
+	}
+	control, ok := controls.Control(policy.Control)
+	if !ok {
+		return fmt.Errorf("control %s is not in the catalogue", policy.Control)
+	}
+	_, bad, err := control.Tests(policy.Parameters)
+	if err != nil {
+		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
+	}
+	if t.image != nil {
+		for i, c := range bad {
+			bad[i] = t.image.placed(k, c, false)
+		}
+	}
+	t.candidate = slices.DeleteFunc(bad, func(c catalog.Case) bool {
+		return !c.Plain() || !movable(c) || clusterScoped(c, policy) != (len(x.Namespaces) == 0)
+	})
+	for _, s := range t.subjects(waived.Rules) {
+		if err := r.subject(t, s); err != nil {
+			return fmt.Errorf("exception %s: %w", x.Name, err)
+		}
+	}
+	return nil
+}
+
+// subjects are objects so that each kind is there with each name and with each namespace once.
+func (t trial) subjects(rules []string) []subject {
+	judged := map[string]bool{}
+	for _, rule := range t.policy.Rules {
+		if slices.Contains(rules, rule.Name) {
+			for _, kind := range rule.Kinds {
+				judged[kind] = true
+			}
+		}
+	}
+	namespaces := t.exception.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	var out []subject
+	for _, kind := range t.exception.Kinds {
+		for _, made := range plan.Makes(kind) {
+			for i := range max(len(namespaces), len(t.exception.Names)) {
+				name := plan.MadeNames(kind, made, t.exception.Names[i%len(t.exception.Names)])[0]
+				if judged[made] {
+					out = append(out, subject{kind: kind, made: made, name: concrete(name), namespace: namespaces[i%len(namespaces)]})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// concrete is a string that the glob matches.
+func concrete(glob string) string { return strings.NewReplacer("*", "x", "?", "x").Replace(glob) }
+
+// subject tries one object that the exception names.
+func (r *run) subject(t trial, s subject) error {
+	tier := ""
+	if s.namespace != "" {
+		tier = t.cluster.tierOf(s.namespace)
+	}
+	bad := wantBad(t.cluster.action(t.policy, tier))
+	if bad == silent {
+		where := "in tier " + tier
+		if tier == "" {
+			where = "for what has no namespace"
+		}
+		r.skip(t.result(s, "exempt"), "the policy is off "+where)
+		return nil
+	}
+	other := s
+	other.name = t.otherName(s)
+	probe := other
+	if other.name == s.name && s.namespace != "" { // every name is exempt
+		probe = t.elsewhere(s)
+	}
+	object, err := r.violation(t, probe, bad)
+	if err != nil {
+		return err
+	}
+	if object == nil {
+		r.skip(t.result(s, "exempt"), "no bad document of the control is, as a "+s.made+", a violation that the exception could exempt")
+		return nil
+	}
+	return r.ask(t.checks(s, other, object, bad))
+}
+
+// checks are what an object must show, in the last second before the expiry.
+func (t trial) checks(s, other subject, object map[string]any, bad verdict) []check {
+	x := t.exception
+	now := t.cluster.plan.Now
+	if !x.Expires.IsZero() {
+		now = x.Expires.Add(-time.Second)
+	}
+	out := []check{
+		t.check(s, "the object that it names", object, now, want{exempted, x.Name}),
+	}
+	if !x.Expires.IsZero() {
+		out = append(out, t.check(s, "after the expiry", object, x.Expires, want{bad, x.Name}))
+	}
+	if other.name != s.name {
+		out = append(out, t.check(other, "another name", object, now, want{bad, x.Name}))
+	}
+	if s.namespace != "" {
+		out = append(out, t.check(t.elsewhere(s), "another namespace", object, now, want{bad, x.Name}))
+	}
+	if other := t.otherImage(); other != "" {
+		out = append(out, t.check(s, "another image", withImages(object, other), now, want{bad, x.Name}))
+	}
+	others := t.check(s, "policies that it does not name", object, now, want{untouched, x.Name})
+	others.request.Policies = t.unnamed()
+	others.result.Policy = ""
+	if len(others.request.Policies) > 0 {
+		out = append(out, others)
+	}
+	return append(out, t.unnamedImages(s, object, now)...)
+}
+
+// otherImage is one that the exception does not name and that is as bad as
+// another for the policy; empty if it names all, or is not about images.
+func (t trial) otherImage() string {
+	if len(t.exception.Images) == 0 {
+		return ""
+	}
+	candidates := []string{"gatehouse.invalid/other:1"}
+	if t.image != nil {
+		candidates = nil
+		for _, repository := range t.image.repositories {
+			candidates = append(candidates, t.image.unsigned(repository))
+		}
+	}
+	i := slices.IndexFunc(candidates, func(image string) bool { return !matchesAny(t.exception.Images, image) })
+	if i < 0 {
+		return ""
+	}
+	return candidates[i]
+}
+
+// unnamed are the policies that the exception does not waive.
+func (t trial) unnamed() []string {
+	var out []string
+	for _, p := range t.cluster.env.Policies {
+		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
+		if !named && p.Image == nil && t.cluster.loaded[p.Name] {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// unnamedImages ask the image rules that the exception does not waive, each with
+// an image that it refuses: what other images there are nobody knows.
+func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []check {
+	var out []check
+	for _, p := range t.cluster.env.Policies {
+		image := t.cluster.trials[p.Name]
+		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
+		judged := slices.ContainsFunc(p.Rules, func(rule plan.Rule) bool { return slices.Contains(rule.Kinds, s.made) })
+		if named || !judged || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.tierOf(s.namespace)) == plan.Off {
+			continue
+		}
+		c := t.check(s, "an image rule that it does not name", withImages(object, image.unsigned(image.repositories[0])), now, want{untouched, t.exception.Name})
+		c.request.Policies, c.result.Policy = t.cluster.names(p), p.Name
+		out = append(out, c)
+	}
+	return out
+}
+
+// otherName is one that the exception does not name; the subject's own if it names all.
+func (t trial) otherName(s subject) string {
+	for _, name := range []string{"x" + s.name, madeUp + "other"} {
+		if !t.names(s.made, name) {
+			return name
+		}
+	}
+	return s.name
+}
+
+// elsewhere is the subject in a namespace of the same tier that no exception knows.
+func (t trial) elsewhere(s subject) subject {
+	s.namespace = madeUp + t.cluster.tierOf(s.namespace)
+	return s
+}
+
+// names tells whether the exception names objects of a kind by this name.
+func (t trial) names(made, name string) bool {
+	for _, kind := range t.exception.Kinds {
+		if !slices.Contains(plan.Makes(kind), made) {
+			continue
+		}
+		for _, given := range t.exception.Names {
+			for _, glob := range plan.MadeNames(kind, made, given) {
+				if ok, err := path.Match(glob, name); ok || err != nil {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// violation is the first bad document that is one as an object of the kind, for a
+// subject that is not exempt; else one that is exempt all the same, which then
+// fails; nil if there is neither.
+func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error) {
+	var objects []map[string]any
+	for _, exact := range []bool{true, false} {
+		for _, c := range t.candidate {
+			if exact != (c.Kind.Kind == s.made) {
+				continue
+			}
+			object := asKind(c.Object, s.made)
+			if object == nil {
+				continue
+			}
+			if len(t.exception.Images) > 0 {
+				object = withImages(object, concrete(t.exception.Images[0]))
+			}
+			objects = append(objects, object)
+		}
+	}
+	requests := make([]engine.EvaluateParams, len(objects))
+	for i, object := range objects {
+		requests[i] = t.check(s, "", object, t.cluster.plan.Now, want{}).request
+	}
+	answers, err := r.engine.EvaluateMany(r.ctx, requests)
+	if err != nil {
+		return nil, fmt.Errorf("evaluating: %w", err)
+	}
+	var exempt map[string]any
+	for i, answer := range answers {
+		if answer.Result == nil {
+			continue
+		}
+		a := read(*answer.Result)
+		if !a.errors && (want{bad, t.exception.Name}).met(a) {
+			return objects[i], nil
+		}
+		if exempt == nil && slices.Contains(a.exceptions, t.exception.Name) {
+			exempt = objects[i]
+		}
+	}
+	return exempt, nil
+}
+
+// check asks about the object under the name and in the namespace of the subject.
+func (t trial) check(s subject, what string, object map[string]any, now time.Time, w want) check {
+	user := catalog.OrdinaryUser()
+	metadata := map[string]any{"name": s.name}
+	given, _ := object["metadata"].(map[string]any)
+	for _, field := range []string{"labels", "annotations"} {
+		if given[field] != nil {
+			metadata[field] = given[field]
+		}
+	}
+	request := engine.EvaluateParams{
+		Operation: engine.Create, Namespace: s.namespace, Now: now.UTC().Format(time.RFC3339), Policies: t.cluster.names(t.policy),
+		UserInfo: engine.UserInfo{Username: user.Username, Groups: user.Groups},
+	}
+	if s.namespace != "" {
+		metadata["namespace"] = s.namespace
+		if tier, ok := strings.CutPrefix(s.namespace, madeUp); ok {
+			request.NamespaceLabels = map[string]string{tierLabel: tier}
+		}
+	}
+	named := maps.Clone(object)
+	named["metadata"] = metadata
+	raw, err := json.Marshal(named)
+	if err != nil {
+		panic("a document of the catalogue is JSON: " + err.Error())
+	}
+	request.Resource = raw
+	return check{request: request, want: w, result: t.result(s, what)}
+}
+
+// result is the frame of a result about a subject.
+func (t trial) result(s subject, what string) Result {
+	out := Result{
+		Environment: t.cluster.env.Name, Check: CheckException, Policy: t.policy.Name, Origin: t.exception.At.String(),
+		Case: t.exception.Name + ": " + what, Expected: want{exempted, t.exception.Name}.String(),
+	}
+	if s.namespace != "" {
+		out.Tier = t.cluster.tierOf(s.namespace)
+		if tier, ok := strings.CutPrefix(s.namespace, madeUp); ok {
+			out.Tier = tier
+		}
+	}
+	if s.made != "" {
+		out.Resource = described("CREATE", s.made, "", s.namespace, s.name)
+	}
+	return out
+}

@@ -1,0 +1,265 @@
+package verdict
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+// files is a source with two controls of its own, an exception and three environments.
+func files() map[string]string {
+	return map[string]string{
+		"profile.yaml": `{apiVersion: gatehouse.dev/v1alpha1, kind: Profile, metadata: {name: acme}, spec: {catalogs: [controls], controls: {no-a: {}, no-b: {}},
+			namespaces: [{name: ops, tier: platform}, {name: tools, tier: platform}, {name: shop, tier: apps}]}}`,
+		"environments.yaml": `
+{apiVersion: gatehouse.dev/v1alpha1, kind: Environment, metadata: {name: dev}, spec: {ring: 1, stage: enforce}}
+---
+{kind: Environment, metadata: {name: prod}, spec: {ring: 2, stage: enforce-platform}}
+---
+{kind: Environment, metadata: {name: new}, spec: {ring: 3, stage: "off", controls: {no-b: {stage: audit}}}}
+---
+{kind: Exception, metadata: {name: agent}, spec: {controls: [no-a], environments: [dev, prod], match: {namespaces: [ops], kinds: [DaemonSet], names: [agent]},
+	images: ["ghcr.io/acme/*"], reason: because, owner: team, expires: 2027-03-31}}`,
+		"controls/no-a/control.yaml":       control("no-a"),
+		"controls/no-a/clusterpolicy.yaml": policy("no-a"),
+		"controls/no-a/tests/good.yaml":    documents5("good", ""),
+		"controls/no-a/tests/bad.yaml":     documents5("bad", "no-a"),
+		"controls/no-b/control.yaml":       control("no-b"),
+		"controls/no-b/clusterpolicy.yaml": policy("no-b"),
+		"controls/no-b/tests/good.yaml":    documents5("good", ""),
+		"controls/no-b/tests/bad.yaml":     documents5("bad", "no-b"),
+	}
+}
+
+func control(name string) string {
+	return `{apiVersion: gatehouse.dev/v1alpha1, kind: Control, metadata: {name: ` + name + `}, spec: {title: t, description: d., category: Hardening, severity: low, scope: Namespaced,
+		parameters: {type: object, additionalProperties: false, properties: {}}, references: [https://example.com/why]}}`
+}
+
+func policy(name string) string {
+	return `{apiVersion: kyverno.io/v1, kind: ClusterPolicy, spec: {rules: [{name: ` + name + `, match: {any: [{resources: {kinds: [Pod]}}]},
+		validate: {message: "no.", pattern: {spec: {=(hostname): "!` + name + `"}}}}]}}`
+}
+
+// documents5 are Pods; the fake engine takes a hostname for a violation of the policy of this name.
+func documents5(prefix, hostname string) string {
+	spec := `spec: {hostname: "` + hostname + `", containers: [{name: c, image: ghcr.io/acme/app:1}]}`
+	pod := `{apiVersion: v1, kind: Pod, metadata: {name: ` + prefix
+	update := `{apiVersion: admission.k8s.io/v1, kind: AdmissionReview, request: {uid: ` + prefix + `-update, operation: UPDATE, namespace: apps,
+		object: {apiVersion: v1, kind: Pod, metadata: {name: u, namespace: apps}, ` + spec + `},
+		oldObject: {apiVersion: v1, kind: Pod, metadata: {name: u, namespace: apps}, spec: {containers: [{name: c, image: ghcr.io/acme/app:1}]}}}}`
+	return strings.Join([]string{pod + `-1, namespace: apps}, ` + spec + `}`, pod + `-2}, ` + spec + `}`, pod + `-3, namespace: elsewhere}, ` + spec + `}`,
+		pod + `-4, namespace: kube-public}, ` + spec + `}`, update}, "\n---\n")
+}
+
+func now() time.Time { return time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC) }
+
+func sourceOf(files map[string]string) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(text, "\t", "  "))}
+	}
+	return fsys
+}
+
+// compile builds the source of files().
+func compile(t *testing.T, files map[string]string) (*generator.Bundle, *catalog.Catalog) {
+	t.Helper()
+	bundle, problems := generator.Compile(sourceOf(files), ".", generator.Options{Now: now(), AllowSkip: true})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	controls, problems := generator.Catalog(sourceOf(files), ".")
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	return bundle, controls
+}
+
+// fake answers as a cluster should by the plan, but for its faults.
+type fake struct {
+	plan *plan.Plan
+	env  plan.Environment
+
+	problems []engine.Problem
+	refused  string // name of a policy that is not loaded
+	// distort changes an answer.
+	distort func(engine.EvaluateParams, *engine.Evaluation)
+	// Faults of exceptions.
+	everyName, everyNamespace, everyImage, endless, never, everyPolicy bool
+
+	// Faults of image rules: how many attestors fewer are enough; what does not count.
+	fewer                                     int
+	anyFlaw, anyAuthority, noDigests, changes bool
+
+	asked  int
+	images map[string]engine.Image // by reference and by digest
+}
+
+func (f *fake) Load(_ context.Context, params engine.LoadParams) (engine.LoadResult, error) {
+	environment := params.Namespaces[0].Labels["gatehouse.dev/environment"]
+	f.env = f.plan.Environments[slices.IndexFunc(f.plan.Environments, func(e plan.Environment) bool { return e.Name == environment })]
+	result := engine.LoadResult{Problems: f.problems, Digests: map[string]string{}}
+	f.images = map[string]engine.Image{}
+	if params.StandIn != nil {
+		for _, image := range params.StandIn.Images {
+			digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(image.Reference)))
+			result.Digests[image.Reference], f.images[image.Reference], f.images[digest] = digest, image, image
+		}
+	}
+	for _, raw := range params.Policies {
+		var o manifest.Object
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return result, err
+		}
+		if o.Name() != f.refused {
+			result.Policies = append(result.Policies, engine.LoadedPolicy{Name: o.Name()})
+		}
+	}
+	return result, nil
+}
+
+func (f *fake) EvaluateMany(_ context.Context, requests []engine.EvaluateParams) ([]engine.Evaluation, error) {
+	out := make([]engine.Evaluation, len(requests))
+	for i, request := range requests {
+		f.asked++
+		out[i] = f.answer(request)
+		if f.distort != nil {
+			f.distort(request, &out[i])
+		}
+	}
+	return out, nil
+}
+
+func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
+	var o manifest.Object
+	if err := json.Unmarshal(request.Resource, &o); err != nil {
+		return engine.Evaluation{Error: &engine.Error{Code: engine.CodeBadRequest, Message: err.Error()}}
+	}
+	if request.Namespace == "" {
+		request.Namespace = o.Namespace()
+	}
+	result := &engine.EvaluateResult{}
+	if slices.Contains(f.plan.SystemNamespaces, request.Namespace) {
+		return engine.Evaluation{Result: result}
+	}
+	for _, p := range f.env.Policies {
+		action := p.Actions[f.tier(request)]
+		if !slices.Contains(request.Policies, p.Name) || action == plan.Off {
+			continue
+		}
+		covered, unsigned, pinned := f.look(p, request.Resource)
+		if p.Image != nil && !covered {
+			continue
+		}
+		row := engine.RuleResult{Policy: p.Name, Rule: p.Name, Result: engine.OutcomePass, Action: engine.Action(action.String())}
+		if x := f.exempt(p.Name, o, request); x != "" {
+			row.Result, row.Exceptions = engine.OutcomeSkip, []string{x}
+		} else if strings.Contains(string(request.Resource), `"hostname":"`+p.Name+`"`) || unsigned || p.Image != nil && p.Image.RequireDigest && action == plan.Enforce && pinned != nil {
+			row.Result, row.Blocks, row.Message = engine.OutcomeFail, action == plan.Enforce, "no."
+			result.Blocked = result.Blocked || row.Blocks
+		} else if p.Image != nil && (f.changes || p.Image.MutateDigest && action == plan.Enforce && !f.noDigests) {
+			result.Patched = pinned
+		}
+		result.Results = append(result.Results, row)
+	}
+	return engine.Evaluation{Result: result}
+}
+
+var imageField = regexp.MustCompile(`"(?:image|reference)":"([^"]+)"`)
+
+// look tells whether an image rule covers an image, whether one of them lacks
+// signatures, and what becomes of the object when digests are put in.
+func (f *fake) look(p plan.Policy, object []byte) (covered, unsigned bool, pinned []byte) {
+	if p.Image == nil {
+		return false, false, nil
+	}
+	for _, field := range imageField.FindAllSubmatch(object, -1) {
+		reference := string(field[1])
+		if !strings.Contains(reference[strings.LastIndex(reference, "/"):], ":") {
+			reference += ":latest"
+		}
+		named, digest, byDigest := strings.Cut(reference, "@")
+		repository := named
+		if i := strings.LastIndex(named, ":"); i > strings.LastIndex(named, "/") {
+			repository = named[:i]
+		}
+		if !matchesAny(p.Image.References, repository+":x") {
+			continue
+		}
+		covered = true
+		if !byDigest {
+			digest = reference
+		}
+		image, known := f.images[digest]
+		unsigned = unsigned || !known || !f.signed(*p.Image, image)
+		if !byDigest && known {
+			if pinned == nil {
+				pinned = bytes.Clone(object)
+			}
+			pinned = bytes.ReplaceAll(pinned, []byte(`"`+reference+`"`), fmt.Appendf(nil, `"%s@sha256:%x"`, reference, sha256.Sum256([]byte(reference))))
+		}
+	}
+	return covered, unsigned, pinned
+}
+
+// signed counts the attestors whose signature an image has.
+func (f *fake) signed(rule plan.Image, image engine.Image) bool {
+	count := 0
+	for _, a := range rule.Attestors {
+		if slices.ContainsFunc(image.Signatures, func(s engine.Signature) bool {
+			if a.Keyless != nil {
+				return s.Identity != nil && (!s.Identity.Foreign || f.anyAuthority) && s.Identity.Issuer == a.Keyless.Issuer && s.Identity.Subject == a.Keyless.Subject
+			}
+			return s.Attestor == a.Name || s.Attestor == "secret" && a.Name == "file" // the same key
+		}) {
+			count++
+		}
+	}
+	return count >= rule.Count-f.fewer && (image.Flaw == "" || f.anyFlaw)
+}
+
+func (f *fake) tier(request engine.EvaluateParams) string {
+	if request.NamespaceLabels[tierLabel] != "" {
+		return request.NamespaceLabels[tierLabel]
+	}
+	for _, n := range f.env.Namespaces {
+		if n.Name == request.Namespace {
+			return n.Labels[tierLabel]
+		}
+	}
+	return f.plan.Tiers[len(f.plan.Tiers)-1]
+}
+
+func (f *fake) exempt(policy string, o manifest.Object, request engine.EvaluateParams) string {
+	for _, x := range f.env.Exceptions {
+		waived := slices.ContainsFunc(x.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == policy })
+		named := slices.ContainsFunc(plan.MadeNames("DaemonSet", o.Kind(), x.Names[0]), func(glob string) bool {
+			ok, err := path.Match(glob, o.Name())
+			return ok && err == nil && slices.Contains(plan.Makes("DaemonSet"), o.Kind())
+		})
+		at, err := time.Parse(time.RFC3339, request.Now)
+		switch {
+		case f.never, !waived && !f.everyPolicy, !named && !f.everyName, !slices.Contains(x.Namespaces, request.Namespace) && !f.everyNamespace,
+			!strings.Contains(string(request.Resource), "ghcr.io/acme/") && !f.everyImage, (err != nil || !at.Before(x.Expires)) && !f.endless:
+			continue
+		}
+		return x.Name
+	}
+	return ""
+}

@@ -1,0 +1,298 @@
+package verdict
+
+import (
+	"cmp"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+const (
+	// maxAttestors of an image rule of which all combinations are looked at.
+	maxAttestors = 10
+	// maxSets bounds how many combinations of signers are tried of each sort.
+	maxSets = 12
+	// stranger is an identity that no profile names.
+	stranger = "https://stranger.gatehouse.invalid/x"
+)
+
+// imageTrial is an image rule with the images on which it is tried.
+type imageTrial struct {
+	image        *plan.Image
+	tag          string // begins the tags of its images
+	signers      []signer
+	repositories []string
+	without      []string // globs for which there is no repository
+	samples      []sample
+	untried      int // combinations of signers beyond maxSets
+	// reason why the rule cannot be tried; empty for none.
+	reason string
+}
+
+// signer is an attestor with the signature that it makes.
+type signer struct {
+	plan.Attestor
+	key       string // as the objects have it; empty for a keyless one
+	signature engine.Signature
+}
+
+// sample is an image, signed in some way; there is one in each repository.
+type sample struct {
+	name, tag  string
+	signatures []engine.Signature
+	flaw       engine.Flaw
+	// good if the rule should admit it.
+	good bool
+	// absent from the registry, or from a registry that does not answer.
+	absent bool
+}
+
+// Samples that every trial has, by their place.
+const (
+	sampleUnsigned = iota
+	sampleForeign
+	sampleAbsent
+	sampleUnreachable
+	sampleFirst // of those that are good
+)
+
+// newImageTrial decides by what the profile says, not by what is emitted. known
+// are the names of signers by their keys.
+func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
+	t := &imageTrial{image: policy.Image, tag: policy.Name}
+	t.repositories, t.without = repositories(policy.Image.References)
+	for _, a := range policy.Image.Attestors {
+		s, err := newSigner(p, env, a, known)
+		if err != nil {
+			t.reason = err.Error()
+		}
+		t.signers = append(t.signers, s)
+	}
+	switch {
+	case t.reason != "":
+	case len(t.signers) > maxAttestors:
+		t.reason = fmt.Sprintf("more than %d attestors have too many combinations", maxAttestors)
+	case len(t.repositories) > 0:
+		t.sample()
+	}
+	return t
+}
+
+// newSigner makes up an identity for a keyless attestor. Attestors with one key,
+// wherever it lies, are one signer.
+func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor, known map[string]string) (signer, error) {
+	s := signer{Attestor: a}
+	if a.Keyless != nil {
+		issuer, subject, err := identity(*a.Keyless)
+		s.signature.Identity = &engine.Identity{Issuer: issuer, Subject: subject}
+		if err != nil {
+			return s, fmt.Errorf("attestor %s: %w", a.Name, err)
+		}
+		return s, nil
+	}
+	stored := func(kind, name, key string) string {
+		i := slices.IndexFunc(env.Trust, func(t plan.TrustObject) bool { return t.Kind == kind && t.Name == name })
+		return env.Trust[i].Data[key]
+	}
+	same := "" // for all forms of one key
+	switch {
+	case a.ConfigMap != "":
+		s.key = stored("ConfigMap", a.ConfigMap, a.ConfigMapKey)
+		same = s.key
+	case a.Secret != "":
+		s.key, same = "k8s://"+p.Kyverno.Namespace+"/"+a.Secret, stored("Secret", a.Secret, "cosign.pub")
+	default:
+		s.key = cmp.Or(a.KMS, a.PublicKeys)
+		same = s.key
+	}
+	if block, _ := pem.Decode([]byte(same)); block != nil {
+		same = string(block.Bytes)
+	}
+	if known[same] == "" {
+		known[same] = a.Name
+	}
+	s.signature.Attestor = known[same]
+	return s, nil
+}
+
+// identity is one that a keyless attestor accepts and a certificate can hold.
+func identity(k plan.Keyless) (issuer, subject string, err error) {
+	issuer, subject = k.Issuer, k.Subject
+	for text, pattern := range map[*string]string{&issuer: k.IssuerRegExp, &subject: k.SubjectRegExp} {
+		if pattern == "" {
+			continue
+		}
+		var ok bool
+		if *text, ok = example(pattern); !ok {
+			return "", "", fmt.Errorf("no text was found that %s matches", pattern)
+		}
+	}
+	if uri, err := url.Parse(subject); !strings.Contains(subject, "@") && (err != nil || uri.String() != subject) {
+		return "", "", fmt.Errorf("the subject %q fits into no certificate", subject)
+	}
+	return issuer, subject, nil
+}
+
+// accepts tells whether the signature counts for the attestor.
+func (s signer) accepts(by engine.Signature) bool {
+	if s.Keyless == nil {
+		return s.signature.Attestor == by.Attestor
+	}
+	return by.Identity != nil && !by.Identity.Foreign &&
+		accepts(s.Keyless.Issuer, s.Keyless.IssuerRegExp, by.Identity.Issuer) && accepts(s.Keyless.Subject, s.Keyless.SubjectRegExp, by.Identity.Subject)
+}
+
+func accepts(exact, pattern, text string) bool {
+	if pattern == "" {
+		return exact == text
+	}
+	matches, err := regexp.MatchString(pattern, text)
+	return matches && err == nil
+}
+
+// enough tells whether the signatures are those of as many attestors as the rule asks for.
+func (t *imageTrial) enough(signatures []engine.Signature) bool {
+	count := 0
+	for _, s := range t.signers {
+		if slices.ContainsFunc(signatures, s.accepts) {
+			count++
+		}
+	}
+	return count >= t.image.Count
+}
+
+// by are the signatures of the signers whose bit is set, with their names.
+func (t *imageTrial) by(set uint) (signatures []engine.Signature, names string) {
+	for i, s := range t.signers {
+		if set&(1<<i) != 0 {
+			signatures = append(signatures, s.signature)
+			names += ", " + s.Name
+		}
+	}
+	return signatures, strings.TrimPrefix(names, ", ")
+}
+
+// sets are the smallest sets of signers that are enough, and the largest that are not.
+func (t *imageTrial) sets() (smallest, largest []uint) {
+	enough := func(set uint) bool {
+		signatures, _ := t.by(set)
+		return t.enough(signatures)
+	}
+	for set := uint(1); set < 1<<len(t.signers); set++ {
+		is, edge := enough(set), true
+		for i := range t.signers {
+			if bit := uint(1) << i; is == (set&bit != 0) { // one fewer, or one more
+				edge = edge && is != enough(set^bit)
+			}
+		}
+		if edge && is {
+			smallest = append(smallest, set)
+		}
+		if edge && !is {
+			largest = append(largest, set)
+		}
+	}
+	return smallest, largest
+}
+
+// sample makes the images: every way in which enough or too few have signed.
+func (t *imageTrial) sample() {
+	t.add("unsigned", sample{})
+	t.add("signed by a key that the profile does not name", sample{signatures: []engine.Signature{{}}})
+	t.add("not in the registry", sample{absent: true})
+	t.add("in a registry that does not answer", sample{absent: true, flaw: engine.FlawUnreachable})
+	smallest, largest := t.sets()
+	for _, sets := range []*[]uint{&smallest, &largest} {
+		if more := len(*sets) - maxSets; more > 0 {
+			t.untried += more
+			*sets = (*sets)[:maxSets]
+		}
+	}
+	for _, set := range smallest {
+		signatures, names := t.by(set)
+		t.add("signed by "+names, sample{signatures: signatures, good: true})
+	}
+	for _, set := range largest {
+		signatures, names := t.by(set)
+		t.add("signed only by "+names, sample{signatures: signatures})
+	}
+	signatures, _ := t.by(smallest[0])
+	t.add("with the signatures of another image", sample{signatures: signatures, flaw: engine.FlawOtherImage})
+	t.add("attested and not signed", sample{signatures: signatures, flaw: engine.FlawAttestation})
+	t.add("attested in the place of signatures", sample{signatures: signatures, flaw: engine.FlawDisguised})
+	for i, s := range t.signers {
+		if n := slices.IndexFunc(smallest, func(set uint) bool { return set&(1<<i) != 0 }); n >= 0 && s.Keyless != nil {
+			t.impostors(s, smallest[n], i)
+		}
+	}
+}
+
+// impostors replace one keyless signer of a set that is just enough.
+func (t *imageTrial) impostors(s signer, set uint, at int) {
+	others, _ := t.by(set &^ (1 << at))
+	right := *s.signature.Identity
+	for _, impostor := range []struct {
+		what     string
+		identity engine.Identity
+	}{
+		{"another subject", engine.Identity{Issuer: right.Issuer, Subject: stranger}},
+		{"a longer subject", engine.Identity{Issuer: right.Issuer, Subject: right.Subject + "x"}},
+		{"another issuer", engine.Identity{Issuer: stranger, Subject: right.Subject}},
+		{"a longer issuer", engine.Identity{Issuer: right.Issuer + "x", Subject: right.Subject}},
+		{"no issuer", engine.Identity{Subject: right.Subject}},
+		{"a certificate of another authority", engine.Identity{Issuer: right.Issuer, Subject: right.Subject, Foreign: true}},
+	} {
+		signatures := append(slices.Clone(others), engine.Signature{Identity: &impostor.identity})
+		if !t.enough(signatures) { // a pattern may be open at its end
+			t.add("signed with "+impostor.what+" for "+s.Name, sample{signatures: signatures})
+		}
+	}
+}
+
+func (t *imageTrial) add(name string, s sample) {
+	s.name, s.tag = name, fmt.Sprintf("%s-%d", t.tag, len(t.samples))
+	t.samples = append(t.samples, s)
+}
+
+// unsigned is the reference of an image of the repository that nobody signed.
+func (t *imageTrial) unsigned(repository string) string {
+	return repository + ":" + t.samples[sampleUnsigned].tag
+}
+
+// standIn is what the engine must have for the trials, in the order of the plan.
+func standIn(p *plan.Plan, env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
+	trials := map[string]*imageTrial{}
+	out := &engine.StandIn{}
+	known, keys, images := map[string]string{}, map[string]bool{}, map[string]bool{}
+	for _, policy := range env.Policies {
+		if policy.Image == nil {
+			continue
+		}
+		t := newImageTrial(p, env, policy, known)
+		trials[policy.Name] = t
+		for _, s := range t.signers {
+			if key := strings.TrimSpace(s.key); key != "" && !keys[key] {
+				keys[key] = true
+				out.Attestors = append(out.Attestors, engine.Attestor{Name: s.signature.Attestor, Key: key})
+			}
+		}
+		for _, repository := range t.repositories {
+			for _, s := range append(slices.Clone(t.samples), sample{tag: "latest"}) {
+				if reference := repository + ":" + s.tag; (!s.absent || s.flaw != "") && !images[reference] {
+					images[reference] = true
+					out.Images = append(out.Images, engine.Image{Reference: reference, Signatures: s.signatures, Flaw: s.flaw})
+				}
+			}
+		}
+	}
+	if len(trials) == 0 {
+		return nil, nil
+	}
+	return trials, out
+}

@@ -1,0 +1,212 @@
+package verdict
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+// want is what an answer should be.
+type want struct {
+	verdict verdict
+	// exception that must have exempted (exempted), or must not have (all others); may be empty.
+	exception string
+}
+
+type verdict int
+
+const (
+	silent     verdict = iota // no rule says anything
+	clean                     // rules find nothing
+	pinned                    // and the digests of images are put in
+	audited                   // a rule reports, nothing is blocked
+	refused                   // a rule blocks
+	unreadable                // a rule blocks, perhaps by an error: there is nothing to look at
+	unread                    // and nothing is blocked, although a rule could not look
+	exempted                  // the exception makes the rules skip
+	untouched                 // whatever rules say, the exception is not why
+)
+
+func (w want) String() string {
+	switch w.verdict {
+	case silent:
+		return "admitted, not judged"
+	case clean:
+		return "admitted"
+	case pinned:
+		return "admitted, by digest"
+	case audited:
+		return "admitted and reported"
+	case refused, unreadable:
+		return "refused"
+	case unread:
+		return "admitted, with an error"
+	case exempted:
+		return "exempt by " + w.exception
+	}
+	return "not exempt by " + w.exception
+}
+
+// wantBad is what becomes of a violation under an action.
+func wantBad(a plan.Action) verdict {
+	return [...]verdict{plan.Off: silent, plan.Audit: audited, plan.Enforce: refused}[a]
+}
+
+// wantGood is what becomes of what violates nothing.
+func wantGood(a plan.Action) verdict {
+	if a == plan.Off {
+		return silent
+	}
+	return clean
+}
+
+// judge turns an answer into the result of the check.
+func (c check) judge(answer engine.Evaluation) Result {
+	out := c.result
+	out.Expected = c.want.String()
+	if answer.Result == nil {
+		out.Status, out.Got = Failed, "no verdict"
+		if answer.Error != nil {
+			out.Message = answer.Error.Message
+		}
+		return out
+	}
+	a := read(*answer.Result)
+	out.Rule, out.Got, out.Message = strings.Join(a.deciding, ", "), a.String(), a.message
+	switch {
+	case a.errors && c.want.verdict != unreadable && c.want.verdict != unread:
+		out.Status = Failed
+	case c.want.met(a) && !c.specMet(*answer.Result):
+		out.Status, out.Got, out.Message = Failed, out.Got+", with another spec", "its spec is now "+string(specAfter(c.request, *answer.Result))
+	case c.want.met(a):
+		out.Status = Passed
+		if !slices.Contains([]verdict{audited, refused, unreadable, unread}, c.want.verdict) {
+			out.Message = ""
+		}
+	case c.exemptElsewise(a):
+		out.Status, out.Message = Skipped, "exempt by "+strings.Join(a.exceptions, ", ")
+	case c.unsure != "":
+		out.Status, out.Message = Skipped, c.unsure
+	default:
+		out.Status = Failed
+	}
+	return out
+}
+
+// specMet tells whether an object that is admitted has the spec that it should.
+func (c check) specMet(r engine.EvaluateResult) bool {
+	if c.spec == nil || r.Blocked {
+		return true
+	}
+	wanted, err := json.Marshal(c.spec)
+	return err == nil && bytes.Equal(wanted, specAfter(c.request, r))
+}
+
+// specAfter is the spec of the object as it would be stored, with sorted fields.
+func specAfter(request engine.EvaluateParams, r engine.EvaluateResult) []byte {
+	object := r.Patched
+	if object == nil {
+		object = request.Resource
+	}
+	var fields struct {
+		Spec any `json:"spec"`
+	}
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return []byte(err.Error())
+	}
+	spec, err := json.Marshal(fields.Spec)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return spec
+}
+
+// exemptElsewise tells whether an exception that the check is not about explains the answer.
+func (c check) exemptElsewise(a answer) bool {
+	return !c.strict && !a.blocked && len(a.exceptions) > 0 && !slices.Contains(a.exceptions, c.want.exception)
+}
+
+// answer is what matters of an evaluation.
+type answer struct {
+	blocked    bool
+	matched    bool     // some rule has a result
+	errors     bool     // some rule could not tell, or said what is not known here
+	reports    bool     // some rule reports a violation
+	blocks     bool     // some rule with a violation blocks
+	deciding   []string // rules with a violation or an error, else all
+	exceptions []string
+	message    string // of the first deciding rule
+}
+
+func read(r engine.EvaluateResult) answer {
+	a := answer{blocked: r.Blocked, matched: len(r.Results) > 0}
+	var all []string
+	for _, rule := range r.Results {
+		all = append(all, rule.Rule)
+		for _, x := range rule.Exceptions {
+			if !slices.Contains(a.exceptions, x) {
+				a.exceptions = append(a.exceptions, x)
+			}
+		}
+		switch rule.Result {
+		case engine.OutcomePass, engine.OutcomeSkip:
+			continue
+		case engine.OutcomeFail, engine.OutcomeWarn:
+			a.reports = true
+			a.blocks = a.blocks || rule.Blocks
+		default:
+			a.errors = true
+		}
+		if len(a.deciding) == 0 {
+			a.message = rule.Message
+		}
+		a.deciding = append(a.deciding, rule.Rule)
+	}
+	if len(a.deciding) == 0 {
+		a.deciding = all
+	}
+	return a
+}
+
+func (a answer) String() string {
+	switch {
+	case a.errors && a.blocked:
+		return "error, refused"
+	case a.errors:
+		return "error"
+	case a.blocked:
+		return "refused"
+	case a.reports:
+		return "admitted and reported"
+	case len(a.exceptions) > 0:
+		return "exempt by " + strings.Join(a.exceptions, ", ")
+	case !a.matched:
+		return "admitted, not judged"
+	}
+	return "admitted"
+}
+
+// met tells whether an answer is the wanted one; one with errors only where the
+// check can do with them (see judge).
+func (w want) met(a answer) bool {
+	if w.verdict != exempted && w.exception != "" && slices.Contains(a.exceptions, w.exception) {
+		return false
+	}
+	switch w.verdict {
+	case silent:
+		return !a.blocked && !a.matched
+	case clean, pinned:
+		return !a.blocked && !a.reports
+	case audited, unread:
+		return !a.blocked && (a.reports || a.errors)
+	case refused, unreadable:
+		return a.blocked && (a.blocks || a.errors)
+	case exempted:
+		return !a.blocked && !a.reports && slices.Contains(a.exceptions, w.exception)
+	}
+	return a.matched // untouched
+}

@@ -1,0 +1,114 @@
+package verdict
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+// documents are the objects of a YAML file as JSON.
+func documents(data []byte) ([]json.RawMessage, error) {
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	var out []json.RawMessage
+	for {
+		doc, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		raw, err := yaml.YAMLToJSONStrict(doc)
+		if err != nil {
+			return nil, err
+		}
+		if string(raw) != "null" {
+			out = append(out, raw)
+		}
+	}
+}
+
+// test asks each policy of a test by itself, or all of them together.
+func (r *run) test(k *cluster, t Test) error {
+	var checks []check
+	for _, raw := range t.Objects {
+		if len(t.Policies) == 0 {
+			c := t.check(k, raw, "", k.evaluable())
+			if len(c.request.Policies) == 0 {
+				r.answerOff(c, "no policy can be asked in environment "+k.env.Name)
+			} else {
+				checks = append(checks, c)
+			}
+			continue
+		}
+		for _, name := range t.Policies {
+			c := t.check(k, raw, name, []string{name})
+			i := slices.IndexFunc(k.env.Policies, func(p plan.Policy) bool { return p.Name == name })
+			switch {
+			case i < 0: // on in another environment
+				r.answerOff(c, name+" is off in environment "+k.env.Name)
+			case k.env.Policies[i].Image != nil:
+				c.result.Expected = c.want.String()
+				r.skip(c.result, signatures)
+			case k.loaded[name]:
+				checks = append(checks, c)
+			}
+		}
+	}
+	return r.ask(checks)
+}
+
+// answerOff is the result where there is nothing that could refuse or report.
+func (r *run) answerOff(c check, reason string) {
+	c.result.Expected, c.result.Got, c.result.Status, c.result.Message = c.want.String(), "admitted, not judged", Passed, reason
+	if c.want.verdict != clean {
+		c.result.Status = Failed
+	}
+	r.report.Results = append(r.report.Results, c.result)
+}
+
+// evaluable are the policies that need no registry and that the engine accepted.
+func (k *cluster) evaluable() []string {
+	var names []string
+	for _, p := range k.env.Policies {
+		if p.Image == nil && k.loaded[p.Name] {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// check is the question whether policies give one object what the test expects.
+func (t Test) check(k *cluster, raw json.RawMessage, policy string, policies []string) check {
+	request := engine.EvaluateParams{
+		Resource: raw, OldResource: t.Old, Operation: t.Operation, Namespace: t.Namespace, UserInfo: t.User, Policies: policies,
+		Now: k.plan.Now.UTC().Format(time.RFC3339),
+	}
+	var object manifest.Object
+	_ = json.Unmarshal(raw, &object) // the engine refuses what is no object
+	namespace := t.Namespace
+	if namespace == "" {
+		namespace = object.Namespace()
+	}
+	verdicts := map[string]verdict{v1alpha1.ExpectAdmit: clean, v1alpha1.ExpectAudit: audited, v1alpha1.ExpectRefuse: refused}
+	result := Result{
+		Environment: k.env.Name, Check: CheckTest, Policy: policy, Case: t.Name, Origin: t.At.String(),
+		Resource: described(string(t.Operation), object.Kind(), "", namespace, object.Name()),
+	}
+	if namespace != "" {
+		result.Tier = k.tierOf(namespace)
+	}
+	return check{request: request, want: want{verdict: verdicts[t.Expect]}, result: result, strict: true}
+}

@@ -1,0 +1,165 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Log takes what happens.
+type Log struct {
+	// Line takes a line that stays.
+	Line func(line string)
+	// Status takes what is being done, for the last line of a terminal, where
+	// each text replaces the one before; nil elsewhere.
+	Status func(text string)
+}
+
+func (l Log) status(format string, args ...any) {
+	if l.Status != nil {
+		l.Status(fmt.Sprintf(format, args...))
+	}
+}
+
+// Bootstrap brings a repository into a cluster.
+type Bootstrap struct {
+	Client *kube.Client
+	Target *Target
+	// Flux is what installs Flux: that of [Target.FluxInstance], or what `flux install
+	// --export` printed; empty where Flux must be there. Check takes a FluxInstance
+	// out where the Flux that is there stays as it is.
+	Flux []manifest.Object
+	// Objects are those of [Target.Objects].
+	Objects []manifest.Object
+	// DryRun asks the API server and stores nothing.
+	DryRun bool
+	// Every is how often the cluster is looked at while waiting.
+	Every time.Duration
+	Log   Log
+}
+
+// Stages are all objects in the order in which they are applied: each stage must
+// be ready before the next one.
+func (b *Bootstrap) Stages() [][]manifest.Object {
+	first, flux := split(b.Flux)
+	namespace, objects := split(b.Objects)
+	if !slices.ContainsFunc(first, func(o manifest.Object) bool { return o.ID() == namespace[0].ID() }) {
+		first = append(namespace, first...)
+	}
+	return [][]manifest.Object{first, flux, objects}
+}
+
+// split takes the definitions and namespaces out, which the rest needs.
+func split(objects []manifest.Object) (first, rest []manifest.Object) {
+	for _, o := range objects {
+		if o.Kind() == "CustomResourceDefinition" || o.Kind() == "Namespace" {
+			first = append(first, o)
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	return first, rest
+}
+
+// Apply applies Flux, where it is to be installed, and then what it begins with.
+// It returns what changed, also up to an error.
+func (b *Bootstrap) Apply(ctx context.Context) ([]Change, error) {
+	var done []Change
+	for _, stage := range b.Stages() {
+		more, err := b.applyAll(ctx, stage)
+		done = append(done, more...)
+		if err != nil {
+			return done, err
+		}
+		if b.DryRun {
+			continue
+		}
+		if err := b.waitFor(ctx, slices.DeleteFunc(stage, func(o manifest.Object) bool { return !beginsFlux(o.Kind()) })); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// beginsFlux tells whether a kind must be ready before Flux can be used.
+func beginsFlux(kind string) bool {
+	return kind == "CustomResourceDefinition" || kind == "Deployment" || kind == "FluxInstance"
+}
+
+func (b *Bootstrap) applyAll(ctx context.Context, objects []manifest.Object) ([]Change, error) {
+	var done []Change
+	for _, o := range objects {
+		b.Log.status("applying %s", display(o))
+		change, err := b.apply(ctx, o)
+		if err != nil {
+			return done, err
+		}
+		b.Log.Line(change.String())
+		for _, field := range change.Fields {
+			b.Log.Line("  " + field)
+		}
+		done = append(done, change)
+	}
+	return done, nil
+}
+
+// apply applies one object. A dry run cannot ask about what needs a kind or a
+// namespace that the same run would create before it: that is new for sure. A
+// namespace that is there stays as it is, with the labels that somebody gave it.
+func (b *Bootstrap) apply(ctx context.Context, o manifest.Object) (Change, error) {
+	if b.DryRun && b.comesWith(ctx, o) {
+		return Change{Object: o, Did: Created}, nil
+	}
+	if o.Kind() == "Namespace" && len(o.Metadata()) == 1 {
+		if _, err := b.Client.Get(ctx, "v1", "Namespace", "", o.Name()); err == nil {
+			return Change{Object: o, Did: Unchanged}, nil
+		}
+	}
+	return apply(ctx, b.Client, o, b.DryRun)
+}
+
+func (b *Bootstrap) comesWith(ctx context.Context, o manifest.Object) bool {
+	if _, err := b.Client.Resource(ctx, o.APIVersion(), o.Kind()); kube.IsNotServed(err) {
+		return true
+	}
+	if o.Namespace() == "" {
+		return false
+	}
+	_, err := b.Client.Get(ctx, "v1", "Namespace", "", o.Namespace())
+	return kube.IsAbsent(err)
+}
+
+// waitFor waits until the objects are ready.
+func (b *Bootstrap) waitFor(ctx context.Context, objects []manifest.Object) error {
+	if len(objects) == 0 {
+		return nil
+	}
+	w := waiter{client: b.Client, objects: objects, every: b.Every, log: b.Log}
+	return w.run(ctx)
+}
+
+// Wait waits until all that the target names is ready: the source, each
+// Kustomization, release and policy. At the deadline of ctx it returns a
+// [NotReadyError].
+func (b *Bootstrap) Wait(ctx context.Context) error {
+	w := waiter{client: b.Client, objects: b.Target.watched(), source: b.Target, every: b.Every, log: b.Log}
+	return w.run(ctx)
+}
+
+// watched are apiVersion, kind, namespace and name of what must become ready, in
+// the order in which it does.
+func (t *Target) watched() []manifest.Object {
+	all := []manifest.Object{
+		identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName),
+		identity(kustomizationAPI, "Kustomization", t.Namespace, RootName),
+	}
+	all = append(all, t.Releases...)
+	for _, k := range t.Kustomizations {
+		all = append(all, identity(kustomizationAPI, "Kustomization", k.Namespace(), k.Name()))
+	}
+	return append(all, t.Policies...)
+}

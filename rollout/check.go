@@ -1,0 +1,218 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// oldestKubernetes is what the chart of Kyverno 1.19 asks for (kubeVersion).
+const oldestKubernetes = "1.25.0"
+
+// Level says how bad a finding is.
+type Level string
+
+// The levels of a finding. An error keeps bootstrap from applying anything.
+const (
+	OK      Level = "ok"
+	Warning Level = "warning"
+	Error   Level = "error"
+)
+
+// Finding is what one check of the cluster found.
+type Finding struct {
+	Level Level
+	Text  string
+	Hint  string // how to put it right; empty if nothing is wrong
+}
+
+// String is one line: level, text, and the hint after a dash.
+func (f Finding) String() string {
+	line := fmt.Sprintf("%-8s %s", f.Level, f.Text)
+	if f.Hint != "" {
+		line += " - " + f.Hint
+	}
+	return line
+}
+
+// checks collects findings. A request that fails is a finding too, so that one
+// run reports everything.
+type checks struct {
+	client *kube.Client
+	found  []Finding
+}
+
+func (c *checks) ok(format string, args ...any) {
+	c.found = append(c.found, Finding{OK, fmt.Sprintf(format, args...), ""})
+}
+
+func (c *checks) wrong(hint, format string, args ...any) {
+	c.found = append(c.found, Finding{Error, fmt.Sprintf(format, args...), hint})
+}
+
+func (c *checks) warn(hint, format string, args ...any) {
+	c.found = append(c.found, Finding{Warning, fmt.Sprintf(format, args...), hint})
+}
+
+// Failed tells whether a finding is an error.
+func Failed(findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error })
+}
+
+// Check looks whether the cluster is ready for what [Bootstrap.Apply] does, and
+// settles whether Flux is installed. All that is wrong is found in one run; an
+// API server that does not answer is an error instead.
+func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
+	c := &checks{client: b.Client}
+	if err := c.kubernetes(ctx); err != nil {
+		return nil, err
+	}
+	b.settleFlux(ctx, c)
+	c.permissions(ctx, b.needs())
+	b.checkFlux(ctx, c)
+	b.checkSource(ctx, c)
+	b.checkRoot(ctx, c)
+	if b.Target.Kyverno != nil {
+		b.checkKyverno(ctx, c)
+	} else {
+		c.ok("Kyverno is installed by the repository")
+	}
+	return c.found, nil
+}
+
+func (c *checks) kubernetes(ctx context.Context) error {
+	text, err := c.client.Version(ctx)
+	if err != nil {
+		return fmt.Errorf("reaching %s: %w", c.client.Server(), err)
+	}
+	v, err := version.ParseGeneric(text)
+	switch {
+	case err != nil, v.Major() == 0: // v0.0.0-master is what a build of one's own says
+		c.warn("it must be "+oldestKubernetes+" or later", "Kubernetes at %s says that its version is %q", c.client.Server(), text)
+	case v.LessThan(version.MustParseGeneric(oldestKubernetes)):
+		c.wrong("Kyverno 1.19 needs "+oldestKubernetes+" or later", "Kubernetes %s at %s", text, c.client.Server())
+	default:
+		c.ok("Kubernetes %s at %s", text, c.client.Server())
+	}
+	return nil
+}
+
+// need is a permission.
+type need struct {
+	verb   string
+	object manifest.Object // namespace and name may be empty: all
+}
+
+// needs are what Apply and Wait do.
+func (b *Bootstrap) needs() []need {
+	var all []need
+	for _, o := range append(slices.Clone(b.Flux), b.Objects...) {
+		all = append(all, need{"get", o}, need{"create", o}, need{"patch", o})
+	}
+	for _, o := range b.Target.watched() {
+		all = append(all, need{"list", identity(o.APIVersion(), o.Kind(), o.Namespace(), "")})
+	}
+	return all
+}
+
+// permissions asks the API server for each need; equal ones once.
+func (c *checks) permissions(ctx context.Context, needs []need) {
+	var refused []string
+	asked := map[string]bool{}
+	for _, n := range needs {
+		o := n.object
+		group, _, found := strings.Cut(o.APIVersion(), "/")
+		if !found {
+			group = ""
+		}
+		attributes := map[string]any{"verb": n.verb, "group": group, "resource": c.plural(ctx, o), "namespace": o.Namespace()}
+		if n.verb != "create" && o.Name() != "" { // a name is not known when an object is created
+			attributes["name"] = o.Name()
+		}
+		key := fmt.Sprint(attributes)
+		if asked[key] {
+			continue
+		}
+		asked[key] = true
+		review := manifest.Object{
+			"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+			"metadata": map[string]any{}, "spec": map[string]any{"resourceAttributes": attributes},
+		}
+		answer, err := c.client.Create(ctx, review)
+		if err != nil {
+			c.wrong("", "permissions: %v", err)
+			return
+		}
+		if at(answer, "status", "allowed") != true {
+			refused = append(refused, n.verb+" "+strings.TrimSpace(display(o)))
+		}
+	}
+	if len(refused) > 0 {
+		c.wrong("bootstrap as an administrator of the cluster", "not permitted: %s", strings.Join(refused, ", "))
+		return
+	}
+	c.ok("permitted: all that is applied and watched")
+}
+
+// plural is how the API server calls the kind, or will when it is defined.
+func (c *checks) plural(ctx context.Context, o manifest.Object) string {
+	if r, err := c.client.Resource(ctx, o.APIVersion(), o.Kind()); err == nil {
+		return r.Name
+	}
+	plural, _ := meta.UnsafeGuessKindToResource(schema.FromAPIVersionAndKind(o.APIVersion(), o.Kind()))
+	return plural.Resource
+}
+
+// checkSource looks for the source if bootstrap does not make it.
+func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
+	t := b.Target
+	if slices.ContainsFunc(b.Objects, func(o manifest.Object) bool { return o.Kind() == t.SourceKind }) {
+		return
+	}
+	_, err := c.client.Get(ctx, sourceAPI, t.SourceKind, t.Namespace, t.SourceName)
+	name := called(t.SourceKind, t.Namespace, t.SourceName)
+	switch {
+	case kube.IsAbsent(err):
+		c.wrong("say where the repository lies: --source-url URL", "the source %s is not there", name)
+	case err != nil:
+		c.wrong("", "reading %s: %v", name, err)
+	default:
+		c.ok("the source %s is there", name)
+	}
+}
+
+// checkRoot: a root that is turned to another cluster's folder would prune what
+// this cluster has, the policies and what they need in no order.
+func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
+	wanted := b.Target.root()
+	live, err := c.client.Get(ctx, wanted.APIVersion(), wanted.Kind(), wanted.Namespace(), wanted.Name())
+	if kube.IsAbsent(err) {
+		return
+	}
+	if err != nil {
+		c.wrong("", "reading %s: %v", display(wanted), err)
+		return
+	}
+	was, is := textAt(live, "spec", "path"), textAt(wanted, "spec", "path")
+	if path.Base(path.Dir(was)) != path.Base(path.Dir(is)) {
+		c.wrong("check --cluster and --context; to change it, gatehouse uninstall first", "the cluster follows %s, not %s", was, is)
+		return
+	}
+	if fmt.Sprint(at(live, "spec", "sourceRef")) != fmt.Sprint(at(wanted, "spec", "sourceRef")) {
+		c.warn("what the new one does not hold is pruned", "the cluster follows %s %s now", textAt(live, "spec", "sourceRef", "kind"), textAt(live, "spec", "sourceRef", "name"))
+	}
+}
+
+func number(v any) int64 {
+	n, _ := v.(int64)
+	return n
+}

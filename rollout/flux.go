@@ -1,0 +1,218 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// What is done where a cluster has no Flux: spec.flux.install of the profile.
+const (
+	// FluxByCLI applies what `flux install --export` printed.
+	FluxByCLI = "cli"
+	// FluxByOperator creates a FluxInstance, which the Flux Operator acts on.
+	FluxByOperator = "operator"
+)
+
+// The Flux that the Kustomizations are written and tested for. The operator takes
+// any patch of the minor version, the CLI exactly one.
+const (
+	fluxRange   = "2.9.x"
+	fluxVersion = "v2.9.5"
+)
+
+const fluxInstanceAPI = "fluxcd.controlplane.io/v1"
+
+// fluxComponents are those that Flux's own tools install by default: the
+// repository needs the first three, alerts of the user the last.
+func fluxComponents() []string {
+	return []string{"source-controller", "kustomize-controller", "helm-controller", "notification-controller"}
+}
+
+// FluxInstance is what the Flux Operator installs Flux by, in the namespace of the
+// repository. The operator takes one only, called flux, beside itself.
+func (t *Target) FluxInstance() manifest.Object {
+	var components []any
+	for _, c := range fluxComponents() {
+		components = append(components, c)
+	}
+	o := identity(fluxInstanceAPI, "FluxInstance", t.Namespace, "flux")
+	o["spec"] = map[string]any{
+		"distribution": map[string]any{"version": fluxRange, "registry": "ghcr.io/fluxcd"},
+		"components":   components,
+	}
+	return o
+}
+
+// fluxInstallCommand prints the Flux that the repository needs.
+func (t *Target) fluxInstallCommand() string {
+	return "flux install --export --version=" + fluxVersion + " --namespace=" + t.Namespace + " --components=" + strings.Join(fluxComponents(), ",")
+}
+
+// fluxKind is a kind of Flux that the repository needs, and the controller of it.
+type fluxKind struct{ apiVersion, kind, controller string }
+
+func (t *Target) fluxKinds() []fluxKind {
+	kinds := []fluxKind{
+		{kustomizationAPI, "Kustomization", "kustomize-controller"},
+		{sourceAPI, t.SourceKind, "source-controller"},
+	}
+	if len(t.Releases) > 0 {
+		kinds = append(kinds, fluxKind{helmAPI, "HelmRelease", "helm-controller"})
+	}
+	return kinds
+}
+
+// settleFlux takes the FluxInstance out of what is applied where it would change
+// what somebody else set up: a FluxInstance of theirs, or a Flux without one,
+// which the operator would take over with the settings of ours.
+func (b *Bootstrap) settleFlux(ctx context.Context, c *checks) {
+	if b.Target.FluxInstall != FluxByOperator {
+		return
+	}
+	instances, err := b.Client.List(ctx, fluxInstanceAPI, "FluxInstance", "", "")
+	if err != nil && !kube.IsNotServed(err) {
+		c.wrong("", "Flux Operator: listing FluxInstances: %v", err)
+		return
+	}
+	if i := slices.IndexFunc(instances, func(o manifest.Object) bool { return !applied(o) }); i >= 0 {
+		c.ok("Flux: %s is somebody else's and stays as it is", display(instances[i]))
+		b.Flux = nil
+		return
+	}
+	missing, err := b.missingFluxKinds(ctx)
+	switch {
+	case err != nil: // it may be there
+		c.wrong("", "Flux: %v", err)
+	case len(instances) == 0 && len(missing) < len(b.Target.fluxKinds()):
+		c.warn("to hand it over: https://fluxoperator.dev/docs/guides/migration", "Flux: it is there without a FluxInstance and stays as it is, though the profile says operator")
+		b.Flux = nil
+	}
+}
+
+// missingFluxKinds are those that the API server does not serve.
+func (b *Bootstrap) missingFluxKinds(ctx context.Context) ([]string, error) {
+	var missing []string
+	for _, k := range b.Target.fluxKinds() {
+		_, err := b.Client.Resource(ctx, k.apiVersion, k.kind)
+		if err != nil && !kube.IsNotServed(err) {
+			return nil, err
+		}
+		if err != nil {
+			missing = append(missing, k.apiVersion+" "+k.kind)
+		}
+	}
+	return missing, nil
+}
+
+// checkFlux looks for Flux, or whether what is to install it can.
+func (b *Bootstrap) checkFlux(ctx context.Context, c *checks) {
+	switch {
+	case len(b.Flux) == 0:
+		b.checkFluxRuns(ctx, c)
+	case b.Target.FluxInstall == FluxByOperator:
+		b.checkFluxOperator(ctx, c)
+	default:
+		b.checkFluxInstall(c)
+	}
+}
+
+// getFlux is told where Flux, or a part of it, is missing.
+func (t *Target) getFlux() string {
+	switch t.FluxInstall {
+	case FluxByCLI:
+		return "`" + t.fluxInstallCommand() + " > flux.yaml`, and give it by --flux-install flux.yaml"
+	case FluxByOperator: // there is a Flux, which the operator may or may not manage
+		return "let whoever manages that Flux add it"
+	}
+	return "install Flux; or set spec.flux.install: cli or operator in the profile, and build again"
+}
+
+// checkFluxRuns looks for a Flux that is there already.
+func (b *Bootstrap) checkFluxRuns(ctx context.Context, c *checks) {
+	missing, err := b.missingFluxKinds(ctx)
+	if err != nil {
+		c.wrong("", "Flux: %v", err)
+		return
+	}
+	if len(missing) > 0 {
+		c.wrong(b.Target.getFlux(), "Flux: the API server does not serve %s", strings.Join(missing, ", "))
+		return
+	}
+	for _, k := range b.Target.fluxKinds() {
+		d, err := c.client.Get(ctx, "apps/v1", "Deployment", b.Target.Namespace, k.controller)
+		switch {
+		case kube.IsAbsent(err):
+			c.warn("nothing happens unless it runs under another name or elsewhere", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
+		case err != nil:
+			c.wrong("", "Flux: reading the Deployment %s: %v", k.controller, err)
+		case number(at(d, "status", "availableReplicas")) == 0:
+			c.warn("kubectl -n "+b.Target.Namespace+" describe deployment "+k.controller, "Flux: %s is not available", k.controller)
+		default:
+			c.ok("Flux: %s is available", k.controller)
+		}
+	}
+}
+
+// checkFluxOperator looks whether somebody acts on a FluxInstance: the operator
+// sees those in its own namespace only.
+func (b *Bootstrap) checkFluxOperator(ctx context.Context, c *checks) {
+	namespace := b.Target.Namespace
+	if _, err := c.client.Resource(ctx, fluxInstanceAPI, "FluxInstance"); err != nil {
+		c.wrong("helm install flux-operator oci://ghcr.io/controlplaneio-fluxcd/charts/flux-operator --namespace "+namespace+" --create-namespace", "Flux Operator: %v", err)
+		return
+	}
+	operators, err := c.client.List(ctx, "apps/v1", "Deployment", "", "app.kubernetes.io/name=flux-operator")
+	if err != nil {
+		c.wrong("", "Flux Operator: listing Deployments: %v", err)
+		return
+	}
+	beside := func(d manifest.Object) bool { return d.Namespace() == namespace }
+	switch {
+	case len(operators) == 0:
+		c.warn("nothing happens unless it runs under another name", "Flux Operator: there is no Deployment of it")
+	case !slices.ContainsFunc(operators, beside):
+		c.wrong("install it in "+namespace+", or set spec.flux.namespace to that and build again",
+			"Flux Operator: it runs in %s and does not see a FluxInstance in %s", operators[0].Namespace(), namespace)
+	default:
+		c.ok("Flux: the Flux Operator installs %s", fluxRange)
+	}
+}
+
+// checkFluxInstall looks whether what is to be installed is what the repository needs.
+func (b *Bootstrap) checkFluxInstall(c *checks) {
+	before := len(c.found)
+	defined := definedKinds(b.Flux)
+	hint := b.Target.fluxInstallCommand() + " prints what is needed"
+	for _, k := range b.Target.fluxKinds() {
+		if !slices.Contains(defined, k.apiVersion+" "+k.kind) {
+			c.wrong(hint, "Flux: what is to be installed does not define %s %s", k.apiVersion, k.kind)
+		}
+	}
+	for _, o := range b.Flux {
+		if o.Kind() == "Deployment" && o.Namespace() != b.Target.Namespace {
+			c.wrong(hint, "Flux: %s is not in the namespace %s, which the repository is for", display(o), b.Target.Namespace)
+		}
+	}
+	if len(c.found) == before {
+		c.ok("Flux: %d objects to install", len(b.Flux))
+	}
+}
+
+// definedKinds are what custom resource definitions serve: API version and kind.
+func definedKinds(objects []manifest.Object) []string {
+	var defined []string
+	for _, o := range objects {
+		versions, _ := at(o, "spec", "versions").([]any)
+		for _, item := range versions {
+			if v, ok := item.(map[string]any); ok && v["served"] == true && o.Kind() == "CustomResourceDefinition" {
+				defined = append(defined, fmt.Sprintf("%s/%v %s", textAt(o, "spec", "group"), v["name"], textAt(o, "spec", "names", "kind")))
+			}
+		}
+	}
+	return defined
+}

@@ -1,0 +1,171 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// kyvernoVersion is what the policies are written and tested for.
+const kyvernoVersion = "1.19"
+
+// The flags of Kyverno's controllers that decide whether exceptions count
+// (Kyverno 1.19.1: cmd/internal/flag.go, both off by default).
+const (
+	exceptionFlag          = "--enablePolicyException"
+	exceptionNamespaceFlag = "--exceptionNamespace"
+)
+
+// findKyverno returns the Deployment that answers Kyverno's webhooks, by the
+// labels that the chart gives it, in whatever namespace; nil if there is none.
+func findKyverno(ctx context.Context, c *kube.Client) (manifest.Object, error) {
+	found, err := c.List(ctx, "apps/v1", "Deployment", "", "app.kubernetes.io/component=admission-controller")
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range found {
+		if strings.Contains(textAt(kyvernoContainer(d), "image"), "kyverno") {
+			return d, nil
+		}
+	}
+	return nil, nil
+}
+
+// kyvernoContainer is the one that serves; the chart names it so.
+func kyvernoContainer(deployment manifest.Object) manifest.Object {
+	containers, _ := at(deployment, "spec", "template", "spec", "containers").([]any)
+	for _, item := range containers {
+		if c, ok := item.(map[string]any); ok && c["name"] == "kyverno" {
+			return c
+		}
+	}
+	return nil
+}
+
+// checkKyverno looks at a Kyverno that somebody else installed: the safety of the
+// policies rests on its configuration (DESIGN 6, invariant 2).
+func (b *Bootstrap) checkKyverno(ctx context.Context, c *checks) {
+	deployment, err := findKyverno(ctx, b.Client)
+	if err != nil {
+		c.wrong("", "Kyverno: %v", err)
+		return
+	}
+	if deployment == nil {
+		c.wrong("install it with the values that README.md states, or set spec.kyverno.install: helm and build again", "Kyverno: there is none")
+		return
+	}
+	container := kyvernoContainer(deployment)
+	checkVersion(c, textAt(container, "image"))
+	b.Target.Kyverno.checkExceptions(c, container)
+	b.Target.Kyverno.checkWebhooks(ctx, c, deployment)
+}
+
+func checkVersion(c *checks, image string) {
+	name, _, _ := strings.Cut(image, "@")
+	tag := name[strings.LastIndexByte(name, ':')+1:]
+	switch {
+	case strings.HasPrefix(tag, "v"+kyvernoVersion+"."):
+		c.ok("Kyverno %s", tag)
+	case strings.Contains(tag, "/"): // no tag: the colon, if any, is of a port
+		c.warn("", "Kyverno: the image %s does not tell its version", image)
+	default:
+		c.wrong("upgrade it to "+kyvernoVersion, "Kyverno is %s; the policies are for %s", tag, kyvernoVersion)
+	}
+}
+
+// checkExceptions: where exceptions are off, what is exempt gets blocked; where
+// they count in every namespace, a tenant can exempt itself.
+func (s *KyvernoSettings) checkExceptions(c *checks, container manifest.Object) {
+	flags := map[string]string{}
+	args, _ := container["args"].([]any)
+	for _, arg := range args {
+		key, value, found := strings.Cut(fmt.Sprint(arg), "=")
+		if !found {
+			value = "true"
+		}
+		flags[key] = value
+	}
+	want := "set the chart's features.policyExceptions: {enabled: true, namespace: " + s.ExceptionNamespace + "}"
+	switch namespace := flags[exceptionNamespaceFlag]; {
+	case flags[exceptionFlag] != "true":
+		c.wrong(want, "Kyverno: exceptions do not count (%s is not true)", exceptionFlag)
+	case namespace == "*":
+		c.wrong(want, "Kyverno: exceptions count in every namespace, so that a tenant can exempt itself")
+	case namespace != s.ExceptionNamespace:
+		c.wrong(want, "Kyverno: exceptions count in the namespace %q, not in %q", namespace, s.ExceptionNamespace)
+	default:
+		c.ok("Kyverno: exceptions count in %s only", namespace)
+	}
+}
+
+// checkWebhooks: the API server must not ask Kyverno about the namespaces that the
+// cluster comes up with.
+func (s *KyvernoSettings) checkWebhooks(ctx context.Context, c *checks, deployment manifest.Object) {
+	name := initConfig(kyvernoContainer(deployment))
+	config, err := c.client.Get(ctx, "v1", "ConfigMap", deployment.Namespace(), name)
+	if err != nil {
+		c.wrong("", "Kyverno: reading its ConfigMap %s/%s: %v", deployment.Namespace(), name, err)
+		return
+	}
+	excluded, err := excludedNamespaces(textAt(config, "data", "webhooks"))
+	if err != nil {
+		c.wrong("", "Kyverno: reading webhooks in the ConfigMap %s/%s: %v", deployment.Namespace(), name, err)
+		return
+	}
+	var missing []string
+	for _, namespace := range append([]string{deployment.Namespace()}, s.SystemNamespaces...) {
+		if !slices.Contains(excluded, namespace) && !slices.Contains(missing, namespace) {
+			missing = append(missing, namespace)
+		}
+	}
+	if len(missing) > 0 {
+		c.wrong("set the chart's config.webhooks as README.md states it",
+			"Kyverno: its webhooks are called for %s: with Kyverno down the cluster could not come up again", strings.Join(missing, ", "))
+		return
+	}
+	c.ok("Kyverno: its webhooks leave out the system namespaces")
+}
+
+// initConfig is the ConfigMap that Kyverno reads.
+func initConfig(container manifest.Object) string {
+	env, _ := container["env"].([]any)
+	for _, item := range env {
+		if e, ok := item.(map[string]any); ok && e["name"] == "INIT_CONFIG" {
+			if name, ok := e["value"].(string); ok {
+				return name
+			}
+		}
+	}
+	return "kyverno"
+}
+
+// excludedNamespaces reads Kyverno's key webhooks: the namespaces that its
+// namespaceSelector surely leaves out.
+func excludedNamespaces(webhooks string) ([]string, error) {
+	if webhooks == "" {
+		return nil, nil
+	}
+	var config struct {
+		NamespaceSelector struct {
+			MatchExpressions []struct {
+				Key, Operator string
+				Values        []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(webhooks), &config); err != nil {
+		return nil, err
+	}
+	var excluded []string
+	for _, e := range config.NamespaceSelector.MatchExpressions {
+		if e.Key == "kubernetes.io/metadata.name" && e.Operator == "NotIn" {
+			excluded = append(excluded, e.Values...)
+		}
+	}
+	return excluded, nil
+}

@@ -1,0 +1,256 @@
+package rollout
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/yaml"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// RootName is the Kustomization that applies all others.
+const RootName = "gatehouse"
+
+// API versions of what gatehouse applies and looks at.
+const (
+	kustomizationAPI = "kustomize.toolkit.fluxcd.io/v1"
+	sourceAPI        = "source.toolkit.fluxcd.io/v1"
+	helmAPI          = "helm.toolkit.fluxcd.io/v2"
+)
+
+// Target is what one cluster gets, read from a built repository.
+type Target struct {
+	Cluster     string
+	Environment string
+	// Namespace is the one that Flux runs in.
+	Namespace string
+	// FluxInstall is spec.flux.install of the profile: FluxByCLI, FluxByOperator, or
+	// empty where Flux must be there already.
+	FluxInstall string
+	// SourceKind and SourceName are the source that serves the repository.
+	SourceKind, SourceName string
+	// Kustomizations of the cluster, by name.
+	Kustomizations []manifest.Object
+	// Releases and Policies are apiVersion, kind, namespace and name only.
+	Releases, Policies []manifest.Object
+	// Kyverno is what a Kyverno of somebody else must be configured with; nil if
+	// the repository installs it.
+	Kyverno *KyvernoSettings
+
+	prefix string // where the repository lies in the source, "." for its root
+}
+
+// Clusters lists the clusters of a repository.
+func Clusters(repository fs.FS) ([]string, error) {
+	if _, err := fs.Stat(repository, manifest.LockPath); err != nil {
+		return nil, fmt.Errorf("reading the repository: there is no %s: gatehouse build -o DIR writes one: %w", manifest.LockPath, err)
+	}
+	entries, err := fs.ReadDir(repository, "clusters")
+	if err != nil {
+		return nil, fmt.Errorf("reading the repository: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// Open reads what a cluster gets. Files that somebody edited since the build are
+// an error: what is checked here must be what Flux applies.
+func Open(repository fs.FS, cluster string) (*Target, error) {
+	data, err := fs.ReadFile(repository, manifest.LockPath)
+	if err != nil {
+		return nil, fmt.Errorf("reading the repository: %w", err)
+	}
+	lock, err := manifest.DecodeLock(data)
+	if err != nil {
+		return nil, err
+	}
+	t := &Target{Cluster: cluster, FluxInstall: lock.FluxInstall}
+	if !slices.Contains([]string{"", FluxByCLI, FluxByOperator}, t.FluxInstall) {
+		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", manifest.LockPath, t.FluxInstall)
+	}
+	if err := t.readKustomizations(repository, lock); err != nil {
+		return nil, err
+	}
+	if err := t.settle(); err != nil {
+		return nil, err
+	}
+	t.readLayers(lock)
+	if len(t.Releases) > 0 {
+		return t, nil
+	}
+	readme, err := readLocked(repository, lock, "README.md")
+	if err != nil {
+		return nil, err
+	}
+	t.Kyverno, err = readKyvernoSettings(readme)
+	return t, err
+}
+
+// layersDir is where the layers of all environments lie.
+const layersDir = "environments/"
+
+func (t *Target) readKustomizations(repository fs.FS, lock *manifest.Lock) error {
+	dir := "clusters/" + t.Cluster + "/gatehouse"
+	for _, f := range lock.Files {
+		if path.Dir(f.Path) != dir || path.Base(f.Path) == "kustomization.yaml" {
+			continue
+		}
+		data, err := readLocked(repository, lock, f.Path)
+		if err != nil {
+			return err
+		}
+		objects, err := Decode(bytes.NewReader(data))
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", f.Path, err)
+		}
+		t.Kustomizations = append(t.Kustomizations, objects...)
+	}
+	if len(t.Kustomizations) == 0 {
+		return fmt.Errorf("reading the repository: %s holds no Kustomizations", dir)
+	}
+	return nil
+}
+
+// settle reads from the Kustomizations what they have in common.
+func (t *Target) settle() error {
+	for _, k := range t.Kustomizations {
+		if k.Name() == RootName {
+			return fmt.Errorf("a workload is called %s, which is the name of the Kustomization that applies all others: rename it", RootName)
+		}
+		before, layer, ok := strings.Cut(path.Clean(textAt(k, "spec", "path")), layersDir)
+		if !ok || !strings.HasPrefix(k.Name(), RootName+"-") {
+			continue // a workload of the user
+		}
+		t.Namespace = k.Namespace()
+		t.SourceKind, t.SourceName = textAt(k, "spec", "sourceRef", "kind"), textAt(k, "spec", "sourceRef", "name")
+		t.Environment, _, _ = strings.Cut(layer, "/")
+		t.prefix = path.Clean(before)
+	}
+	if t.Namespace == "" || t.SourceName == "" {
+		return errors.New("reading the repository: no Kustomization of a layer names a namespace and a source")
+	}
+	return nil
+}
+
+// readLayers reads from the lock what is watched beside the Kustomizations.
+func (t *Target) readLayers(lock *manifest.Lock) {
+	for _, f := range lock.Files {
+		if !strings.HasPrefix(f.Layer, layersDir+t.Environment+"/") {
+			continue
+		}
+		for _, id := range f.Objects {
+			parts := strings.Split(id, "/") // group/kind/namespace/name
+			if len(parts) != 4 {
+				continue
+			}
+			switch group, kind := parts[0], parts[1]; {
+			case group == "helm.toolkit.fluxcd.io" && kind == "HelmRelease":
+				t.Releases = append(t.Releases, identity(helmAPI, kind, parts[2], parts[3]))
+			case slices.Contains(policyKinds(), policyKind{group + "/v1", kind}):
+				t.Policies = append(t.Policies, identity(group+"/v1", kind, parts[2], parts[3]))
+			}
+		}
+	}
+}
+
+// readLocked reads a file and compares it with what gatehouse wrote.
+func readLocked(repository fs.FS, lock *manifest.Lock, name string) ([]byte, error) {
+	data, err := fs.ReadFile(repository, name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the repository: %w", err)
+	}
+	i := slices.IndexFunc(lock.Files, func(f manifest.LockedFile) bool { return f.Path == name })
+	sum := sha256.Sum256(data)
+	if i < 0 || lock.Files[i].SHA256 != hex.EncodeToString(sum[:]) {
+		return nil, fmt.Errorf("reading the repository: %s is not what gatehouse wrote; build again", name)
+	}
+	return data, nil
+}
+
+// policyKind is a kind of policy that gatehouse emits.
+type policyKind struct{ apiVersion, kind string }
+
+func policyKinds() []policyKind {
+	kinds := []policyKind{{"kyverno.io/v1", "ClusterPolicy"}, {"kyverno.io/v1", "Policy"}, {"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"}}
+	for _, kind := range []string{"ValidatingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "GeneratingPolicy", "DeletingPolicy"} {
+		kinds = append(kinds, policyKind{"policies.kyverno.io/v1", kind}, policyKind{"policies.kyverno.io/v1", "Namespaced" + kind})
+	}
+	return kinds
+}
+
+func identity(apiVersion, kind, namespace, name string) manifest.Object {
+	metadata := map[string]any{"name": name}
+	if namespace != "" {
+		metadata["namespace"] = namespace
+	}
+	return manifest.Object{"apiVersion": apiVersion, "kind": kind, "metadata": metadata}
+}
+
+// Decode reads YAML documents; empty ones are left out.
+func Decode(r io.Reader) ([]manifest.Object, error) {
+	var objects []manifest.Object
+	decoder := yaml.NewYAMLOrJSONDecoder(r, 4096)
+	for {
+		var o manifest.Object
+		if err := decoder.Decode(&o); errors.Is(err, io.EOF) {
+			return objects, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if len(o) > 0 {
+			objects = append(objects, o)
+		}
+	}
+}
+
+// KyvernoSettings are the chart's values that the safety of the policies rests on.
+type KyvernoSettings struct {
+	// SystemNamespaces are left out of the webhooks.
+	SystemNamespaces []string
+	// ExceptionNamespace is the one whose exceptions count.
+	ExceptionNamespace string
+}
+
+// readKyvernoSettings reads the values that the README of a repository that does
+// not install Kyverno states for the one that is there.
+func readKyvernoSettings(readme []byte) (*KyvernoSettings, error) {
+	_, after, found := strings.Cut(string(readme), "\n## Kyverno\n")
+	_, after, begun := strings.Cut(after, "\n```yaml\n")
+	block, _, ended := strings.Cut(after, "\n```\n")
+	if !found || !begun || !ended {
+		return nil, errors.New("reading README.md: it does not state the values for a Kyverno that is there already; build again with this gatehouse")
+	}
+	var values struct {
+		Config struct {
+			Webhooks struct {
+				NamespaceSelector struct {
+					MatchExpressions []struct{ Values []string }
+				}
+			}
+		}
+		Features struct{ PolicyExceptions struct{ Namespace string } }
+	}
+	if err := sigsyaml.Unmarshal([]byte(block), &values); err != nil {
+		return nil, fmt.Errorf("reading the values in README.md: %w", err)
+	}
+	s := &KyvernoSettings{ExceptionNamespace: values.Features.PolicyExceptions.Namespace}
+	for _, e := range values.Config.Webhooks.NamespaceSelector.MatchExpressions {
+		s.SystemNamespaces = append(s.SystemNamespaces, e.Values...)
+	}
+	return s, nil
+}

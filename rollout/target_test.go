@@ -1,0 +1,131 @@
+package rollout
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+func TestOpen(t *testing.T) {
+	acme := exampleTarget(t, "acme", "prod-eu")
+	if acme.Environment != "prod" || acme.Namespace != "flux-system" || acme.SourceKind != "GitRepository" || acme.SourceName != "flux-system" {
+		t.Errorf("%+v", acme)
+	}
+	if len(acme.Releases) != 1 || acme.Kyverno != nil || len(acme.Kustomizations) != 8 {
+		t.Errorf("%d releases, %d Kustomizations, %v", len(acme.Releases), len(acme.Kustomizations), acme.Kyverno)
+	}
+	existing := exampleTarget(t, "existing-kyverno", "prod")
+	want := &KyvernoSettings{SystemNamespaces: []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno"}, ExceptionNamespace: "policy-exceptions"}
+	if diff := cmp.Diff(want, existing.Kyverno); diff != "" {
+		t.Error(diff)
+	}
+	if got := textAt(existing.root(), "spec", "path"); got != "./policies/clusters/prod/gatehouse" {
+		t.Errorf("the path is %s", got)
+	}
+}
+
+func TestOpenEdited(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../examples/acme/policy-repo")); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "clusters/prod-eu/gatehouse/gatehouse-policies.yaml")
+	if err := os.WriteFile(name, []byte("a: b\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(os.DirFS(dir), "prod-eu")
+	if err == nil || !strings.Contains(err.Error(), "gatehouse-policies.yaml is not what gatehouse wrote") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpenUnknownInstall(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../examples/quickstart/policy-repo")); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, manifest.LockPath)
+	lock, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Replace(lock, []byte(`"environments"`), []byte(`"fluxInstall": "helm", "environments"`), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(os.DirFS(dir), "dev")
+	if err == nil || !strings.Contains(err.Error(), `fluxInstall "helm" is not known`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAccess(t *testing.T) {
+	key, hosts, token, ca := []byte("key"), []byte("hosts"), []byte("token\n"), []byte("ca")
+	cases := []struct {
+		name   string
+		kind   string
+		access Access
+		want   map[string]map[string]string // data of the Secrets
+		wrong  string
+	}{
+		{"public", "GitRepository", Access{URL: "https://host/repo"}, nil, ""},
+		{"there already", "Bucket", Access{}, nil, ""},
+		{"deploy key", "GitRepository", Access{URL: "ssh://git@host/repo", SSHKey: key, KnownHosts: hosts},
+			map[string]map[string]string{"policies": {"identity": "key", "known_hosts": "hosts"}}, ""},
+		{"token and certificate", "GitRepository", Access{URL: "https://host/repo", Username: "git", Token: token, CA: ca},
+			map[string]map[string]string{"policies": {"username": "git", "password": "token", "ca.crt": "ca"}}, ""},
+		{"registry", "OCIRepository", Access{URL: "oci://host:5000/repo", Username: "u", Token: token, CA: ca}, map[string]map[string]string{
+			"policies": {".dockerconfigjson": `{"auths":{"host:5000":{"password":"token","username":"u"}}}`}, "policies-ca": {"ca.crt": "ca"},
+		}, ""},
+		{"no known hosts", "GitRepository", Access{URL: "ssh://git@host/repo", SSHKey: key}, nil, "--known-hosts-file"},
+		{"scp syntax", "GitRepository", Access{URL: "git@host:repo"}, nil, "is not a URL"},
+		{"a password in the URL", "GitRepository", Access{URL: "https://u:p@host/repo"}, nil, "credentials go into a Secret"},
+		{"a token over http", "GitRepository", Access{URL: "http://host/repo", Token: token}, nil, "not sent over http"},
+		{"a key for https", "GitRepository", Access{URL: "https://host/repo", SSHKey: key}, nil, "--ssh-key-file is for ssh://"},
+		{"another kind", "OCIRepository", Access{URL: "https://host/repo"}, nil, "takes oci://"},
+		{"a bucket", "Bucket", Access{URL: "https://host/repo"}, nil, "does not make a Bucket"},
+		{"a token for nothing", "GitRepository", Access{Token: token}, nil, "need --source-url"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			target := exampleTarget(t, "acme", "prod-eu")
+			target.SourceKind, target.SourceName = c.kind, "policies"
+			objects, err := target.Objects(c.access)
+			if c.wrong != "" {
+				if err == nil || !strings.Contains(err.Error(), c.wrong) {
+					t.Errorf("got %v, want %q", err, c.wrong)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got map[string]map[string]string
+			for _, o := range objects {
+				if o.Kind() != "Secret" {
+					continue
+				}
+				if got == nil {
+					got = map[string]map[string]string{}
+				}
+				got[o.Name()] = map[string]string{}
+				for key, value := range asMap(o["data"]) {
+					plain, err := base64.StdEncoding.DecodeString(value.(string))
+					if err != nil {
+						t.Fatal(err)
+					}
+					got[o.Name()][key] = string(plain)
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,380 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// What is looked for by the labels of Flux and Kyverno.
+const (
+	ownerName       = "kustomize.toolkit.fluxcd.io/name"
+	ownerNamespace  = "kustomize.toolkit.fluxcd.io/namespace"
+	webhooksAPI     = "admissionregistration.k8s.io/v1"
+	kyvernoWebhooks = "webhook.kyverno.io/managed-by=kyverno"
+)
+
+// Uninstall takes out what [Bootstrap] brought in. Namespaces stay, and Flux does.
+//
+// The order is the point: the root first and without its pruning, so that nothing
+// comes back and nothing goes by itself; then the Kustomizations, each after
+// those that depend on it, so that policies go while Kyverno still answers for
+// them and the exceptions after the policies; then Kyverno, and whatever webhook
+// it left, which would call nobody and block the API server; the source last.
+type Uninstall struct {
+	Client *kube.Client
+	Target *Target
+	// KeepKyverno leaves Kyverno where the repository installed it.
+	KeepKyverno bool
+	// DryRun says what would be done.
+	DryRun bool
+	// Every is how often the cluster is looked at while waiting.
+	Every time.Duration
+	Log   Log
+}
+
+// Run takes everything out. It can be run again after it was interrupted.
+func (u *Uninstall) Run(ctx context.Context) error {
+	layers, err := u.layers(ctx)
+	if err != nil {
+		return err
+	}
+	c := &checks{client: u.Client}
+	if c.permissions(ctx, u.needs()); Failed(c.found) {
+		return fmt.Errorf("nothing was done: %s", c.found[0].Text)
+	}
+	root := identity(kustomizationAPI, "Kustomization", u.Target.Namespace, RootName)
+	if err := u.removeRoot(ctx, root); err != nil {
+		return err
+	}
+	for _, together := range reverse(layers) {
+		if err := u.removeLayers(ctx, together); err != nil {
+			return err
+		}
+	}
+	if err := u.removeKyverno(ctx); err != nil {
+		return err
+	}
+	return u.removeSource(ctx)
+}
+
+// needs are what Run does. What is only listed or read fails before anything is deleted.
+func (u *Uninstall) needs() []need {
+	t := u.Target
+	kustomization := identity(kustomizationAPI, "Kustomization", t.Namespace, "")
+	secret := identity("v1", "Secret", t.Namespace, t.secretName())
+	needs := []need{
+		{"patch", kustomization}, {"delete", kustomization}, {"get", secret}, {"delete", secret},
+		{"delete", identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName)},
+	}
+	if len(t.Releases) == 0 || u.KeepKyverno {
+		return needs
+	}
+	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
+		needs = append(needs, need{"list", identity(webhooksAPI, kind, "", "")}, need{"delete", identity(webhooksAPI, kind, "", "")})
+	}
+	for _, r := range t.Releases {
+		needs = append(needs, need{"delete", r})
+	}
+	return needs
+}
+
+// layers are the Kustomizations in the cluster that the root applied. They keep
+// its label when it is gone, so that an interrupted run can be taken up.
+func (u *Uninstall) layers(ctx context.Context) ([]manifest.Object, error) {
+	all, err := u.Client.List(ctx, kustomizationAPI, "Kustomization", u.Target.Namespace, "")
+	if err != nil && !kube.IsNotServed(err) {
+		return nil, fmt.Errorf("listing Kustomizations: %w", err)
+	}
+	var found []manifest.Object
+	for _, k := range all {
+		owner, namespace := textAt(k, "metadata", "labels", ownerName), textAt(k, "metadata", "labels", ownerNamespace)
+		if owner == RootName && namespace == u.Target.Namespace {
+			found = append(found, k)
+		}
+	}
+	return found, nil
+}
+
+// reverse groups Kustomizations: each group after those that depend on it.
+func reverse(layers []manifest.Object) [][]manifest.Object {
+	var groups [][]manifest.Object
+	left := slices.Clone(layers)
+	for len(left) > 0 {
+		needed := map[string]bool{}
+		for _, k := range left {
+			dependencies, _ := at(k, "spec", "dependsOn").([]any)
+			for _, d := range dependencies {
+				if d, ok := d.(map[string]any); ok {
+					needed[fmt.Sprint(d["name"])] = true
+				}
+			}
+		}
+		var group, rest []manifest.Object
+		for _, k := range left {
+			if needed[k.Name()] {
+				rest = append(rest, k)
+			} else {
+				group = append(group, k)
+			}
+		}
+		if len(group) == 0 { // a cycle, which Flux never applied
+			group, rest = rest, nil
+		}
+		groups = append(groups, group)
+		left = rest
+	}
+	return groups
+}
+
+// removeRoot suspends the root before it deletes it: Flux does not prune what a
+// suspended Kustomization applied.
+func (u *Uninstall) removeRoot(ctx context.Context, root manifest.Object) error {
+	live, err := u.Client.Get(ctx, root.APIVersion(), root.Kind(), root.Namespace(), root.Name())
+	if kube.IsAbsent(err) {
+		u.Log.Line(display(root) + " is not there")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", display(root), err)
+	}
+	if !u.DryRun {
+		if _, err := u.Client.Patch(ctx, root, "", map[string]any{"spec": map[string]any{"suspend": true}}); err != nil {
+			return fmt.Errorf("suspending %s: %w", display(root), err)
+		}
+	}
+	return u.remove(ctx, []manifest.Object{live})
+}
+
+// removeLayers deletes Kustomizations that nothing depends on any more. Flux
+// removes what those with prune applied; of policies it is waited for.
+func (u *Uninstall) removeLayers(ctx context.Context, layers []manifest.Object) error {
+	for _, k := range layers {
+		if at(k, "spec", "suspend") == true && prunes(k) && !u.DryRun { // suspended it would leave its policies behind
+			if _, err := u.Client.Patch(ctx, k, "", map[string]any{"spec": map[string]any{"suspend": false}}); err != nil {
+				return fmt.Errorf("resuming %s: %w", display(k), err)
+			}
+		}
+	}
+	if err := u.remove(ctx, layers); err != nil {
+		return err
+	}
+	if u.DryRun {
+		return nil
+	}
+	for _, k := range layers {
+		if !prunes(k) {
+			continue
+		}
+		err := u.until(ctx, "the policies of "+k.Name(), func() ([]manifest.Object, error) {
+			return u.policies(ctx, ownerName+"="+k.Name()+","+ownerNamespace+"="+k.Namespace())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prunes tells whether what a Kustomization applied goes with it.
+func prunes(k manifest.Object) bool {
+	policy := textAt(k, "spec", "deletionPolicy")
+	return at(k, "spec", "prune") == true && policy != "Orphan"
+}
+
+// policies with some labels, of all kinds.
+func (u *Uninstall) policies(ctx context.Context, selector string) ([]manifest.Object, error) {
+	var all []manifest.Object
+	for _, k := range policyKinds() {
+		found, err := u.Client.List(ctx, k.apiVersion, k.kind, "", selector)
+		if err != nil && !kube.IsNotServed(err) {
+			return nil, fmt.Errorf("listing %s: %w", k.kind, err)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// removeKyverno deletes the releases of the repository. As long as policies of
+// others are there Kyverno stays: without it they would not hold.
+func (u *Uninstall) removeKyverno(ctx context.Context) error {
+	if len(u.Target.Releases) == 0 || u.KeepKyverno {
+		return nil
+	}
+	others, err := u.otherPolicies(ctx)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		u.Log.Line(fmt.Sprintf("Kyverno stays: %d policies are not of this repository (%s)", len(others), display(others[0])))
+		return nil
+	}
+	var live []manifest.Object
+	for _, r := range u.Target.Releases {
+		o, err := u.Client.Get(ctx, r.APIVersion(), r.Kind(), r.Namespace(), r.Name())
+		if kube.IsAbsent(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", display(r), err)
+		}
+		live = append(live, o)
+		if chart := textAt(o, "spec", "chart", "spec", "sourceRef", "name"); chart != "" {
+			live = append(live, identity(sourceAPI, "HelmRepository", r.Namespace(), chart))
+		}
+	}
+	if err := u.remove(ctx, live); err != nil {
+		return err
+	}
+	if u.DryRun {
+		return nil
+	}
+	return u.removeWebhooks(ctx)
+}
+
+// otherPolicies are Kyverno's that this repository did not bring. A dry run finds
+// its own still there.
+func (u *Uninstall) otherPolicies(ctx context.Context) ([]manifest.Object, error) {
+	all, err := u.policies(ctx, "")
+	return slices.DeleteFunc(all, func(o manifest.Object) bool {
+		return !strings.Contains(o.APIVersion(), "kyverno.io/") ||
+			strings.HasPrefix(textAt(o, "metadata", "labels", ownerName), RootName+"-") &&
+				textAt(o, "metadata", "labels", ownerNamespace) == u.Target.Namespace
+	}), err
+}
+
+// removeWebhooks waits until Kyverno is gone and deletes the webhooks that it left
+// (its chart does it too, by a Job, which can fail).
+func (u *Uninstall) removeWebhooks(ctx context.Context) error {
+	err := u.until(ctx, "Kyverno", func() ([]manifest.Object, error) {
+		deployment, err := findKyverno(ctx, u.Client)
+		if deployment == nil {
+			return nil, err
+		}
+		return []manifest.Object{deployment}, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
+		left, err := u.Client.List(ctx, webhooksAPI, kind, "", kyvernoWebhooks)
+		if err != nil {
+			return fmt.Errorf("listing %s: %w", kind, err)
+		}
+		if err := u.remove(ctx, left); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeSource deletes the source and its Secrets where bootstrap made them.
+func (u *Uninstall) removeSource(ctx context.Context) error {
+	t := u.Target
+	var made []manifest.Object
+	for _, o := range []manifest.Object{
+		identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName),
+		identity("v1", "Secret", t.Namespace, t.secretName()),
+		identity("v1", "Secret", t.Namespace, t.caName()),
+	} {
+		live, err := u.Client.Get(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
+		if kube.IsAbsent(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", display(o), err)
+		}
+		if !applied(live) {
+			u.Log.Line(display(o) + " stays: bootstrap did not make it")
+			continue
+		}
+		made = append(made, live)
+	}
+	return u.remove(ctx, made)
+}
+
+// applied tells whether gatehouse applied the object.
+func applied(o manifest.Object) bool {
+	managers, _ := at(o, "metadata", "managedFields").([]any)
+	return slices.ContainsFunc(managers, func(item any) bool {
+		m, _ := item.(map[string]any)
+		return m["manager"] == Manager && m["operation"] == "Apply"
+	})
+}
+
+// remove deletes objects and waits until they are gone.
+func (u *Uninstall) remove(ctx context.Context, objects []manifest.Object) error {
+	for _, o := range objects {
+		if u.DryRun {
+			u.Log.Line(display(o) + " would be deleted" + along(o))
+			continue
+		}
+		if err := u.Client.Delete(ctx, o); err != nil && !kube.IsAbsent(err) {
+			return fmt.Errorf("deleting %s: %w", display(o), err)
+		}
+	}
+	if u.DryRun {
+		return nil
+	}
+	for _, o := range objects {
+		err := u.until(ctx, display(o), func() ([]manifest.Object, error) {
+			live, err := u.Client.Get(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
+			if kube.IsAbsent(err) {
+				return nil, nil
+			}
+			return []manifest.Object{live}, err
+		})
+		if err != nil {
+			return err
+		}
+		u.Log.Line(display(o) + " deleted" + along(o))
+	}
+	return nil
+}
+
+// along says what goes or stays with a Kustomization.
+func along(o manifest.Object) string {
+	if o.Kind() != "Kustomization" || o.Name() == RootName {
+		return ""
+	}
+	entries, _ := at(o, "status", "inventory", "entries").([]any)
+	if prunes(o) {
+		return fmt.Sprintf(", with the %d objects that it applied", len(entries))
+	}
+	return fmt.Sprintf("; the %d objects that it applied stay", len(entries))
+}
+
+// until polls until left returns nothing. At the deadline it says what is left, and
+// what that says of itself.
+func (u *Uninstall) until(ctx context.Context, what string, left func() ([]manifest.Object, error)) error {
+	ticker := time.NewTicker(u.Every)
+	defer ticker.Stop()
+	for {
+		objects, err := left()
+		if err == nil && len(objects) == 0 {
+			return nil
+		}
+		u.Log.status("waiting until %s is gone", what)
+		select {
+		case <-ctx.Done():
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("waiting until %s is gone: %w", what, ctx.Err())
+			}
+			e := &NotReadyError{Summary: "not in time: waiting until " + what + " is gone"}
+			for _, o := range objects {
+				e.Reasons = append(e.Reasons, strings.TrimSpace(display(o)+" is not gone: "+judge(o).why))
+			}
+			if err != nil {
+				e.Reasons = append(e.Reasons, err.Error())
+			}
+			return e
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,245 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// state is how far an object is.
+type state struct {
+	ready bool
+	// waits tells that nothing is wrong with the object: another one comes first.
+	waits bool
+	why   string // what is missing, if not ready
+}
+
+// NotReadyError says what was not ready, or not gone, in time, and why.
+type NotReadyError struct {
+	Summary string
+	Reasons []string // one per object that the time ran out for
+}
+
+func (e *NotReadyError) Error() string {
+	return strings.Join(append([]string{e.Summary}, e.Reasons...), "\n  ")
+}
+
+// waiter polls until all objects are ready. It polls because a few lists every
+// second or two are cheap, and because a watch breaks when the API server does.
+type waiter struct {
+	client  *kube.Client
+	objects []manifest.Object
+	source  *Target // if not nil: its Kustomizations must have applied the source's revision
+	every   time.Duration
+	log     Log
+
+	said map[string]string // by object, what was last said of it
+}
+
+func (w *waiter) run(ctx context.Context) error {
+	w.said = map[string]string{}
+	ticker := time.NewTicker(w.every)
+	defer ticker.Stop()
+	var last []state
+	for {
+		states, err := w.look(ctx)
+		switch {
+		case err == nil:
+			last = states
+			if ready := w.tell(states); ready == len(states) {
+				return nil
+			}
+		case ctx.Err() == nil: // the API server may be on its way back
+			w.log.status("%v", err)
+		}
+		select {
+		case <-ctx.Done():
+			return w.end(ctx, last, err)
+		case <-ticker.C:
+		}
+	}
+}
+
+// end is the error that the wait ends with.
+func (w *waiter) end(ctx context.Context, states []state, err error) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("waiting: %w", ctx.Err())
+	}
+	if states == nil {
+		return fmt.Errorf("waiting: %w", err)
+	}
+	var ready int
+	var reasons, waiting []string
+	for i, s := range states {
+		line := display(w.objects[i]) + ": " + s.why
+		switch {
+		case s.ready:
+			ready++
+		case s.waits:
+			waiting = append(waiting, line)
+		default:
+			reasons = append(reasons, line)
+		}
+	}
+	e := &NotReadyError{Summary: fmt.Sprintf("not ready in time: %d of %d", len(states)-ready, len(states)), Reasons: reasons}
+	switch {
+	case len(reasons) == 0: // nobody says what is wrong
+		e.Reasons = waiting
+	case len(waiting) > 0:
+		e.Reasons = append(e.Reasons, fmt.Sprintf("and %d that wait for others", len(waiting)))
+	}
+	return e
+}
+
+// tell says what has changed and returns how many objects are ready.
+func (w *waiter) tell(states []state) (ready int) {
+	var next string
+	for i, s := range states {
+		name := display(w.objects[i])
+		text := "ready"
+		if s.ready {
+			ready++
+		} else {
+			text = s.why
+			if next == "" && !s.waits {
+				next = "; " + name + ": " + s.why
+			}
+		}
+		if w.said[name] == text {
+			continue
+		}
+		w.said[name] = text
+		if s.ready {
+			w.log.Line("ready    " + name)
+		} else if !s.waits {
+			w.log.Line("waiting  " + name + ": " + s.why)
+		}
+	}
+	w.log.status("%d of %d ready%s", ready, len(states), next)
+	return ready
+}
+
+// look reads all objects, one list per kind and namespace, and judges them.
+func (w *waiter) look(ctx context.Context) ([]state, error) {
+	live := map[string]map[string]manifest.Object{}
+	states := make([]state, len(w.objects))
+	for i, o := range w.objects {
+		key := strings.Join([]string{o.APIVersion(), o.Kind(), o.Namespace()}, " ")
+		if _, listed := live[key]; !listed {
+			found, err := w.client.List(ctx, o.APIVersion(), o.Kind(), o.Namespace(), "")
+			if err != nil && !kube.IsNotServed(err) {
+				return nil, fmt.Errorf("listing %s: %w", o.Kind(), err)
+			}
+			live[key] = map[string]manifest.Object{}
+			for _, f := range found {
+				live[key][f.Name()] = f
+			}
+		}
+		found, ok := live[key][o.Name()]
+		if !ok {
+			states[i] = state{waits: w.source != nil && o.Name() != RootName, why: "is not there"}
+			continue
+		}
+		states[i] = judge(found)
+	}
+	w.judgeRevisions(live, states)
+	return states, nil
+}
+
+// judgeRevisions takes readiness from a Kustomization that has not applied what
+// the source holds now, and tells who waits for whom.
+func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, states []state) {
+	if w.source == nil {
+		return
+	}
+	t := w.source
+	source := live[sourceAPI+" "+t.SourceKind+" "+t.Namespace][t.SourceName]
+	revision := textAt(source, "status", "artifact", "revision")
+	rootReady := false
+	for i, o := range w.objects {
+		if o.Kind() != "Kustomization" {
+			continue
+		}
+		k := live[kustomizationAPI+" Kustomization "+o.Namespace()][o.Name()]
+		if states[i].ready && textAt(k, "status", "lastAppliedRevision") != revision {
+			states[i] = state{waits: true, why: "has not applied " + revision + " yet"}
+		}
+		if o.Name() == RootName {
+			rootReady = states[i].ready
+		}
+		if len(k) == 0 && rootReady { // the root has applied all that the source holds
+			states[i] = state{why: fmt.Sprintf("is not in what %s serves at %s: was the repository pushed?", t.SourceName, revision)}
+		}
+	}
+}
+
+// judge reads an object's own word on how far it is.
+func judge(o manifest.Object) state {
+	group, _, _ := strings.Cut(o.APIVersion(), "/")
+	switch {
+	case o.Kind() == "CustomResourceDefinition":
+		return judgeCondition(o, "Established")
+	case o.Kind() == "Deployment":
+		if number(at(o, "status", "observedGeneration")) < number(at(o, "metadata", "generation")) || number(at(o, "status", "availableReplicas")) < number(at(o, "spec", "replicas")) {
+			return state{why: fmt.Sprintf("%v of %v replicas are available", number(at(o, "status", "availableReplicas")), number(at(o, "spec", "replicas")))}
+		}
+		return state{ready: true}
+	case group == "policies.kyverno.io":
+		if at(o, "status", "conditionStatus", "ready") == true {
+			return state{ready: true}
+		}
+		return state{why: "is not ready: " + textAt(o, "status", "conditionStatus", "message")}
+	case group == "kyverno.io":
+		return judgeCondition(o, "Ready")
+	case strings.HasSuffix(group, ".fluxcd.io"), group == "fluxcd.controlplane.io":
+		return judgeFlux(o)
+	}
+	return state{ready: true} // a kind without a status of its own
+}
+
+func judgeFlux(o manifest.Object) state {
+	if at(o, "spec", "suspend") == true {
+		return state{why: "is suspended: flux resume brings it back"}
+	}
+	ready := condition(o, "Ready")
+	observed := at(o, "status", "observedGeneration")
+	if observed == nil { // as in a FluxInstance
+		observed = ready["observedGeneration"]
+	}
+	if number(observed) < number(at(o, "metadata", "generation")) && textAt(ready, "status") != "False" {
+		return state{waits: true, why: "is not reconciled yet"}
+	}
+	return judgeCondition(o, "Ready")
+}
+
+// judgeCondition reads a condition. Flux's word for waiting is a reason.
+func judgeCondition(o manifest.Object, name string) state {
+	c := condition(o, name)
+	if c == nil {
+		return state{waits: true, why: "has no status yet"}
+	}
+	if textAt(c, "status") == "True" {
+		return state{ready: true}
+	}
+	reason := textAt(c, "reason")
+	why := strings.Join(strings.Fields(textAt(c, "message")), " ")
+	if why == "" {
+		why = reason
+	}
+	return state{waits: reason == "DependencyNotReady" || textAt(c, "status") == "Unknown" && reason == "Progressing", why: why}
+}
+
+func condition(o manifest.Object, name string) manifest.Object {
+	conditions, _ := at(o, "status", "conditions").([]any)
+	for _, item := range conditions {
+		if c, ok := item.(map[string]any); ok && c["type"] == name {
+			return c
+		}
+	}
+	return nil
+}
