@@ -6,14 +6,9 @@
 package source
 
 import (
-	"bytes"
-	"errors"
+	"cmp"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -43,66 +38,52 @@ func (d *Document) At(n *yaml.Node) diag.Position {
 // maxAliased bounds what the aliases of a document expand to: aliases of aliases grow without limit.
 const maxAliased = 10_000
 
-var yamlLine = regexp.MustCompile(`line (\d+): `)
-
 // Parse splits a file into documents. A document without apiVersion has the
-// one of the document before it. Empty documents are dropped.
+// one of the document before it. Empty documents are dropped, and so are those
+// that are not YAML: each is a yaml-syntax problem, and hides no other document.
 func Parse(file string, data []byte) (docs []*Document, problems diag.List) {
-	defer func() {
-		if r := recover(); r != nil { // the YAML library panics on some malformed input
-			docs = nil
-			problems.Add(diag.Diagnostic{Code: "yaml-syntax", Position: diag.Position{File: file, Line: 1}, Summary: fmt.Sprintf("not readable as YAML: %v", r)})
-		}
-	}()
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	roots, problems := read(file, data)
 	apiVersion := ""
-	for {
-		var root yaml.Node
-		err := decoder.Decode(&root)
-		if errors.Is(err, io.EOF) {
-			return docs, problems
-		}
-		if err != nil {
-			problems.Add(syntaxProblem(file, err))
-			return docs, problems
-		}
-		node := root.Content[0]
-		if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+	for _, root := range roots {
+		if root.node == nil {
+			apiVersion = cmp.Or(root.apiVersion, apiVersion)
 			continue
 		}
-		doc := &Document{File: file, Node: node, APIVersion: apiVersion}
-		if node.Kind != yaml.MappingNode {
-			problems.Add(diag.Diagnostic{Code: "yaml-type", Position: doc.At(node), Summary: "a document must be a mapping, not " + describe(node)})
-			continue
-		}
-		found := check(doc)
+		doc, found := document(file, root.node, apiVersion)
 		problems = append(problems, found...)
-		if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == "yaml-alias" }) {
-			continue // nobody may walk it
+		if doc != nil {
+			docs = append(docs, doc)
+			apiVersion = doc.APIVersion
 		}
-		if v := Lookup(node, "apiVersion"); v != nil {
-			doc.APIVersion = v.Value
-		}
-		apiVersion = doc.APIVersion
-		if v := Lookup(node, "kind"); v != nil {
-			doc.Kind = v.Value
-		}
-		if v := Lookup(node, "metadata", "name"); v != nil {
-			doc.Name = v.Value
-		}
-		docs = append(docs, doc)
 	}
+	return docs, problems
 }
 
-func syntaxProblem(file string, err error) diag.Diagnostic {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 1
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = strings.Replace(message, m[0], "", 1)
+// document reads the type and the name. It is nil for what is empty or may not be walked.
+func document(file string, node *yaml.Node, apiVersion string) (*Document, diag.List) {
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+		return nil, nil
 	}
-	message = strings.Join(strings.Fields(message), " ")
-	return diag.Diagnostic{Code: "yaml-syntax", Position: diag.Position{File: file, Line: line, Col: 1}, Summary: message}
+	doc := &Document{File: file, Node: node, APIVersion: apiVersion}
+	if node.Kind != yaml.MappingNode {
+		var problems diag.List
+		problems.Add(diag.Diagnostic{Code: "yaml-type", Position: doc.At(node), Summary: "a document must be a mapping, not " + describe(node)})
+		return nil, problems
+	}
+	problems := check(doc)
+	if slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "yaml-alias" }) {
+		return nil, problems
+	}
+	if v := Lookup(node, "apiVersion"); v != nil {
+		doc.APIVersion = v.Value
+	}
+	if v := Lookup(node, "kind"); v != nil {
+		doc.Kind = v.Value
+	}
+	if v := Lookup(node, "metadata", "name"); v != nil {
+		doc.Name = v.Value
+	}
+	return doc, problems
 }
 
 // check reports duplicate keys, keys that are not strings, merge keys, and
