@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,8 @@ type Input struct {
 	Catalog      *catalog.Catalog
 
 	files *reader
+	// partial: a document is not YAML. What it defines is unknown.
+	partial bool
 }
 
 // ReadFile returns a file of the source that a document refers to.
@@ -66,17 +69,29 @@ func Load(fsys fs.FS, name string) (*Input, diag.List) {
 	}
 	in := &Input{files: l.files}
 	l.classify(in, names)
-	if slices.ContainsFunc(l.problems, unusable) {
+	if in.Profile.File == "" || l.profileBroken || slices.ContainsFunc(l.problems, unusable) {
 		return nil, l.problems.Sort()
 	}
+	in.partial = slices.ContainsFunc(l.problems, func(d diag.Diagnostic) bool { return d.Code == codeSyntax })
 	in.Catalog = l.catalog(in)
 	return in, l.problems.Sort()
 }
 
-// unusable tells whether a problem leaves nothing to validate. An unknown field
-// does not: what else is wrong is told in the same run.
+// codeSyntax marks a document that is not YAML.
+const codeSyntax = "yaml-syntax"
+
+// unusable reports whether a problem leaves nothing to validate. An unknown field
+// does not, nor does a broken document beside the profile: what else is wrong is
+// told in the same run.
 func unusable(d diag.Diagnostic) bool {
-	return d.Severity == diag.Error && d.Code != "unknown-field"
+	return d.Severity == diag.Error && d.Code != "unknown-field" && d.Code != codeSyntax
+}
+
+// withoutFollowUps drops what a document that is not YAML may have answered.
+func (in *Input) withoutFollowUps(problems diag.List) diag.List {
+	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool {
+		return in.partial && (d.Code == "environment-missing" || d.Code == "environment-unknown")
+	})
 }
 
 // Catalog reads the built-in controls, and those of a source; fsys nil means
@@ -97,6 +112,8 @@ type loader struct {
 	files    *reader
 	parsed   map[string][]*source.Document
 	problems diag.List
+	// profileBroken: the profile, or one that it extends, is not YAML.
+	profileBroken bool
 }
 
 func (l *loader) problem(at diag.Position, code, field, hint, format string, args ...any) {
@@ -149,7 +166,27 @@ func (l *loader) parse(name string) []*source.Document {
 	docs, problems := source.Parse(name, data)
 	l.problems = append(l.problems, problems...)
 	l.parsed[name] = docs
+	if broken(name, problems) && len(profileKind.FindAll(data, -1)) > count(docs, v1alpha1.KindProfile) {
+		l.profileBroken = true
+	}
 	return docs
+}
+
+// profileKind finds Profiles in a text, also in what is not YAML.
+var profileKind = regexp.MustCompile(`(?m)^kind:[ \t]+["']?Profile\b`)
+
+func count(docs []*source.Document, kind string) (n int) {
+	for _, d := range docs {
+		if d.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// broken reports whether a document of the file is not YAML.
+func broken(file string, problems diag.List) bool {
+	return slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.File == file && d.Code == codeSyntax })
 }
 
 // classify decodes every document; profiles that another one extends are bases.
@@ -188,13 +225,18 @@ func (l *loader) classify(in *Input, names []string) {
 	switch {
 	case len(roots) == 0 && !l.problems.HasErrors():
 		l.problem(diag.Position{File: path.Join(names...)}, "profile-missing", "", "write one document with kind: Profile, or run gatehouse init", "the source holds no Profile")
-	case len(roots) > 1:
+	case len(roots) > 1 && !l.profileBroken:
 		for _, extra := range roots[1:] {
 			l.problem(extra.At(extra.Node), "profile-duplicate", "", "a source has one; a base is named in spec.extends", "second Profile; the first is at %s", roots[0].At(roots[0].Node))
 		}
 	}
 	if len(roots) > 0 {
-		in.Profile = decode[v1alpha1.Profile](l, l.inherit(roots[0], nil))
+		root := l.inherit(roots[0], nil)
+		known := len(l.problems)
+		in.Profile = decode[v1alpha1.Profile](l, root)
+		if l.profileBroken { // what is missing may stand in the broken part
+			l.problems = append(l.problems[:known], withoutRequired(l.problems[known:])...)
+		}
 	}
 	slices.SortFunc(in.Environments, func(a, b Loaded[v1alpha1.Environment]) int {
 		return strings.Compare(a.Value.Metadata.Name, b.Value.Metadata.Name)
@@ -292,6 +334,10 @@ func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*sour
 		return nil, ""
 	}
 	docs := l.parse(name)
+	if broken(name, l.problems) {
+		l.profileBroken = true
+		return nil, ""
+	}
 	if len(docs) != 1 || docs[0].Kind != v1alpha1.KindProfile || docs[0].APIVersion != v1alpha1.APIVersion {
 		l.problem(doc.At(e), "extends-type", field, "", "%s must hold exactly one Profile", name)
 		return nil, ""
@@ -339,6 +385,10 @@ func decode[T any](l *loader, doc *source.Document) Loaded[T] {
 	}
 	l.problems = append(l.problems, problems...)
 	return loaded
+}
+
+func withoutRequired(problems diag.List) diag.List {
+	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "required" })
 }
 
 func extends(doc *source.Document) []*yaml.Node {

@@ -46,7 +46,7 @@ func Validate(in *Input, now time.Time) diag.List {
 	for _, e := range in.Exceptions {
 		v.problems = append(v.problems, v.exception(e, environments)...)
 	}
-	return v.problems.Sort()
+	return in.withoutFollowUps(v.problems.Sort())
 }
 
 // reporter collects the problems of one document.
