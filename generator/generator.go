@@ -98,7 +98,7 @@ func Emit(p *plan.Plan, in *Input, o Options) ([]manifest.File, diag.List) {
 // lock records what each environment is shown, so that no stage can skip, and
 // what bootstrap must know of the profile.
 func lock(p *plan.Plan, in *Input, o Options) manifest.Lock {
-	l := manifest.Lock{Tool: o.Version, Source: in.Hash(), FluxInstall: p.Flux.Install, Environments: map[string]manifest.LockedEnvironment{}}
+	l := manifest.Lock{Tool: o.Version, Source: in.Hash(), FluxInstall: p.Flux.Install, Kyverno: kyverno.Locked(p), Environments: map[string]manifest.LockedEnvironment{}}
 	for _, env := range p.Environments {
 		policies := map[string]map[string]string{}
 		for _, policy := range env.Policies {

@@ -81,7 +81,7 @@ func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	b.checkFlux(ctx, c)
 	b.checkSource(ctx, c)
 	b.checkRoot(ctx, c)
-	if b.Target.Kyverno != nil {
+	if b.Target.Kyverno.Release == nil {
 		b.checkKyverno(ctx, c)
 	} else {
 		c.ok("Kyverno is installed by the repository")

@@ -181,6 +181,22 @@ func TestCheckKyverno(t *testing.T) {
 	}
 }
 
+// Another chart of the repository does not stand for a Kyverno of the repository.
+func TestCheckSecondRelease(t *testing.T) {
+	server, client := newFakeServer(t)
+	server.runFlux(1)
+	target, err := Open(changed(t, "existing-kyverno", withSecondRelease), "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.put(identity(sourceAPI, "OCIRepository", "flux-system", "policies"))
+	objects, err := target.Objects(Access{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLines(t, wrong(t, &Bootstrap{Client: client, Target: target, Objects: objects}), []string{"error    Kyverno: there is none"})
+}
+
 func TestCheckNoKyverno(t *testing.T) {
 	server, client := newFakeServer(t)
 	server.runFlux(1)

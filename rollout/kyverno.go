@@ -21,6 +21,17 @@ const (
 	exceptionNamespaceFlag = "--exceptionNamespace"
 )
 
+// Kyverno is what the policies need of the Kyverno in a cluster.
+type Kyverno struct {
+	// SystemNamespaces are left out of its webhooks.
+	SystemNamespaces []string
+	// ExceptionNamespace is the only namespace whose exceptions count.
+	ExceptionNamespace string
+	// Release is apiVersion, kind, namespace and name of the HelmRelease that
+	// installs it; nil where the repository does not.
+	Release manifest.Object
+}
+
 // findKyverno returns the Deployment that answers Kyverno's webhooks, by the
 // labels that the chart gives it, in whatever namespace; nil if there is none.
 func findKyverno(ctx context.Context, c *kube.Client) (manifest.Object, error) {
@@ -80,7 +91,7 @@ func checkVersion(c *checks, image string) {
 
 // checkExceptions: where exceptions are off, what is exempt gets blocked; where
 // they count in every namespace, a tenant can exempt itself.
-func (s *KyvernoSettings) checkExceptions(c *checks, container manifest.Object) {
+func (k Kyverno) checkExceptions(c *checks, container manifest.Object) {
 	flags := map[string]string{}
 	args, _ := container["args"].([]any)
 	for _, arg := range args {
@@ -90,14 +101,14 @@ func (s *KyvernoSettings) checkExceptions(c *checks, container manifest.Object) 
 		}
 		flags[key] = value
 	}
-	want := "set the chart's features.policyExceptions: {enabled: true, namespace: " + s.ExceptionNamespace + "}"
+	want := "set the chart's features.policyExceptions: {enabled: true, namespace: " + k.ExceptionNamespace + "}"
 	switch namespace := flags[exceptionNamespaceFlag]; {
 	case flags[exceptionFlag] != "true":
 		c.wrong(want, "Kyverno: exceptions do not count (%s is not true)", exceptionFlag)
 	case namespace == "*":
 		c.wrong(want, "Kyverno: exceptions count in every namespace, so that a tenant can exempt itself")
-	case namespace != s.ExceptionNamespace:
-		c.wrong(want, "Kyverno: exceptions count in the namespace %q, not in %q", namespace, s.ExceptionNamespace)
+	case namespace != k.ExceptionNamespace:
+		c.wrong(want, "Kyverno: exceptions count in the namespace %q, not in %q", namespace, k.ExceptionNamespace)
 	default:
 		c.ok("Kyverno: exceptions count in %s only", namespace)
 	}
@@ -105,7 +116,7 @@ func (s *KyvernoSettings) checkExceptions(c *checks, container manifest.Object) 
 
 // checkWebhooks: the API server must not ask Kyverno about the namespaces that the
 // cluster comes up with.
-func (s *KyvernoSettings) checkWebhooks(ctx context.Context, c *checks, deployment manifest.Object) {
+func (k Kyverno) checkWebhooks(ctx context.Context, c *checks, deployment manifest.Object) {
 	name := initConfig(kyvernoContainer(deployment))
 	config, err := c.client.Get(ctx, "v1", "ConfigMap", deployment.Namespace(), name)
 	if err != nil {
@@ -118,7 +129,7 @@ func (s *KyvernoSettings) checkWebhooks(ctx context.Context, c *checks, deployme
 		return
 	}
 	var missing []string
-	for _, namespace := range append([]string{deployment.Namespace()}, s.SystemNamespaces...) {
+	for _, namespace := range append([]string{deployment.Namespace()}, k.SystemNamespaces...) {
 		if !slices.Contains(excluded, namespace) && !slices.Contains(missing, namespace) {
 			missing = append(missing, namespace)
 		}

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
-	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -41,11 +40,11 @@ type Target struct {
 	SourceKind, SourceName string
 	// Kustomizations of the cluster, by name.
 	Kustomizations []manifest.Object
-	// Releases and Policies are apiVersion, kind, namespace and name only.
+	// Releases and Policies are apiVersion, kind, namespace and name only. The
+	// release of Kyverno, if there is one, is among the Releases.
 	Releases, Policies []manifest.Object
-	// Kyverno is what a Kyverno of somebody else must be configured with; nil if
-	// the repository installs it.
-	Kyverno *KyvernoSettings
+	// Kyverno says what the policies need of the Kyverno in the cluster.
+	Kyverno Kyverno
 
 	prefix string // where the repository lies in the source, "." for its root
 }
@@ -90,15 +89,10 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 		return nil, err
 	}
 	t.readLayers(lock)
-	if len(t.Releases) > 0 {
-		return t, nil
-	}
-	readme, err := readLocked(repository, lock, "README.md")
-	if err != nil {
+	if err := t.readKyverno(lock.Kyverno); err != nil {
 		return nil, err
 	}
-	t.Kyverno, err = readKyvernoSettings(readme)
-	return t, err
+	return t, nil
 }
 
 // layersDir is where the layers of all environments lie.
@@ -168,6 +162,25 @@ func (t *Target) readLayers(lock *manifest.Lock) {
 	}
 }
 
+// readKyverno reads what the lock says about Kyverno. A release that no layer
+// holds is an error: bootstrap would skip its checks of Kyverno and wait for
+// nothing in their place.
+func (t *Target) readKyverno(locked *manifest.LockedKyverno) error {
+	if locked == nil {
+		return fmt.Errorf("reading %s: it does not say how Kyverno must be configured: an older gatehouse wrote it; build again", manifest.LockPath)
+	}
+	t.Kyverno = Kyverno{SystemNamespaces: locked.SystemNamespaces, ExceptionNamespace: locked.ExceptionNamespace}
+	if locked.Release == nil {
+		return nil
+	}
+	t.Kyverno.Release = identity(helmAPI, "HelmRelease", locked.Release.Namespace, locked.Release.Name)
+	id := t.Kyverno.Release.ID()
+	if !slices.ContainsFunc(t.Releases, func(o manifest.Object) bool { return o.ID() == id }) {
+		return fmt.Errorf("reading %s: no layer of environment %s holds the release of Kyverno, %s; build again", manifest.LockPath, t.Environment, display(t.Kyverno.Release))
+	}
+	return nil
+}
+
 // readLocked reads a file and compares it with what gatehouse wrote.
 func readLocked(repository fs.FS, lock *manifest.Lock, name string) ([]byte, error) {
 	data, err := fs.ReadFile(repository, name)
@@ -216,41 +229,4 @@ func Decode(r io.Reader) ([]manifest.Object, error) {
 			objects = append(objects, o)
 		}
 	}
-}
-
-// KyvernoSettings are the chart's values that the safety of the policies rests on.
-type KyvernoSettings struct {
-	// SystemNamespaces are left out of the webhooks.
-	SystemNamespaces []string
-	// ExceptionNamespace is the one whose exceptions count.
-	ExceptionNamespace string
-}
-
-// readKyvernoSettings reads the values that the README of a repository that does
-// not install Kyverno states for the one that is there.
-func readKyvernoSettings(readme []byte) (*KyvernoSettings, error) {
-	_, after, found := strings.Cut(string(readme), "\n## Kyverno\n")
-	_, after, begun := strings.Cut(after, "\n```yaml\n")
-	block, _, ended := strings.Cut(after, "\n```\n")
-	if !found || !begun || !ended {
-		return nil, errors.New("reading README.md: it does not state the values for a Kyverno that is there already; build again with this gatehouse")
-	}
-	var values struct {
-		Config struct {
-			Webhooks struct {
-				NamespaceSelector struct {
-					MatchExpressions []struct{ Values []string }
-				}
-			}
-		}
-		Features struct{ PolicyExceptions struct{ Namespace string } }
-	}
-	if err := sigsyaml.Unmarshal([]byte(block), &values); err != nil {
-		return nil, fmt.Errorf("reading the values in README.md: %w", err)
-	}
-	s := &KyvernoSettings{ExceptionNamespace: values.Features.PolicyExceptions.Namespace}
-	for _, e := range values.Config.Webhooks.NamespaceSelector.MatchExpressions {
-		s.SystemNamespaces = append(s.SystemNamespaces, e.Values...)
-	}
-	return s, nil
 }

@@ -3,6 +3,7 @@ package rollout
 import (
 	"bytes"
 	"encoding/base64"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,16 +19,103 @@ func TestOpen(t *testing.T) {
 	if acme.Environment != "prod" || acme.Namespace != "flux-system" || acme.SourceKind != "GitRepository" || acme.SourceName != "flux-system" {
 		t.Errorf("%+v", acme)
 	}
-	if len(acme.Releases) != 1 || acme.Kyverno != nil || len(acme.Kustomizations) != 8 {
-		t.Errorf("%d releases, %d Kustomizations, %v", len(acme.Releases), len(acme.Kustomizations), acme.Kyverno)
+	if len(acme.Releases) != 1 || len(acme.Kustomizations) != 8 {
+		t.Errorf("%d releases, %d Kustomizations", len(acme.Releases), len(acme.Kustomizations))
 	}
 	existing := exampleTarget(t, "existing-kyverno", "prod")
-	want := &KyvernoSettings{SystemNamespaces: []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno"}, ExceptionNamespace: "policy-exceptions"}
+	want := Kyverno{SystemNamespaces: []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno"}, ExceptionNamespace: "policy-exceptions"}
 	if diff := cmp.Diff(want, existing.Kyverno); diff != "" {
+		t.Error(diff)
+	}
+	want.Release = identity(helmAPI, "HelmRelease", "flux-system", "kyverno")
+	if diff := cmp.Diff(want, acme.Kyverno); diff != "" {
 		t.Error(diff)
 	}
 	if got := textAt(existing.root(), "spec", "path"); got != "./policies/clusters/prod/gatehouse" {
 		t.Errorf("the path is %s", got)
+	}
+}
+
+// changed is an example's output with another lock. The README says nothing any more.
+func changed(t *testing.T, example string, change func(*manifest.Lock)) fs.FS {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../examples/"+example+"/policy-repo")); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, manifest.LockPath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := manifest.DecodeLock(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(lock)
+	if data, err = lock.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{manifest.LockPath: data, "README.md": []byte("# Policies\n")} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return os.DirFS(dir)
+}
+
+// withSecondRelease adds another chart to the layer trust of each environment.
+func withSecondRelease(l *manifest.Lock) {
+	for env := range l.Environments {
+		layer := "environments/" + env + "/trust"
+		l.Files = append(l.Files, manifest.LockedFile{Path: layer + "/external-secrets.yaml", Layer: layer,
+			Objects: []string{"helm.toolkit.fluxcd.io/HelmRelease/flux-system/external-secrets"}})
+	}
+}
+
+func TestOpenRewordedReadme(t *testing.T) {
+	target, err := Open(changed(t, "existing-kyverno", func(*manifest.Lock) {}), "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(exampleTarget(t, "existing-kyverno", "prod").Kyverno, target.Kyverno); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A release is Kyverno only where the lock says so.
+func TestOpenSecondRelease(t *testing.T) {
+	for example, cluster := range map[string]string{"acme": "prod-eu", "existing-kyverno": "prod"} {
+		before := exampleTarget(t, example, cluster)
+		target, err := Open(changed(t, example, withSecondRelease), cluster)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(before.Kyverno, target.Kyverno); diff != "" {
+			t.Errorf("%s: %s", example, diff)
+		}
+		second := identity(helmAPI, "HelmRelease", "flux-system", "external-secrets")
+		if diff := cmp.Diff(append(before.Releases, second), target.Releases); diff != "" {
+			t.Errorf("%s: %s", example, diff)
+		}
+	}
+}
+
+func TestOpenKyvernoUnknown(t *testing.T) {
+	cases := []struct {
+		name   string
+		change func(*manifest.Lock)
+		wrong  string
+	}{
+		{"by an older gatehouse", func(l *manifest.Lock) { l.Kyverno = nil }, "an older gatehouse wrote it; build again"},
+		{"a release that is not there", func(l *manifest.Lock) { l.Kyverno.Release.Name = "other" },
+			"no layer of environment prod holds the release of Kyverno, HelmRelease flux-system/other; build again"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := Open(changed(t, "acme", c.change), "prod-eu"); err == nil || !strings.Contains(err.Error(), c.wrong) {
+				t.Errorf("got %v, want %q", err, c.wrong)
+			}
+		})
 	}
 }
 

@@ -73,16 +73,13 @@ func (u *Uninstall) needs() []need {
 		{"patch", kustomization}, {"delete", kustomization}, {"get", secret}, {"delete", secret},
 		{"delete", identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName)},
 	}
-	if len(t.Releases) == 0 || u.KeepKyverno {
+	if t.Kyverno.Release == nil || u.KeepKyverno {
 		return needs
 	}
 	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
 		needs = append(needs, need{"list", identity(webhooksAPI, kind, "", "")}, need{"delete", identity(webhooksAPI, kind, "", "")})
 	}
-	for _, r := range t.Releases {
-		needs = append(needs, need{"delete", r})
-	}
-	return needs
+	return append(needs, need{"delete", t.Kyverno.Release})
 }
 
 // layers are the Kustomizations in the cluster that the root applied. They keep
@@ -201,10 +198,12 @@ func (u *Uninstall) policies(ctx context.Context, selector string) ([]manifest.O
 	return all, nil
 }
 
-// removeKyverno deletes the releases of the repository. As long as policies of
-// others are there Kyverno stays: without it they would not hold.
+// removeKyverno deletes the release that installs Kyverno, if the repository has
+// one. Kyverno stays while there are policies of others, which need it. Other
+// releases are none of its business: Flux prunes them with their layer or they stay.
 func (u *Uninstall) removeKyverno(ctx context.Context) error {
-	if len(u.Target.Releases) == 0 || u.KeepKyverno {
+	release := u.Target.Kyverno.Release
+	if release == nil || u.KeepKyverno {
 		return nil
 	}
 	others, err := u.otherPolicies(ctx)
@@ -215,27 +214,29 @@ func (u *Uninstall) removeKyverno(ctx context.Context) error {
 		u.Log.Line(fmt.Sprintf("Kyverno stays: %d policies are not of this repository (%s)", len(others), display(others[0])))
 		return nil
 	}
-	var live []manifest.Object
-	for _, r := range u.Target.Releases {
-		o, err := u.Client.Get(ctx, r.APIVersion(), r.Kind(), r.Namespace(), r.Name())
-		if kube.IsAbsent(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", display(r), err)
-		}
-		live = append(live, o)
-		if chart := textAt(o, "spec", "chart", "spec", "sourceRef", "name"); chart != "" {
-			live = append(live, identity(sourceAPI, "HelmRepository", r.Namespace(), chart))
-		}
-	}
-	if err := u.remove(ctx, live); err != nil {
+	if err := u.removeRelease(ctx, release); err != nil {
 		return err
 	}
 	if u.DryRun {
 		return nil
 	}
 	return u.removeWebhooks(ctx)
+}
+
+// removeRelease deletes a HelmRelease and the chart repository that it names.
+func (u *Uninstall) removeRelease(ctx context.Context, release manifest.Object) error {
+	live, err := u.Client.Get(ctx, release.APIVersion(), release.Kind(), release.Namespace(), release.Name())
+	if kube.IsAbsent(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", display(release), err)
+	}
+	all := []manifest.Object{live}
+	if chart := textAt(live, "spec", "chart", "spec", "sourceRef", "name"); chart != "" {
+		all = append(all, identity(sourceAPI, "HelmRepository", release.Namespace(), chart))
+	}
+	return u.remove(ctx, all)
 }
 
 // otherPolicies are Kyverno's that this repository did not bring. A dry run finds

@@ -110,6 +110,33 @@ func TestUninstall(t *testing.T) {
 	}
 }
 
+// What a repository installs besides Kyverno goes with its layer, or stays.
+func TestUninstallSecondRelease(t *testing.T) {
+	for _, install := range []bool{true, false} {
+		server, u, _ := installed(t)
+		second := identity(helmAPI, "HelmRelease", "flux-system", "external-secrets")
+		u.Target.Releases = append(u.Target.Releases, second)
+		server.put(manifest.Object(merge(second, owned("gatehouse-trust"))))
+		if !install { // Kyverno is somebody else's
+			u.Target.Kyverno.Release = nil
+			server.refused["helmreleases"] = true
+		}
+		if err := u.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		writes := server.stored()
+		if slices.Contains(writes, "DELETE "+server.path(second)) {
+			t.Errorf("it was deleted as if it were Kyverno: %v", writes)
+		}
+		kyverno := func(w string) bool {
+			return strings.HasSuffix(w, "/helmreleases/kyverno") || strings.Contains(w, "webhookconfigurations")
+		}
+		if got := slices.ContainsFunc(writes, kyverno); got != install {
+			t.Errorf("Kyverno was deleted: %v, want %v", got, install)
+		}
+	}
+}
+
 func TestUninstallDryRun(t *testing.T) {
 	server, u, lines := installed(t)
 	u.DryRun = true

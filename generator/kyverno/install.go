@@ -97,11 +97,22 @@ func release(p *plan.Plan) *helmv2.HelmRelease {
 	}
 }
 
+// Locked returns what the lock says about Kyverno, for bootstrap and uninstall.
+// [Values] sets the same namespaces.
+func Locked(p *plan.Plan) *manifest.LockedKyverno {
+	l := &manifest.LockedKyverno{SystemNamespaces: p.SystemNamespaces, ExceptionNamespace: p.ExceptionNamespace}
+	if p.Kyverno.Install {
+		l.Release = &manifest.LockedRelease{Namespace: p.Flux.Namespace, Name: releaseName}
+	}
+	return l
+}
+
 // Values configures the chart. Each setting that a safety invariant or the
 // meaning of a policy rests on is written down, also where it is the default.
 // What is not here is not set on purpose: forceFailurePolicyIgnore would let
 // everything pass while Kyverno is down.
 func Values(p *plan.Plan) map[string]any {
+	locked := Locked(p)
 	return map[string]any{
 		"admissionController":  map[string]any{"replicas": p.Kyverno.Replicas},
 		"backgroundController": secondary(p),
@@ -112,7 +123,7 @@ func Values(p *plan.Plan) map[string]any {
 			// come up again: it does not call the webhook for these namespaces at all.
 			// An exclude in a rule would not help, it is evaluated by Kyverno.
 			"webhooks": map[string]any{"namespaceSelector": map[string]any{"matchExpressions": []any{
-				map[string]any{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(p.SystemNamespaces)},
+				map[string]any{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(locked.SystemNamespaces)},
 			}}},
 			"excludeKyvernoNamespace": true,
 			// The background scan knows no webhook; it skips what is filtered here.
@@ -124,7 +135,7 @@ func Values(p *plan.Plan) map[string]any {
 			"annotations": map[string]any{"helm.sh/resource-policy": "keep"},
 		},
 		"features": map[string]any{
-			"policyExceptions": map[string]any{"enabled": true, "namespace": p.ExceptionNamespace},
+			"policyExceptions": map[string]any{"enabled": true, "namespace": locked.ExceptionNamespace},
 			"policyReports":    map[string]any{"enabled": true},
 			"backgroundScan":   map[string]any{"enabled": true, "skipResourceFilters": false},
 			// Nodes can register while Kyverno is down (kyverno#16177).

@@ -87,3 +87,21 @@ func TestInstallNone(t *testing.T) {
 		t.Errorf("got %v", files)
 	}
 }
+
+// What bootstrap checks is what the README states and the chart gets.
+func TestLocked(t *testing.T) {
+	p := installPlan()
+	want := &manifest.LockedKyverno{SystemNamespaces: p.SystemNamespaces, ExceptionNamespace: "policy-exceptions",
+		Release: &manifest.LockedRelease{Namespace: "flux-system", Name: "kyverno"}}
+	if diff := cmp.Diff(want, Locked(p)); diff != "" {
+		t.Error(diff)
+	}
+	release := byPath(Install(p))["environments/prod/kyverno/helmrelease.yaml"]
+	if release.Namespace() != want.Release.Namespace || release.Name() != want.Release.Name {
+		t.Errorf("the release is %s", release.ID())
+	}
+	p.Kyverno.Install = false
+	if got := Locked(p); got.Release != nil || len(got.SystemNamespaces) == 0 {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -27,10 +27,32 @@ type Lock struct {
 	// FluxInstall is spec.flux.install of the profile, cli or operator; empty for
 	// none. Bootstrap, which sees the output only, goes by it.
 	FluxInstall string `json:"fluxInstall,omitempty"`
+	// Kyverno is what the policies need of the Kyverno in the clusters. It is nil
+	// in a lock that an older gatehouse wrote.
+	Kyverno *LockedKyverno `json:"kyverno,omitempty"`
 	// Environments by name.
 	Environments map[string]LockedEnvironment `json:"environments"`
-	// Files by path, sorted; the lock itself is not among them.
-	Files []LockedFile `json:"files"`
+	// Files by path, sorted; the lock itself is not among them. Encode writes the
+	// list also where it is empty.
+	Files []LockedFile `json:"files,omitempty"`
+}
+
+// LockedKyverno says how Kyverno must be configured, and which Helm release
+// installs it. Bootstrap and uninstall go by it.
+type LockedKyverno struct {
+	// SystemNamespaces are left out of Kyverno's webhooks.
+	SystemNamespaces []string `json:"systemNamespaces"`
+	// ExceptionNamespace is the only namespace whose exceptions count.
+	ExceptionNamespace string `json:"exceptionNamespace"`
+	// Release is the HelmRelease that installs Kyverno; nil where the repository
+	// does not install it.
+	Release *LockedRelease `json:"release,omitempty"`
+}
+
+// LockedRelease names a HelmRelease.
+type LockedRelease struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
 }
 
 // LockedEnvironment is what one environment was built with.
@@ -51,17 +73,12 @@ type LockedFile struct {
 
 // Encode returns the lock as JSON with one line per file, so that a diff shows files.
 func (l Lock) Encode() ([]byte, error) {
-	head, err := json.MarshalIndent(struct {
-		Version      int                          `json:"version"`
-		Tool         string                       `json:"tool"`
-		Source       string                       `json:"source"`
-		FluxInstall  string                       `json:"fluxInstall,omitempty"`
-		Environments map[string]LockedEnvironment `json:"environments"`
-	}{lockVersion, l.Tool, l.Source, l.FluxInstall, l.Environments}, "", "  ")
+	files := slices.SortedFunc(slices.Values(l.Files), func(a, b LockedFile) int { return strings.Compare(a.Path, b.Path) })
+	l.Version, l.Files = lockVersion, nil
+	head, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encoding the lock: %w", err)
 	}
-	files := slices.SortedFunc(slices.Values(l.Files), func(a, b LockedFile) int { return strings.Compare(a.Path, b.Path) })
 	var b bytes.Buffer
 	b.Write(bytes.TrimSuffix(head, []byte("\n}")))
 	b.WriteString(",\n  \"files\": [")
