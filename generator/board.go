@@ -62,7 +62,8 @@ func board(p *plan.Plan) string {
 }
 
 // kyvernoSettings says what a Kyverno that somebody else installs must be
-// configured with: the safety of the bundle rests on it (DESIGN 6, invariant 2).
+// configured with: the safety of the bundle depends on it
+// (docs/safety.md#kyverno-down).
 func kyvernoSettings(b *strings.Builder, p *plan.Plan) {
 	all := kyverno.Values(p)
 	values, err := yaml.Marshal(map[string]any{"config": all["config"], "features": all["features"]})

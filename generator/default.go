@@ -108,7 +108,7 @@ func defaultFlux(given *v1alpha1.Flux) *v1alpha1.Flux {
 	return &f
 }
 
-// defaultStages is the ladder of DESIGN 1: off, audit, then one tier after the other.
+// defaultStages is the default ladder: off, audit, then one tier after the other.
 func defaultStages(tiers []string) []v1alpha1.Stage {
 	stages := []v1alpha1.Stage{{Name: "off"}, {Name: "audit", Audit: tiers}}
 	for i := 1; i < len(tiers); i++ {

@@ -418,7 +418,7 @@ func (r *resolver) trustObjects(policies []plan.Policy) []plan.TrustObject {
 
 // namespaceLabels refuses a namespace that the profile's own policy would
 // refuse: the identity that applies the repository must never be blocked
-// (DESIGN 6, invariant 1).
+// (docs/safety.md#deployer-and-system-namespaces).
 func (r *resolver) namespaceLabels(env plan.Environment) {
 	const id = "require-namespace-labels"
 	if !slices.ContainsFunc(env.Policies, func(p plan.Policy) bool { return p.Name == id }) {

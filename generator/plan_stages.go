@@ -111,7 +111,7 @@ func actionIn(env plan.Environment, policy, tier string) plan.Action {
 }
 
 // skips refuses to enforce what the lock does not show in Audit before
-// (DESIGN 6, invariant 3).
+// (docs/safety.md#audit-before-enforce).
 func (r *resolver) skips(environments []Loaded[v1alpha1.Environment], o Options) {
 	if o.AllowSkip {
 		return

@@ -19,7 +19,7 @@ import (
 )
 
 // trust checks attestors and image rules: what Kyverno accepts and then
-// verifies nothing with is refused (DESIGN 6, invariants 4 and 5).
+// verifies nothing with is refused (docs/safety.md#attestors).
 func (v *validator) trust() {
 	attestors := make([]string, len(v.spec.Trust.Attestors))
 	for i, a := range v.spec.Trust.Attestors {
@@ -237,10 +237,10 @@ var (
 	dockerHub = []string{"docker.io", "index.docker.io", "registry-1.docker.io"}
 )
 
-// expandReference turns what the author names into globs that cannot be gone
-// around: Kyverno matches repo:tag or repo@digest, never both
-// (facts/kyverno.md 2), so a repository becomes repo:* and repo@*, and one of
-// Docker Hub is written under each of its names.
+// expandReference turns what the author names into globs that cannot be
+// bypassed: Kyverno matches repo:tag or repo@digest, never both
+// (docs/image-traps.md#references), so a repository becomes repo:* and repo@*,
+// and one of Docker Hub is written under each of its names.
 func expandReference(ref string) ([]string, error) {
 	repository := strings.TrimSuffix(strings.TrimSuffix(ref, ":*"), "@*")
 	slash := strings.LastIndex(repository, "/")

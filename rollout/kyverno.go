@@ -58,8 +58,8 @@ func kyvernoContainer(deployment manifest.Object) manifest.Object {
 	return nil
 }
 
-// checkKyverno looks at a Kyverno that somebody else installed: the safety of the
-// policies rests on its configuration (DESIGN 6, invariant 2).
+// checkKyverno checks a Kyverno that gatehouse did not install: the safety of the
+// policies depends on its configuration (docs/safety.md#kyverno-down).
 func (b *Bootstrap) checkKyverno(ctx context.Context, c *checks) {
 	deployment, err := findKyverno(ctx, b.Client)
 	if err != nil {

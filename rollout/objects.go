@@ -166,7 +166,7 @@ func (t *Target) layer() manifest.Object {
 
 // root applies the Kustomizations of the cluster. It does not wait for them:
 // waiting for what waits for others would keep a fix from being applied
-// (facts/flux.md 1.2).
+// (docs/flux-traps.md#parents-that-wait).
 func (t *Target) root() manifest.Object {
 	spec := map[string]any{
 		"path":  "./" + path.Join(t.prefix, "clusters", t.Cluster, "gatehouse"),

@@ -78,7 +78,8 @@ func TestImages(t *testing.T) {
 	})
 }
 
-// TestImagesAudited pins DESIGN 2: an audited image rule blocks neither a bad image nor anything while the registry is down, and says so.
+// TestImagesAudited: an audited image rule reports a bad image and blocks nothing, not even while the registry is down
+// (docs/image-traps.md#audited-image-rules).
 func TestImagesAudited(t *testing.T) {
 	r := imagetest.NewRegistry(t)
 	publicKey := imagetest.NewSigner(t).PublicKey

@@ -50,7 +50,8 @@ func strictExample(t *testing.T) *generator.Bundle {
 }
 
 // TestBundleAppliesItself has the deployer create and update everything that
-// the bundle consists of, under its own policies (DESIGN 6, invariant 1).
+// the bundle consists of, under its own policies
+// (docs/safety.md#deployer-and-system-namespaces).
 func TestBundleAppliesItself(t *testing.T) {
 	bundle := strictExample(t)
 	for _, env := range bundle.Plan.Environments {

@@ -189,7 +189,7 @@ func imagePod(t testing.TB, image string) protocol.EvaluateParams {
 }
 
 // TestImageReferences writes the reference of an unsigned image in every way,
-// under each form in which a profile may name it (facts/images.md 3).
+// under each form in which a profile may name it (docs/image-traps.md#references).
 func TestImageReferences(t *testing.T) {
 	f := newFixture(t)
 	digest := f.Push(t, "team/app").String()

@@ -85,7 +85,7 @@ type Identity struct {
 }
 
 // Fulcio's extensions for the issuer, the old one with the bare text and the
-// new one with a DER string (fulcio docs/oid-info.md).
+// new one with a DER string (github.com/sigstore/fulcio/docs/oid-info.md).
 var (
 	issuerV1 = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 1}
 	issuerV2 = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}

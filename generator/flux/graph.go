@@ -71,7 +71,7 @@ func follows(kind string) []string {
 		return []string{kindExceptions, kindTrust, kindNamespaces}
 	}
 	// What a policy demands must not come after it: network rules wait for their
-	// namespaces only (docs/adr/0011).
+	// namespaces only (docs/adr/0011-network-rules-do-not-wait-for-policies.md).
 	return nil
 }
 

@@ -27,7 +27,7 @@ func healthKinds() []groupKind {
 
 // healthExprs says for each kind when a policy is in force. There is no
 // `failed`: a policy is not ready for a moment after each change, and a failure
-// would end the wait at once (facts: Ready and WebhookConfigured are transient).
+// would end the wait at once (docs/flux-traps.md#health-of-policies).
 func healthExprs(kinds []groupKind) []kustomize.CustomHealthCheck {
 	var exprs []kustomize.CustomHealthCheck
 	for _, k := range kinds {

@@ -15,7 +15,8 @@ import (
 
 // The Kyverno that is installed. The version is exact: chart 3.9 is the last one
 // with full support for ClusterPolicy, and 3.9.1 (Kyverno 1.19.1) the first one
-// whose webhook checks CEL exceptions of every version (facts/kyverno.md 1).
+// whose webhook checks CEL exceptions of every version
+// (docs/kyverno-traps.md#which-version).
 const (
 	chartRepository = "https://kyverno.github.io/kyverno/"
 	chartName       = "kyverno"

@@ -16,7 +16,7 @@ import (
 const labelTier = v1alpha1.Group + "/tier"
 
 // Seconds that the API server waits for Kyverno. The largest value of all
-// policies of one webhook counts (facts/images.md 2).
+// policies of one webhook counts (docs/kyverno-traps.md#timeouts).
 const (
 	validateTimeout int64 = 10
 	imageTimeout    int64 = 30
@@ -27,9 +27,9 @@ const (
 //
 // Each rule has its own failureAction, since the one of the spec is deprecated.
 // Mixed tiers are Enforce with an Audit override: a namespace that Kyverno does
-// not know yet is judged strictly (facts/kyverno.md 2). An image rule cannot be
-// overridden and becomes one policy for the enforced tiers and one for the
-// audited.
+// not know yet is judged strictly (docs/kyverno-traps.md#mixed-tiers). An image
+// rule cannot be overridden and becomes one policy for the enforced tiers and
+// one for the audited.
 func Policies(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
@@ -105,9 +105,10 @@ func exclusions(p *plan.Plan, policy plan.Policy, off []string) []any {
 // objects; an API server that cannot do so does not become ready.
 var apiServer = []string{"system:apiserver", "system:serviceaccount:kube-system:clusterrole-aggregation-controller"}
 
-// excludeDeployers exempts who applies the repository (DESIGN 6, invariant 1)
-// and the API server itself. A user of kind User is compared with the whole
-// user name, so that service accounts need no other form.
+// excludeDeployers exempts the identities that apply the repository
+// (docs/safety.md#deployer-and-system-namespaces) and the API server itself. A
+// subject of kind User is compared with the whole user name, so service accounts
+// need no other form.
 func excludeDeployers(p *plan.Plan) map[string]any {
 	users := slices.Concat(p.Deployers, apiServer)
 	subjects := make([]any, len(users))
@@ -192,8 +193,9 @@ func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
 }
 
 // imagePolicy is one half of an image rule. In Audit every setting that blocks,
-// changes the object or reports nonsense is off (facts/images.md 2); in Enforce
-// results are not cached, since a tag may move (facts/images.md 3).
+// changes the object or reports nonsense is off
+// (docs/image-traps.md#audited-image-rules); in Enforce results are not cached,
+// since a tag may move (docs/image-traps.md#moved-tags).
 func imagePolicy(p *plan.Plan, policy plan.Policy, name string, tiers []string, action plan.Action) manifest.Object {
 	object := policyObject(policy, name)
 	spec := object["spec"].(map[string]any)

@@ -1,6 +1,6 @@
 // Package schema checks the objects that gatehouse is about to write as the API
 // server would on a server-side apply: offline, strictly, against the schemas of
-// the versions that it compiles for (DESIGN.md 6, invariant 7).
+// the versions that it compiles for (docs/safety.md#schemas).
 //
 // # Where the schemas come from
 //

@@ -45,7 +45,7 @@ func testBrokenCommit(t *testing.T, f *fleet) {
 	stop(t)
 }
 
-// testKyvernoDown is invariant 2 of DESIGN 6.
+// testKyvernoDown shows what docs/safety.md#kyverno-down says.
 func testKyvernoDown(t *testing.T, f *fleet) {
 	waitServiceAccounts(t, f.Client(), systemNamespaces()...)
 	stop := f.neverAdmitted(t)

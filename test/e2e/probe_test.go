@@ -137,9 +137,9 @@ func (f *fleet) neverAdmitted(t *testing.T) func(*testing.T) {
 // systemNamespaces whose Pods the cluster needs to come up again.
 func systemNamespaces() []string { return []string{"kube-system", "flux-system", "kyverno"} }
 
-// guard asks for the whole test what invariants 1 and 2 of DESIGN 6 say: Pods of
-// the system namespaces are admitted whether Kyverno is there or not, and neither
-// good workloads nor what Flux applies are refused.
+// guard asks during the whole test what docs/safety.md says: Pods of the system
+// namespaces are admitted whether or not Kyverno runs, and neither good workloads
+// nor what Flux applies are refused.
 type guard struct {
 	system, good *probes
 }

@@ -170,8 +170,8 @@ func TestChartReplicas(t *testing.T) {
 	}
 }
 
-// TestChartConfig holds the ConfigMap, which Kyverno makes its webhooks from, to
-// invariants 1 and 2: no webhook is called for a system namespace.
+// TestChartConfig checks the ConfigMap from which Kyverno makes its webhooks: none
+// is called for a system namespace (docs/safety.md#kyverno-down).
 func TestChartConfig(t *testing.T) {
 	objects := render(t, loadChart(t), helmRelease(t, 3))
 	config := objects["ConfigMap/kyverno"]

@@ -44,7 +44,7 @@ spec: {ring: 1, stage: enforce, allowSkip: true}
 }
 
 // TestImageVerdictsBite breaks image policies in each way that lets an unsigned
-// image in (facts/images.md 3) or blocks what is audited: `gatehouse test` must show it.
+// image in or blocks what is audited (docs/image-traps.md): `gatehouse test` must show it.
 func TestImageVerdictsBite(t *testing.T) {
 	quoted := func() string {
 		raw, err := json.Marshal(imagetest.NewSigner(t).PublicKey)
