@@ -86,6 +86,15 @@ func (r *reporter) known(field, code, what, name string, defined []string) bool 
 	return false
 }
 
+// control checks that a control is defined.
+func (r *reporter) control(field, id string, defined []string) bool {
+	if slices.Contains(defined, id) {
+		return true
+	}
+	r.report(field, "control-unknown", diag.OneOfMany(id, defined, "gatehouse catalog list shows them"), "control %q is not defined", id)
+	return false
+}
+
 // distinct checks that no value is there twice.
 func (r *reporter) distinct(field string, values []string) {
 	seen := map[string]bool{}
@@ -241,7 +250,7 @@ func (v *validator) controls() {
 	ids := v.in.Catalog.IDs()
 	for _, id := range sortedKeys(v.spec.Controls) {
 		field := fmt.Sprintf("spec.controls[%s]", id)
-		if !v.known(field, "control-unknown", "control", id, ids) {
+		if !v.control(field, id, ids) {
 			continue
 		}
 		if stage := v.spec.Controls[id].MaxStage; stage != nil {
@@ -394,7 +403,7 @@ func (v *validator) environment(e Loaded[v1alpha1.Environment], clusters map[str
 	}
 	for _, id := range sortedKeys(spec.Controls) {
 		field := fmt.Sprintf("spec.controls[%s]", id)
-		if r.known(field, "control-unknown", "control", id, v.in.Catalog.IDs()) && !v.enabled(id) {
+		if r.control(field, id, v.in.Catalog.IDs()) && !v.enabled(id) {
 			r.report(field, "control-off", "switch it on in the profile's spec.controls", "control %q is not on in the profile", id)
 		}
 		r.known(field+".stage", "stage-unknown", "stage", spec.Controls[id].Stage, stages)

@@ -38,7 +38,7 @@ func (v *validator) exception(e Loaded[v1alpha1.Exception], environments []strin
 	r.distinct("spec.controls", spec.Controls)
 	known := slices.Concat(v.in.Catalog.IDs(), imagePolicies(v.spec))
 	for i, id := range spec.Controls {
-		r.known(fmt.Sprintf("spec.controls[%d]", i), "control-unknown", "control", id, known)
+		r.control(fmt.Sprintf("spec.controls[%d]", i), id, known)
 	}
 	r.distinct("spec.environments", spec.Environments)
 	for i, name := range spec.Environments {

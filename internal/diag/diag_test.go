@@ -26,24 +26,6 @@ func TestString(t *testing.T) {
 	}
 }
 
-func TestDidYouMean(t *testing.T) {
-	ids := []string{"disallow-host-path", "disallow-host-ports", "require-labels", "audit", "off"}
-	for got, want := range map[string]string{
-		"disallow-hostpath": `did you mean "disallow-host-path"?`,
-		"require-lables":    `did you mean "require-labels"?`, // a swap is one mistake
-		"AUDIT":             `did you mean "audit"?`,
-		"of":                `did you mean "off"?`,
-		"something-else":    "",
-	} {
-		if hint := DidYouMean(got, ids); hint != want {
-			t.Errorf("%s: %s, want %s", got, hint, want)
-		}
-	}
-	if got, want := OneOf("zzz", []string{"a", "b"}), "one of a, b"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
 func TestListErr(t *testing.T) {
 	var l List
 	if err := l.Err(); err != nil {
