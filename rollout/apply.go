@@ -28,7 +28,7 @@ type Change struct {
 	Fields []string
 }
 
-// What an apply does.
+// The values of [Change.Did].
 const (
 	Created    = "created"
 	Configured = "configured"
@@ -38,7 +38,7 @@ const (
 // String is one line: Kustomization flux-system/gatehouse configured.
 func (c Change) String() string { return display(c.Object) + " " + c.Did }
 
-// ConflictError says who manages fields that gatehouse would have to take.
+// ConflictError reports that other managers own fields that an apply would set.
 type ConflictError struct {
 	Object manifest.Object
 	// Fields with their managers, as the API server names them.
@@ -46,11 +46,11 @@ type ConflictError struct {
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s is managed by somebody else: %s; nothing of it was changed: change it there, or delete it first", display(e.Object), strings.Join(e.Fields, ", "))
+	return fmt.Sprintf("other managers own fields of %s: %s; it was left unchanged: let them change it, or delete it first", display(e.Object), strings.Join(e.Fields, ", "))
 }
 
 // apply sends an object by server-side apply, never by force. With dryRun the API
-// server does everything, admission included, but store it.
+// server does everything, admission included, except store it.
 func apply(ctx context.Context, client *kube.Client, o manifest.Object, dryRun bool) (Change, error) {
 	before, err := client.Get(ctx, o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -89,7 +89,7 @@ func applyError(o manifest.Object, err error) error {
 	return fmt.Errorf("applying %s: %w", display(o), err)
 }
 
-// content is the object without what every write changes and others report.
+// content returns the object without its status and the metadata that every write changes.
 func content(o manifest.Object) map[string]any {
 	all := maps.Clone(map[string]any(o))
 	delete(all, "status")
@@ -101,7 +101,7 @@ func content(o manifest.Object) map[string]any {
 	return all
 }
 
-// changes lists where two values differ, by path.
+// changes lists the paths at which two values differ, with both values if values is set.
 func changes(path string, before, after any, values bool) []string {
 	if reflect.DeepEqual(before, after) {
 		return nil
@@ -123,7 +123,7 @@ func changes(path string, before, after any, values bool) []string {
 	return found
 }
 
-// short is a value on one line, long ones cut.
+// short returns a value on one line; it cuts a long one.
 func short(v any) string {
 	const most = 80
 	switch v := v.(type) {
@@ -141,7 +141,7 @@ func short(v any) string {
 	return fmt.Sprint(v)
 }
 
-// display is how people call an object: Kustomization flux-system/gatehouse.
+// display returns what people call an object: Kustomization flux-system/gatehouse.
 func display(o manifest.Object) string { return called(o.Kind(), o.Namespace(), o.Name()) }
 
 func called(kind, namespace, name string) string {
@@ -151,7 +151,7 @@ func called(kind, namespace, name string) string {
 	return kind + " " + name
 }
 
-// at reads a nested value; nil if it is not there.
+// at returns a nested value, or nil if there is none.
 func at(o manifest.Object, path ...string) any {
 	var v any = map[string]any(o)
 	for _, key := range path {

@@ -10,12 +10,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Log takes what happens.
+// Log receives the progress of a run.
 type Log struct {
-	// Line takes a line that stays.
+	// Line receives a line that stays.
 	Line func(line string)
-	// Status takes what is being done, for the last line of a terminal, where
-	// each text replaces the one before; nil elsewhere.
+	// Status receives what is being done, for the last line of a terminal, where
+	// each text replaces the one before. It is nil elsewhere.
 	Status func(text string)
 }
 
@@ -29,21 +29,21 @@ func (l Log) status(format string, args ...any) {
 type Bootstrap struct {
 	Client *kube.Client
 	Target *Target
-	// Flux is what installs Flux: that of [Target.FluxInstance], or what `flux install
-	// --export` printed; empty where Flux must be there. Check takes a FluxInstance
-	// out where the Flux that is there stays as it is.
+	// Flux holds what installs Flux: [Target.FluxInstance], or the output of `flux
+	// install --export`. It is empty if the cluster must have Flux already. Check
+	// empties it if the Flux in the cluster must stay as it is.
 	Flux []manifest.Object
 	// Objects are those of [Target.Objects].
 	Objects []manifest.Object
 	// DryRun asks the API server and stores nothing.
 	DryRun bool
-	// Every is how often the cluster is looked at while waiting.
+	// Every is the interval at which the cluster is polled while waiting.
 	Every time.Duration
 	Log   Log
 }
 
-// Stages are all objects in the order in which they are applied: each stage must
-// be ready before the next one.
+// Stages returns all objects in the order in which they are applied. Each stage
+// must be ready before the next one is applied.
 func (b *Bootstrap) Stages() [][]manifest.Object {
 	first, flux := split(b.Flux)
 	namespace, objects := split(b.Objects)
@@ -53,7 +53,7 @@ func (b *Bootstrap) Stages() [][]manifest.Object {
 	return [][]manifest.Object{first, flux, objects}
 }
 
-// split takes the definitions and namespaces out, which the rest needs.
+// split returns definitions and namespaces first, because the rest needs them.
 func split(objects []manifest.Object) (first, rest []manifest.Object) {
 	for _, o := range objects {
 		if o.Kind() == "CustomResourceDefinition" || o.Kind() == "Namespace" {
@@ -65,8 +65,8 @@ func split(objects []manifest.Object) (first, rest []manifest.Object) {
 	return first, rest
 }
 
-// Apply applies Flux, where it is to be installed, and then what it begins with.
-// It returns what changed, also up to an error.
+// Apply applies Flux, if it is to be installed, and then what Flux starts from.
+// It returns what has changed, also together with an error.
 func (b *Bootstrap) Apply(ctx context.Context) ([]Change, error) {
 	var done []Change
 	for _, stage := range b.Stages() {
@@ -78,15 +78,15 @@ func (b *Bootstrap) Apply(ctx context.Context) ([]Change, error) {
 		if b.DryRun {
 			continue
 		}
-		if err := b.waitFor(ctx, slices.DeleteFunc(stage, func(o manifest.Object) bool { return !beginsFlux(o.Kind()) })); err != nil {
+		if err := b.waitFor(ctx, slices.DeleteFunc(stage, func(o manifest.Object) bool { return !gatesFlux(o.Kind()) })); err != nil {
 			return done, err
 		}
 	}
 	return done, nil
 }
 
-// beginsFlux tells whether a kind must be ready before Flux can be used.
-func beginsFlux(kind string) bool {
+// gatesFlux reports whether objects of a kind must be ready before Flux can be used.
+func gatesFlux(kind string) bool {
 	return kind == "CustomResourceDefinition" || kind == "Deployment" || kind == "FluxInstance"
 }
 
@@ -107,9 +107,9 @@ func (b *Bootstrap) applyAll(ctx context.Context, objects []manifest.Object) ([]
 	return done, nil
 }
 
-// apply applies one object. A dry run cannot ask about what needs a kind or a
-// namespace that the same run would create before it: that is new for sure. A
-// namespace that is there stays as it is, with the labels that somebody gave it.
+// apply applies one object. A dry run cannot ask the API server about an object
+// whose kind or namespace the same run would create first; such an object is
+// certainly new. A namespace that exists stays as it is, with its labels.
 func (b *Bootstrap) apply(ctx context.Context, o manifest.Object) (Change, error) {
 	if b.DryRun && b.comesWith(ctx, o) {
 		return Change{Object: o, Did: Created}, nil
@@ -122,6 +122,7 @@ func (b *Bootstrap) apply(ctx context.Context, o manifest.Object) (Change, error
 	return apply(ctx, b.Client, o, b.DryRun)
 }
 
+// comesWith reports whether the kind or the namespace of o does not exist yet.
 func (b *Bootstrap) comesWith(ctx context.Context, o manifest.Object) bool {
 	if _, err := b.Client.Resource(ctx, o.APIVersion(), o.Kind()); kube.IsNotServed(err) {
 		return true
@@ -142,7 +143,7 @@ func (b *Bootstrap) waitFor(ctx context.Context, objects []manifest.Object) erro
 	return w.run(ctx)
 }
 
-// Wait waits until all that the target names is ready: the source, each
+// Wait waits until everything that the target names is ready: the source, each
 // Kustomization, release and policy. At the deadline of ctx it returns a
 // [NotReadyError].
 func (b *Bootstrap) Wait(ctx context.Context) error {
@@ -150,8 +151,8 @@ func (b *Bootstrap) Wait(ctx context.Context) error {
 	return w.run(ctx)
 }
 
-// watched are apiVersion, kind, namespace and name of what must become ready, in
-// the order in which it does.
+// watched returns apiVersion, kind, namespace and name of everything that must
+// become ready, in the order in which it does.
 func (t *Target) watched() []manifest.Object {
 	all := []manifest.Object{
 		identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName),

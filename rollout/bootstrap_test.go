@@ -279,7 +279,7 @@ func TestWaitEnds(t *testing.T) {
 		{"the repository was not pushed", func(s *fakeServer) {
 			delete(s.objects, s.path(kustomization("gatehouse-network")))
 		}, "gatehouse-network: is not in what flux-system serves at main@sha1:1"},
-		{"Kyverno is not there", func(s *fakeServer) { delete(s.served, "kyverno.io/v1") }, "ClusterPolicy disallow-host-path: is not there"},
+		{"Kyverno is not there", func(s *fakeServer) { delete(s.served, "kyverno.io/v1") }, "ClusterPolicy disallow-host-path: does not exist"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// oldestKubernetes is what the chart of Kyverno 1.19 asks for (kubeVersion).
+// oldestKubernetes is the oldest version that the chart of Kyverno 1.19 accepts (kubeVersion).
 const oldestKubernetes = "1.25.0"
 
-// Level says how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
 // The levels of a finding. An error keeps bootstrap from applying anything.
@@ -28,11 +28,11 @@ const (
 	Error   Level = "error"
 )
 
-// Finding is what one check of the cluster found.
+// Finding is the result of one check of the cluster.
 type Finding struct {
 	Level Level
 	Text  string
-	Hint  string // how to put it right; empty if nothing is wrong
+	Hint  string // how to fix it; may be empty
 }
 
 // String is one line: level, text, and the hint after a dash.
@@ -63,14 +63,14 @@ func (c *checks) warn(hint, format string, args ...any) {
 	c.found = append(c.found, Finding{Warning, fmt.Sprintf(format, args...), hint})
 }
 
-// Failed tells whether a finding is an error.
+// Failed reports whether a finding is an error.
 func Failed(findings []Finding) bool {
 	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error })
 }
 
-// Check looks whether the cluster is ready for what [Bootstrap.Apply] does, and
-// settles whether Flux is installed. All that is wrong is found in one run; an
-// API server that does not answer is an error instead.
+// Check reports whether the cluster is ready for [Bootstrap.Apply], and decides
+// whether Flux is installed. One run finds everything that is wrong. It returns an
+// error only if the API server does not answer.
 func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	c := &checks{client: b.Client}
 	if err := c.kubernetes(ctx); err != nil {
@@ -96,8 +96,8 @@ func (c *checks) kubernetes(ctx context.Context) error {
 	}
 	v, err := version.ParseGeneric(text)
 	switch {
-	case err != nil, v.Major() == 0: // v0.0.0-master is what a build of one's own says
-		c.warn("it must be "+oldestKubernetes+" or later", "Kubernetes at %s says that its version is %q", c.client.Server(), text)
+	case err != nil, v.Major() == 0: // a local build reports v0.0.0-master
+		c.warn("it must be "+oldestKubernetes+" or later", "Kubernetes at %s reports the version %q", c.client.Server(), text)
 	case v.LessThan(version.MustParseGeneric(oldestKubernetes)):
 		c.wrong("Kyverno 1.19 needs "+oldestKubernetes+" or later", "Kubernetes %s at %s", text, c.client.Server())
 	default:
@@ -112,7 +112,7 @@ type need struct {
 	object manifest.Object // namespace and name may be empty: all
 }
 
-// needs are what Apply and Wait do.
+// needs lists the permissions that Apply and Wait use.
 func (b *Bootstrap) needs() []need {
 	var all []need
 	for _, o := range append(slices.Clone(b.Flux), b.Objects...) {
@@ -124,7 +124,7 @@ func (b *Bootstrap) needs() []need {
 	return all
 }
 
-// permissions asks the API server for each need; equal ones once.
+// permissions asks the API server about each need, and once about equal ones.
 func (c *checks) permissions(ctx context.Context, needs []need) {
 	var refused []string
 	asked := map[string]bool{}
@@ -163,7 +163,8 @@ func (c *checks) permissions(ctx context.Context, needs []need) {
 	c.ok("permitted: all that is applied and watched")
 }
 
-// plural is how the API server calls the kind, or will when it is defined.
+// plural returns the resource name of the kind. It guesses the name of a kind that
+// the API server does not serve yet.
 func (c *checks) plural(ctx context.Context, o manifest.Object) string {
 	if r, err := c.client.Resource(ctx, o.APIVersion(), o.Kind()); err == nil {
 		return r.Name
@@ -172,7 +173,7 @@ func (c *checks) plural(ctx context.Context, o manifest.Object) string {
 	return plural.Resource
 }
 
-// checkSource looks for the source if bootstrap does not make it.
+// checkSource looks for the source if bootstrap does not create it.
 func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
 	t := b.Target
 	if slices.ContainsFunc(b.Objects, func(o manifest.Object) bool { return o.Kind() == t.SourceKind }) {
@@ -182,16 +183,16 @@ func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
 	name := called(t.SourceKind, t.Namespace, t.SourceName)
 	switch {
 	case kube.IsAbsent(err):
-		c.wrong("say where the repository lies: --source-url URL", "the source %s is not there", name)
+		c.wrong("name the repository with --source-url URL", "the source %s does not exist", name)
 	case err != nil:
 		c.wrong("", "reading %s: %v", name, err)
 	default:
-		c.ok("the source %s is there", name)
+		c.ok("the source %s exists", name)
 	}
 }
 
-// checkRoot: a root that is turned to another cluster's folder would prune what
-// this cluster has, the policies and what they need in no order.
+// checkRoot refuses to point the root at another cluster's folder: Flux would then
+// prune what this cluster has, policies and what they need in no order.
 func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
 	wanted := b.Target.root()
 	live, err := c.client.Get(ctx, wanted.APIVersion(), wanted.Kind(), wanted.Namespace(), wanted.Name())
@@ -208,7 +209,7 @@ func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
 		return
 	}
 	if fmt.Sprint(at(live, "spec", "sourceRef")) != fmt.Sprint(at(wanted, "spec", "sourceRef")) {
-		c.warn("what the new one does not hold is pruned", "the cluster follows %s %s now", textAt(live, "spec", "sourceRef", "kind"), textAt(live, "spec", "sourceRef", "name"))
+		c.warn("Flux prunes what the new source does not hold", "the cluster follows %s %s now", textAt(live, "spec", "sourceRef", "kind"), textAt(live, "spec", "sourceRef", "name"))
 	}
 }
 

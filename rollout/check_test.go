@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 			delete(f.served, kustomizationAPI)
 			delete(f.served, sourceAPI)
 		}, []string{
-			"error    Flux: the API server does not serve kustomize.toolkit.fluxcd.io/v1 Kustomization, source.toolkit.fluxcd.io/v1 GitRepository - install Flux; or set spec.flux.install",
+			"error    Flux: the API server does not serve kustomize.toolkit.fluxcd.io/v1 Kustomization, source.toolkit.fluxcd.io/v1 GitRepository - install Flux, or set spec.flux.install",
 		}},
 		{"everything wrong at once", func(f *fakeServer, b *Bootstrap) {
 			f.refused["secrets"], f.refused["kustomizations"] = true, true
@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 			}
 			b.Objects = objects
 		}, []string{
-			"error    not permitted: get Kustomization flux-system/gatehouse, create Kustomization", "HelmRelease", "error    the source GitRepository flux-system/flux-system is not there",
+			"error    not permitted: get Kustomization flux-system/gatehouse, create Kustomization", "HelmRelease", "error    the source GitRepository flux-system/flux-system does not exist",
 		}},
 		{"the source is there", func(f *fakeServer, b *Bootstrap) {
 			f.runFlux(1)
@@ -194,7 +194,7 @@ func TestCheckSecondRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkLines(t, wrong(t, &Bootstrap{Client: client, Target: target, Objects: objects}), []string{"error    Kyverno: there is none"})
+	checkLines(t, wrong(t, &Bootstrap{Client: client, Target: target, Objects: objects}), []string{"error    Kyverno: none is installed"})
 }
 
 func TestCheckNoKyverno(t *testing.T) {
@@ -206,7 +206,7 @@ func TestCheckNoKyverno(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkLines(t, wrong(t, &Bootstrap{Client: client, Target: target, Objects: objects}), []string{"error    Kyverno: there is none"})
+	checkLines(t, wrong(t, &Bootstrap{Client: client, Target: target, Objects: objects}), []string{"error    Kyverno: none is installed"})
 }
 
 func TestCheckUnreachable(t *testing.T) {

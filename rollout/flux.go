@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// What is done where a cluster has no Flux: spec.flux.install of the profile.
+// What bootstrap does if a cluster has no Flux: spec.flux.install of the profile.
 const (
 	// FluxByCLI applies what `flux install --export` printed.
 	FluxByCLI = "cli"
@@ -19,7 +19,7 @@ const (
 )
 
 // The Flux that the Kustomizations are written and tested for. The operator takes
-// any patch of the minor version, the CLI exactly one.
+// any patch release of the minor version, the CLI exactly one.
 const (
 	fluxRange   = "2.9.x"
 	fluxVersion = "v2.9.5"
@@ -27,14 +27,14 @@ const (
 
 const fluxInstanceAPI = "fluxcd.controlplane.io/v1"
 
-// fluxComponents are those that Flux's own tools install by default: the
-// repository needs the first three, alerts of the user the last.
+// fluxComponents lists what Flux's own tools install by default. The repository
+// needs the first three; the user's alerts need the last.
 func fluxComponents() []string {
 	return []string{"source-controller", "kustomize-controller", "helm-controller", "notification-controller"}
 }
 
-// FluxInstance is what the Flux Operator installs Flux by, in the namespace of the
-// repository. The operator takes one only, called flux, beside itself.
+// FluxInstance returns the object that the Flux Operator installs Flux from. The
+// operator accepts only one, called flux, in its own namespace.
 func (t *Target) FluxInstance() manifest.Object {
 	var components []any
 	for _, c := range fluxComponents() {
@@ -48,12 +48,12 @@ func (t *Target) FluxInstance() manifest.Object {
 	return o
 }
 
-// fluxInstallCommand prints the Flux that the repository needs.
+// fluxInstallCommand returns the command that prints the Flux that the repository needs.
 func (t *Target) fluxInstallCommand() string {
 	return "flux install --export --version=" + fluxVersion + " --namespace=" + t.Namespace + " --components=" + strings.Join(fluxComponents(), ",")
 }
 
-// fluxKind is a kind of Flux that the repository needs, and the controller of it.
+// fluxKind is a kind of Flux that the repository needs, and its controller.
 type fluxKind struct{ apiVersion, kind, controller string }
 
 func (t *Target) fluxKinds() []fluxKind {
@@ -67,9 +67,9 @@ func (t *Target) fluxKinds() []fluxKind {
 	return kinds
 }
 
-// settleFlux takes the FluxInstance out of what is applied where it would change
-// what somebody else set up: a FluxInstance of theirs, or a Flux without one,
-// which the operator would take over with the settings of ours.
+// settleFlux drops the FluxInstance if applying it would change a Flux that others
+// set up: a FluxInstance of theirs, or a Flux without one, which the operator would
+// take over with the settings of ours.
 func (b *Bootstrap) settleFlux(ctx context.Context, c *checks) {
 	if b.Target.FluxInstall != FluxByOperator {
 		return
@@ -80,21 +80,21 @@ func (b *Bootstrap) settleFlux(ctx context.Context, c *checks) {
 		return
 	}
 	if i := slices.IndexFunc(instances, func(o manifest.Object) bool { return !applied(o) }); i >= 0 {
-		c.ok("Flux: %s is somebody else's and stays as it is", display(instances[i]))
+		c.ok("Flux: %s is managed by others and stays as it is", display(instances[i]))
 		b.Flux = nil
 		return
 	}
 	missing, err := b.missingFluxKinds(ctx)
 	switch {
-	case err != nil: // it may be there
+	case err != nil: // Flux may be installed
 		c.wrong("", "Flux: %v", err)
 	case len(instances) == 0 && len(missing) < len(b.Target.fluxKinds()):
-		c.warn("to hand it over: https://fluxoperator.dev/docs/guides/migration", "Flux: it is there without a FluxInstance and stays as it is, though the profile says operator")
+		c.warn("to migrate it: https://fluxoperator.dev/docs/guides/migration", "Flux: it runs without a FluxInstance and stays as it is, although the profile says operator")
 		b.Flux = nil
 	}
 }
 
-// missingFluxKinds are those that the API server does not serve.
+// missingFluxKinds returns the kinds that the API server does not serve.
 func (b *Bootstrap) missingFluxKinds(ctx context.Context) ([]string, error) {
 	var missing []string
 	for _, k := range b.Target.fluxKinds() {
@@ -109,7 +109,7 @@ func (b *Bootstrap) missingFluxKinds(ctx context.Context) ([]string, error) {
 	return missing, nil
 }
 
-// checkFlux looks for Flux, or whether what is to install it can.
+// checkFlux checks the Flux in the cluster, or what is to install one.
 func (b *Bootstrap) checkFlux(ctx context.Context, c *checks) {
 	switch {
 	case len(b.Flux) == 0:
@@ -121,18 +121,18 @@ func (b *Bootstrap) checkFlux(ctx context.Context, c *checks) {
 	}
 }
 
-// getFlux is told where Flux, or a part of it, is missing.
-func (t *Target) getFlux() string {
+// missingFluxHint says how to install Flux, or the part of it that is missing.
+func (t *Target) missingFluxHint() string {
 	switch t.FluxInstall {
 	case FluxByCLI:
-		return "`" + t.fluxInstallCommand() + " > flux.yaml`, and give it by --flux-install flux.yaml"
-	case FluxByOperator: // there is a Flux, which the operator may or may not manage
-		return "let whoever manages that Flux add it"
+		return "run `" + t.fluxInstallCommand() + " > flux.yaml` and use --flux-install flux.yaml"
+	case FluxByOperator: // a part of Flux is served; the operator may or may not manage it
+		return "add it where that Flux is managed"
 	}
-	return "install Flux; or set spec.flux.install: cli or operator in the profile, and build again"
+	return "install Flux, or set spec.flux.install to cli or operator in the profile and build again"
 }
 
-// checkFluxRuns looks for a Flux that is there already.
+// checkFluxRuns checks a Flux that the cluster has already.
 func (b *Bootstrap) checkFluxRuns(ctx context.Context, c *checks) {
 	missing, err := b.missingFluxKinds(ctx)
 	if err != nil {
@@ -140,14 +140,14 @@ func (b *Bootstrap) checkFluxRuns(ctx context.Context, c *checks) {
 		return
 	}
 	if len(missing) > 0 {
-		c.wrong(b.Target.getFlux(), "Flux: the API server does not serve %s", strings.Join(missing, ", "))
+		c.wrong(b.Target.missingFluxHint(), "Flux: the API server does not serve %s", strings.Join(missing, ", "))
 		return
 	}
 	for _, k := range b.Target.fluxKinds() {
 		d, err := c.client.Get(ctx, "apps/v1", "Deployment", b.Target.Namespace, k.controller)
 		switch {
 		case kube.IsAbsent(err):
-			c.warn("nothing happens unless it runs under another name or elsewhere", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
+			c.warn("nothing is applied unless it runs elsewhere or under another name", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
 		case err != nil:
 			c.wrong("", "Flux: reading the Deployment %s: %v", k.controller, err)
 		case number(at(d, "status", "availableReplicas")) == 0:
@@ -158,8 +158,8 @@ func (b *Bootstrap) checkFluxRuns(ctx context.Context, c *checks) {
 	}
 }
 
-// checkFluxOperator looks whether somebody acts on a FluxInstance: the operator
-// sees those in its own namespace only.
+// checkFluxOperator checks that an operator acts on the FluxInstance: it watches
+// its own namespace only.
 func (b *Bootstrap) checkFluxOperator(ctx context.Context, c *checks) {
 	namespace := b.Target.Namespace
 	if _, err := c.client.Resource(ctx, fluxInstanceAPI, "FluxInstance"); err != nil {
@@ -171,19 +171,19 @@ func (b *Bootstrap) checkFluxOperator(ctx context.Context, c *checks) {
 		c.wrong("", "Flux Operator: listing Deployments: %v", err)
 		return
 	}
-	beside := func(d manifest.Object) bool { return d.Namespace() == namespace }
+	besideInstance := func(d manifest.Object) bool { return d.Namespace() == namespace }
 	switch {
 	case len(operators) == 0:
-		c.warn("nothing happens unless it runs under another name", "Flux Operator: there is no Deployment of it")
-	case !slices.ContainsFunc(operators, beside):
-		c.wrong("install it in "+namespace+", or set spec.flux.namespace to that and build again",
+		c.warn("nothing is installed unless it runs under another name", "Flux Operator: it has no Deployment")
+	case !slices.ContainsFunc(operators, besideInstance):
+		c.wrong("install it in "+namespace+", or set spec.flux.namespace to "+operators[0].Namespace()+" and build again",
 			"Flux Operator: it runs in %s and does not see a FluxInstance in %s", operators[0].Namespace(), namespace)
 	default:
 		c.ok("Flux: the Flux Operator installs %s", fluxRange)
 	}
 }
 
-// checkFluxInstall looks whether what is to be installed is what the repository needs.
+// checkFluxInstall checks that the Flux to be installed is what the repository needs.
 func (b *Bootstrap) checkFluxInstall(c *checks) {
 	before := len(c.found)
 	defined := definedKinds(b.Flux)
@@ -203,7 +203,7 @@ func (b *Bootstrap) checkFluxInstall(c *checks) {
 	}
 }
 
-// definedKinds are what custom resource definitions serve: API version and kind.
+// definedKinds returns what custom resource definitions serve: API version and kind.
 func definedKinds(objects []manifest.Object) []string {
 	var defined []string
 	for _, o := range objects {

@@ -40,10 +40,10 @@ func TestCheckFlux(t *testing.T) {
 		applied bool     // whether what installs Flux is applied
 	}{
 		{"none and no Flux", "", func(f *fakeServer, _ *Bootstrap) { f.withoutFlux() },
-			[]string{"error    " + serves + " - install Flux; or set spec.flux.install: cli or operator"}, false},
+			[]string{"error    " + serves + " - install Flux, or set spec.flux.install to cli or operator"}, false},
 
 		{"cli and no Flux", FluxByCLI, func(f *fakeServer, _ *Bootstrap) { f.withoutFlux() },
-			[]string{"error    " + serves + " - `flux install --export --version=v2.9.5 --namespace=flux-system --components=source-controller,kustomize-controller,helm-controller,notification-controller > flux.yaml`, and give it by --flux-install flux.yaml"}, false},
+			[]string{"error    " + serves + " - run `flux install --export --version=v2.9.5 --namespace=flux-system --components=source-controller,kustomize-controller,helm-controller,notification-controller > flux.yaml` and use --flux-install flux.yaml"}, false},
 		{"cli and a Flux that is there", FluxByCLI, func(f *fakeServer, _ *Bootstrap) { f.runFlux(1) }, nil, false},
 		{"cli and a file of another namespace, without Helm", FluxByCLI, func(_ *fakeServer, b *Bootstrap) {
 			b.Flux = fluxInstall()
@@ -71,13 +71,13 @@ func TestCheckFlux(t *testing.T) {
 		{"operator of another name", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
 			f.withoutFlux()
 			f.served[fluxInstanceAPI] = []served{{"fluxinstances", "FluxInstance", true}}
-		}, []string{"warning  Flux Operator: there is no Deployment of it"}, true},
+		}, []string{"warning  Flux Operator: it has no Deployment"}, true},
 		{"operator and a Flux of the CLI", FluxByOperator, func(f *fakeServer, _ *Bootstrap) { f.runFlux(1) },
-			[]string{"warning  Flux: it is there without a FluxInstance and stays as it is"}, false},
+			[]string{"warning  Flux: it runs without a FluxInstance and stays as it is"}, false},
 		{"operator and a Flux of the CLI, which it did not take over", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
 			f.runFlux(1)
 			f.runOperator("flux-system")
-		}, []string{"warning  Flux: it is there without a FluxInstance and stays as it is"}, false},
+		}, []string{"warning  Flux: it runs without a FluxInstance and stays as it is"}, false},
 		{"operator and an instance of somebody else", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
 			f.runFlux(1)
 			f.runOperator("elsewhere")
@@ -88,7 +88,7 @@ func TestCheckFlux(t *testing.T) {
 			delete(f.served, helmAPI)
 			f.runOperator("flux-system")
 			f.put(instance("flux-system", "kubectl"))
-		}, []string{"error    Flux: the API server does not serve helm.toolkit.fluxcd.io/v2 HelmRelease - let whoever manages that Flux add it"}, false},
+		}, []string{"error    Flux: the API server does not serve helm.toolkit.fluxcd.io/v2 HelmRelease - add it where that Flux is managed"}, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// kyvernoVersion is what the policies are written and tested for.
+// kyvernoVersion is the minor version that the policies are written and tested for.
 const kyvernoVersion = "1.19"
 
 // The flags of Kyverno's controllers that decide whether exceptions count
@@ -33,7 +33,7 @@ type Kyverno struct {
 }
 
 // findKyverno returns the Deployment that answers Kyverno's webhooks, by the
-// labels that the chart gives it, in whatever namespace; nil if there is none.
+// labels that the chart gives it, in any namespace; nil if there is none.
 func findKyverno(ctx context.Context, c *kube.Client) (manifest.Object, error) {
 	found, err := c.List(ctx, "apps/v1", "Deployment", "", "app.kubernetes.io/component=admission-controller")
 	if err != nil {
@@ -47,7 +47,7 @@ func findKyverno(ctx context.Context, c *kube.Client) (manifest.Object, error) {
 	return nil, nil
 }
 
-// kyvernoContainer is the one that serves; the chart names it so.
+// kyvernoContainer returns the container that serves, by the name that the chart gives it.
 func kyvernoContainer(deployment manifest.Object) manifest.Object {
 	containers, _ := at(deployment, "spec", "template", "spec", "containers").([]any)
 	for _, item := range containers {
@@ -67,7 +67,7 @@ func (b *Bootstrap) checkKyverno(ctx context.Context, c *checks) {
 		return
 	}
 	if deployment == nil {
-		c.wrong("install it with the values that README.md states, or set spec.kyverno.install: helm and build again", "Kyverno: there is none")
+		c.wrong("install it with the values in README.md, or set spec.kyverno.install to helm and build again", "Kyverno: none is installed")
 		return
 	}
 	container := kyvernoContainer(deployment)
@@ -83,14 +83,14 @@ func checkVersion(c *checks, image string) {
 	case strings.HasPrefix(tag, "v"+kyvernoVersion+"."):
 		c.ok("Kyverno %s", tag)
 	case strings.Contains(tag, "/"): // no tag: the colon, if any, is of a port
-		c.warn("", "Kyverno: the image %s does not tell its version", image)
+		c.warn("", "Kyverno: the image %s does not name its version", image)
 	default:
 		c.wrong("upgrade it to "+kyvernoVersion, "Kyverno is %s; the policies are for %s", tag, kyvernoVersion)
 	}
 }
 
-// checkExceptions: where exceptions are off, what is exempt gets blocked; where
-// they count in every namespace, a tenant can exempt itself.
+// checkExceptions checks where exceptions count. If they count nowhere, exempt
+// workloads are blocked; if they count in every namespace, a tenant can exempt itself.
 func (k Kyverno) checkExceptions(c *checks, container manifest.Object) {
 	flags := map[string]string{}
 	args, _ := container["args"].([]any)
@@ -114,8 +114,8 @@ func (k Kyverno) checkExceptions(c *checks, container manifest.Object) {
 	}
 }
 
-// checkWebhooks: the API server must not ask Kyverno about the namespaces that the
-// cluster comes up with.
+// checkWebhooks checks that the API server does not call Kyverno for the namespaces
+// that the cluster needs to start.
 func (k Kyverno) checkWebhooks(ctx context.Context, c *checks, deployment manifest.Object) {
 	name := initConfig(kyvernoContainer(deployment))
 	config, err := c.client.Get(ctx, "v1", "ConfigMap", deployment.Namespace(), name)
@@ -135,14 +135,14 @@ func (k Kyverno) checkWebhooks(ctx context.Context, c *checks, deployment manife
 		}
 	}
 	if len(missing) > 0 {
-		c.wrong("set the chart's config.webhooks as README.md states it",
-			"Kyverno: its webhooks are called for %s: with Kyverno down the cluster could not come up again", strings.Join(missing, ", "))
+		c.wrong("set the chart's config.webhooks to the value in README.md",
+			"Kyverno: its webhooks are called for %s: with Kyverno down the cluster could not start again", strings.Join(missing, ", "))
 		return
 	}
 	c.ok("Kyverno: its webhooks leave out the system namespaces")
 }
 
-// initConfig is the ConfigMap that Kyverno reads.
+// initConfig returns the name of the ConfigMap that Kyverno reads.
 func initConfig(container manifest.Object) string {
 	env, _ := container["env"].([]any)
 	for _, item := range env {
@@ -155,8 +155,8 @@ func initConfig(container manifest.Object) string {
 	return "kyverno"
 }
 
-// excludedNamespaces reads Kyverno's key webhooks: the namespaces that its
-// namespaceSelector surely leaves out.
+// excludedNamespaces returns the namespaces that the namespaceSelector in Kyverno's
+// setting webhooks certainly excludes.
 func excludedNamespaces(webhooks string) ([]string, error) {
 	if webhooks == "" {
 		return nil, nil

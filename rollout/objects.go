@@ -13,11 +13,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Access is how Flux reads the repository. The zero value is a source that is
-// there already.
+// Access is how Flux reads the repository. The zero value is a source that
+// exists already.
 type Access struct {
 	// URL of the repository: https://, ssh:// or http:// for a GitRepository,
-	// oci:// for an OCIRepository. Empty: the source is there already.
+	// oci:// for an OCIRepository. Empty if the source exists already.
 	URL string
 	// Branch of a GitRepository and Tag of an OCIRepository.
 	Branch, Tag string
@@ -30,14 +30,14 @@ type Access struct {
 	CA []byte
 }
 
-// hasSecret tells whether something must go into a Secret.
+// hasSecret reports whether something must go into a Secret.
 func (a Access) hasSecret() bool { return len(a.SSHKey)+len(a.Token)+len(a.CA) > 0 }
 
-// check says what does not go together for the kind of source.
+// check reports the first option that does not fit the others or the kind of source.
 func (a Access) check(kind string) error {
 	if a.URL == "" {
 		if a.hasSecret() {
-			return errors.New("credentials need --source-url: the Secret belongs to the source that gatehouse makes")
+			return errors.New("credentials need --source-url: the Secret belongs to the source that gatehouse creates")
 		}
 		return nil
 	}
@@ -50,7 +50,7 @@ func (a Access) check(kind string) error {
 	}
 	allowed := map[string][]string{"GitRepository": {"https", "ssh", "http"}, "OCIRepository": {"oci"}}[kind]
 	if allowed == nil {
-		return fmt.Errorf("--source-url: gatehouse does not make a %s, which the profile names; make it yourself and leave the flag out", kind)
+		return fmt.Errorf("--source-url: gatehouse does not create a %s, which the profile names; create it yourself and omit the flag", kind)
 	}
 	if !slices.Contains(allowed, u.Scheme) {
 		return fmt.Errorf("--source-url: the profile's source is of kind %s, which takes %s://, not %q", kind, strings.Join(allowed, ":// or "), a.URL)
@@ -68,7 +68,7 @@ func (a Access) check(kind string) error {
 	return nil
 }
 
-// Objects returns what the cluster needs to begin, in the order in which it is
+// Objects returns what the cluster needs to start, in the order in which it is
 // applied: the namespace, credentials, the source, and the root Kustomization.
 func (t *Target) Objects(a Access) ([]manifest.Object, error) {
 	if err := a.check(t.SourceKind); err != nil {
@@ -86,12 +86,13 @@ func (t *Target) Objects(a Access) ([]manifest.Object, error) {
 	return append(objects, t.root()), nil
 }
 
-// The Secrets of the source. Flux's own bootstrap calls the first one so too. The
-// certificate of a registry needs another one: Flux wants it in one of type Opaque.
+// The names of the source's Secrets. `flux bootstrap` uses the first name, too. The
+// certificate of a registry has a Secret of its own, because Flux wants type Opaque.
 func (t *Target) secretName() string { return t.SourceName }
 func (t *Target) caName() string     { return t.SourceName + "-ca" }
 
-// secrets hold the keys that source-controller documents for each kind of source.
+// secrets returns the Secrets, with the keys that source-controller documents for
+// each kind of source.
 func (t *Target) secrets(a Access) ([]manifest.Object, error) {
 	if !a.hasSecret() {
 		return nil, nil
@@ -153,8 +154,8 @@ func (t *Target) source(a Access) manifest.Object {
 	return o
 }
 
-// layer is a generated Kustomization of a layer: the root has its source,
-// intervals and service account.
+// layer returns the Kustomization of a layer: the root gets its source, intervals
+// and service account.
 func (t *Target) layer() manifest.Object {
 	for _, k := range t.Kustomizations {
 		if strings.HasPrefix(k.Name(), RootName+"-") {
@@ -164,8 +165,8 @@ func (t *Target) layer() manifest.Object {
 	panic("settle found a layer")
 }
 
-// root applies the Kustomizations of the cluster. It does not wait for them:
-// waiting for what waits for others would keep a fix from being applied
+// root returns the Kustomization that applies those of the cluster. It does not
+// wait for them: while it waited for a layer that fails, Flux would not apply a fix
 // (docs/flux-traps.md#parents-that-wait).
 func (t *Target) root() manifest.Object {
 	spec := map[string]any{

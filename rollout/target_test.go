@@ -177,7 +177,7 @@ func TestAccess(t *testing.T) {
 		{"a token over http", "GitRepository", Access{URL: "http://host/repo", Token: token}, nil, "not sent over http"},
 		{"a key for https", "GitRepository", Access{URL: "https://host/repo", SSHKey: key}, nil, "--ssh-key-file is for ssh://"},
 		{"another kind", "OCIRepository", Access{URL: "https://host/repo"}, nil, "takes oci://"},
-		{"a bucket", "Bucket", Access{URL: "https://host/repo"}, nil, "does not make a Bucket"},
+		{"a bucket", "Bucket", Access{URL: "https://host/repo"}, nil, "does not create a Bucket"},
 		{"a token for nothing", "GitRepository", Access{Token: token}, nil, "need --source-url"},
 	}
 	for _, c := range cases {

@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// What is looked for by the labels of Flux and Kyverno.
+// The labels by which Flux and Kyverno mark what they manage.
 const (
 	ownerName       = "kustomize.toolkit.fluxcd.io/name"
 	ownerNamespace  = "kustomize.toolkit.fluxcd.io/namespace"
@@ -20,26 +20,26 @@ const (
 	kyvernoWebhooks = "webhook.kyverno.io/managed-by=kyverno"
 )
 
-// Uninstall takes out what [Bootstrap] brought in. Namespaces stay, and Flux does.
+// Uninstall removes what [Bootstrap] brought in. Namespaces and Flux stay.
 //
-// The order is the point: the root first and without its pruning, so that nothing
-// comes back and nothing goes by itself; then the Kustomizations, each after
-// those that depend on it, so that policies go while Kyverno still answers for
-// them and the exceptions after the policies; then Kyverno, and whatever webhook
-// it left, which would call nobody and block the API server; the source last.
+// The order matters. The root goes first, without pruning, so that nothing comes
+// back and nothing goes by itself. Then the Kustomizations go, each after those
+// that depend on it: policies while Kyverno still answers for them, exceptions
+// after the policies. Then Kyverno goes, with every webhook that it left, which
+// would block the API server. The source goes last.
 type Uninstall struct {
 	Client *kube.Client
 	Target *Target
-	// KeepKyverno leaves Kyverno where the repository installed it.
+	// KeepKyverno leaves a Kyverno that the repository installed.
 	KeepKyverno bool
-	// DryRun says what would be done.
+	// DryRun logs what would be done and does nothing.
 	DryRun bool
-	// Every is how often the cluster is looked at while waiting.
+	// Every is the interval at which the cluster is polled while waiting.
 	Every time.Duration
 	Log   Log
 }
 
-// Run takes everything out. It can be run again after it was interrupted.
+// Run removes everything. It can be run again after an interruption.
 func (u *Uninstall) Run(ctx context.Context) error {
 	layers, err := u.layers(ctx)
 	if err != nil {
@@ -64,7 +64,8 @@ func (u *Uninstall) Run(ctx context.Context) error {
 	return u.removeSource(ctx)
 }
 
-// needs are what Run does. What is only listed or read fails before anything is deleted.
+// needs lists the permissions that Run uses to change something. A read that is
+// refused fails before anything is deleted.
 func (u *Uninstall) needs() []need {
 	t := u.Target
 	kustomization := identity(kustomizationAPI, "Kustomization", t.Namespace, "")
@@ -82,8 +83,8 @@ func (u *Uninstall) needs() []need {
 	return append(needs, need{"delete", t.Kyverno.Release})
 }
 
-// layers are the Kustomizations in the cluster that the root applied. They keep
-// its label when it is gone, so that an interrupted run can be taken up.
+// layers returns the Kustomizations that the root applied. They keep its label when
+// it is gone, so that an interrupted run can be resumed.
 func (u *Uninstall) layers(ctx context.Context) ([]manifest.Object, error) {
 	all, err := u.Client.List(ctx, kustomizationAPI, "Kustomization", u.Target.Namespace, "")
 	if err != nil && !kube.IsNotServed(err) {
@@ -149,11 +150,11 @@ func (u *Uninstall) removeRoot(ctx context.Context, root manifest.Object) error 
 	return u.remove(ctx, []manifest.Object{live})
 }
 
-// removeLayers deletes Kustomizations that nothing depends on any more. Flux
-// removes what those with prune applied; of policies it is waited for.
+// removeLayers deletes Kustomizations that nothing depends on any more. Flux deletes
+// what those with prune applied; removeLayers waits until their policies are gone.
 func (u *Uninstall) removeLayers(ctx context.Context, layers []manifest.Object) error {
 	for _, k := range layers {
-		if at(k, "spec", "suspend") == true && prunes(k) && !u.DryRun { // suspended it would leave its policies behind
+		if at(k, "spec", "suspend") == true && prunes(k) && !u.DryRun { // a suspended one would leave its policies behind
 			if _, err := u.Client.Patch(ctx, k, "", map[string]any{"spec": map[string]any{"suspend": false}}); err != nil {
 				return fmt.Errorf("resuming %s: %w", display(k), err)
 			}
@@ -179,7 +180,7 @@ func (u *Uninstall) removeLayers(ctx context.Context, layers []manifest.Object) 
 	return nil
 }
 
-// prunes tells whether what a Kustomization applied goes with it.
+// prunes reports whether what a Kustomization applied goes with it.
 func prunes(k manifest.Object) bool {
 	policy := textAt(k, "spec", "deletionPolicy")
 	return at(k, "spec", "prune") == true && policy != "Orphan"
@@ -199,8 +200,8 @@ func (u *Uninstall) policies(ctx context.Context, selector string) ([]manifest.O
 }
 
 // removeKyverno deletes the release that installs Kyverno, if the repository has
-// one. Kyverno stays while there are policies of others, which need it. Other
-// releases are none of its business: Flux prunes them with their layer or they stay.
+// one. Kyverno stays as long as there are policies of others, which need it. Every
+// other release goes or stays with its Kustomization.
 func (u *Uninstall) removeKyverno(ctx context.Context) error {
 	release := u.Target.Kyverno.Release
 	if release == nil || u.KeepKyverno {
@@ -211,7 +212,7 @@ func (u *Uninstall) removeKyverno(ctx context.Context) error {
 		return err
 	}
 	if len(others) > 0 {
-		u.Log.Line(fmt.Sprintf("Kyverno stays: %d policies are not of this repository (%s)", len(others), display(others[0])))
+		u.Log.Line(fmt.Sprintf("Kyverno stays: %d policies are not from this repository (%s)", len(others), display(others[0])))
 		return nil
 	}
 	if err := u.removeRelease(ctx, release); err != nil {
@@ -239,8 +240,8 @@ func (u *Uninstall) removeRelease(ctx context.Context, release manifest.Object) 
 	return u.remove(ctx, all)
 }
 
-// otherPolicies are Kyverno's that this repository did not bring. A dry run finds
-// its own still there.
+// otherPolicies returns the Kyverno policies that this repository did not bring. In
+// a dry run its own still exist.
 func (u *Uninstall) otherPolicies(ctx context.Context) ([]manifest.Object, error) {
 	all, err := u.policies(ctx, "")
 	return slices.DeleteFunc(all, func(o manifest.Object) bool {
@@ -250,8 +251,8 @@ func (u *Uninstall) otherPolicies(ctx context.Context) ([]manifest.Object, error
 	}), err
 }
 
-// removeWebhooks waits until Kyverno is gone and deletes the webhooks that it left
-// (its chart does it too, by a Job, which can fail).
+// removeWebhooks waits until Kyverno is gone and deletes the webhooks that it left.
+// The chart deletes them, too, but in a Job that can fail.
 func (u *Uninstall) removeWebhooks(ctx context.Context) error {
 	err := u.until(ctx, "Kyverno", func() ([]manifest.Object, error) {
 		deployment, err := findKyverno(ctx, u.Client)
@@ -275,7 +276,7 @@ func (u *Uninstall) removeWebhooks(ctx context.Context) error {
 	return nil
 }
 
-// removeSource deletes the source and its Secrets where bootstrap made them.
+// removeSource deletes the source and its Secrets if bootstrap created them.
 func (u *Uninstall) removeSource(ctx context.Context) error {
 	t := u.Target
 	var made []manifest.Object
@@ -292,7 +293,7 @@ func (u *Uninstall) removeSource(ctx context.Context) error {
 			return fmt.Errorf("reading %s: %w", display(o), err)
 		}
 		if !applied(live) {
-			u.Log.Line(display(o) + " stays: bootstrap did not make it")
+			u.Log.Line(display(o) + " stays: bootstrap did not create it")
 			continue
 		}
 		made = append(made, live)
@@ -300,7 +301,7 @@ func (u *Uninstall) removeSource(ctx context.Context) error {
 	return u.remove(ctx, made)
 }
 
-// applied tells whether gatehouse applied the object.
+// applied reports whether gatehouse applied the object.
 func applied(o manifest.Object) bool {
 	managers, _ := at(o, "metadata", "managedFields").([]any)
 	return slices.ContainsFunc(managers, func(item any) bool {
@@ -339,7 +340,7 @@ func (u *Uninstall) remove(ctx context.Context, objects []manifest.Object) error
 	return nil
 }
 
-// along says what goes or stays with a Kustomization.
+// along says whether the objects that a Kustomization applied go with it.
 func along(o manifest.Object) string {
 	if o.Kind() != "Kustomization" || o.Name() == RootName {
 		return ""
@@ -351,8 +352,8 @@ func along(o manifest.Object) string {
 	return fmt.Sprintf("; the %d objects that it applied stay", len(entries))
 }
 
-// until polls until left returns nothing. At the deadline it says what is left, and
-// what that says of itself.
+// until polls until left returns nothing. At the deadline it returns a
+// [NotReadyError] with what is left and why.
 func (u *Uninstall) until(ctx context.Context, what string, left func() ([]manifest.Object, error)) error {
 	ticker := time.NewTicker(u.Every)
 	defer ticker.Stop()
@@ -361,15 +362,15 @@ func (u *Uninstall) until(ctx context.Context, what string, left func() ([]manif
 		if err == nil && len(objects) == 0 {
 			return nil
 		}
-		u.Log.status("waiting until %s is gone", what)
+		u.Log.status("waiting for the deletion of %s", what)
 		select {
 		case <-ctx.Done():
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("waiting until %s is gone: %w", what, ctx.Err())
+				return fmt.Errorf("waiting for the deletion of %s: %w", what, ctx.Err())
 			}
-			e := &NotReadyError{Summary: "not in time: waiting until " + what + " is gone"}
+			e := &NotReadyError{Summary: "not in time: the deletion of " + what}
 			for _, o := range objects {
-				e.Reasons = append(e.Reasons, strings.TrimSpace(display(o)+" is not gone: "+judge(o).why))
+				e.Reasons = append(e.Reasons, strings.TrimSpace(display(o)+" still exists: "+judge(o).why))
 			}
 			if err != nil {
 				e.Reasons = append(e.Reasons, err.Error())

@@ -11,26 +11,26 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// state is how far an object is.
+// state says whether an object is ready, and if not, why.
 type state struct {
 	ready bool
-	// waits tells that nothing is wrong with the object: another one comes first.
+	// waits is set if nothing is wrong with the object, but another one comes first.
 	waits bool
 	why   string // what is missing, if not ready
 }
 
-// NotReadyError says what was not ready, or not gone, in time, and why.
+// NotReadyError reports what was not ready, or not gone, in time, and why.
 type NotReadyError struct {
 	Summary string
-	Reasons []string // one per object that the time ran out for
+	Reasons []string // one per object
 }
 
 func (e *NotReadyError) Error() string {
 	return strings.Join(append([]string{e.Summary}, e.Reasons...), "\n  ")
 }
 
-// waiter polls until all objects are ready. It polls because a few lists every
-// second or two are cheap, and because a watch breaks when the API server does.
+// waiter polls until all objects are ready. A few lists every second or two are
+// cheap, and a watch would break whenever the API server does.
 type waiter struct {
 	client  *kube.Client
 	objects []manifest.Object
@@ -38,7 +38,7 @@ type waiter struct {
 	every   time.Duration
 	log     Log
 
-	said map[string]string // by object, what was last said of it
+	said map[string]string // by object, what was last logged about it
 }
 
 func (w *waiter) run(ctx context.Context) error {
@@ -65,7 +65,7 @@ func (w *waiter) run(ctx context.Context) error {
 	}
 }
 
-// end is the error that the wait ends with.
+// end returns the error that the wait ends with.
 func (w *waiter) end(ctx context.Context, states []state, err error) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("waiting: %w", ctx.Err())
@@ -88,7 +88,7 @@ func (w *waiter) end(ctx context.Context, states []state, err error) error {
 	}
 	e := &NotReadyError{Summary: fmt.Sprintf("not ready in time: %d of %d", len(states)-ready, len(states)), Reasons: reasons}
 	switch {
-	case len(reasons) == 0: // nobody says what is wrong
+	case len(reasons) == 0: // no object says what is wrong
 		e.Reasons = waiting
 	case len(waiting) > 0:
 		e.Reasons = append(e.Reasons, fmt.Sprintf("and %d that wait for others", len(waiting)))
@@ -96,7 +96,7 @@ func (w *waiter) end(ctx context.Context, states []state, err error) error {
 	return e
 }
 
-// tell says what has changed and returns how many objects are ready.
+// tell logs what has changed and returns how many objects are ready.
 func (w *waiter) tell(states []state) (ready int) {
 	var next string
 	for i, s := range states {
@@ -142,7 +142,7 @@ func (w *waiter) look(ctx context.Context) ([]state, error) {
 		}
 		found, ok := live[key][o.Name()]
 		if !ok {
-			states[i] = state{waits: w.source != nil && o.Name() != RootName, why: "is not there"}
+			states[i] = state{waits: w.source != nil && o.Name() != RootName, why: "does not exist"}
 			continue
 		}
 		states[i] = judge(found)
@@ -151,8 +151,9 @@ func (w *waiter) look(ctx context.Context) ([]state, error) {
 	return states, nil
 }
 
-// judgeRevisions takes readiness from a Kustomization that has not applied what
-// the source holds now, and tells who waits for whom.
+// judgeRevisions corrects the states of Kustomizations: one that has not applied the
+// source's current revision is not ready, and one that the root should have
+// applied by now does not wait but is missing.
 func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, states []state) {
 	if w.source == nil {
 		return
@@ -178,7 +179,7 @@ func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, stat
 	}
 }
 
-// judge reads an object's own word on how far it is.
+// judge reads what the status of an object says about its readiness.
 func judge(o manifest.Object) state {
 	group, _, _ := strings.Cut(o.APIVersion(), "/")
 	switch {
@@ -204,7 +205,7 @@ func judge(o manifest.Object) state {
 
 func judgeFlux(o manifest.Object) state {
 	if at(o, "spec", "suspend") == true {
-		return state{why: "is suspended: flux resume brings it back"}
+		return state{why: "is suspended: run flux resume"}
 	}
 	ready := condition(o, "Ready")
 	observed := at(o, "status", "observedGeneration")
@@ -217,7 +218,7 @@ func judgeFlux(o manifest.Object) state {
 	return judgeCondition(o, "Ready")
 }
 
-// judgeCondition reads a condition. Flux's word for waiting is a reason.
+// judgeCondition reads a condition. Flux reports as a reason that it waits.
 func judgeCondition(o manifest.Object, name string) state {
 	c := condition(o, name)
 	if c == nil {
