@@ -1,18 +1,14 @@
 package rollout
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -108,7 +104,7 @@ func (t *Target) readKustomizations(repository fs.FS, lock *manifest.Lock) error
 		if err != nil {
 			return err
 		}
-		objects, err := Decode(bytes.NewReader(data))
+		objects, err := manifest.Parse(data)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", f.Path, err)
 		}
@@ -212,21 +208,4 @@ func identity(apiVersion, kind, namespace, name string) manifest.Object {
 		metadata["namespace"] = namespace
 	}
 	return manifest.Object{"apiVersion": apiVersion, "kind": kind, "metadata": metadata}
-}
-
-// Decode reads YAML documents; empty ones are left out.
-func Decode(r io.Reader) ([]manifest.Object, error) {
-	var objects []manifest.Object
-	decoder := yaml.NewYAMLOrJSONDecoder(r, 4096)
-	for {
-		var o manifest.Object
-		if err := decoder.Decode(&o); errors.Is(err, io.EOF) {
-			return objects, nil
-		} else if err != nil {
-			return nil, err
-		}
-		if len(o) > 0 {
-			objects = append(objects, o)
-		}
-	}
 }

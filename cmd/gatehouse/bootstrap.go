@@ -145,12 +145,11 @@ func (o *bootstrapOptions) flux(target *rollout.Target) ([]manifest.Object, erro
 	if o.fluxInstall == "" {
 		return nil, nil
 	}
-	file, err := os.Open(o.fluxInstall)
+	data, err := os.ReadFile(o.fluxInstall)
 	if err != nil {
 		return nil, fmt.Errorf("--flux-install: %w", err)
 	}
-	defer func() { _ = file.Close() }() // it was only read
-	objects, err := rollout.Decode(file)
+	objects, err := manifest.Parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("--flux-install: reading %s: %w", o.fluxInstall, err)
 	}

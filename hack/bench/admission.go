@@ -133,7 +133,7 @@ func (b *bench) chartPolicies(ctx context.Context) ([]manifest.Object, error) {
 		"--set", "policyType=ClusterPolicy", "--set", "podSecurityStandard=restricted", "--set", "validationFailureAction=Enforce", "--kube-version", "1.36.0"); err != nil {
 		return nil, err
 	}
-	return controlplane.Parse(out.Bytes())
+	return manifest.Parse(out.Bytes())
 }
 
 // restricted are gatehouse's, with so many exceptions.
@@ -163,7 +163,7 @@ func (b *bench) restricted(ctx context.Context, exceptions int) ([]manifest.Obje
 			if err != nil {
 				return nil, err
 			}
-			parsed, err := controlplane.Parse(data)
+			parsed, err := manifest.Parse(data)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}

@@ -108,7 +108,7 @@ func kyvernoRelease(files []string) (manifest.Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		objects, err := controlplane.Parse(data)
+		objects, err := manifest.Parse(data)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", file, err)
 		}

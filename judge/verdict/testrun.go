@@ -1,44 +1,15 @@
 package verdict
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 	"time"
-
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
-
-// documents are the objects of a YAML file as JSON.
-func documents(data []byte) ([]json.RawMessage, error) {
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
-	var out []json.RawMessage
-	for {
-		doc, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		raw, err := yaml.YAMLToJSONStrict(doc)
-		if err != nil {
-			return nil, err
-		}
-		if string(raw) != "null" {
-			out = append(out, raw)
-		}
-	}
-}
 
 // test asks each policy of a test by itself, or all of them together.
 func (r *run) test(k *cluster, t Test) error {

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -249,13 +251,16 @@ func (r *testReader) objects(field string, resource map[string]any, fileField st
 		r.report(fileField, "test-invalid", "", "%v", err)
 		return nil
 	}
-	objects, err := documents(data)
-	if err == nil && len(objects) == 0 {
-		err = fmt.Errorf("there is no object in it")
+	var objects []json.RawMessage // not manifest.Parse: the engine gets numbers as they are written
+	for doc, err := range manifest.Documents(bytes.NewReader(data)) {
+		if err != nil {
+			r.report(fileField, "test-invalid", "", "%s: %v", name, err)
+			return nil
+		}
+		objects = append(objects, doc.JSON)
 	}
-	if err != nil {
-		r.report(fileField, "test-invalid", "", "%s: %v", name, err)
-		return nil
+	if len(objects) == 0 {
+		r.report(fileField, "test-invalid", "", "%s: there is no object in it", name)
 	}
 	return objects
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// maxDocument bounds one YAML document or JSON object in memory. The API server
-// takes 3 MiB; the rest is for YAML lists, which are read as a whole.
-const maxDocument = 32 << 20
+// maxDocument bounds one JSON object in memory as manifest.Documents bounds a document of YAML.
+const maxDocument = manifest.MaxDocument
 
 const helmHint = "if it is a template, render it first: helm template … | gatehouse impact SOURCE -"
 
@@ -33,7 +33,7 @@ func problemAt(line int, code, hint, format string, args ...any) *problem {
 
 func tooLarge(line int) *problem {
 	const hint = "write large lists as JSON, which is read object by object"
-	return problemAt(line, "workload-large", hint, "the document is larger than %d MiB", maxDocument>>20)
+	return problemAt(line, "workload-large", hint, "%v", manifest.ErrTooLarge)
 }
 
 // sink takes the objects of one input.

@@ -66,7 +66,7 @@ func (f *fleet) fluxFile(t *testing.T) (name string, objects int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := controlplane.Parse(export)
+	all, err := manifest.Parse(export)
 	if err != nil {
 		t.Fatal(err)
 	}

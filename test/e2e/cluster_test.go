@@ -111,7 +111,7 @@ func readObjects(t *testing.T, root, folder string) []file {
 		if err != nil {
 			return err
 		}
-		objects, err := controlplane.Parse(data)
+		objects, err := manifest.Parse(data)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}

@@ -118,7 +118,7 @@ func (c *ControlPlane) installFlux(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := Parse(export)
+	objects, err := manifest.Parse(export)
 	if err != nil {
 		return fmt.Errorf("reading the manifests of Flux: %w", err)
 	}

@@ -124,7 +124,7 @@ func (c *ControlPlane) renderChart(ctx context.Context, release manifest.Object)
 	if err != nil {
 		return nil, fmt.Errorf("rendering the chart: %w\n%s", err, stderr.Bytes())
 	}
-	objects, err := Parse(out)
+	objects, err := manifest.Parse(out)
 	if err != nil {
 		return nil, fmt.Errorf("reading the rendered chart: %w", err)
 	}

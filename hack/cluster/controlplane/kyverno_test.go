@@ -7,16 +7,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-func TestParse(t *testing.T) {
-	objects, err := Parse([]byte("# nothing\n---\nkind: A\nmetadata: {name: a}\n---\n---\nkind: B\ndata: {text: \"---\\nkind: C\"}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(objects) != 2 || objects[0].Kind() != "A" || objects[1].Kind() != "B" {
-		t.Errorf("got %v", objects)
-	}
-}
-
 func TestInOrder(t *testing.T) {
 	var got []string
 	for _, o := range inOrder([]manifest.Object{{"kind": "Deployment"}, {"kind": "ConfigMap"}, {"kind": "CustomResourceDefinition"}, {"kind": "Namespace"}}) {

@@ -1,46 +1,15 @@
 package controlplane
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-	sigsyaml "sigs.k8s.io/yaml"
-
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
-
-// Parse reads YAML documents; empty ones are left out.
-func Parse(data []byte) ([]manifest.Object, error) {
-	var objects []manifest.Object
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	for {
-		var node yaml.Node
-		if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
-			return objects, nil
-		} else if err != nil {
-			return nil, err
-		}
-		raw, err := yaml.Marshal(&node)
-		if err != nil {
-			return nil, err
-		}
-		var o manifest.Object
-		if err := sigsyaml.Unmarshal(raw, &o); err != nil {
-			return nil, err
-		}
-		if len(o) > 0 {
-			objects = append(objects, o)
-		}
-	}
-}
 
 // readFolder reads the YAML files directly in a folder, in the order of their names.
 func readFolder(dir string) ([]manifest.Object, error) {
@@ -57,7 +26,7 @@ func readFolder(dir string) ([]manifest.Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		parsed, err := Parse(data)
+		parsed, err := manifest.Parse(data)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", e.Name(), err)
 		}
