@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -35,6 +36,9 @@ type WriteResult struct{ Written, Unchanged, Removed int }
 
 // ConflictError lists the files that gatehouse may not touch. Nothing was written.
 type ConflictError struct{ Conflicts []Stale }
+
+// ExitCode implements [exit.Coder]: the output is wrong.
+func (e *ConflictError) ExitCode() exit.Code { return exit.Wrong }
 
 func (e *ConflictError) Error() string {
 	var b strings.Builder
@@ -81,6 +85,9 @@ func ReadLock(dir string) (*manifest.Lock, error) {
 //     so that the next build knows half of a new tree for its own;
 //  3. obsolete files are removed, staged ones renamed into place;
 //  4. the lock is renamed into place, the journal removed.
+//
+// Cancelling the context stops a build up to the second step. What is begun after
+// it takes a moment and is completed.
 //
 // Lock and journal are synced to disk before they get their names, other files
 // are not: after a loss of power, a file may be empty and is then written again.
@@ -163,7 +170,7 @@ func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File
 			return WriteResult{}, err
 		}
 	}
-	if err := diff.apply(ctx, d); err != nil {
+	if err := diff.apply(d); err != nil {
 		return WriteResult{}, fmt.Errorf("%w (the output is incomplete: run the build again)", err)
 	}
 	if err := finish(root, d, lock); err != nil {

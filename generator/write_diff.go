@@ -366,8 +366,9 @@ func (d *diff) result() WriteResult {
 	return WriteResult{Written: written, Unchanged: len(d.files) - written, Removed: len(d.gone)}
 }
 
-// apply removes what is no longer needed and renames staged files into place.
-func (d *diff) apply(ctx context.Context, disk disk) error {
+// apply removes what is no longer needed and renames staged files into place. It
+// cannot be cancelled: half of a tree would stay.
+func (d *diff) apply(disk disk) error {
 	for _, f := range d.gone {
 		if err := disk.Remove(f.path); err != nil {
 			return fmt.Errorf("removing %s: %w", f.path, err)
@@ -384,7 +385,7 @@ func (d *diff) apply(ctx context.Context, disk disk) error {
 			return fmt.Errorf("creating %s: %w", dir, err)
 		}
 	}
-	return parallel(ctx, len(d.files), func(i int) error {
+	return parallel(context.Background(), len(d.files), func(i int) error {
 		if d.states[i] == unchanged {
 			return nil
 		}

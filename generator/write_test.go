@@ -435,6 +435,41 @@ func TestWriteDirStopsWhenCancelled(t *testing.T) {
 	}
 }
 
+// cancellingDisk cancels at the first change of the output itself.
+type cancellingDisk struct {
+	disk
+	cancel context.CancelFunc
+}
+
+func (d cancellingDisk) Remove(name string) error {
+	d.cancel()
+	return d.disk.Remove(name)
+}
+
+// TestWriteDirCompletesWhatItBegan: an interrupt does not leave half of a new tree.
+func TestWriteDirCompletesWhatItBegan(t *testing.T) {
+	dir, want := t.TempDir(), t.TempDir()
+	build(t, dir, first)
+	build(t, want, first)
+	build(t, want, second)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if _, err := writeTree(ctx, root, cancellingDisk{rootDisk{root}, cancel}, second, manifest.Lock{Tool: "test"}, WriteOptions{}); err != nil {
+		t.Error(err)
+	}
+	if ctx.Err() == nil {
+		t.Error("nothing was removed: the test shows nothing")
+	}
+	if diff := cmp.Diff(tree(t, want), tree(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func BenchmarkWriteDir(b *testing.B) {
 	var files []manifest.File
 	content := []byte(strings.Repeat("x", 1000))
