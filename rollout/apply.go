@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -44,6 +45,9 @@ type ConflictError struct {
 	// Fields with their managers, as the API server names them.
 	Fields []string
 }
+
+// ExitCode implements [exit.Coder]: what is in the cluster is wrong.
+func (e *ConflictError) ExitCode() exit.Code { return exit.Wrong }
 
 func (e *ConflictError) Error() string {
 	return fmt.Sprintf("other managers own fields of %s: %s; it was left unchanged: let them change it, or delete it first", display(e.Object), strings.Join(e.Fields, ", "))

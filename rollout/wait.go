@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -24,6 +25,9 @@ type NotReadyError struct {
 	Summary string
 	Reasons []string // one per object
 }
+
+// ExitCode implements [exit.Coder]: what is in the cluster is wrong.
+func (e *NotReadyError) ExitCode() exit.Code { return exit.Wrong }
 
 func (e *NotReadyError) Error() string {
 	return strings.Join(append([]string{e.Summary}, e.Reasons...), "\n  ")
