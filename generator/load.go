@@ -108,6 +108,9 @@ func Catalog(fsys fs.FS, name string) (*catalog.Catalog, diag.List) {
 	return l.catalog(&Input{}), l.problems
 }
 
+// BuiltIn is what the names of built-in profiles begin with, in positions.
+const BuiltIn = "builtin/"
+
 type loader struct {
 	files    *reader
 	parsed   map[string][]*source.Document
@@ -318,14 +321,14 @@ func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*sour
 			l.problem(doc.At(e), "extends-unknown", field, diag.OneOf(e.Value, profiles.Names()), "there is no built-in profile %q", e.Value)
 			return nil, ""
 		}
-		docs, problems := source.Parse("builtin/"+e.Value+".yaml", data)
+		docs, problems := source.Parse(BuiltIn+e.Value+".yaml", data)
 		if len(problems) > 0 || len(docs) != 1 {
 			panic(fmt.Sprintf("built-in profile %s: %v", e.Value, problems))
 		}
 		return docs[0], e.Value
 	}
 	name := path.Join(path.Dir(doc.File), e.Value)
-	if path.IsAbs(e.Value) || strings.HasPrefix(doc.File, "builtin/") || !fs.ValidPath(name) {
+	if path.IsAbs(e.Value) || strings.HasPrefix(doc.File, BuiltIn) || !fs.ValidPath(name) {
 		l.problem(doc.At(e), "extends-outside", field, "copy it into the source", "%s is outside the source", e.Value)
 		return nil, ""
 	}

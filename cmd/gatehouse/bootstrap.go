@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,15 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
-// errNotReady ends a bootstrap into a cluster that is not ready for it.
-var errNotReady = errors.New("the cluster is not ready; nothing was applied")
-
 type bootstrapOptions struct {
-	connection
+	targetOptions
 	access                                        rollout.Access
 	sshKeyFile, knownHostsFile, tokenFile, caFile string
 	fluxInstall                                   string
@@ -57,13 +54,13 @@ be applied, or something was not ready in time.`,
 
   # the source is there already: what would change?
   gatehouse bootstrap policy-repo --cluster prod-eu --dry-run`,
-		Args: exactArgs("DIR"),
+		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBootstrap(cmd.Context(), args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	o.bind(cmd)
 	flags := cmd.Flags()
-	o.bind(flags)
 	flags.StringVar(&o.access.URL, "source-url", "", "`URL` that Flux reads the repository from (https://, ssh://; oci:// for an OCIRepository); without it the source must be there already")
 	flags.StringVar(&o.access.Branch, "branch", "main", "`BRANCH` of a GitRepository")
 	flags.StringVar(&o.access.Tag, "tag", "latest", "`TAG` of an OCIRepository")
@@ -77,6 +74,12 @@ be applied, or something was not ready in time.`,
 	flags.BoolVar(&o.export, "export", false, "print what would be applied as YAML; needs no cluster, prints no Secrets")
 	flags.BoolVar(&o.noWait, "no-wait", false, "do not wait until everything is ready")
 	cmd.MarkFlagsMutuallyExclusive("export", "dry-run")
+	for _, flag := range []string{"ssh-key-file", "known-hosts-file", "token-file", "ca-file", "flux-install"} {
+		complete(cmd, flag, completeFiles)
+	}
+	for _, flag := range []string{"source-url", "branch", "tag", "username"} {
+		complete(cmd, flag, cobra.NoFileCompletions)
+	}
 	return cmd
 }
 
@@ -104,7 +107,7 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	defer console.done()
 	log := console.log()
 	b.Log = log
-	if b.Client, err = o.open(log); err != nil {
+	if b.Client, err = o.client(log); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
@@ -117,7 +120,7 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 		log.Line(f.String())
 	}
 	if rollout.Failed(findings) {
-		return errNotReady
+		return exit.Wrongf("the cluster is not ready; nothing was applied")
 	}
 	changes, err := b.Apply(ctx)
 	if err != nil {
@@ -137,7 +140,7 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 // flux is what installs Flux, as the profile says.
 func (o *bootstrapOptions) flux(target *rollout.Target) ([]manifest.Object, error) {
 	if o.fluxInstall != "" && target.FluxInstall != rollout.FluxByCLI {
-		return nil, usageError{errors.New("--flux-install is for a profile with spec.flux.install: cli; set it and build again, or leave the flag out")}
+		return nil, usagef("--flux-install is for a profile with spec.flux.install: cli; set it and build again, or leave the flag out")
 	}
 	if target.FluxInstall == rollout.FluxByOperator {
 		return []manifest.Object{target.FluxInstance()}, nil
@@ -154,7 +157,7 @@ func (o *bootstrapOptions) flux(target *rollout.Target) ([]manifest.Object, erro
 		return nil, fmt.Errorf("--flux-install: reading %s: %w", o.fluxInstall, err)
 	}
 	if len(objects) == 0 {
-		return nil, usageError{fmt.Errorf("--flux-install: %s holds no objects; flux install --export writes them", o.fluxInstall)}
+		return nil, usagef("--flux-install: %s holds no objects; flux install --export writes them", o.fluxInstall)
 	}
 	return objects, nil
 }
@@ -175,7 +178,7 @@ func (o *bootstrapOptions) readCredentials() (err error) {
 			continue
 		}
 		if o.export {
-			return usageError{fmt.Errorf("--export prints no Secrets: it cannot be used with %s", f.flag)}
+			return usagef("--export prints no Secrets: it cannot be used with %s", f.flag)
 		}
 		if *f.into, err = readCredential(f.path, f.private); err != nil {
 			return fmt.Errorf("%s: %w", f.flag, err)
@@ -192,11 +195,11 @@ func readCredential(path string, private bool) ([]byte, error) {
 		return nil, err
 	}
 	if private && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // where the bits say nothing
-		return nil, usageError{fmt.Errorf("%s can be read by everybody (%v): chmod 600 %[1]s", path, info.Mode().Perm())}
+		return nil, usagef("%s can be read by everybody (%v): chmod 600 %[1]s", path, info.Mode().Perm())
 	}
 	data, err := os.ReadFile(path)
 	if err == nil && len(data) == 0 {
-		err = usageError{fmt.Errorf("%s is empty", path)}
+		err = usagef("%s is empty", path)
 	}
 	return data, err
 }

@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 )
-
-// errStale ends a --check of an output that a build would change.
-var errStale = errors.New("the output is stale; run gatehouse build")
 
 type buildOptions struct {
 	dir                     string
@@ -41,44 +39,51 @@ standard output.`,
 
   # look at one policy
   gatehouse build profile/ | yq 'select(.metadata.name == "disallow-latest-tag")'`,
-		Args: exactArgs("SOURCE"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Args: exactArgs("SOURCE"), ValidArgsFunction: completeArgs(completeSource),
+		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
 			return runBuild(cmd.Context(), g, args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
+		}),
 	}
 	cmd.Flags().StringVarP(&o.dir, "output", "o", "", "write the repository to `DIR`")
 	cmd.Flags().BoolVar(&o.check, "check", false, "write nothing; exit 1 if DIR is not what a build would write")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files in DIR that somebody edited or put there")
 	cmd.Flags().BoolVar(&o.allowSkip, "allow-skip", false, "enforce also what was never audited in an environment")
+	complete(cmd, "output", completeFolders)
 	return cmd
 }
 
-func runBuild(ctx context.Context, g *globals, source string, o buildOptions, out, errOut io.Writer) error {
-	if o.dir == "" && (o.check || o.force) {
-		return usageError{errors.New("--check and --force need -o DIR")}
+func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out, errOut io.Writer) (diag.List, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
 	}
-	if o.check && o.force {
-		return usageError{errors.New("--check writes nothing: it cannot be used with --force")}
-	}
-	bundle, err := compile(g, source, o.dir, o.allowSkip)
+	source, err := openSource(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	switch {
-	case o.dir == "":
+	options, err := g.options()
+	if err != nil {
+		return nil, err
+	}
+	options.AllowSkip = o.allowSkip
+	if o.dir != "" {
+		if err := prepare(&options, path, o.dir); err != nil {
+			return nil, err
+		}
+	}
+	bundle, warnings, err := source.compile(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return warnings, o.put(ctx, bundle, out, errOut)
+}
+
+// put prints the bundle, compares it with the output, or writes it there.
+func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, errOut io.Writer) error {
+	if o.dir == "" {
 		return bundle.Print(out)
-	case o.check:
-		stale, err := generator.CheckDir(ctx, o.dir, bundle.Files, bundle.Lock)
-		if err != nil {
-			return err
-		}
-		for _, s := range stale {
-			fmt.Fprintln(out, s)
-		}
-		if len(stale) > 0 {
-			return errStale
-		}
-		return nil
+	}
+	if o.check {
+		return compare(ctx, bundle, o.dir, out)
 	}
 	result, err := generator.WriteDir(ctx, o.dir, bundle.Files, bundle.Lock, generator.WriteOptions{Force: o.force})
 	if err != nil {
@@ -88,68 +93,31 @@ func runBuild(ctx context.Context, g *globals, source string, o buildOptions, ou
 	return nil
 }
 
-// compile compiles a source against the output folder as it is; dir may be
-// empty. Warnings go to g, which prints them with what comes after.
-func compile(g *globals, source, dir string, allowSkip bool) (*generator.Bundle, error) {
-	now, err := g.time()
+// compare prints what a build would change.
+func compare(ctx context.Context, bundle *generator.Bundle, dir string, out io.Writer) error {
+	stale, err := generator.CheckDir(ctx, dir, bundle.Files, bundle.Lock)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	options := generator.Options{Version: version(), Now: now, AllowSkip: allowSkip}
-	if dir != "" {
-		if options.Prior, err = generator.ReadLock(dir); err != nil {
-			return nil, err
-		}
-		if options.Existing, err = listFiles(dir); err != nil {
-			return nil, err
-		}
+	for _, s := range stale {
+		fmt.Fprintln(out, s)
 	}
-	return compileWith(g, source, options)
+	if len(stale) > 0 {
+		return exit.Wrongf("the output is stale; run gatehouse build")
+	}
+	return nil
 }
 
-func compileWith(g *globals, source string, options generator.Options) (*generator.Bundle, error) {
-	fsys, name, err := openSource(source)
-	if err != nil {
-		return nil, err
+// prepare adds to the options what a build needs of the output as it is.
+func prepare(o *generator.Options, source, dir string) (err error) {
+	if err := separate(source, dir); err != nil {
+		return err
 	}
-	bundle, problems := generator.Compile(fsys, name, options)
-	for i, d := range problems {
-		if _, err := fs.Stat(fsys, d.File); err == nil {
-			problems[i].File = filepath.Join(dirOf(source, name), filepath.FromSlash(d.File))
-		}
+	if o.Prior, err = generator.ReadLock(dir); err != nil {
+		return err
 	}
-	if err := problems.Err(); err != nil {
-		return nil, err
-	}
-	g.warnings = problems
-	return bundle, nil
-}
-
-// dirOf is the folder that names in the source are relative to.
-func dirOf(source, name string) string {
-	if name == "." {
-		return source
-	}
-	return filepath.Dir(source)
-}
-
-// openSource opens the folder of a source so that nothing outside it can be
-// read, not even through a symbolic link. name is "." or the file.
-func openSource(source string) (fsys fs.FS, name string, err error) {
-	info, err := os.Stat(source)
-	if err != nil {
-		return nil, "", fmt.Errorf("reading the source: %w", err)
-	}
-	dir, name := source, "."
-	if !info.IsDir() {
-		dir, name = filepath.Split(source)
-		dir = filepath.Clean(dir)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, "", fmt.Errorf("reading the source: %w", err)
-	}
-	return root.FS(), name, nil
+	o.Existing, err = listFiles(dir)
+	return err
 }
 
 // listFiles lists what lies in the output, with slashes; nothing if it is not there.

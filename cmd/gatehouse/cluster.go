@@ -2,51 +2,82 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
-	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
-// clusterOptions name a live cluster as kubectl does.
+// clusterOptions name a live cluster, and what of it to read, as kubectl does.
 type clusterOptions struct {
-	kubeconfig, context, namespace string
-	allNamespaces                  bool
+	kubeconfig, context string
+	namespace           string
+	allNamespaces       bool
 }
 
-func (o *clusterOptions) bind(flags *pflag.FlagSet) {
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "`FILE` that names the cluster, instead of $KUBECONFIG or ~/.kube/config")
-	flags.StringVar(&o.context, "context", "", "`CONTEXT` of the kubeconfig")
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "`NAMESPACE` to read; with WORKLOADS that of objects without one (default: default)")
-	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "read all namespaces of the cluster")
+// bind declares the flags that every command for a cluster has.
+func (o *clusterOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: $KUBECONFIG, then ~/.kube/config)")
+	cmd.Flags().StringVar(&o.context, "context", "", "`CONTEXT` of the kubeconfig (default: the current one)")
+	complete(cmd, "kubeconfig", completeFiles)
+	complete(cmd, "context", o.completeContexts)
 }
 
-// live tells whether a flag makes sense for a cluster only.
-func (o clusterOptions) live() bool { return o.kubeconfig != "" || o.context != "" || o.allNamespaces }
+// bindNamespace declares the flags of a command that reads namespaces.
+func (o *clusterOptions) bindNamespace(cmd *cobra.Command, usage string) {
+	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "", usage)
+	cmd.Flags().BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "read all namespaces of the cluster")
+	complete(cmd, "namespace", fromSource(namespaceNames))
+}
 
-// asked tells whether a cluster was named.
-func (o clusterOptions) asked() bool { return o.live() || o.namespace != "" }
+// live reports whether a flag was given that makes sense for a cluster only.
+func (o *clusterOptions) live() bool { return o.kubeconfig != "" || o.context != "" || o.allNamespaces }
 
-// open connects to the cluster; it sends nothing yet.
-func (o clusterOptions) open(kinds []string) (*workload.Cluster, error) {
-	config := kubeconfig(o.kubeconfig, o.context)
-	access, err := config.ClientConfig()
+// given reports whether a cluster was named.
+func (o *clusterOptions) given() bool { return o.live() || o.namespace != "" }
+
+// connect returns a client for the cluster. It sends nothing yet. What the API
+// server warns of goes to warnings.
+func (o *clusterOptions) connect(warnings rest.WarningHandler) (*kube.Client, error) {
+	config, err := o.config().ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	access.UserAgent = "gatehouse/" + version()
-	access.WarningHandler = rest.NoWarnings{} // of deprecated kinds, which the user did not name
-	cluster := &workload.Cluster{Name: access.Host, Namespace: o.namespace, Judged: kinds}
+	config.UserAgent = "gatehouse/" + version()
+	config.WarningHandler = warnings
+	return kube.New(config)
+}
+
+// chosenNamespace is the namespace to read: "" for all, that of the context by default.
+func (o *clusterOptions) chosenNamespace() (string, error) {
 	switch {
 	case o.allNamespaces:
-		cluster.Namespace = ""
-	case o.namespace == "":
-		if cluster.Namespace, _, err = config.Namespace(); err != nil {
-			return nil, fmt.Errorf("reading the kubeconfig: %w", err)
-		}
+		return "", nil
+	case o.namespace != "":
+		return o.namespace, nil
 	}
-	cluster.Client, err = kube.New(access)
-	return cluster, err
+	namespace, _, err := o.config().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	return namespace, nil
+}
+
+// config reads the kubeconfig as kubectl does.
+func (o *clusterOptions) config() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+}
+
+func (o *clusterOptions) completeContexts(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	config, err := o.config().RawConfig()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return slices.Sorted(maps.Keys(config.Contexts)), cobra.ShellCompDirectiveNoFileComp
 }

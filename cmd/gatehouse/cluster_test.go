@@ -26,13 +26,13 @@ users: [{name: u, user: {token: t}}], contexts: [{name: dev, context: {cluster: 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.options.kubeconfig = file
-			cluster, err := tt.options.open([]string{"Pod"})
+			cluster, err := openCluster(&tt.options, []string{"Pod"})
 			if err != nil || cluster.Name != tt.wantHost || cluster.Namespace != tt.wantNamespace || len(cluster.Judged) != 1 {
 				t.Errorf("got %+v, error %v", cluster, err)
 			}
 		})
 	}
-	if _, err := (clusterOptions{kubeconfig: file, context: "nowhere"}).open(nil); err == nil {
+	if _, err := openCluster(&clusterOptions{kubeconfig: file, context: "nowhere"}, nil); err == nil {
 		t.Error("an unknown context is accepted")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
 func newGraphCmd(g *globals) *cobra.Command {
@@ -17,24 +18,20 @@ which they become ready, and what each of them waits for.`,
 
   # a picture for a Markdown page
   gatehouse graph profile/ -o mermaid`,
-		Args: exactArgs("SOURCE"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("--output", format, flux.Formats()...); err != nil {
-				return err
-			}
-			// What was audited before does not change the graph.
-			bundle, err := compile(g, args[0], "", true)
+		Args: exactArgs("SOURCE"), ValidArgsFunction: completeArgs(completeSource),
+		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
+			_, bundle, warnings, err := look(cmd.Context(), g, args[0])
 			if err != nil {
-				return err
+				return nil, err
 			}
 			text, err := flux.Render(bundle.Graph, format)
 			if err != nil {
-				return err
+				return warnings, err
 			}
 			_, err = cmd.OutOrStdout().Write(text)
-			return err
-		},
+			return warnings, err
+		}),
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT`: text, mermaid, dot or json")
+	outputFormat(cmd, &format, flux.Formats()...)
 	return cmd
 }

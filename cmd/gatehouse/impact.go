@@ -2,30 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/judge/impact"
-	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
-// errWouldBlock ends an impact --fail-on blocked.
-var errWouldBlock = errors.New("the bump would block workloads")
-
 type impactOptions struct {
-	environments          []string
+	judgeOptions
 	stage, format, failOn string
-	engine                string
 	cluster               clusterOptions
 }
 
@@ -62,48 +55,54 @@ judged.`,
   gatehouse impact profile/ --context prod-eu -A -e prod --stage enforce`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{fmt.Errorf("%s takes SOURCE and WORKLOADS, got nothing; see %s --help", cmd.CommandPath(), cmd.CommandPath())}
+				return usagef("%s takes SOURCE and WORKLOADS, got nothing; see %s --help", cmd.CommandPath(), cmd.CommandPath())
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return runImpact(cmd.Context(), g, args[0], args[1:], o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return completeSource(cmd, args, toComplete)
+			}
+			return completeWorkloads(cmd, args, toComplete)
 		},
+		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
+			return runImpact(cmd.Context(), g, args[0], args[1:], o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		}),
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVarP(&o.environments, "environment", "e", nil, "look only at this `ENVIRONMENT`; may be repeated")
-	flags.StringVar(&o.stage, "stage", "", "compare with this `STAGE` instead of the next one of the ladder")
-	flags.StringVarP(&o.format, "output", "o", "text", "`FORMAT`: "+strings.Join(impact.Formats(), ", "))
-	flags.StringVar(&o.failOn, "fail-on", "never", "exit 1 if something would be blocked: never or blocked")
-	flags.StringVar(&o.engine, "engine", "", "`PATH` of "+engine.Program+"; by default beside gatehouse, then on the PATH")
-	o.cluster.bind(flags)
+	o.judgeOptions.bind(cmd)
+	cmd.Flags().StringVar(&o.stage, "stage", "", "compare with this `STAGE` instead of the next one of the ladder")
+	complete(cmd, "stage", fromSource(stageNames))
+	outputFormat(cmd, &o.format, impact.Formats()...)
+	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "exit 1 if something would be blocked", "never", "blocked")
+	o.cluster.bind(cmd)
+	o.cluster.bindNamespace(cmd, "`NAMESPACE` to read; with WORKLOADS that of objects without one (default: default)")
 	return cmd
 }
 
-func runImpact(ctx context.Context, g *globals, source string, workloads []string, o impactOptions, in io.Reader, out, errOut io.Writer) error {
-	if err := oneOf("--output", o.format, impact.Formats()...); err != nil {
-		return err
-	}
-	if err := oneOf("--fail-on", o.failOn, "never", "blocked"); err != nil {
-		return err
-	}
-	now, next, steps, err := compileSteps(g, source, o)
+func runImpact(ctx context.Context, g *globals, path string, workloads []string, o impactOptions, in io.Reader, out, errOut io.Writer) (diag.List, error) {
+	source, now, warnings, err := look(ctx, g, path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	warnings := g.warnings
-	controls, err := loadCatalog(g, source)
+	steps, err := o.steps(now.Plan)
 	if err != nil {
-		return err
+		return warnings, err
 	}
-	g.warnings = warnings
-	objects, err := openWorkloads(workloads, o.cluster, impact.Kinds(next.Plan), in)
+	next, err := bump(ctx, source, now, steps)
 	if err != nil {
-		return err
+		return warnings, err
 	}
-	client, err := startEngine(ctx, o.engine, now.Plan.Kyverno.Version)
+	controls, _, err := source.catalog()
 	if err != nil {
-		return err
+		return warnings, err
+	}
+	objects, err := openWorkloads(ctx, workloads, &o.cluster, impact.Kinds(next.Plan), in)
+	if err != nil {
+		return warnings, err
+	}
+	client, err := o.start(ctx, now.Plan.Kyverno.Version)
+	if err != nil {
+		return warnings, err
 	}
 	defer client.Close()
 	console := newConsole(errOut)
@@ -114,104 +113,50 @@ func runImpact(ctx context.Context, g *globals, source string, workloads []strin
 		err = problems.Err()
 	}
 	if err != nil {
-		return err
+		return warnings, err
 	}
-	g.warnings = append(warnings, problems...)
+	warnings = append(warnings, problems...)
 	if err := report.Write(out, o.format, version()); err != nil {
-		return err
+		return warnings, err
 	}
-	return verdictOf(report.Totals(), o.failOn)
+	return warnings, verdictOf(report.Totals(), o.failOn)
+}
+
+// steps are the bumps that were asked for.
+func (o *impactOptions) steps(p *plan.Plan) ([]impact.Step, error) {
+	if err := o.check(p); err != nil {
+		return nil, err
+	}
+	var stages []string
+	for _, s := range p.Stages {
+		stages = append(stages, s.Name)
+	}
+	if o.stage != "" && !slices.Contains(stages, o.stage) {
+		return nil, usagef("--stage: there is no stage %q (%s)", o.stage, diag.OneOf(o.stage, stages))
+	}
+	return impact.Steps(p, o.environments, o.stage), nil
+}
+
+// bump compiles the source again with the stages of the bumps. Its warnings are
+// those of now.
+func bump(ctx context.Context, source *source, now *generator.Bundle, steps []impact.Step) (*generator.Bundle, error) {
+	stages := impact.Stages(steps)
+	if len(stages) == 0 {
+		return now, nil
+	}
+	next, _, err := source.compile(ctx, generator.Options{Version: version(), Now: now.Plan.Now, AllowSkip: true, Stages: stages})
+	return next, err
 }
 
 // verdictOf is the end of the program. What could not be judged is never fine.
 func verdictOf(totals impact.Counts, failOn string) error {
 	switch {
 	case failOn == "blocked" && totals.WouldBlock > 0:
-		return errWouldBlock
+		return exit.Wrongf("the bump would block workloads")
 	case totals.Errors > 0:
 		return fmt.Errorf("%d verdicts are missing: the engine could not judge everything", totals.Errors)
 	}
 	return nil
-}
-
-// compileSteps compiles the source as it is, and with the stages of the bumps.
-func compileSteps(g *globals, source string, o impactOptions) (now, next *generator.Bundle, steps []impact.Step, err error) {
-	if now, err = compile(g, source, "", true); err != nil {
-		return nil, nil, nil, err
-	}
-	if err := knownEnvironments(now.Plan, o.environments); err != nil {
-		return nil, nil, nil, err
-	}
-	var stages []string
-	for _, s := range now.Plan.Stages {
-		stages = append(stages, s.Name)
-	}
-	if o.stage != "" {
-		if err := oneOf("--stage", o.stage, stages...); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	steps = impact.Steps(now.Plan, o.environments, o.stage)
-	bumped := impact.Stages(steps)
-	if len(bumped) == 0 {
-		return now, now, steps, nil
-	}
-	warnings := g.warnings
-	next, err = compileWith(g, source, generator.Options{Version: version(), Now: now.Plan.Now, AllowSkip: true, Stages: bumped})
-	g.warnings = warnings // the same again
-	return now, next, steps, err
-}
-
-// openWorkloads finds out where the workloads come from. Nothing is read yet.
-func openWorkloads(args []string, cluster clusterOptions, kinds []string, in io.Reader) (workload.Source, error) {
-	switch {
-	case len(args) == 0 && !cluster.asked():
-		return nil, usageError{errors.New("name WORKLOADS, or a cluster with --context, --kubeconfig, -n or -A")}
-	case len(args) == 0:
-		return cluster.open(kinds)
-	case cluster.live():
-		return nil, usageError{errors.New("--context, --kubeconfig and -A read a cluster: they cannot be used with WORKLOADS")}
-	}
-	var inputs []workload.Input
-	for _, arg := range args {
-		if arg == "-" {
-			inputs = append(inputs, workload.Input{Name: "stdin", Open: func() (io.ReadCloser, error) { return io.NopCloser(in), nil }})
-			continue
-		}
-		some, err := openWorkload(arg)
-		if err != nil {
-			return nil, err
-		}
-		inputs = append(inputs, some...)
-	}
-	namespace := cluster.namespace
-	if namespace == "" {
-		namespace = "default"
-	}
-	return workload.NewFiles(inputs, filesys.MakeFsOnDisk(), namespace), nil
-}
-
-func openWorkload(name string) ([]workload.Input, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("reading workloads: %w", err)
-	}
-	shown := filepath.ToSlash(filepath.Clean(name))
-	if !info.IsDir() {
-		open := func() (io.ReadCloser, error) { return os.Open(name) }
-		return []workload.Input{{Name: shown, Open: open, Size: info.Size()}}, nil
-	}
-	root, err := os.OpenRoot(name)
-	if err != nil {
-		return nil, fmt.Errorf("reading workloads: %w", err)
-	}
-	inputs, err := workload.Folder(root.FS(), shown)
-	if err == nil && len(inputs) == 0 {
-		var none diag.List
-		none.Add(diag.Diagnostic{Code: "workload-none", Position: diag.Position{File: shown}, Summary: "the folder holds no .yaml, .yml or .json file"})
-		err = none.Err()
-	}
-	return inputs, err
 }
 
 // bar is how far a run is.

@@ -34,13 +34,15 @@ that explain each field, and the JSON Schema that editors complete from. No
 file that is there already is touched.`,
 		Example: `  gatehouse init profile --environments dev,staging,prod
   gatehouse build profile -o policy-repo`,
-		Args: exactArgs("DIR"),
+		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runInit(args[0], o, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&o.name, "name", "platform", "`NAME` of the profile")
 	cmd.Flags().StringSliceVar(&o.environments, "environments", []string{"dev", "staging", "prod"}, "environments, in the order in which a change reaches them")
+	complete(cmd, "name", cobra.NoFileCompletions)
+	complete(cmd, "environments", cobra.NoFileCompletions)
 	return cmd
 }
 
@@ -75,7 +77,7 @@ type scaffoldFile struct {
 func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 	for _, name := range append([]string{o.name}, o.environments...) {
 		if errs := validation.IsDNS1123Label(name); len(errs) > 0 || len(name) > 40 {
-			return nil, usageError{fmt.Errorf("%q is not a name: lower-case letters, digits and dashes, at most 40", name)}
+			return nil, usagef("%q is not a name: lower-case letters, digits and dashes, at most 40", name)
 		}
 	}
 	files := []scaffoldFile{
@@ -85,7 +87,7 @@ func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 	seen := map[string]bool{}
 	for i, name := range o.environments {
 		if seen[name] {
-			return nil, usageError{fmt.Errorf("environment %q is named twice", name)}
+			return nil, usagef("environment %q is named twice", name)
 		}
 		seen[name] = true
 		files = append(files, scaffoldFile{filepath.Join("environments", name+".yaml"), fill("environment.yaml", "NAME", name, "RING", strconv.Itoa(i+1))})

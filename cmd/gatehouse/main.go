@@ -8,9 +8,7 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 )
 
 func main() {
@@ -20,18 +18,17 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// softMemory is from where on garbage is collected more eagerly: 10,000
-// namespaces then compile within half a gigabyte (make bench). It bounds
-// nothing: what is in use may be more.
+// softMemory is the heap size above which garbage is collected more eagerly:
+// 10,000 namespaces then compile within half a gigabyte (make bench). It is not
+// a limit: memory in use may exceed it.
 const softMemory = 384 << 20
 
 // run is the whole program with its effects as arguments. It returns the exit
 // code: 0 done, 1 the input or the checked thing is wrong, 2 gatehouse could
-// not do its work.
+// not do its work, 128 and its number after a signal.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	root, global := newRootCmd(args, in, out, errOut)
-	return report(errOut, global, root.ExecuteContext(ctx))
+	root := newRootCmd(args, in, out, errOut)
+	return int(report(errOut, endOf(ctx, root.ExecuteContext(ctx))))
 }

@@ -4,36 +4,34 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
-	"maps"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 )
 
-// printData prints data in a format: text is rendered by the caller.
+// outputFormat declares -o, which takes one of the formats, the first by default.
+func outputFormat(cmd *cobra.Command, format *string, formats ...string) {
+	choiceVar(cmd, cmd.Flags(), format, "output", "o", "output `FORMAT`", formats...)
+}
+
+// printData prints data as text, as the caller renders it, or as JSON or YAML.
 func printData(w io.Writer, format string, data any, text func() string) error {
-	if err := oneOf("--output", format, "text", "json", "yaml"); err != nil {
-		return err
-	}
-	out := []byte(nil)
+	var out []byte
+	var err error
 	switch format {
-	case "text":
-		out = []byte(text())
 	case "json":
-		encoded, err := json.MarshalIndent(data, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encoding: %w", err)
-		}
-		out = append(encoded, '\n')
+		out, err = json.MarshalIndent(data, "", "  ")
+		out = append(out, '\n')
 	case "yaml":
-		encoded, err := yaml.Marshal(data)
-		if err != nil {
-			return fmt.Errorf("encoding: %w", err)
-		}
-		out = encoded
+		out, err = yaml.Marshal(data)
+	default:
+		out = []byte(text())
 	}
-	_, err := w.Write(out)
+	if err != nil {
+		return fmt.Errorf("encoding: %w", err)
+	}
+	_, err = w.Write(out)
 	return err
 }
 
@@ -50,4 +48,7 @@ func indent(s string) string {
 	return "  " + strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", "\n  ") + "\n"
 }
 
-func keys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
+// cell is text in a cell of a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(strings.TrimSpace(s))
+}

@@ -15,7 +15,7 @@ other tools. gatehouse init writes it beside the source it scaffolds.`,
 		Example: `  gatehouse schema > .schema.json
   # and as the first line of each file:
   # yaml-language-server: $schema=.schema.json`,
-		Args: exactArgs(),
+		Args: exactArgs(), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(v1alpha1.Schema())
 			return err

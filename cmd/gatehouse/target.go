@@ -1,59 +1,42 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
-// lookEvery is how often a cluster is looked at while it is waited for.
+// lookEvery is how often a cluster is looked at while a command waits for it.
 const lookEvery = 2 * time.Second
 
-// errNotConfirmed ends a command that was not confirmed.
-var errNotConfirmed = errors.New("not confirmed; nothing was done (--yes confirms)")
-
-// connection names a cluster and what of a built repository belongs to it.
-type connection struct {
-	kubeconfig, context string
-	cluster             string
-	timeout             time.Duration
+// targetOptions say which cluster of a built repository to work on, where it is,
+// and how long to wait for it.
+type targetOptions struct {
+	clusterOptions
+	cluster string
+	timeout time.Duration
 }
 
-func (c *connection) bind(flags *pflag.FlagSet) {
-	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`FILE` that names the cluster, instead of $KUBECONFIG or ~/.kube/config")
-	flags.StringVar(&c.context, "context", "", "`CONTEXT` of the kubeconfig")
-	flags.StringVar(&c.cluster, "cluster", "", "`NAME` of the cluster in the repository; needed if it has several")
-	flags.DurationVar(&c.timeout, "timeout", 5*time.Minute, "how long to wait at most")
+func (o *targetOptions) bind(cmd *cobra.Command) {
+	o.clusterOptions.bind(cmd)
+	cmd.Flags().StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster in the repository; required if it has several")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 5*time.Minute, "maximum time to wait")
+	complete(cmd, "cluster", completeClusters)
+	complete(cmd, "timeout", cobra.NoFileCompletions)
 }
 
-// open connects to the cluster; it sends nothing yet. What the API server warns of
-// goes to log.
-func (c *connection) open(log rollout.Log) (*kube.Client, error) {
-	config, err := kubeconfig(c.kubeconfig, c.context).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
-	}
-	config.UserAgent = "gatehouse/" + version()
-	config.WarningHandler = rest.NewWarningWriter(lines(log.Line), rest.WarningWriterOptions{Deduplicate: true})
-	return kube.New(config)
-}
-
-// kubeconfig reads what file, $KUBECONFIG or ~/.kube/config says of a context, as kubectl does.
-func kubeconfig(file, context string) clientcmd.ClientConfig {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = file
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context})
+// client connects to the cluster. Each warning of the API server goes to log once.
+func (o *targetOptions) client(log rollout.Log) (*kube.Client, error) {
+	return o.connect(rest.NewWarningWriter(lines(log.Line), rest.WarningWriterOptions{Deduplicate: true}))
 }
 
 // lines writes each line to a log.
@@ -67,34 +50,34 @@ func (l lines) Write(p []byte) (int, error) {
 }
 
 // target reads what the cluster gets from the repository in dir.
-func (c *connection) target(dir string) (*rollout.Target, error) {
-	if c.timeout <= 0 {
-		return nil, usageError{fmt.Errorf("--timeout: %v is not a time to wait", c.timeout)}
+func (o *targetOptions) target(dir string) (*rollout.Target, error) {
+	if o.timeout <= 0 {
+		return nil, usagef("--timeout: %v is not a time to wait", o.timeout)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the repository: %w", err)
 	}
 	repository := root.FS()
-	name, err := c.choose(repository)
+	name, err := o.choose(repository)
 	if err != nil {
 		return nil, err
 	}
 	return rollout.Open(repository, name)
 }
 
-func (c *connection) choose(repository fs.FS) (string, error) {
+func (o *targetOptions) choose(repository fs.FS) (string, error) {
 	names, err := rollout.Clusters(repository)
 	if err != nil {
 		return "", err
 	}
 	for _, name := range names {
-		if name == c.cluster || c.cluster == "" && len(names) == 1 {
+		if name == o.cluster || o.cluster == "" && len(names) == 1 {
 			return name, nil
 		}
 	}
-	if c.cluster == "" {
-		return "", usageError{fmt.Errorf("the repository has several clusters; name one: --cluster %s", strings.Join(names, "|"))}
+	if o.cluster == "" {
+		return "", usagef("the repository has several clusters; name one: --cluster %s", strings.Join(names, "|"))
 	}
-	return "", usageError{fmt.Errorf("--cluster: the repository has no cluster %q (%s)", c.cluster, diag.OneOf(c.cluster, names))}
+	return "", usagef("--cluster: the repository has no cluster %q (%s)", o.cluster, diag.OneOf(o.cluster, names))
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
-// TestConnection: gatehouse says who it is, and tells once what it is warned of.
-func TestConnection(t *testing.T) {
+// TestClient: gatehouse names itself to the API server, and prints each of its warnings once.
+func TestClient(t *testing.T) {
 	var agents []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		agents = append(agents, r.UserAgent())
@@ -29,7 +29,7 @@ func TestConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said []string
-	client, err := (&connection{kubeconfig: file}).open(rollout.Log{Line: func(line string) { said = append(said, line) }})
+	client, err := (&targetOptions{clusterOptions: clusterOptions{kubeconfig: file}}).client(rollout.Log{Line: func(line string) { said = append(said, line) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,28 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/judge/verdict"
 )
 
-// errTestFailed ends a test that something failed in.
-var errTestFailed = errors.New("the policies do not do what they should")
-
 type testOptions struct {
-	environments []string
-	format       string
-	engine       string
+	judgeOptions
+	format string
 }
 
 func newTestCmd(g *globals) *cobra.Command {
@@ -44,48 +34,37 @@ the version of spec.kyverno.version.`,
 
   # for the test view of a CI system
   gatehouse test profile/ --environment prod -o junit > report.xml`,
-		Args: exactArgs("SOURCE"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Args: exactArgs("SOURCE"), ValidArgsFunction: completeArgs(completeSource),
+		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
 			return runTest(cmd.Context(), g, args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
+		}),
 	}
-	cmd.Flags().StringArrayVarP(&o.environments, "environment", "e", nil, "test only this `ENVIRONMENT`; may be repeated")
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT`: text, json, junit or markdown")
-	cmd.Flags().StringVar(&o.engine, "engine", "", "`PATH` of "+engine.Program+"; by default beside gatehouse, then on the PATH")
+	o.bind(cmd)
+	outputFormat(cmd, &o.format, verdict.Formats()...)
 	return cmd
 }
 
-func runTest(ctx context.Context, g *globals, source string, o testOptions, out, errOut io.Writer) error {
-	if err := oneOf("--output", o.format, verdict.Formats()...); err != nil {
-		return err
-	}
-	bundle, err := compile(g, source, "", true) // whether a stage may be enforced yet is no question of what it does
+func runTest(ctx context.Context, g *globals, path string, o testOptions, out, errOut io.Writer) (diag.List, error) {
+	source, bundle, warnings, err := look(ctx, g, path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := knownEnvironments(bundle.Plan, o.environments); err != nil {
-		return err
+	if err := o.check(bundle.Plan); err != nil {
+		return warnings, err
 	}
-	warnings := g.warnings
-	controls, err := loadCatalog(g, source)
+	controls, _, err := source.catalog()
 	if err != nil {
-		return err
+		return warnings, err
 	}
-	fsys, name, err := openSource(source)
+	tests, problems := verdict.LoadTests(source.fsys, bundle.Plan)
+	unused, err := source.warnings(problems)
+	warnings = append(warnings, unused...)
 	if err != nil {
-		return err
+		return warnings, err
 	}
-	tests, problems := verdict.LoadTests(fsys, bundle.Plan)
-	for i, d := range problems {
-		problems[i].File = filepath.Join(dirOf(source, name), filepath.FromSlash(d.File))
-	}
-	if err := problems.Err(); err != nil {
-		return err
-	}
-	g.warnings = append(warnings, problems...)
-	client, err := startEngine(ctx, o.engine, bundle.Plan.Kyverno.Version)
+	client, err := o.start(ctx, bundle.Plan.Kyverno.Version)
 	if err != nil {
-		return err
+		return warnings, err
 	}
 	defer client.Close()
 	console := newConsole(errOut)
@@ -93,43 +72,13 @@ func runTest(ctx context.Context, g *globals, source string, o testOptions, out,
 	report, err := verdict.Run(ctx, client, bundle, controls, tests, verdict.Options{Environments: o.environments, Progress: progress})
 	console.done()
 	if err != nil {
-		return err
+		return warnings, err
 	}
 	if err := report.Write(out, o.format); err != nil {
-		return err
+		return warnings, err
 	}
 	if report.Counts.Failed > 0 {
-		return errTestFailed
+		return warnings, exit.Wrongf("the policies do not do what they should")
 	}
-	return nil
-}
-
-func knownEnvironments(p *plan.Plan, names []string) error {
-	known := map[string]bool{}
-	var all []string
-	for _, env := range p.Environments {
-		known[env.Name] = true
-		all = append(all, env.Name)
-	}
-	for _, name := range names {
-		if !known[name] {
-			return usageError{fmt.Errorf("--environment: there is no environment %q (%s)", name, diag.OneOf(name, all))}
-		}
-	}
-	return nil
-}
-
-// startEngine starts the engine at path, or the one that is found, and checks
-// that its Kyverno is of the version that the clusters run.
-func startEngine(ctx context.Context, path, kyverno string) (*engine.Client, error) {
-	if path == "" {
-		executable, err := os.Executable()
-		if err != nil {
-			executable = "" // then only the PATH is left
-		}
-		if path, err = engine.Find(executable, exec.LookPath); err != nil {
-			return nil, err
-		}
-	}
-	return engine.Start(ctx, exec.Command(path), kyverno)
+	return warnings, nil
 }

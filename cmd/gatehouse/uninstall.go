@@ -9,11 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
 type uninstallOptions struct {
-	connection
+	targetOptions
 	keepKyverno, dryRun, yes bool
 }
 
@@ -32,12 +33,12 @@ Namespaces are never deleted, nor is what workloads applied, nor Flux. It can be
 run again after it was interrupted.`,
 		Example: `  # what would go, and in which order?
   gatehouse uninstall policy-repo --cluster prod-eu --dry-run`,
-		Args: exactArgs("DIR"),
+		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runUninstall(cmd.Context(), args[0], o, cmd.InOrStdin(), cmd.ErrOrStderr())
 		},
 	}
-	o.bind(cmd.Flags())
+	o.bind(cmd)
 	cmd.Flags().BoolVar(&o.keepKyverno, "keep-kyverno", false, "leave Kyverno in the cluster")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "say what would be deleted, in order; delete nothing")
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
@@ -52,14 +53,14 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 	console := newConsole(errOut)
 	defer console.done()
 	log := console.log()
-	client, err := o.open(log)
+	client, err := o.client(log)
 	if err != nil {
 		return err
 	}
 	if !o.dryRun && !o.yes {
 		fmt.Fprintf(errOut, "Take the policies of cluster %s (environment %s) out of %s? [y/N] ", target.Cluster, target.Environment, client.Server())
 		if !confirmed(ctx, in) {
-			return errNotConfirmed
+			return exit.Wrongf("not confirmed; nothing was done (--yes confirms)")
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
@@ -68,17 +69,9 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 	return u.Run(ctx)
 }
 
-// confirmed reads a line and tells whether it says yes. Ctrl-C is an answer too.
+// confirmed reads a line and reports whether it says yes.
 func confirmed(ctx context.Context, in io.Reader) bool {
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(in).ReadString('\n') // what cannot be read is no yes
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		return false
-	case a := <-answer:
-		return a == "y" || a == "yes"
-	}
+	line, _ := bufio.NewReader(interruptible{ctx, in}).ReadString('\n') // an error leaves what was read before it
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return ctx.Err() == nil && (answer == "y" || answer == "yes")
 }

@@ -21,15 +21,13 @@ func newVersionCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  exactArgs(),
+		Args:  exactArgs(), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			data := versionInfo{Version: version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			return printData(cmd.OutOrStdout(), format, data, func() string {
-				return fmt.Sprintf("gatehouse %s (%s, %s)\n", data.Version, data.Go, data.Platform)
-			})
+			data := thisVersion()
+			return printData(cmd.OutOrStdout(), format, data, data.text)
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT`: text, json or yaml")
+	outputFormat(cmd, &format, "text", "json", "yaml")
 	return cmd
 }
 
@@ -37,4 +35,12 @@ type versionInfo struct {
 	Version  string `json:"version"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+}
+
+func thisVersion() versionInfo {
+	return versionInfo{Version: version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+func (v versionInfo) text() string {
+	return fmt.Sprintf("gatehouse %s (%s, %s)\n", v.Version, v.Go, v.Platform)
 }

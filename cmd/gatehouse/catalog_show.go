@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+func newCatalogShowCmd(g *globals) *cobra.Command {
+	var o catalogOptions
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one control: what it refuses, its parameters, its policy",
+		Example: `  gatehouse catalog show restrict-image-registries
+  gatehouse catalog show require-labels -o yaml`,
+		Args: exactArgs("ID"), ValidArgsFunction: completeArgs(o.completeControls),
+		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
+			all, warnings, err := o.load()
+			if err != nil {
+				return warnings, err
+			}
+			control, ok := all.Control(args[0])
+			if !ok {
+				return warnings, noControl(args[0], all)
+			}
+			data, err := describeControl(control)
+			if err != nil {
+				return warnings, err
+			}
+			if o.format == "markdown" {
+				_, err := cmd.OutOrStdout().Write([]byte(data.markdown()))
+				return warnings, err
+			}
+			return warnings, printData(cmd.OutOrStdout(), o.format, data, data.text)
+		}),
+	}
+	o.bind(cmd)
+	return cmd
+}
+
+// noControl suggests the control that was meant, or how to find it.
+func noControl(id string, all *catalog.Catalog) error {
+	hint := diag.DidYouMean(id, all.IDs())
+	if hint == "" {
+		hint = "gatehouse catalog list shows all of them"
+	}
+	return usagef("there is no control %q (%s)", id, hint)
+}
+
+// controlDetail is what `catalog show` prints of a control.
+type controlDetail struct {
+	controlSummary
+	Description string                     `json:"description"`
+	Scope       string                     `json:"scope"`
+	PodSecurity string                     `json:"podSecurity,omitempty"`
+	Parameters  map[string]*catalog.Schema `json:"parameters,omitempty"`
+	References  []string                   `json:"references"`
+	Compliance  map[string][]string        `json:"compliance,omitempty"`
+	// Policy as it is rendered with the example parameters, without where and how strictly.
+	Policy map[string]any `json:"policy"`
+}
+
+func describeControl(c *catalog.Control) (controlDetail, error) {
+	params, problems := c.Examples()
+	if len(problems) > 0 {
+		return controlDetail{}, fmt.Errorf("control %s: %w", c.ID, problems[0])
+	}
+	policy, err := c.Render(params)
+	if err != nil {
+		return controlDetail{}, err
+	}
+	scope := "Namespaced"
+	if c.ClusterScoped {
+		scope = "Cluster"
+	}
+	return controlDetail{
+		controlSummary: controlSummary{c.ID, c.Title, c.Category, c.Severity}, Description: c.Description, Scope: scope, PodSecurity: c.PodSecurity,
+		Parameters: c.Parameters.Properties, References: c.References, Compliance: c.Compliance, Policy: policy,
+	}, nil
+}
+
+func (d controlDetail) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n%s\n\n", d.ID, d.Title, strings.TrimSpace(d.Description))
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "Category:\t%s\nSeverity:\t%s\nScope:\t%s\n", d.Category, d.Severity, d.Scope)
+	for _, framework := range slices.Sorted(maps.Keys(d.Compliance)) {
+		fmt.Fprintf(w, "%s:\t%s\n", framework, strings.Join(d.Compliance[framework], ", "))
+	}
+	_ = w.Flush() // into memory
+	for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
+		p := d.Parameters[name]
+		fmt.Fprintf(&b, "\nParameter %s (%s, default %s):\n  %s\n", name, p.Type, inline(p.Default), p.Description)
+	}
+	fmt.Fprintf(&b, "\nReferences:\n  %s\n\nPolicy:\n%s", strings.Join(d.References, "\n  "), indent(d.policyYAML()))
+	return b.String()
+}
+
+func (d controlDetail) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s: %s\n\n", d.ID, d.Title, cell(d.Description))
+	fmt.Fprintf(&b, "| category | severity | scope |\n|---|---|---|\n| %s | %s | %s |\n", d.Category, d.Severity, d.Scope)
+	if len(d.Parameters) > 0 {
+		b.WriteString("\n| parameter | type | default | meaning |\n|---|---|---|---|\n")
+		for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
+			p := d.Parameters[name]
+			fmt.Fprintf(&b, "| %s | %s | `%s` | %s |\n", name, p.Type, inline(p.Default), cell(p.Description))
+		}
+	}
+	for _, framework := range slices.Sorted(maps.Keys(d.Compliance)) {
+		fmt.Fprintf(&b, "\n%s: %s\n", framework, strings.Join(d.Compliance[framework], ", "))
+	}
+	b.WriteString("\n")
+	for _, r := range d.References {
+		fmt.Fprintf(&b, "- <%s>\n", r)
+	}
+	fmt.Fprintf(&b, "\n```yaml\n%s```\n", d.policyYAML())
+	return b.String()
+}
+
+func (d controlDetail) policyYAML() string {
+	out, err := yaml.Marshal(d.Policy)
+	if err != nil {
+		panic(err) // it was parsed from YAML
+	}
+	return string(out)
+}

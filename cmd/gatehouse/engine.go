@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+// judgeOptions say which engine judges, and for which environments.
+type judgeOptions struct {
+	engine       string
+	environments []string
+}
+
+func (o *judgeOptions) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.engine, "engine", "", "`PATH` of "+engine.Program+" (default: beside gatehouse, then on the PATH)")
+	flags.StringArrayVarP(&o.environments, "environment", "e", nil, "only this `ENVIRONMENT`; can be repeated (default: all)")
+	complete(cmd, "engine", completeFiles)
+	complete(cmd, "environment", fromSource(environmentNames))
+}
+
+// start starts the engine and checks that its Kyverno is of the version that the
+// clusters run.
+func (o *judgeOptions) start(ctx context.Context, kyverno string) (*engine.Client, error) {
+	path := o.engine
+	if path == "" {
+		executable, err := os.Executable()
+		if err != nil {
+			executable = "" // then only the PATH is left
+		}
+		if path, err = engine.Find(executable, exec.LookPath); err != nil {
+			return nil, err
+		}
+	}
+	return engine.Start(ctx, exec.Command(path), kyverno)
+}
+
+// check checks that the environments are those of the plan.
+func (o *judgeOptions) check(p *plan.Plan) error {
+	known := map[string]bool{}
+	var all []string
+	for _, env := range p.Environments {
+		known[env.Name] = true
+		all = append(all, env.Name)
+	}
+	for _, name := range o.environments {
+		if !known[name] {
+			return usagef("--environment: there is no environment %q (%s)", name, diag.OneOf(name, all))
+		}
+	}
+	return nil
+}

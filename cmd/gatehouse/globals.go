@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+// globals are the flags of every command: how a source is judged, and how its
+// problems are printed.
+type globals struct{ diagnostics, now string }
+
+func (g *globals) bind(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	choiceVar(root, flags, &g.diagnostics, "diagnostics", "", "how problems of the source are printed", "text", "json")
+	flags.StringVar(&g.now, "now", "", "judge expiries at this `TIME` instead of the clock (2027-03-31 or RFC 3339)")
+	complete(root, "now", cobra.NoFileCompletions)
+}
+
+// options are those of a build now, by this gatehouse.
+func (g *globals) options() (generator.Options, error) {
+	now, err := g.time()
+	return generator.Options{Version: version(), Now: now}, err
+}
+
+// time is the moment that expiries are judged by.
+func (g *globals) time() (time.Time, error) {
+	if g.now == "" {
+		return time.Now().UTC(), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, g.now); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, usagef("--now: %q is not a time such as 2027-03-31 or 2027-03-31T12:00:00Z", g.now)
+}
+
+// judging makes the RunE of a command that judges a source. Such a command
+// returns what it found, also beside an error; all findings are printed here,
+// when it ends, in one sorted list.
+func (g *globals) judging(run func(cmd *cobra.Command, args []string) (diag.List, error)) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		findings, err := run(cmd, args)
+		if stopped, ok := errors.AsType[*diag.Errors](err); ok {
+			findings = append(findings, stopped.List...)
+		}
+		printFindings(cmd.ErrOrStderr(), g.diagnostics, findings.Sort())
+		return err
+	}
+}
+
+func printFindings(w io.Writer, format string, list diag.List) {
+	if format == "json" {
+		if list == nil {
+			list = diag.List{}
+		}
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(list)
+		return
+	}
+	for _, d := range list {
+		fmt.Fprintln(w, d)
+	}
+}

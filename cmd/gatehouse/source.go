@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+)
+
+// source is an opened SOURCE.
+type source struct {
+	fsys fs.FS
+	name string // "." or the one file
+	dir  string // that names in fsys are relative to, as the user wrote it
+}
+
+// openSource opens the folder of a source so that nothing outside it can be
+// read, not even through a symbolic link.
+func openSource(path string) (*source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the source: %w", err)
+	}
+	s := &source{name: ".", dir: path}
+	if !info.IsDir() {
+		s.dir, s.name = filepath.Split(path)
+		s.dir = filepath.Clean(s.dir)
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the source: %w", err)
+	}
+	s.fsys = root.FS()
+	return s, nil
+}
+
+// compile compiles the source. What is returned beside a bundle are warnings.
+func (s *source) compile(ctx context.Context, o generator.Options) (*generator.Bundle, diag.List, error) {
+	type compiled struct {
+		bundle   *generator.Bundle
+		problems diag.List
+	}
+	c, err := await(ctx, func() compiled { // a large source takes seconds
+		bundle, problems := generator.Compile(s.fsys, s.name, o)
+		return compiled{bundle, problems}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	warnings, err := s.warnings(c.problems)
+	return c.bundle, warnings, err
+}
+
+// catalog reads the built-in controls and those of the source.
+func (s *source) catalog() (*catalog.Catalog, diag.List, error) {
+	all, problems := generator.Catalog(s.fsys, s.name)
+	warnings, err := s.warnings(problems)
+	return all, warnings, err
+}
+
+// warnings returns problems with the places where the user finds them, or an
+// error with all of them if one is an error.
+func (s *source) warnings(problems diag.List) (diag.List, error) {
+	for i, d := range problems {
+		problems[i].File = s.locate(d.File)
+	}
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return problems, nil
+}
+
+// locate returns the path, from the working directory, of a file of the source.
+// What is built in has none.
+func (s *source) locate(file string) string {
+	if file == "" || strings.HasPrefix(file, generator.BuiltIn) {
+		return file
+	}
+	return filepath.Join(s.dir, filepath.FromSlash(file))
+}
+
+// look compiles a source to look at it: what was audited before does not matter.
+func look(ctx context.Context, g *globals, path string) (*source, *generator.Bundle, diag.List, error) {
+	s, err := openSource(path)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	o, err := g.options()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	o.AllowSkip = true
+	bundle, warnings, err := s.compile(ctx, o)
+	return s, bundle, warnings, err
+}
