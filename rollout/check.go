@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/version"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -130,11 +131,7 @@ func (c *checks) permissions(ctx context.Context, needs []need) {
 	asked := map[string]bool{}
 	for _, n := range needs {
 		o := n.object
-		group, _, found := strings.Cut(o.APIVersion(), "/")
-		if !found {
-			group = ""
-		}
-		attributes := map[string]any{"verb": n.verb, "group": group, "resource": c.plural(ctx, o), "namespace": o.Namespace()}
+		attributes := map[string]any{"verb": n.verb, "group": kinds.Group(o.APIVersion()), "resource": c.plural(ctx, o), "namespace": o.Namespace()}
 		if n.verb != "create" && o.Name() != "" { // a name is not known when an object is created
 			attributes["name"] = o.Name()
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -148,11 +149,11 @@ func (t *Target) readLayers(lock *manifest.Lock) {
 			if len(parts) != 4 {
 				continue
 			}
-			switch group, kind := parts[0], parts[1]; {
-			case group == "helm.toolkit.fluxcd.io" && kind == "HelmRelease":
-				t.Releases = append(t.Releases, identity(helmAPI, kind, parts[2], parts[3]))
-			case slices.Contains(policyKinds(), policyKind{group + "/v1", kind}):
-				t.Policies = append(t.Policies, identity(group+"/v1", kind, parts[2], parts[3]))
+			switch kind, _ := kinds.Find(parts[0], parts[1]); {
+			case kind.Group == "helm.toolkit.fluxcd.io" && kind.Kind == "HelmRelease":
+				t.Releases = append(t.Releases, identity(helmAPI, kind.Kind, parts[2], parts[3]))
+			case kind.InForce != kinds.NotPolicy:
+				t.Policies = append(t.Policies, identity(kind.APIVersion(), kind.Kind, parts[2], parts[3]))
 			}
 		}
 	}
@@ -189,17 +190,6 @@ func readLocked(repository fs.FS, lock *manifest.Lock, name string) ([]byte, err
 		return nil, fmt.Errorf("reading the repository: %s is not what gatehouse wrote; build again", name)
 	}
 	return data, nil
-}
-
-// policyKind is a kind of policy that gatehouse emits.
-type policyKind struct{ apiVersion, kind string }
-
-func policyKinds() []policyKind {
-	kinds := []policyKind{{"kyverno.io/v1", "ClusterPolicy"}, {"kyverno.io/v1", "Policy"}, {"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"}}
-	for _, kind := range []string{"ValidatingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "GeneratingPolicy", "DeletingPolicy"} {
-		kinds = append(kinds, policyKind{"policies.kyverno.io/v1", kind}, policyKind{"policies.kyverno.io/v1", "Namespaced" + kind})
-	}
-	return kinds
 }
 
 func identity(apiVersion, kind, namespace, name string) manifest.Object {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -189,10 +190,10 @@ func prunes(k manifest.Object) bool {
 // policies with some labels, of all kinds.
 func (u *Uninstall) policies(ctx context.Context, selector string) ([]manifest.Object, error) {
 	var all []manifest.Object
-	for _, k := range policyKinds() {
-		found, err := u.Client.List(ctx, k.apiVersion, k.kind, "", selector)
+	for _, k := range kinds.Policies() {
+		found, err := u.Client.List(ctx, k.APIVersion(), k.Kind, "", selector)
 		if err != nil && !kube.IsNotServed(err) {
-			return nil, fmt.Errorf("listing %s: %w", k.kind, err)
+			return nil, fmt.Errorf("listing %s: %w", k.Kind, err)
 		}
 		all = append(all, found...)
 	}

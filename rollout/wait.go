@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -185,7 +186,8 @@ func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, stat
 
 // judge reads what the status of an object says about its readiness.
 func judge(o manifest.Object) state {
-	group, _, _ := strings.Cut(o.APIVersion(), "/")
+	group := kinds.Group(o.APIVersion())
+	kind, _ := kinds.Find(group, o.Kind())
 	switch {
 	case o.Kind() == "CustomResourceDefinition":
 		return judgeCondition(o, "Established")
@@ -194,12 +196,12 @@ func judge(o manifest.Object) state {
 			return state{why: fmt.Sprintf("%v of %v replicas are available", number(at(o, "status", "availableReplicas")), number(at(o, "spec", "replicas")))}
 		}
 		return state{ready: true}
-	case group == "policies.kyverno.io":
+	case kind.InForce == kinds.ReadyStatus:
 		if at(o, "status", "conditionStatus", "ready") == true {
 			return state{ready: true}
 		}
 		return state{why: "is not ready: " + textAt(o, "status", "conditionStatus", "message")}
-	case group == "kyverno.io":
+	case kind.InForce == kinds.ReadyCondition:
 		return judgeCondition(o, "Ready")
 	case strings.HasSuffix(group, ".fluxcd.io"), group == "fluxcd.controlplane.io":
 		return judgeFlux(o)

@@ -1,9 +1,10 @@
 package catalog
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // Rule is one rule of a policy as Kyverno runs it.
@@ -17,9 +18,6 @@ type Rule struct {
 
 // cronJob has a derived rule of its own, because its Pod template lies deeper.
 const cronJob = "CronJob"
-
-// podControllers are the kinds that Kyverno derives rules for.
-var podControllers = []string{cronJob, "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"}
 
 // Rules returns the rules that a policy has in a cluster, with those that
 // Kyverno 1.19 derives from its Pod rules (autogen): the policy's own first, in
@@ -57,20 +55,21 @@ func Rules(policy map[string]any) []Rule {
 // autogenControllers are the kinds that rules are derived for, ordered; none if
 // the policy does not qualify.
 func autogenControllers(policy map[string]any, rules []any) []string {
+	derived := kinds.Controllers()
 	needed := false
 	for _, item := range rules {
 		rule, _ := item.(map[string]any)
 		for _, f := range append(filters(rule["match"]), filters(rule["exclude"])...) {
-			kinds := stringList(f["kinds"])
+			listed := stringList(f["kinds"])
 			for _, field := range []string{"name", "names", "selector", "annotations"} {
 				if f[field] != nil {
 					return nil
 				}
 			}
-			if len(kinds) > 1 && hasPod(kindsOf([]map[string]any{f})) {
+			if len(listed) > 1 && hasPod(kindsOf([]map[string]any{f})) {
 				return nil
 			}
-			needed = needed || slices.ContainsFunc(kinds, func(k string) bool { return k == "Pod" || slices.Contains(podControllers, k) })
+			needed = needed || slices.ContainsFunc(listed, func(k string) bool { return k == "Pod" || slices.Contains(derived, k) })
 		}
 	}
 	if !needed {
@@ -80,10 +79,10 @@ func autogenControllers(policy map[string]any, rules []any) []string {
 	annotations, _ := metadata["annotations"].(map[string]any)
 	narrowed, ok := annotations[autogenAnnotation].(string)
 	if !ok {
-		return podControllers
+		return derived
 	}
 	wanted := strings.Split(narrowed, ",")
-	return slices.DeleteFunc(slices.Clone(podControllers), func(k string) bool { return !slices.Contains(wanted, k) })
+	return slices.DeleteFunc(derived, func(k string) bool { return !slices.Contains(wanted, k) })
 }
 
 // filters are the resource descriptions of a match or an exclude.
@@ -106,11 +105,7 @@ func kindsOf(filters []map[string]any) []string {
 	var out []string
 	for _, f := range filters {
 		for _, kind := range stringList(f["kinds"]) {
-			name, subresource := kindOf(kind)
-			if subresource != "" {
-				name += "/" + subresource
-			}
-			out = append(out, name)
+			out = append(out, kinds.Parse(kind).Name())
 		}
 	}
 	slices.Sort(out)
@@ -133,24 +128,6 @@ func replacePod(filters []map[string]any, controllers []string) []string {
 // hasPod is true for Pod and for its subresources, as it is for Kyverno.
 func hasPod(kinds []string) bool {
 	return slices.ContainsFunc(kinds, func(k string) bool { return k == "Pod" || strings.HasPrefix(k, "Pod/") })
-}
-
-var versionPart = regexp.MustCompile(`^(v\d((alpha|beta)\d)?|\*)$`)
-
-// kindOf splits Kyverno's notation [group/][version/]Kind[/subresource], where
-// a dot may stand before the subresource.
-func kindOf(s string) (kind, subresource string) {
-	parts := strings.Split(s, "/")
-	last := len(parts) - 1
-	if name, sub, ok := strings.Cut(parts[last], "."); ok {
-		return name, sub
-	}
-	switch {
-	case last == 0, last == 1 && versionPart.MatchString(parts[0]), last == 2 && !versionPart.MatchString(parts[0]):
-		return parts[last], ""
-	default:
-		return parts[last-1], parts[last]
-	}
 }
 
 func autogenName(prefix, name string) string {

@@ -95,26 +95,3 @@ func TestRules(t *testing.T) {
 		})
 	}
 }
-
-func TestKindOf(t *testing.T) {
-	tests := map[string][2]string{
-		"Pod":                                {"Pod", ""},
-		"v1/Pod":                             {"Pod", ""},
-		"*/Pod":                              {"Pod", ""},
-		"apps/v1/Deployment":                 {"Deployment", ""},
-		"Pod/exec":                           {"Pod", "exec"},
-		"Pod.exec":                           {"Pod", "exec"},
-		"v1/Pod/exec":                        {"Pod", "exec"},
-		"v1/Pod.exec":                        {"Pod", "exec"},
-		"apps/v1/Deployment/scale":           {"Deployment", "scale"},
-		"rbac.authorization.k8s.io/*/Role":   {"Role", ""},
-		"networking.k8s.io/v1beta1/Ingress":  {"Ingress", ""},
-		"source.toolkit.fluxcd.io/*/*/thing": {"*", "thing"},
-	}
-	for in, want := range tests {
-		kind, subresource := kindOf(in)
-		if got := [2]string{kind, subresource}; got != want {
-			t.Errorf("kindOf(%s) = %v, want %v", in, got, want)
-		}
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/tmpl"
 )
 
@@ -152,8 +153,7 @@ func (p *policyCheck) kind(at string, v any, resources map[string]any) {
 		p.errorf(at+".kinds", "%v is not a kind; wildcards are not allowed", v)
 		return
 	}
-	_, subresource := kindOf(kind)
-	if subresource != "" && p.background {
+	if kinds.Parse(kind).Subresource != "" && p.background {
 		p.errorf(at+".kinds", "%s is a subresource: spec.background of the control must be false", kind)
 	}
 	if kind != "Pod" {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 const (
@@ -54,15 +55,6 @@ func (c *Control) Verify() diag.List {
 	return problems
 }
 
-// clusterKinds are the cluster-scoped kinds that controls are about.
-var clusterKinds = []string{
-	"APIService", "CertificateSigningRequest", "ClusterCleanupPolicy", "ClusterPolicy", "ClusterRole", "ClusterRoleBinding", "CSIDriver",
-	"CustomResourceDefinition", "DeletingPolicy", "FlowSchema", "GeneratingPolicy", "GlobalContextEntry", "ImageValidatingPolicy", "IngressClass",
-	"MutatingPolicy", "MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration",
-	"RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingPolicy",
-	"ValidatingWebhookConfiguration", "VolumeAttachment",
-}
-
 // checkScope refuses a control that would be staged by namespace although its
 // objects are in none, where the overrides for namespaces never apply; and one
 // that is staged as a whole although no cluster-scoped object makes it so.
@@ -70,8 +62,7 @@ func (c *Control) checkScope(rules []Rule) string {
 	var cluster, namespaced []string
 	for _, rule := range rules {
 		for _, kind := range rule.Kinds {
-			name, _, _ := strings.Cut(kind, "/")
-			if slices.Contains(clusterKinds, name) {
+			if kinds.Parse(kind).Scope() == kinds.Cluster {
 				cluster = append(cluster, kind)
 			} else {
 				namespaced = append(namespaced, kind)

@@ -60,7 +60,7 @@ func newEnvironment(name string, all map[string]*content) *environment {
 		}
 	}
 	slices.SortFunc(e.layers, func(a, b layer) int {
-		return cmp.Or(cmp.Compare(slices.Index(kinds(), a.kind), slices.Index(kinds(), b.kind)), cmp.Compare(a.shard, b.shard))
+		return cmp.Or(cmp.Compare(slices.Index(layerKinds(), a.kind), slices.Index(layerKinds(), b.kind)), cmp.Compare(a.shard, b.shard))
 	})
 	for _, l := range e.layers {
 		e.before[l.folder] = e.reduce(append(e.homesOf(l), e.after(follows(l.kind))...))

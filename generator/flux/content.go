@@ -3,6 +3,7 @@ package flux
 import (
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -52,7 +53,7 @@ func contents(files []manifest.File) map[string]*content {
 			continue
 		}
 		for _, o := range f.Objects {
-			if group(o) == groupIndex {
+			if kinds.Group(o.APIVersion()) == groupIndex {
 				continue
 			}
 			c := all[f.Layer]
@@ -68,7 +69,7 @@ func contents(files []manifest.File) map[string]*content {
 
 func (c *content) add(o manifest.Object) {
 	c.objects++
-	gk := groupKind{group(o), o.Kind()}
+	gk := groupKind{kinds.Group(o.APIVersion()), o.Kind()}
 	c.kinds[gk] = true
 	if ns := o.Namespace(); ns != "" {
 		c.needs[ns] = true
@@ -121,14 +122,6 @@ func (c *content) policyKinds() []groupKind {
 // exceptions tells whether the layer holds PolicyExceptions of either group.
 func (c *content) exceptions() bool {
 	return c.kinds[groupKind{groupKyverno, "PolicyException"}] || c.kinds[groupKind{groupPolicies, "PolicyException"}]
-}
-
-func group(o manifest.Object) string {
-	g, _, ok := strings.Cut(o.APIVersion(), "/")
-	if !ok {
-		return ""
-	}
-	return g
 }
 
 func annotation(o manifest.Object, key string) string {

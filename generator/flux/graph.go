@@ -53,8 +53,8 @@ const (
 	kindNetwork    = "network"
 )
 
-// kinds lists the kinds of layers in the order in which they are applied.
-func kinds() []string {
+// layerKinds lists the kinds of layers in the order in which they are applied.
+func layerKinds() []string {
 	return []string{kindNamespaces, kindNetwork, kindKyverno, kindRBAC, kindTrust, kindExceptions, kindPolicies}
 }
 
@@ -100,11 +100,11 @@ func parseLayer(folder string) (layer, bool) {
 
 // parseBase reads <kind>[-<shard>].
 func parseBase(base string) (kind string, shard int, ok bool) {
-	if slices.Contains(kinds(), base) {
+	if slices.Contains(layerKinds(), base) {
 		return base, 1, true
 	}
 	i := strings.LastIndexByte(base, '-')
-	if i < 0 || !slices.Contains(kinds(), base[:i]) {
+	if i < 0 || !slices.Contains(layerKinds(), base[:i]) {
 		return "", 0, false
 	}
 	shard, err := strconv.Atoi(base[i+1:])

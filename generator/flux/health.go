@@ -1,9 +1,9 @@
 package flux
 
 import (
-	"strings"
-
 	"github.com/fluxcd/pkg/apis/kustomize"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // Kyverno's two ways to say that a policy is in force. kstatus, which Flux
@@ -15,30 +15,41 @@ const (
 	celReady    = `has(status.conditionStatus) && has(status.conditionStatus.ready) && status.conditionStatus.ready`
 )
 
-// healthKinds are the kinds of Kyverno policies that tell whether they are in
-// force. PolicyException has no status, so it must never be among them.
-func healthKinds() []groupKind {
-	kinds := []groupKind{{groupKyverno, "ClusterPolicy"}, {groupKyverno, "Policy"}}
-	for _, k := range []string{"ValidatingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "GeneratingPolicy", "DeletingPolicy"} {
-		kinds = append(kinds, groupKind{groupPolicies, k}, groupKind{groupPolicies, "Namespaced" + k})
+// healthExpr returns the expression by which a policy of a kind is in force;
+// empty for kinds that do not say it. PolicyException has no status, so there
+// must never be one for it.
+func healthExpr(k kinds.Kind) string {
+	switch k.InForce {
+	case kinds.ReadyCondition:
+		return legacyReady
+	case kinds.ReadyStatus:
+		return celReady
 	}
-	return kinds
+	return ""
+}
+
+// healthKinds returns the kinds of policies that say whether they are in force.
+func healthKinds() []groupKind {
+	var found []groupKind
+	for _, k := range kinds.Policies() {
+		if healthExpr(k) != "" {
+			found = append(found, groupKind{k.Group, k.Kind})
+		}
+	}
+	return found
 }
 
 // healthExprs says for each kind when a policy is in force. There is no
 // `failed`: a policy is not ready for a moment after each change, and a failure
 // would end the wait at once (docs/flux-traps.md#health-of-policies).
-func healthExprs(kinds []groupKind) []kustomize.CustomHealthCheck {
+func healthExprs(of []groupKind) []kustomize.CustomHealthCheck {
 	var exprs []kustomize.CustomHealthCheck
-	for _, k := range kinds {
-		current := celReady
-		if k.group == groupKyverno {
-			current = legacyReady
-		}
+	for _, gk := range of {
+		k, _ := kinds.Find(gk.group, gk.kind)
 		exprs = append(exprs, kustomize.CustomHealthCheck{
-			APIVersion:             k.group + "/v1",
-			Kind:                   k.kind,
-			HealthCheckExpressions: kustomize.HealthCheckExpressions{Current: current},
+			APIVersion:             k.APIVersion(),
+			Kind:                   k.Kind,
+			HealthCheckExpressions: kustomize.HealthCheckExpressions{Current: healthExpr(k)},
 		})
 	}
 	return exprs
@@ -48,7 +59,4 @@ func healthExprs(kinds []groupKind) []kustomize.CustomHealthCheck {
 type exprOf = kustomize.CustomHealthCheck
 
 // kindOf is the kind that an expression is for; Flux ignores the version.
-func kindOf(e exprOf) groupKind {
-	group, _, _ := strings.Cut(e.APIVersion, "/")
-	return groupKind{group, e.Kind}
-}
+func kindOf(e exprOf) groupKind { return groupKind{kinds.Group(e.APIVersion), e.Kind} }

@@ -7,45 +7,58 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
-func TestParseKind(t *testing.T) {
-	tests := map[string]schema.GroupKind{ // the zero value: not known
-		"v1/Pod":                               {Kind: "Pod"},
-		"v1/Namespace/status":                  {Kind: "Namespace"},
-		"Node":                                 {Kind: "Node"},
-		"Role":                                 {Group: "rbac.authorization.k8s.io", Kind: "Role"},
-		"*/Role":                               {Group: "rbac.authorization.k8s.io", Kind: "Role"},
-		"v1beta1/Role":                         {Group: "rbac.authorization.k8s.io", Kind: "Role"},
-		"apps/v1/Deployment":                   {Group: "apps", Kind: "Deployment"},
-		"apps/v1/Deployment/scale":             {Group: "apps", Kind: "Deployment"},
-		"source.toolkit.fluxcd.io/*/Bucket":    {Group: "source.toolkit.fluxcd.io", Kind: "Bucket"},
-		"rbac.authorization.k8s.io/*/RoleBind": {Group: "rbac.authorization.k8s.io", Kind: "RoleBind"},
-		"Widget":                               {},
-		"*/*/Widget":                           {},
-		"example.com/v1/Wid*":                  {},
-		"*":                                    {},
-		"*/*":                                  {},
-		"":                                     {},
+func TestUnreadable(t *testing.T) {
+	tests := map[string][]schema.GroupResource{
+		"v1/Pod":                               nil,
+		"v1/Namespace/status":                  nil,
+		"apps/v1/Deployment":                   nil,
+		"apps/v1/Deployment/scale":             nil,
+		"Node":                                 {{Resource: "nodes"}},
+		"Role":                                 {{Group: "rbac.authorization.k8s.io", Resource: "roles"}},
+		"*/Role":                               {{Group: "rbac.authorization.k8s.io", Resource: "roles"}},
+		"*/*/Role":                             nil, // the subresource Role of anything
+		"v1beta1/Role":                         {{Group: "rbac.authorization.k8s.io", Resource: "roles"}},
+		"v1/Role":                              {{Group: "rbac.authorization.k8s.io", Resource: "roles"}},
+		"Event":                                {{Group: "events.k8s.io", Resource: "events"}},
+		"source.toolkit.fluxcd.io/*/Bucket":    {{Group: "source.toolkit.fluxcd.io", Resource: "buckets"}},
+		"rbac.authorization.k8s.io/*/RoleBind": {{Group: "rbac.authorization.k8s.io", Resource: "rolebinds"}},
+		"example.com/v1/Policy":                {{Group: "example.com", Resource: "policies"}},
+		"Widget":                               nil,
+		"v1/Widget":                            nil,
+		"*/*/Widget":                           nil,
+		"example.com/v1/Wid*":                  nil,
+		"*.k8s.io/v1/Role":                     nil,
+		"Secret":                               nil,
+		"v1/Secret":                            nil,
+		"*":                                    nil,
+		"*/*":                                  nil,
+		"":                                     nil,
 	}
 	for text, want := range tests {
-		if got, ok := parseKind(text); ok && got != want || ok == want.Empty() {
-			t.Errorf("parseKind(%q) = %v, %t, want %v", text, got, ok, want)
+		var got []schema.GroupResource
+		for _, k := range unreadable(kinds.Parse(text)) {
+			got = append(got, schema.GroupResource{Group: k.Group, Resource: k.Plural})
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("unreadable(%q): %s", text, diff)
 		}
 	}
 }
 
 // matching is a policy with one rule.
-func matching(kinds ...string) map[string]any {
-	resources := map[string]any{"kinds": list(kinds)}
+func matching(names ...string) map[string]any {
+	resources := map[string]any{"kinds": list(names)}
 	return map[string]any{"spec": map[string]any{"rules": []any{
 		map[string]any{"match": map[string]any{"any": []any{map[string]any{"resources": resources}}}},
 	}}}
 }
 
 func TestReportsRules(t *testing.T) {
-	policy := func(background bool, action plan.Action, kinds ...string) plan.Policy {
-		return plan.Policy{Background: background, Actions: map[string]plan.Action{"apps": action}, Body: matching(kinds...)}
+	policy := func(background bool, action plan.Action, names ...string) plan.Policy {
+		return plan.Policy{Background: background, Actions: map[string]plan.Action{"apps": action}, Body: matching(names...)}
 	}
 	tests := []struct {
 		name     string
@@ -62,7 +75,7 @@ func TestReportsRules(t *testing.T) {
 		}},
 		{"a policy without background scan", []plan.Policy{policy(false, plan.Enforce, "Role")}, map[string][]string{}},
 		{"a policy that is off", []plan.Policy{policy(true, plan.Off, "Role")}, map[string][]string{}},
-		{"never every Secret, never everything", []plan.Policy{policy(true, plan.Enforce, "Secret", "v1/Secret", "*", "*/*", "*/*/Role", "apps/*/Deploy*")}, map[string][]string{}},
+		{"never every Secret, never everything", []plan.Policy{policy(true, plan.Enforce, "Secret", "v1/Secret", "*", "*/*", "*/*/Role", "*.io/*/Role", "apps/*/Deploy*")}, map[string][]string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,20 +1,19 @@
 package plan
 
-import "strings"
+import (
+	"strings"
 
-// children are what the controllers of Kubernetes make of each workload kind.
-var children = map[string][]string{
-	"CronJob":               {"Job", "Pod"},
-	"DaemonSet":             {"Pod"},
-	"Deployment":            {"ReplicaSet", "Pod"},
-	"Job":                   {"Pod"},
-	"ReplicaSet":            {"Pod"},
-	"ReplicationController": {"Pod"},
-	"StatefulSet":           {"Pod"},
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+)
+
+// Makes returns the kind and the kinds that its controller makes of it.
+func Makes(kind string) []string {
+	made := []string{kind}
+	for _, k := range kinds.Named(kind).Kinds() {
+		made = append(made, k.Makes...)
+	}
+	return made
 }
-
-// Makes is the kind and the kinds that its controller makes of it.
-func Makes(kind string) []string { return append([]string{kind}, children[kind]...) }
 
 // maxGenerateName is the longest prefix that Kubernetes puts five random
 // characters behind (apiserver/pkg/storage/names).

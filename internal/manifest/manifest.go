@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // Object is a Kubernetes object as plain JSON values (map[string]any, []any,
@@ -108,11 +110,7 @@ func (o Object) Metadata() map[string]any {
 
 // ID is kind/namespace/name with the API group, unique in a cluster.
 func (o Object) ID() string {
-	group, _, ok := strings.Cut(o.APIVersion(), "/")
-	if !ok {
-		group = ""
-	}
-	return strings.Join([]string{group, o.Kind(), o.Namespace(), o.Name()}, "/")
+	return strings.Join([]string{kinds.Group(o.APIVersion()), o.Kind(), o.Namespace(), o.Name()}, "/")
 }
 
 func text(m map[string]any, key string) string {

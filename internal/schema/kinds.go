@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	strictjson "sigs.k8s.io/json"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -20,24 +21,23 @@ type kind struct {
 	// body returns the metadata if it decoded it on the way.
 	body func(raw []byte) ([]*Error, *metav1.ObjectMeta)
 	// name checks metadata.name; nil for what is not an object of the API server.
-	name       validation.ValidateNameFunc
-	namespaced bool
+	name validation.ValidateNameFunc
 }
 
-var kinds = map[typeOf]kind{
-	{"kyverno.io/v1", "ClusterPolicy"}:                   {custom("clusterpolicy.kyverno.io.v1.json"), validation.NameIsDNSSubdomain, false},
-	{"kyverno.io/v2", "PolicyException"}:                 {custom("policyexception.kyverno.io.v2.json"), validation.NameIsDNSSubdomain, true},
-	{"kustomize.toolkit.fluxcd.io/v1", "Kustomization"}:  {custom("kustomization.kustomize.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain, true},
-	{"source.toolkit.fluxcd.io/v1", "GitRepository"}:     {custom("gitrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain, true},
-	{"source.toolkit.fluxcd.io/v1", "HelmRepository"}:    {custom("helmrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain, true},
-	{"source.toolkit.fluxcd.io/v1", "OCIRepository"}:     {custom("ocirepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain, true},
-	{"helm.toolkit.fluxcd.io/v2", "HelmRelease"}:         {custom("helmrelease.helm.toolkit.fluxcd.io.v2.json"), validation.NameIsDNSSubdomain, true},
-	{"v1", "ConfigMap"}:                                  {strict[configMap], validation.NameIsDNSSubdomain, true},
-	{"v1", "Namespace"}:                                  {strict[namespace], validation.NameIsDNSLabel, false},
-	{"v1", "Secret"}:                                     {strict[secret], validation.NameIsDNSSubdomain, true},
-	{"networking.k8s.io/v1", "NetworkPolicy"}:            {strict[networkPolicy], validation.NameIsDNSSubdomain, true},
-	{"rbac.authorization.k8s.io/v1", "ClusterRole"}:      {strict[clusterRole], pathSegment, false},
-	{"kustomize.config.k8s.io/v1beta1", "Kustomization"}: {strict[kustomization], nil, false},
+var checks = map[typeOf]kind{
+	{"kyverno.io/v1", "ClusterPolicy"}:                   {custom("clusterpolicy.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"kyverno.io/v2", "PolicyException"}:                 {custom("policyexception.kyverno.io.v2.json"), validation.NameIsDNSSubdomain},
+	{"kustomize.toolkit.fluxcd.io/v1", "Kustomization"}:  {custom("kustomization.kustomize.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"source.toolkit.fluxcd.io/v1", "GitRepository"}:     {custom("gitrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"source.toolkit.fluxcd.io/v1", "HelmRepository"}:    {custom("helmrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"source.toolkit.fluxcd.io/v1", "OCIRepository"}:     {custom("ocirepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"helm.toolkit.fluxcd.io/v2", "HelmRelease"}:         {custom("helmrelease.helm.toolkit.fluxcd.io.v2.json"), validation.NameIsDNSSubdomain},
+	{"v1", "ConfigMap"}:                                  {strict[configMap], validation.NameIsDNSSubdomain},
+	{"v1", "Namespace"}:                                  {strict[namespace], validation.NameIsDNSLabel},
+	{"v1", "Secret"}:                                     {strict[secret], validation.NameIsDNSSubdomain},
+	{"networking.k8s.io/v1", "NetworkPolicy"}:            {strict[networkPolicy], validation.NameIsDNSSubdomain},
+	{"rbac.authorization.k8s.io/v1", "ClusterRole"}:      {strict[clusterRole], pathSegment},
+	{"kustomize.config.k8s.io/v1beta1", "Kustomization"}: {strict[kustomization], nil},
 }
 
 // kustomization is what gatehouse writes into a kustomization.yaml.
@@ -79,6 +79,7 @@ func decode(raw []byte, into any, prefix string) (found []*Error, ok bool) {
 // meta is nil if nobody decoded it yet.
 func (k kind) metadata(o manifest.Object, meta *metav1.ObjectMeta) []*Error {
 	var found []*Error
+	known, _ := kinds.Find(kinds.Group(o.APIVersion()), o.Kind())
 	if meta == nil {
 		raw, err := json.Marshal(o["metadata"])
 		if err != nil {
@@ -90,7 +91,7 @@ func (k kind) metadata(o manifest.Object, meta *metav1.ObjectMeta) []*Error {
 			return found
 		}
 	}
-	for _, e := range validation.ValidateObjectMeta(meta, k.namespaced, k.name, field.NewPath("metadata")) {
+	for _, e := range validation.ValidateObjectMeta(meta, known.Scope == kinds.Namespaced, k.name, field.NewPath("metadata")) {
 		found = append(found, &Error{Path: e.Field, Message: e.ErrorBody()})
 	}
 	return found

@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 // an error. The object is not changed. Check may be called concurrently; the
 // schema of a kind is read when its first object is checked.
 func Check(o manifest.Object) []error {
-	kind, ok := kinds[typeOf{o.APIVersion(), o.Kind()}]
+	kind, ok := checks[typeOf{o.APIVersion(), o.Kind()}]
 	if !ok {
 		return []error{&Error{Message: fmt.Sprintf("no schema for %s %s", o.APIVersion(), o.Kind())}}
 	}

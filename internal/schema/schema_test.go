@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -92,9 +93,19 @@ spec:
 	"kustomization": `{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, resources: [a.yaml]}`,
 }
 
+// Scope comes from the table, which must have what is checked, in that version.
+func TestKindsAreInTheTable(t *testing.T) {
+	for typ, check := range checks {
+		known, _ := kinds.Find(kinds.Group(typ.apiVersion), typ.kind)
+		if check.name != nil && (known.Scope == kinds.Unknown || known.APIVersion() != typ.apiVersion) {
+			t.Errorf("%v is in the table as %+v", typ, known)
+		}
+	}
+}
+
 func TestCheckAcceptsEveryKind(t *testing.T) {
-	if len(valid) != len(kinds) {
-		t.Errorf("%d kinds, %d examples", len(kinds), len(valid))
+	if len(valid) != len(checks) {
+		t.Errorf("%d kinds, %d examples", len(checks), len(valid))
 	}
 	for name, text := range valid {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -18,14 +19,6 @@ const caseNamespace = "apps"
 
 // signatures is why tests of the user do not ask image rules.
 const signatures = "a test has no registry with signed images; the rule is tried with images of its own"
-
-// clusterKinds are the kinds without a namespace that policies are written for.
-var clusterKinds = []string{
-	"APIService", "CertificateSigningRequest", "ClusterCleanupPolicy", "ClusterPolicy", "ClusterRole", "ClusterRoleBinding", "CSIDriver", "CustomResourceDefinition",
-	"DeletingPolicy", "GeneratingPolicy", "GlobalContextEntry", "ImageValidatingPolicy", "IngressClass", "MutatingPolicy", "MutatingWebhookConfiguration", "Namespace",
-	"Node", "PersistentVolume", "PriorityClass", "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingPolicy",
-	"ValidatingWebhookConfiguration", "VolumeAttachment",
-}
 
 // policy tries the documents of a control.
 func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) error {
@@ -165,7 +158,8 @@ func (r *run) skip(result Result, reason string) {
 }
 
 func clusterScoped(c catalog.Case, policy plan.Policy) bool {
-	return slices.Contains(clusterKinds, c.Kind.Kind) || c.Namespace == "" && policy.ClusterScoped
+	k, known := kinds.Find(c.Kind.Group, c.Kind.Kind)
+	return known && k.Scope == kinds.Cluster || c.Namespace == "" && policy.ClusterScoped
 }
 
 // movable tells whether a document may be in any namespace; others are about theirs.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -128,23 +127,9 @@ func (c *Cluster) resources(ctx context.Context, problems *diag.List) ([]kube.Re
 // judged tells whether a policy names the kind; versions are served alike.
 func (c *Cluster) judged(group, kind string) bool {
 	return slices.ContainsFunc(c.Judged, func(name string) bool {
-		parts := strings.Split(name, "/")
-		wantGroup := "*"
-		if len(parts) == 3 {
-			wantGroup = parts[0]
-		}
-		return matches(wantGroup, group) && matches(parts[len(parts)-1], kind)
+		ref := kinds.Parse(name)
+		return ref.Subresource == "" && ref.Matches(group, kind)
 	})
-}
-
-func matches(glob, s string) bool {
-	ok, err := path.Match(glob, s)
-	return err == nil && ok
-}
-
-// controllers are the kinds that make Pods, or what makes Pods, by their groups.
-var controllers = map[string]string{
-	"CronJob": "batch", "DaemonSet": "apps", "Deployment": "apps", "Job": "batch", "ReplicaSet": "apps", "ReplicationController": "", "StatefulSet": "apps",
 }
 
 // made tells whether a controller of Kubernetes has made the object.
@@ -153,9 +138,8 @@ func made(o manifest.Object) bool {
 	if owner == nil {
 		return false
 	}
-	version, err := schema.ParseGroupVersion(owner.APIVersion)
-	group, known := controllers[owner.Kind]
-	return err == nil && known && group == version.Group
+	k, known := kinds.Find(kinds.Group(owner.APIVersion), owner.Kind)
+	return known && len(k.Makes) > 0
 }
 
 // workloadOf is the object without what only the server writes.

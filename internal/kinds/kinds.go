@@ -1,0 +1,98 @@
+package kinds
+
+import (
+	"slices"
+	"strings"
+)
+
+// Scope says whether the objects of a kind are in a namespace.
+type Scope int
+
+const (
+	// Unknown is the scope of a kind that is not in the table.
+	Unknown Scope = iota
+	// Namespaced objects are in a namespace.
+	Namespaced
+	// Cluster is the scope of objects without a namespace.
+	Cluster
+)
+
+// InForce is how the policies of a kind say that they are in force.
+type InForce int
+
+const (
+	// NotPolicy is for the kinds that are not policies.
+	NotPolicy InForce = iota
+	// ReadyCondition: the condition Ready is True.
+	ReadyCondition
+	// ReadyStatus: status.conditionStatus.ready is true. The kinds with CEL have it.
+	ReadyStatus
+	// Unreported: they do not say it.
+	Unreported
+)
+
+// Kind is one kind of objects.
+type Kind struct {
+	// Group is empty for the core group.
+	Group string
+	Kind  string
+	// Plural is the name of the resource, as paths and permissions have it.
+	Plural string
+	Scope  Scope
+	// Versions that are served, the preferred one first; at least one.
+	Versions []string
+	// Makes lists the kinds that the controller of a workload makes of it. Only
+	// workloads have any, and always Pod among them.
+	Makes []string
+	// InForce is NotPolicy for kinds that are not policies.
+	InForce InForce
+	// KyvernoReads says that the roles of the Kyverno chart allow its
+	// controllers to read the kind.
+	KyvernoReads bool
+}
+
+// APIVersion returns the preferred API version as objects have it, such as apps/v1.
+func (k Kind) APIVersion() string {
+	if k.Group == "" {
+		return k.Versions[0]
+	}
+	return k.Group + "/" + k.Versions[0]
+}
+
+// Group returns the group of an apiVersion; empty for the core group.
+func Group(apiVersion string) string {
+	group, _, found := strings.Cut(apiVersion, "/")
+	if !found {
+		return ""
+	}
+	return group
+}
+
+// All returns the table: the kinds of Kubernetes, of Kyverno and of Flux.
+func All() []Kind { return slices.Clone(table) }
+
+// Find returns the kind of a group. Versions share what the table says.
+func Find(group, kind string) (Kind, bool) {
+	i := slices.IndexFunc(table, func(k Kind) bool { return k.Kind == kind && k.Group == group })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return table[i], true
+}
+
+// Policies returns the kinds of policies, in an order that never changes.
+func Policies() []Kind {
+	return slices.DeleteFunc(All(), func(k Kind) bool { return k.InForce == NotPolicy })
+}
+
+// Controllers returns the names of the kinds that make Pods, or what makes Pods, sorted.
+func Controllers() []string {
+	var names []string
+	for _, k := range table {
+		if len(k.Makes) > 0 {
+			names = append(names, k.Kind)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
