@@ -154,21 +154,3 @@ func called(kind, namespace, name string) string {
 	}
 	return kind + " " + name
 }
-
-// at returns a nested value, or nil if there is none.
-func at(o manifest.Object, path ...string) any {
-	var v any = map[string]any(o)
-	for _, key := range path {
-		m, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		v = m[key]
-	}
-	return v
-}
-
-func textAt(o manifest.Object, path ...string) string {
-	s, _ := at(o, path...).(string)
-	return s
-}

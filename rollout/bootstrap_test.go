@@ -60,7 +60,7 @@ func TestApply(t *testing.T) {
 	if diff := cmp.Diff(want, did(first)); diff != "" {
 		t.Error(diff)
 	}
-	if got, want := at(server.objects["/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/gatehouse"], "spec"), map[string]any{
+	if got, want := server.objects["/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/gatehouse"].Value("spec"), map[string]any{
 		"interval": "10m0s", "retryInterval": "2m0s", "path": "./clusters/staging-eu/gatehouse", "prune": true,
 		"sourceRef": map[string]any{"kind": "GitRepository", "name": "flux-system"},
 	}; !cmp.Equal(want, got) {
@@ -169,7 +169,7 @@ func TestChangesHideSecrets(t *testing.T) {
 			}
 		}
 	}
-	if got := textAt(server.objects["/api/v1/namespaces/flux-system/secrets/flux-system"], "data", "password"); got != "aHVudGVyMg==" {
+	if got := server.objects["/api/v1/namespaces/flux-system/secrets/flux-system"].String("data", "password"); got != "aHVudGVyMg==" {
 		t.Errorf("the Secret holds %q", got)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/version"
 
-	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -131,7 +130,7 @@ func (c *checks) permissions(ctx context.Context, needs []need) {
 	asked := map[string]bool{}
 	for _, n := range needs {
 		o := n.object
-		attributes := map[string]any{"verb": n.verb, "group": kinds.Group(o.APIVersion()), "resource": c.plural(ctx, o), "namespace": o.Namespace()}
+		attributes := map[string]any{"verb": n.verb, "group": o.Group(), "resource": c.plural(ctx, o), "namespace": o.Namespace()}
 		if n.verb != "create" && o.Name() != "" { // a name is not known when an object is created
 			attributes["name"] = o.Name()
 		}
@@ -149,7 +148,7 @@ func (c *checks) permissions(ctx context.Context, needs []need) {
 			c.wrong("", "permissions: %v", err)
 			return
 		}
-		if at(answer, "status", "allowed") != true {
+		if answer.Value("status", "allowed") != true {
 			refused = append(refused, n.verb+" "+strings.TrimSpace(display(o)))
 		}
 	}
@@ -200,13 +199,13 @@ func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
 		c.wrong("", "reading %s: %v", display(wanted), err)
 		return
 	}
-	was, is := textAt(live, "spec", "path"), textAt(wanted, "spec", "path")
+	was, is := live.String("spec", "path"), wanted.String("spec", "path")
 	if path.Base(path.Dir(was)) != path.Base(path.Dir(is)) {
 		c.wrong("check --cluster and --context; to change it, gatehouse uninstall first", "the cluster follows %s, not %s", was, is)
 		return
 	}
-	if fmt.Sprint(at(live, "spec", "sourceRef")) != fmt.Sprint(at(wanted, "spec", "sourceRef")) {
-		c.warn("Flux prunes what the new source does not hold", "the cluster follows %s %s now", textAt(live, "spec", "sourceRef", "kind"), textAt(live, "spec", "sourceRef", "name"))
+	if fmt.Sprint(live.Value("spec", "sourceRef")) != fmt.Sprint(wanted.Value("spec", "sourceRef")) {
+		c.warn("Flux prunes what the new source does not hold", "the cluster follows %s %s now", live.String("spec", "sourceRef", "kind"), live.String("spec", "sourceRef", "name"))
 	}
 }
 

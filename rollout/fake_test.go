@@ -121,7 +121,7 @@ func (f *fakeServer) answer(r *http.Request, body manifest.Object) (int, any) {
 	live, found := f.objects[r.URL.Path]
 	switch r.Method {
 	case http.MethodPost:
-		resource, _ := at(body, "spec", "resourceAttributes", "resource").(string)
+		resource, _ := body.Value("spec", "resourceAttributes", "resource").(string)
 		body["status"] = map[string]any{"allowed": !f.refused[resource]}
 		return http.StatusCreated, body
 	case http.MethodPatch:
@@ -167,7 +167,7 @@ func (f *fakeServer) list(r *http.Request) ([]manifest.Object, bool) {
 func selected(o manifest.Object, selector string) bool {
 	for term := range strings.SplitSeq(selector, ",") {
 		key, value, ok := strings.Cut(term, "=")
-		if ok && textAt(o, "metadata", "labels", key) != value {
+		if ok && o.String("metadata", "labels", key) != value {
 			return false
 		}
 	}
@@ -181,10 +181,10 @@ func (f *fakeServer) patch(r *http.Request, live, body manifest.Object) (int, an
 	if live == nil && !apply {
 		return failure(http.StatusNotFound, metav1.Status{Message: "not found", Reason: metav1.StatusReasonNotFound})
 	}
-	manager := textAt(live, "metadata", "annotations", "test/manager")
+	manager := live.String("metadata", "annotations", "test/manager")
 	if apply && manager != "" {
 		for key, value := range asMap(body["spec"]) {
-			if old := at(live, "spec", key); old != nil && fmt.Sprint(old) != fmt.Sprint(value) {
+			if old := live.Value("spec", key); old != nil && fmt.Sprint(old) != fmt.Sprint(value) {
 				return failure(http.StatusConflict, metav1.Status{Message: "conflict", Reason: metav1.StatusReasonConflict, Details: &metav1.StatusDetails{
 					Causes: []metav1.StatusCause{{Type: metav1.CauseTypeFieldManagerConflict, Field: ".spec." + key, Message: "conflict with " + manager}},
 				}})

@@ -150,7 +150,7 @@ func (b *Bootstrap) checkFluxRuns(ctx context.Context, c *checks) {
 			c.warn("nothing is applied unless it runs elsewhere or under another name", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
 		case err != nil:
 			c.wrong("", "Flux: reading the Deployment %s: %v", k.controller, err)
-		case number(at(d, "status", "availableReplicas")) == 0:
+		case number(d.Value("status", "availableReplicas")) == 0:
 			c.warn("kubectl -n "+b.Target.Namespace+" describe deployment "+k.controller, "Flux: %s is not available", k.controller)
 		default:
 			c.ok("Flux: %s is available", k.controller)
@@ -207,10 +207,9 @@ func (b *Bootstrap) checkFluxInstall(c *checks) {
 func definedKinds(objects []manifest.Object) []string {
 	var defined []string
 	for _, o := range objects {
-		versions, _ := at(o, "spec", "versions").([]any)
-		for _, item := range versions {
-			if v, ok := item.(map[string]any); ok && v["served"] == true && o.Kind() == "CustomResourceDefinition" {
-				defined = append(defined, fmt.Sprintf("%s/%v %s", textAt(o, "spec", "group"), v["name"], textAt(o, "spec", "names", "kind")))
+		for _, v := range o.Maps("spec", "versions") {
+			if v["served"] == true && o.Kind() == "CustomResourceDefinition" {
+				defined = append(defined, fmt.Sprintf("%s/%v %s", o.String("spec", "group"), v["name"], o.String("spec", "names", "kind")))
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func findKyverno(ctx context.Context, c *kube.Client) (manifest.Object, error) {
 		return nil, err
 	}
 	for _, d := range found {
-		if strings.Contains(textAt(kyvernoContainer(d), "image"), "kyverno") {
+		if strings.Contains(kyvernoContainer(d).String("image"), "kyverno") {
 			return d, nil
 		}
 	}
@@ -49,9 +49,8 @@ func findKyverno(ctx context.Context, c *kube.Client) (manifest.Object, error) {
 
 // kyvernoContainer returns the container that serves, by the name that the chart gives it.
 func kyvernoContainer(deployment manifest.Object) manifest.Object {
-	containers, _ := at(deployment, "spec", "template", "spec", "containers").([]any)
-	for _, item := range containers {
-		if c, ok := item.(map[string]any); ok && c["name"] == "kyverno" {
+	for _, c := range deployment.Maps("spec", "template", "spec", "containers") {
+		if c["name"] == "kyverno" {
 			return c
 		}
 	}
@@ -71,7 +70,7 @@ func (b *Bootstrap) checkKyverno(ctx context.Context, c *checks) {
 		return
 	}
 	container := kyvernoContainer(deployment)
-	checkVersion(c, textAt(container, "image"))
+	checkVersion(c, container.String("image"))
 	b.Target.Kyverno.checkExceptions(c, container)
 	b.Target.Kyverno.checkWebhooks(ctx, c, deployment)
 }
@@ -93,8 +92,7 @@ func checkVersion(c *checks, image string) {
 // workloads are blocked; if they count in every namespace, a tenant can exempt itself.
 func (k Kyverno) checkExceptions(c *checks, container manifest.Object) {
 	flags := map[string]string{}
-	args, _ := container["args"].([]any)
-	for _, arg := range args {
+	for _, arg := range container.List("args") {
 		key, value, found := strings.Cut(fmt.Sprint(arg), "=")
 		if !found {
 			value = "true"
@@ -123,7 +121,7 @@ func (k Kyverno) checkWebhooks(ctx context.Context, c *checks, deployment manife
 		c.wrong("", "Kyverno: reading its ConfigMap %s/%s: %v", deployment.Namespace(), name, err)
 		return
 	}
-	excluded, err := excludedNamespaces(textAt(config, "data", "webhooks"))
+	excluded, err := excludedNamespaces(config.String("data", "webhooks"))
 	if err != nil {
 		c.wrong("", "Kyverno: reading webhooks in the ConfigMap %s/%s: %v", deployment.Namespace(), name, err)
 		return
@@ -144,12 +142,9 @@ func (k Kyverno) checkWebhooks(ctx context.Context, c *checks, deployment manife
 
 // initConfig returns the name of the ConfigMap that Kyverno reads.
 func initConfig(container manifest.Object) string {
-	env, _ := container["env"].([]any)
-	for _, item := range env {
-		if e, ok := item.(map[string]any); ok && e["name"] == "INIT_CONFIG" {
-			if name, ok := e["value"].(string); ok {
-				return name
-			}
+	for _, e := range container.Maps("env") {
+		if e["name"] == "INIT_CONFIG" && e.String("value") != "" {
+			return e.String("value")
 		}
 	}
 	return "kyverno"

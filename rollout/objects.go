@@ -133,7 +133,7 @@ func (t *Target) secret(name, kind string, values map[string][]byte) manifest.Ob
 }
 
 func (t *Target) source(a Access) manifest.Object {
-	spec := map[string]any{"interval": at(t.layer(), "spec", "interval"), "url": a.URL}
+	spec := map[string]any{"interval": t.layer().Value("spec", "interval"), "url": a.URL}
 	secret := map[string]any{"name": t.secretName()}
 	if t.SourceKind == "OCIRepository" {
 		spec["ref"] = map[string]any{"tag": a.Tag}
@@ -174,7 +174,7 @@ func (t *Target) root() manifest.Object {
 		"prune": true,
 	}
 	for _, key := range []string{"interval", "retryInterval", "sourceRef", "serviceAccountName"} {
-		if v := at(t.layer(), "spec", key); v != nil {
+		if v := t.layer().Value("spec", key); v != nil {
 			spec[key] = v
 		}
 	}

@@ -123,12 +123,12 @@ func (t *Target) settle() error {
 		if k.Name() == RootName {
 			return fmt.Errorf("a workload is called %s, which is the name of the Kustomization that applies all others: rename it", RootName)
 		}
-		before, layer, ok := strings.Cut(path.Clean(textAt(k, "spec", "path")), layersDir)
+		before, layer, ok := strings.Cut(path.Clean(k.String("spec", "path")), layersDir)
 		if !ok || !strings.HasPrefix(k.Name(), RootName+"-") {
 			continue // a workload of the user
 		}
 		t.Namespace = k.Namespace()
-		t.SourceKind, t.SourceName = textAt(k, "spec", "sourceRef", "kind"), textAt(k, "spec", "sourceRef", "name")
+		t.SourceKind, t.SourceName = k.String("spec", "sourceRef", "kind"), k.String("spec", "sourceRef", "name")
 		t.Environment, _, _ = strings.Cut(layer, "/")
 		t.prefix = path.Clean(before)
 	}

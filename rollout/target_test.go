@@ -31,7 +31,7 @@ func TestOpen(t *testing.T) {
 	if diff := cmp.Diff(want, acme.Kyverno); diff != "" {
 		t.Error(diff)
 	}
-	if got := textAt(existing.root(), "spec", "path"); got != "./policies/clusters/prod/gatehouse" {
+	if got := existing.root().String("spec", "path"); got != "./policies/clusters/prod/gatehouse" {
 		t.Errorf("the path is %s", got)
 	}
 }

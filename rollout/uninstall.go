@@ -93,7 +93,7 @@ func (u *Uninstall) layers(ctx context.Context) ([]manifest.Object, error) {
 	}
 	var found []manifest.Object
 	for _, k := range all {
-		owner, namespace := textAt(k, "metadata", "labels", ownerName), textAt(k, "metadata", "labels", ownerNamespace)
+		owner, namespace := k.String("metadata", "labels", ownerName), k.String("metadata", "labels", ownerNamespace)
 		if owner == RootName && namespace == u.Target.Namespace {
 			found = append(found, k)
 		}
@@ -108,11 +108,8 @@ func reverse(layers []manifest.Object) [][]manifest.Object {
 	for len(left) > 0 {
 		needed := map[string]bool{}
 		for _, k := range left {
-			dependencies, _ := at(k, "spec", "dependsOn").([]any)
-			for _, d := range dependencies {
-				if d, ok := d.(map[string]any); ok {
-					needed[fmt.Sprint(d["name"])] = true
-				}
+			for _, d := range k.Maps("spec", "dependsOn") {
+				needed[d.String("name")] = true
 			}
 		}
 		var group, rest []manifest.Object
@@ -155,7 +152,7 @@ func (u *Uninstall) removeRoot(ctx context.Context, root manifest.Object) error 
 // what those with prune applied; removeLayers waits until their policies are gone.
 func (u *Uninstall) removeLayers(ctx context.Context, layers []manifest.Object) error {
 	for _, k := range layers {
-		if at(k, "spec", "suspend") == true && prunes(k) && !u.DryRun { // a suspended one would leave its policies behind
+		if k.Value("spec", "suspend") == true && prunes(k) && !u.DryRun { // a suspended one would leave its policies behind
 			if _, err := u.Client.Patch(ctx, k, "", map[string]any{"spec": map[string]any{"suspend": false}}); err != nil {
 				return fmt.Errorf("resuming %s: %w", display(k), err)
 			}
@@ -183,8 +180,8 @@ func (u *Uninstall) removeLayers(ctx context.Context, layers []manifest.Object) 
 
 // prunes reports whether what a Kustomization applied goes with it.
 func prunes(k manifest.Object) bool {
-	policy := textAt(k, "spec", "deletionPolicy")
-	return at(k, "spec", "prune") == true && policy != "Orphan"
+	policy := k.String("spec", "deletionPolicy")
+	return k.Value("spec", "prune") == true && policy != "Orphan"
 }
 
 // policies with some labels, of all kinds.
@@ -235,7 +232,7 @@ func (u *Uninstall) removeRelease(ctx context.Context, release manifest.Object) 
 		return fmt.Errorf("reading %s: %w", display(release), err)
 	}
 	all := []manifest.Object{live}
-	if chart := textAt(live, "spec", "chart", "spec", "sourceRef", "name"); chart != "" {
+	if chart := live.String("spec", "chart", "spec", "sourceRef", "name"); chart != "" {
 		all = append(all, identity(sourceAPI, "HelmRepository", release.Namespace(), chart))
 	}
 	return u.remove(ctx, all)
@@ -247,8 +244,8 @@ func (u *Uninstall) otherPolicies(ctx context.Context) ([]manifest.Object, error
 	all, err := u.policies(ctx, "")
 	return slices.DeleteFunc(all, func(o manifest.Object) bool {
 		return !strings.Contains(o.APIVersion(), "kyverno.io/") ||
-			strings.HasPrefix(textAt(o, "metadata", "labels", ownerName), RootName+"-") &&
-				textAt(o, "metadata", "labels", ownerNamespace) == u.Target.Namespace
+			strings.HasPrefix(o.String("metadata", "labels", ownerName), RootName+"-") &&
+				o.String("metadata", "labels", ownerNamespace) == u.Target.Namespace
 	}), err
 }
 
@@ -304,9 +301,7 @@ func (u *Uninstall) removeSource(ctx context.Context) error {
 
 // applied reports whether gatehouse applied the object.
 func applied(o manifest.Object) bool {
-	managers, _ := at(o, "metadata", "managedFields").([]any)
-	return slices.ContainsFunc(managers, func(item any) bool {
-		m, _ := item.(map[string]any)
+	return slices.ContainsFunc(o.Maps("metadata", "managedFields"), func(m manifest.Object) bool {
 		return m["manager"] == Manager && m["operation"] == "Apply"
 	})
 }
@@ -346,7 +341,7 @@ func along(o manifest.Object) string {
 	if o.Kind() != "Kustomization" || o.Name() == RootName {
 		return ""
 	}
-	entries, _ := at(o, "status", "inventory", "entries").([]any)
+	entries := o.List("status", "inventory", "entries")
 	if prunes(o) {
 		return fmt.Sprintf(", with the %d objects that it applied", len(entries))
 	}

@@ -58,7 +58,7 @@ func (f *fakeServer) controllers(kyverno manifest.Object) func(method, path stri
 		case method != "DELETE":
 		case strings.HasSuffix(path, "/kustomizations/gatehouse-policies"):
 			for p, o := range f.objects {
-				if o.Kind() == "ClusterPolicy" && textAt(o, "metadata", "labels", ownerName) != "" {
+				if o.Kind() == "ClusterPolicy" && o.String("metadata", "labels", ownerName) != "" {
 					delete(f.objects, p)
 				}
 			}

@@ -165,14 +165,14 @@ func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, stat
 	}
 	t := w.source
 	source := live[sourceAPI+" "+t.SourceKind+" "+t.Namespace][t.SourceName]
-	revision := textAt(source, "status", "artifact", "revision")
+	revision := source.String("status", "artifact", "revision")
 	rootReady := false
 	for i, o := range w.objects {
 		if o.Kind() != "Kustomization" {
 			continue
 		}
 		k := live[kustomizationAPI+" Kustomization "+o.Namespace()][o.Name()]
-		if states[i].ready && textAt(k, "status", "lastAppliedRevision") != revision {
+		if states[i].ready && k.String("status", "lastAppliedRevision") != revision {
 			states[i] = state{waits: true, why: "has not applied " + revision + " yet"}
 		}
 		if o.Name() == RootName {
@@ -186,21 +186,21 @@ func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, stat
 
 // judge reads what the status of an object says about its readiness.
 func judge(o manifest.Object) state {
-	group := kinds.Group(o.APIVersion())
+	group := o.Group()
 	kind, _ := kinds.Find(group, o.Kind())
 	switch {
 	case o.Kind() == "CustomResourceDefinition":
 		return judgeCondition(o, "Established")
 	case o.Kind() == "Deployment":
-		if number(at(o, "status", "observedGeneration")) < number(at(o, "metadata", "generation")) || number(at(o, "status", "availableReplicas")) < number(at(o, "spec", "replicas")) {
-			return state{why: fmt.Sprintf("%v of %v replicas are available", number(at(o, "status", "availableReplicas")), number(at(o, "spec", "replicas")))}
+		if number(o.Value("status", "observedGeneration")) < number(o.Value("metadata", "generation")) || number(o.Value("status", "availableReplicas")) < number(o.Value("spec", "replicas")) {
+			return state{why: fmt.Sprintf("%v of %v replicas are available", number(o.Value("status", "availableReplicas")), number(o.Value("spec", "replicas")))}
 		}
 		return state{ready: true}
 	case kind.InForce == kinds.ReadyStatus:
-		if at(o, "status", "conditionStatus", "ready") == true {
+		if o.Value("status", "conditionStatus", "ready") == true {
 			return state{ready: true}
 		}
-		return state{why: "is not ready: " + textAt(o, "status", "conditionStatus", "message")}
+		return state{why: "is not ready: " + o.String("status", "conditionStatus", "message")}
 	case kind.InForce == kinds.ReadyCondition:
 		return judgeCondition(o, "Ready")
 	case strings.HasSuffix(group, ".fluxcd.io"), group == "fluxcd.controlplane.io":
@@ -210,15 +210,15 @@ func judge(o manifest.Object) state {
 }
 
 func judgeFlux(o manifest.Object) state {
-	if at(o, "spec", "suspend") == true {
+	if o.Value("spec", "suspend") == true {
 		return state{why: "is suspended: run flux resume"}
 	}
-	ready := condition(o, "Ready")
-	observed := at(o, "status", "observedGeneration")
+	ready := o.Condition("Ready")
+	observed := o.Value("status", "observedGeneration")
 	if observed == nil { // as in a FluxInstance
 		observed = ready["observedGeneration"]
 	}
-	if number(observed) < number(at(o, "metadata", "generation")) && textAt(ready, "status") != "False" {
+	if number(observed) < number(o.Value("metadata", "generation")) && ready.String("status") != "False" {
 		return state{waits: true, why: "is not reconciled yet"}
 	}
 	return judgeCondition(o, "Ready")
@@ -226,27 +226,17 @@ func judgeFlux(o manifest.Object) state {
 
 // judgeCondition reads a condition. Flux reports as a reason that it waits.
 func judgeCondition(o manifest.Object, name string) state {
-	c := condition(o, name)
+	c := o.Condition(name)
 	if c == nil {
 		return state{waits: true, why: "has no status yet"}
 	}
-	if textAt(c, "status") == "True" {
+	if c.String("status") == "True" {
 		return state{ready: true}
 	}
-	reason := textAt(c, "reason")
-	why := strings.Join(strings.Fields(textAt(c, "message")), " ")
+	reason := c.String("reason")
+	why := strings.Join(strings.Fields(c.String("message")), " ")
 	if why == "" {
 		why = reason
 	}
-	return state{waits: reason == "DependencyNotReady" || textAt(c, "status") == "Unknown" && reason == "Progressing", why: why}
-}
-
-func condition(o manifest.Object, name string) manifest.Object {
-	conditions, _ := at(o, "status", "conditions").([]any)
-	for _, item := range conditions {
-		if c, ok := item.(map[string]any); ok && c["type"] == name {
-			return c
-		}
-	}
-	return nil
+	return state{waits: reason == "DependencyNotReady" || c.String("status") == "Unknown" && reason == "Progressing", why: why}
 }

@@ -3,7 +3,6 @@ package flux
 import (
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -53,7 +52,7 @@ func contents(files []manifest.File) map[string]*content {
 			continue
 		}
 		for _, o := range f.Objects {
-			if kinds.Group(o.APIVersion()) == groupIndex {
+			if o.Group() == groupIndex {
 				continue
 			}
 			c := all[f.Layer]
@@ -69,7 +68,7 @@ func contents(files []manifest.File) map[string]*content {
 
 func (c *content) add(o manifest.Object) {
 	c.objects++
-	gk := groupKind{kinds.Group(o.APIVersion()), o.Kind()}
+	gk := groupKind{o.Group(), o.Kind()}
 	c.kinds[gk] = true
 	if ns := o.Namespace(); ns != "" {
 		c.needs[ns] = true
@@ -77,18 +76,17 @@ func (c *content) add(o manifest.Object) {
 	switch gk {
 	case groupKind{"", "Namespace"}:
 		c.creates[o.Name()] = true
-		if annotation(o, pruneAnnotation) != "disabled" {
+		if o.String("metadata", "annotations", pruneAnnotation) != "disabled" {
 			c.unprotected = append(c.unprotected, o.Name())
 		}
 	case groupKind{groupHelm, "HelmRelease"}:
 		c.addRelease(o)
 	case groupKind{groupCRD, "CustomResourceDefinition"}:
-		if g := text(o, "spec", "group"); g != "" {
+		if g := o.String("spec", "group"); g != "" {
 			c.provides[g] = true
 		}
 	case groupKind{groupRBAC, "ClusterRole"}:
-		labels, _ := o.Metadata()["labels"].(map[string]any)
-		for key := range labels {
+		for key := range o.Map("metadata", "labels") {
 			c.aggregated = c.aggregated || strings.HasPrefix(key, "rbac.kyverno.io/aggregate-to-")
 		}
 	}
@@ -97,7 +95,7 @@ func (c *content) add(o manifest.Object) {
 // addRelease notes a Helm release. The Kyverno chart brings the CRDs of both of
 // Kyverno's policy groups.
 func (c *content) addRelease(o manifest.Object) {
-	r := release{o.Name(), o.Namespace(), text(o, "spec", "targetNamespace"), text(o, "spec", "chart", "spec", "chart")}
+	r := release{o.Name(), o.Namespace(), o.String("spec", "targetNamespace"), o.String("spec", "chart", "spec", "chart")}
 	if r.target == "" {
 		r.target = r.namespace
 	}
@@ -122,19 +120,4 @@ func (c *content) policyKinds() []groupKind {
 // exceptions tells whether the layer holds PolicyExceptions of either group.
 func (c *content) exceptions() bool {
 	return c.kinds[groupKind{groupKyverno, "PolicyException"}] || c.kinds[groupKind{groupPolicies, "PolicyException"}]
-}
-
-func annotation(o manifest.Object, key string) string {
-	annotations, _ := o.Metadata()["annotations"].(map[string]any)
-	s, _ := annotations[key].(string)
-	return s
-}
-
-// text follows the fields of nested objects; empty where there is none.
-func text(o map[string]any, fields ...string) string {
-	for _, f := range fields[:len(fields)-1] {
-		o, _ = o[f].(map[string]any)
-	}
-	s, _ := o[fields[len(fields)-1]].(string)
-	return s
 }

@@ -55,11 +55,8 @@ func (p *proof) appliedDirs() map[string]map[string]bool {
 // listed are the resources of an index; not nil.
 func listed(index manifest.Object) map[string]bool {
 	names := map[string]bool{}
-	resources, _ := index["resources"].([]any)
-	for _, r := range resources {
-		if s, ok := r.(string); ok {
-			names[s] = true
-		}
+	for _, name := range index.Strings("resources") {
+		names[name] = true
 	}
 	return names
 }

@@ -167,7 +167,7 @@ func checkSubstitution(p *proof) {
 					continue
 				}
 				for _, o := range f.Objects {
-					if annotation(o, substituteAnnotation) != "disabled" && hasVariable(map[string]any(o)) {
+					if o.String("metadata", "annotations", substituteAnnotation) != "disabled" && hasVariable(map[string]any(o)) {
 						p.report(n, codeSubstitution, "", "replaces variables, and %s holds ${", o.ID())
 					}
 				}

@@ -279,7 +279,7 @@ func (a *admitter) ready(ctx context.Context, objects []manifest.Object) error {
 			if err != nil {
 				return err
 			}
-			if !controlplane.HasCondition(live, "Ready", "True") {
+			if live.Condition("Ready").String("status") != "True" {
 				return fmt.Errorf("%s is not ready", o.Name())
 			}
 		}

@@ -89,16 +89,16 @@ func From(v any) (Object, error) {
 }
 
 // Kind of the object, empty if absent.
-func (o Object) Kind() string { return text(o, "kind") }
+func (o Object) Kind() string { return o.String("kind") }
 
 // APIVersion of the object, empty if absent.
-func (o Object) APIVersion() string { return text(o, "apiVersion") }
+func (o Object) APIVersion() string { return o.String("apiVersion") }
 
 // Name of the object, empty if absent.
-func (o Object) Name() string { return text(o.Metadata(), "name") }
+func (o Object) Name() string { return o.String("metadata", "name") }
 
 // Namespace of the object, empty if absent.
-func (o Object) Namespace() string { return text(o.Metadata(), "namespace") }
+func (o Object) Namespace() string { return o.String("metadata", "namespace") }
 
 // Metadata of the object; never nil, but not connected if the object has none.
 func (o Object) Metadata() map[string]any {
@@ -108,12 +108,10 @@ func (o Object) Metadata() map[string]any {
 	return map[string]any{}
 }
 
+// Group returns the API group of the object, empty for the core group.
+func (o Object) Group() string { return kinds.Group(o.APIVersion()) }
+
 // ID is kind/namespace/name with the API group, unique in a cluster.
 func (o Object) ID() string {
-	return strings.Join([]string{kinds.Group(o.APIVersion()), o.Kind(), o.Namespace(), o.Name()}, "/")
-}
-
-func text(m map[string]any, key string) string {
-	s, _ := m[key].(string)
-	return s
+	return strings.Join([]string{o.Group(), o.Kind(), o.Namespace(), o.Name()}, "/")
 }

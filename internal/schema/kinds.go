@@ -79,7 +79,7 @@ func decode(raw []byte, into any, prefix string) (found []*Error, ok bool) {
 // meta is nil if nobody decoded it yet.
 func (k kind) metadata(o manifest.Object, meta *metav1.ObjectMeta) []*Error {
 	var found []*Error
-	known, _ := kinds.Find(kinds.Group(o.APIVersion()), o.Kind())
+	known, _ := kinds.Find(o.Group(), o.Kind())
 	if meta == nil {
 		raw, err := json.Marshal(o["metadata"])
 		if err != nil {

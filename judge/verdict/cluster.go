@@ -59,9 +59,8 @@ func (k *cluster) add(o manifest.Object, read bool) error {
 		into = &k.params.ConfigMaps
 	case "Namespace":
 		labels := map[string]string{}
-		given, _ := o.Metadata()["labels"].(map[string]any)
-		for key, value := range given {
-			labels[key], _ = value.(string)
+		for key := range o.Map("metadata", "labels") {
+			labels[key] = o.String("metadata", "labels", key)
 		}
 		k.params.Namespaces = append(k.params.Namespaces, engine.Namespace{Name: o.Name(), Labels: labels})
 		return nil
@@ -83,13 +82,9 @@ func isException(object string) bool { return strings.HasPrefix(object, "PolicyE
 
 // looksUp tells whether a rule of the policy reads objects of the cluster.
 func looksUp(policy plan.Policy) bool {
-	spec, _ := policy.Body["spec"].(map[string]any)
-	rules, _ := spec["rules"].([]any)
-	for _, r := range rules {
-		rule, _ := r.(map[string]any)
-		entries, _ := rule["context"].([]any)
-		for _, e := range entries {
-			if entry, _ := e.(map[string]any); entry["apiCall"] != nil {
+	for _, rule := range manifest.Object(policy.Body).Maps("spec", "rules") {
+		for _, entry := range rule.Maps("context") {
+			if entry["apiCall"] != nil {
 				return true
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
@@ -292,10 +293,9 @@ func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error)
 func (t trial) check(s subject, what string, object map[string]any, now time.Time, w want) check {
 	user := catalog.OrdinaryUser()
 	metadata := map[string]any{"name": s.name}
-	given, _ := object["metadata"].(map[string]any)
 	for _, field := range []string{"labels", "annotations"} {
-		if given[field] != nil {
-			metadata[field] = given[field]
+		if given := manifest.Object(object).Value("metadata", field); given != nil {
+			metadata[field] = given
 		}
 	}
 	request := engine.EvaluateParams{

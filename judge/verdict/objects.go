@@ -4,6 +4,8 @@ import (
 	"maps"
 
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 // asKind is the object itself if it is of the kind, or the workload of the kind
@@ -15,16 +17,15 @@ func asKind(object map[string]any, kind string) map[string]any {
 	if object["kind"] != "Pod" {
 		return nil
 	}
+	pod := manifest.Object(object)
 	spec, _ := object["spec"].(map[string]any)
-	given, _ := object["metadata"].(map[string]any)
 	if spec == nil || spec["ephemeralContainers"] != nil { // which no template may have
 		return nil
 	}
-	labels, _ := given["labels"].(map[string]any)
 	selected := map[string]any{"gatehouse.dev/test": "exception"}
-	metadata := map[string]any{"labels": union(labels, selected)}
-	if given["annotations"] != nil {
-		metadata["annotations"] = given["annotations"]
+	metadata := map[string]any{"labels": union(pod.Map("metadata", "labels"), selected)}
+	if annotations := pod.Value("metadata", "annotations"); annotations != nil {
+		metadata["annotations"] = annotations
 	}
 	template := map[string]any{"metadata": metadata, "spec": spec}
 	workload := func(apiVersion string, spec map[string]any) map[string]any {
@@ -54,19 +55,16 @@ func union(a, b map[string]any) map[string]any {
 
 // withImages is a copy of a Pod or workload in which every container has the image.
 func withImages(object map[string]any, image string) map[string]any {
-	out := runtime.DeepCopyJSON(object)
-	spec, _ := out["spec"].(map[string]any)
+	out := manifest.Object(runtime.DeepCopyJSON(object))
+	spec := out.Map("spec")
 	for _, field := range []string{"jobTemplate", "template"} {
-		if inner, ok := spec[field].(map[string]any); ok {
-			spec, _ = inner["spec"].(map[string]any)
+		if inner := spec.Map(field); inner != nil {
+			spec = inner.Map("spec")
 		}
 	}
 	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
-		containers, _ := spec[list].([]any)
-		for _, c := range containers {
-			if container, ok := c.(map[string]any); ok {
-				container["image"] = image
-			}
+		for _, container := range spec.Maps(list) {
+			container["image"] = image
 		}
 	}
 	return out

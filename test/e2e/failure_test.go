@@ -33,7 +33,7 @@ func testBrokenCommit(t *testing.T, f *fleet) {
 		if err != nil {
 			return err
 		}
-		if status := fmt.Sprint(k["status"]); !controlplane.HasCondition(k, "Ready", "False") || !strings.Contains(status, badPodPolicy) {
+		if status := fmt.Sprint(k["status"]); k.Condition("Ready").String("status") != "False" || !strings.Contains(status, badPodPolicy) {
 			return fmt.Errorf("its status is %s", status)
 		}
 		return nil

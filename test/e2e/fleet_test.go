@@ -142,7 +142,7 @@ func (f *fleet) waitFor(t *testing.T, name, commit string) {
 		}
 		status, _ := k["status"].(map[string]any)
 		revision, _ := status["lastAppliedRevision"].(string)
-		if !strings.HasSuffix(revision, commit) || !controlplane.HasCondition(k, "Ready", "True") {
+		if !strings.HasSuffix(revision, commit) || k.Condition("Ready").String("status") != "True" {
 			return fmt.Errorf("%s is at %q: %v", name, revision, status["conditions"])
 		}
 		return nil
@@ -184,7 +184,7 @@ func (f *fleet) watch(t *testing.T) *journal {
 		for {
 			list, err := f.Client().List(t.Context(), kustomizationAPI, "Kustomization", "flux-system", "")
 			for _, k := range list {
-				if err == nil && !seen[k.Name()] && controlplane.HasCondition(k, "Ready", "True") {
+				if err == nil && !seen[k.Name()] && k.Condition("Ready").String("status") == "True" {
 					seen[k.Name()] = true
 					j.mu.Lock()
 					j.ready = append(j.ready, k.Name())

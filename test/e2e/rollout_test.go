@@ -93,7 +93,7 @@ func testPoliciesReady(t *testing.T, f *fleet) {
 		t.Errorf("policies in the cluster: %v, in the repository: %v", got, want)
 	}
 	for _, p := range live {
-		if !controlplane.HasCondition(p, "Ready", "True") {
+		if p.Condition("Ready").String("status") != "True" {
 			t.Errorf("%s is not ready: %v", p.Name(), p["status"])
 		}
 	}

@@ -107,13 +107,11 @@ func (c *ControlPlane) renderChart(ctx context.Context, release manifest.Object)
 	if err != nil {
 		return nil, err
 	}
-	spec, _ := release["spec"].(map[string]any)
-	values, err := json.Marshal(spec["values"])
+	values, err := json.Marshal(release.Value("spec", "values"))
 	if err != nil {
 		return nil, fmt.Errorf("encoding the values: %w", err)
 	}
-	name, _ := spec["releaseName"].(string)
-	namespace, _ := spec["targetNamespace"].(string)
+	name, namespace := release.String("spec", "releaseName"), release.String("spec", "targetNamespace")
 	if name == "" || namespace == "" {
 		return nil, errors.New("the HelmRelease has no releaseName or targetNamespace")
 	}
@@ -129,8 +127,7 @@ func (c *ControlPlane) renderChart(ctx context.Context, release manifest.Object)
 		return nil, fmt.Errorf("reading the rendered chart: %w", err)
 	}
 	objects = slices.DeleteFunc(objects, func(o manifest.Object) bool {
-		annotations, _ := o.Metadata()["annotations"].(map[string]any)
-		return annotations["helm.sh/hook"] != nil
+		return o.Value("metadata", "annotations", "helm.sh/hook") != nil
 	})
 	return append([]manifest.Object{object("v1", "Namespace", "", namespace)}, objects...), nil
 }

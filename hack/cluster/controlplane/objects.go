@@ -48,7 +48,7 @@ func (c *ControlPlane) installCRDs(ctx context.Context, crds []manifest.Object) 
 			if err != nil {
 				return err
 			}
-			if !HasCondition(live, "Established", "True") {
+			if live.Condition("Established").String("status") != "True" {
 				return fmt.Errorf("%s is not established", crd.Name())
 			}
 			return nil
@@ -58,18 +58,6 @@ func (c *ControlPlane) installCRDs(ctx context.Context, crds []manifest.Object) 
 		}
 	}
 	return nil
-}
-
-// HasCondition reports whether status.conditions holds the condition with the status.
-func HasCondition(o manifest.Object, conditionType, status string) bool {
-	all, _ := o["status"].(map[string]any)
-	conditions, _ := all["conditions"].([]any)
-	for _, item := range conditions {
-		if c, _ := item.(map[string]any); c["type"] == conditionType {
-			return c["status"] == status
-		}
-	}
-	return false
 }
 
 func object(apiVersion, kind, namespace, name string) manifest.Object {

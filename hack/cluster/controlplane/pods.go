@@ -37,7 +37,7 @@ func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
 		if err := c.Ready(ctx, process); err != nil && process != helmController { // whoever installs Kyverno does its part
 			status = "False"
 		}
-		if HasCondition(pod, "Ready", status) {
+		if pod.Condition("Ready").String("status") == status {
 			continue
 		}
 		if _, err := c.admin.Patch(ctx, pod, "status", podStatus(status)); err != nil {
@@ -49,8 +49,7 @@ func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
 
 // processOf is the name of the process that stands for a Pod, if one does.
 func processOf(pod manifest.Object) (name string, ok bool) {
-	labels, _ := pod.Metadata()["labels"].(map[string]any)
-	component, ok := labels[componentLabel].(string)
+	component, ok := pod.Value("metadata", "labels", componentLabel).(string)
 	switch pod.Namespace() {
 	case "kyverno":
 		return "kyverno-" + component, ok
