@@ -4,8 +4,8 @@
 // A source is a file or a folder of YAML documents of three kinds: one
 // [Profile], any number of [Environment] and any number of [Exception]. Its
 // folder tests/ holds documents of a fourth, [Test]. The JSON
-// Schema that `gatehouse schema` prints is made from these types and their
-// comments, so a comment here is what an editor shows.
+// Schema that `gatehouse schema` prints is generated from these types and their
+// comments: an editor shows what a comment here says.
 //
 // Optional scalars are pointers and optional lists may be nil: absent is not
 // false. Defaults are applied by package generator, in one pure function.

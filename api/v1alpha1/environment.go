@@ -12,20 +12,20 @@ type Environment struct {
 	Spec EnvironmentSpec `json:"spec"`
 }
 
-// EnvironmentSpec says where an environment runs and how far it is.
+// EnvironmentSpec says where an environment runs and which stage it has reached.
 type EnvironmentSpec struct {
 	// Ring orders the environments: a change reaches ring 1 first. At least 1.
 	Ring int `json:"ring"`
-	// Clusters of this environment. Default: one, with the environment's name.
+	// Clusters of this environment. Default: one cluster with the name of the environment.
 	Clusters []string `json:"clusters,omitempty"`
 	// Stage of the ladder. This is the line that teams bump.
 	Stage string `json:"stage"`
-	// Controls that are ahead of the environment's stage or behind it, by id.
+	// Controls that are ahead of or behind the stage of the environment, by id.
 	Controls map[string]EnvironmentControl `json:"controls,omitempty"`
-	// AllowAhead permits this environment to be stricter than one in an earlier ring. Default: false.
+	// AllowAhead allows this environment to be stricter than one in an earlier ring. Default: false.
 	AllowAhead *bool `json:"allowAhead,omitempty"`
-	// AllowSkip permits this environment to enforce what was never audited in
-	// it. For a new environment in which nothing runs yet. Default: false.
+	// AllowSkip allows this environment to enforce what was never audited in it.
+	// Use it for a new environment in which nothing runs yet. Default: false.
 	AllowSkip *bool `json:"allowSkip,omitempty"`
 	// Owners are the CODEOWNERS of this environment, such as @acme/prod.
 	Owners []string `json:"owners,omitempty"`
@@ -33,6 +33,6 @@ type EnvironmentSpec struct {
 
 // EnvironmentControl adjusts one control in one environment.
 type EnvironmentControl struct {
-	// Stage of this control, instead of the environment's.
+	// Stage of this control, instead of that of the environment.
 	Stage string `json:"stage"`
 }

@@ -1,6 +1,6 @@
 package v1alpha1
 
-// Exception is one waiver. It ends by itself.
+// Exception waives controls for some workloads. It ends by itself.
 type Exception struct {
 	// APIVersion is gatehouse.dev/v1alpha1.
 	APIVersion string `json:"apiVersion"`
@@ -14,30 +14,30 @@ type Exception struct {
 
 // ExceptionSpec says what is waived for whom, why, and until when.
 type ExceptionSpec struct {
-	// Controls that are waived, by id; an image rule as verify-images-<name>.
+	// Controls that are waived, by id. An image rule is verify-images-<name>.
 	Controls []string `json:"controls"`
-	// Environments in which it holds. Default: all in which the controls are on.
+	// Environments in which the exception holds. Default: all in which the controls are on.
 	Environments []string `json:"environments,omitempty"`
-	// Match is the workloads that are exempt.
+	// Match selects the workloads that are exempt.
 	Match ExceptionMatch `json:"match"`
-	// Images narrows the exception to workloads all of whose images match one of these globs.
+	// Images narrows the exception to workloads in which every image matches one of these globs.
 	Images []string `json:"images,omitempty"`
-	// Reason in one sentence.
+	// Reason for the exception, in one sentence.
 	Reason string `json:"reason"`
-	// Owner is the team that answers for it.
+	// Owner is the team that is responsible for the exception.
 	Owner string `json:"owner"`
-	// Ticket in which it was decided.
+	// Ticket in which the exception was decided.
 	Ticket *string `json:"ticket,omitempty"`
-	// Expires is the day at whose beginning (00:00 UTC) it stops to apply: 2027-03-31.
+	// Expires is the day on which the exception ends, at 00:00 UTC, such as 2027-03-31.
 	Expires *string `json:"expires,omitempty"`
 }
 
-// ExceptionMatch names workloads.
+// ExceptionMatch selects workloads.
 type ExceptionMatch struct {
 	// Namespaces by exact name. Empty only for cluster-scoped kinds.
 	Namespaces []string `json:"namespaces,omitempty"`
 	// Kinds such as Deployment, DaemonSet, Pod or Service.
 	Kinds []string `json:"kinds"`
-	// Names of the objects. A * stands for any characters.
+	// Names of the objects. A * matches any characters.
 	Names []string `json:"names"`
 }

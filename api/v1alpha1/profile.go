@@ -15,56 +15,57 @@ type Profile struct {
 
 // ProfileSpec is what a profile asks for.
 type ProfileSpec struct {
-	// Extends lists what this profile builds on, later wins: built-in profiles
+	// Extends lists the profiles that this one builds on: built-in profiles
 	// (baseline, restricted, supply-chain, hardened, multi-tenant) or files
-	// relative to this one, inside the source. Maps are merged key by key; lists
-	// and scalars are replaced.
+	// relative to this one, inside the source. Later profiles win. Maps are merged
+	// key by key; lists and scalars are replaced.
 	Extends []string `json:"extends,omitempty"`
 	// Kyverno says what runs in the clusters.
 	Kyverno *Kyverno `json:"kyverno,omitempty"`
 	// Flux says how the output reaches the clusters.
 	Flux *Flux `json:"flux,omitempty"`
-	// Tiers are the groups of namespaces in the order in which enforcement
-	// reaches them. The last one also holds the namespaces that the profile does
-	// not know. Default: platform, apps.
+	// Tiers are groups of namespaces, in the order in which enforcement reaches
+	// them. The last one includes all namespaces that the profile does not list.
+	// Default: platform, apps.
 	Tiers []string `json:"tiers,omitempty"`
 	// Rollout is the ladder that an environment climbs.
 	Rollout *Rollout `json:"rollout,omitempty"`
-	// Namespaces are created, labelled and closed by default on the network.
+	// Namespaces are created and labelled, and their network is closed by default.
 	Namespaces []Namespace `json:"namespaces,omitempty"`
-	// SystemNamespaces are never enforced on, in addition to kube-system,
-	// kube-public, kube-node-lease and the namespaces of Flux and Kyverno.
+	// SystemNamespaces are namespaces in which nothing is ever enforced, in addition
+	// to kube-system, kube-public, kube-node-lease and the namespaces of Flux and
+	// Kyverno.
 	SystemNamespaces []string `json:"systemNamespaces,omitempty"`
-	// Registries are where images may come from.
+	// Registries says where images may come from.
 	Registries *Registries `json:"registries,omitempty"`
 	// Trust says whose signatures images must carry.
 	Trust *Trust `json:"trust,omitempty"`
 	// Controls switches controls of the catalogue on and adjusts them, by id.
-	// `gatehouse catalog list` shows what there is.
+	// `gatehouse catalog list` lists them.
 	Controls map[string]Control `json:"controls,omitempty"`
 	// Catalogs are folders with controls of your own, relative to the source.
 	Catalogs []string `json:"catalogs,omitempty"`
 	// Exceptions are the rules for exceptions.
 	Exceptions *ExceptionRules `json:"exceptions,omitempty"`
-	// Deployers are the user names that apply the repository, in addition to the
-	// service accounts of Flux's kustomize-controller and helm-controller. Only
-	// they may set the labels that decide a namespace's tier, and change
+	// Deployers are the users that apply the repository, in addition to the service
+	// accounts of Flux's kustomize-controller and helm-controller. Only deployers
+	// may set the labels that decide the tier of a namespace, and change
 	// PolicyExceptions.
 	Deployers []string `json:"deployers,omitempty"`
-	// Owners are the CODEOWNERS of all that no environment owns, such as @acme/platform.
+	// Owners are the CODEOWNERS of everything that no environment owns, such as @acme/platform.
 	Owners []string `json:"owners,omitempty"`
 }
 
 // Kyverno says what runs in the clusters.
 type Kyverno struct {
-	// Version is the minor version that the clusters run. It decides what may be
-	// emitted. Default and only value today: "1.19".
+	// Version is the minor version that the clusters run. It decides what can be
+	// emitted. The default, "1.19", is the only value today.
 	Version *string `json:"version,omitempty"`
-	// PolicyType is the kind that controls are compiled into: ClusterPolicy
-	// (default), ValidatingPolicy or ValidatingAdmissionPolicy.
+	// PolicyType is the kind of policy that controls are compiled to. The default,
+	// ClusterPolicy, is the only one that this version can emit.
 	PolicyType *string `json:"policyType,omitempty"`
-	// Install is helm (default: the repository brings Kyverno as a Flux
-	// HelmRelease) or none (Kyverno is there already).
+	// Install is helm (default: the repository installs Kyverno by a Flux
+	// HelmRelease) or none (Kyverno is installed in another way).
 	Install *string `json:"install,omitempty"`
 	// Namespace is where Kyverno runs. Default: kyverno.
 	Namespace *string `json:"namespace,omitempty"`
@@ -74,22 +75,22 @@ type Kyverno struct {
 
 // Flux says how the output reaches the clusters.
 type Flux struct {
-	// Install is what `gatehouse bootstrap` does where a cluster has no Flux: none
-	// (default: Flux must be there already), cli (it takes what `flux install
-	// --export` prints) or operator (it creates a FluxInstance for the Flux
-	// Operator). What is built is the same.
+	// Install says what `gatehouse bootstrap` does if a cluster has no Flux: none
+	// (default: it ends with an error), cli (it applies the output of `flux install
+	// --export`) or operator (it creates a FluxInstance for the Flux Operator). The
+	// output of a build is the same.
 	Install *string `json:"install,omitempty"`
 	// Source is the Flux source that serves the output.
 	Source *SourceRef `json:"source,omitempty"`
 	// Namespace holds the generated Kustomizations. Default: flux-system.
 	Namespace *string `json:"namespace,omitempty"`
-	// Path is where in the source the output lies. Default: ./
+	// Path of the output in the source. Default: ./
 	Path *string `json:"path,omitempty"`
 	// Interval at which Flux reconciles each layer, such as 10m (default). Units: ms, s, m, h.
 	Interval *string `json:"interval,omitempty"`
 	// RetryInterval after a failure. Default: 2m.
 	RetryInterval *string `json:"retryInterval,omitempty"`
-	// Timeout of one apply and its health checks. Default: 5m.
+	// Timeout for applying a layer, including its health checks. Default: 5m.
 	Timeout *string `json:"timeout,omitempty"`
 	// ServiceAccountName that Flux impersonates. Default: none.
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
@@ -121,7 +122,7 @@ type SecretRef struct {
 	Name string `json:"name"`
 }
 
-// Workload is a Flux Kustomization of the users' own that waits for the policies.
+// Workload is one of your own Flux Kustomizations, which waits for the policies.
 type Workload struct {
 	// Name of the Kustomization.
 	Name string `json:"name"`
@@ -131,8 +132,8 @@ type Workload struct {
 
 // Rollout is the ladder that an environment climbs.
 type Rollout struct {
-	// Stages from the loosest to the strictest. Default: "off", audit,
-	// enforce-<tier> for each tier but the last, enforce.
+	// Stages, from the loosest to the strictest. Default: "off", audit,
+	// enforce-<tier> for each tier except the last, enforce.
 	Stages []Stage `json:"stages,omitempty"`
 }
 
@@ -140,9 +141,9 @@ type Rollout struct {
 type Stage struct {
 	// Name of the stage.
 	Name string `json:"name"`
-	// Audit lists the tiers where violations are reported.
+	// Audit lists the tiers in which violations are reported.
 	Audit []string `json:"audit,omitempty"`
-	// Enforce lists the tiers where violations are refused.
+	// Enforce lists the tiers in which violations are refused.
 	Enforce []string `json:"enforce,omitempty"`
 }
 
@@ -150,43 +151,43 @@ type Stage struct {
 type Namespace struct {
 	// Name of the namespace.
 	Name string `json:"name"`
-	// Tier that the namespace belongs to. Default: the last one.
+	// Tier of the namespace. Default: the last one.
 	Tier *string `json:"tier,omitempty"`
-	// Labels beside the derived ones (gatehouse.dev/environment, gatehouse.dev/tier).
+	// Labels in addition to the derived ones (gatehouse.dev/environment, gatehouse.dev/tier).
 	Labels map[string]string `json:"labels,omitempty"`
 	// Environments that have this namespace. Default: all.
 	Environments []string `json:"environments,omitempty"`
-	// Network is what may pass; everything else is denied.
+	// Network lists the connections that are allowed; all others are denied.
 	Network *Network `json:"network,omitempty"`
 }
 
-// Network lists what may pass; everything else is denied.
+// Network lists the connections that are allowed; all others are denied.
 type Network struct {
-	// DefaultDeny closes the namespace. Default: true.
+	// DefaultDeny denies all connections that no rule allows. Default: true.
 	DefaultDeny *bool `json:"defaultDeny,omitempty"`
-	// DNS allows look-ups at kube-dns. Default: true.
+	// DNS allows lookups at kube-dns. Default: true.
 	DNS *bool `json:"dns,omitempty"`
-	// Ingress lists who may connect to Pods of the namespace.
+	// Ingress lists the peers that may connect to Pods of the namespace.
 	Ingress []IngressRule `json:"ingress,omitempty"`
-	// Egress lists where Pods of the namespace may connect to.
+	// Egress lists the peers to which Pods of the namespace may connect.
 	Egress []EgressRule `json:"egress,omitempty"`
 }
 
-// IngressRule allows one peer in.
+// IngressRule allows connections from one peer.
 type IngressRule struct {
 	// From is the peer.
 	From Peer `json:"from"`
-	// Pods narrows the rule to the Pods with these labels. Default: all Pods of the namespace.
+	// Pods narrows the rule to Pods with these labels. Default: all Pods of the namespace.
 	Pods map[string]string `json:"pods,omitempty"`
-	// Ports such as 8080, 8080/TCP, 53/UDP, 8000-8100/TCP or a named port http. Default: all.
+	// Ports, such as 8080, 8080/TCP, 53/UDP, 8000-8100/TCP or the named port http. Default: all.
 	Ports []string `json:"ports,omitempty"`
 }
 
-// EgressRule allows one peer out.
+// EgressRule allows connections to one peer.
 type EgressRule struct {
 	// To is the peer.
 	To Peer `json:"to"`
-	// Pods narrows the rule to the Pods with these labels. Default: all Pods of the namespace.
+	// Pods narrows the rule to Pods with these labels. Default: all Pods of the namespace.
 	Pods map[string]string `json:"pods,omitempty"`
 	// Ports such as 5432/TCP. Default: all.
 	Ports []string `json:"ports,omitempty"`
@@ -194,17 +195,17 @@ type EgressRule struct {
 
 // Peer is the other end of a connection: a namespace and Pods in it, or a CIDR.
 type Peer struct {
-	// Namespace by name. Default with pods: the same namespace.
+	// Namespace by name. Default if pods is set: the same namespace.
 	Namespace *string `json:"namespace,omitempty"`
-	// Pods by labels, in the namespace.
+	// Pods in the namespace, by their labels.
 	Pods map[string]string `json:"pods,omitempty"`
 	// CIDR such as 10.0.0.0/8.
 	CIDR *string `json:"cidr,omitempty"`
-	// Except are blocks inside the CIDR that are not meant.
+	// Except lists blocks inside the CIDR that are left out.
 	Except []string `json:"except,omitempty"`
 }
 
-// Registries are where images may come from.
+// Registries says where images may come from.
 type Registries struct {
 	// Allowed registries or repositories, such as ghcr.io/acme or registry.k8s.io.
 	Allowed []string `json:"allowed,omitempty"`
@@ -212,18 +213,18 @@ type Registries struct {
 
 // Control adjusts one control of the catalogue.
 type Control struct {
-	// Enabled switches the control on (default where it is named) or off.
+	// Enabled switches the control on or off. Default: true.
 	Enabled *bool `json:"enabled,omitempty"`
-	// MaxStage is the highest stage that the control ever reaches, whatever the environment says.
+	// MaxStage is the highest stage that the control can reach, whatever the environment says.
 	MaxStage *string `json:"maxStage,omitempty"`
-	// Parameters of the control; `gatehouse catalog show ID` lists them.
+	// Parameters of the control. `gatehouse catalog show ID` lists them.
 	Parameters map[string]any `json:"parameters,omitempty"`
 }
 
 // ExceptionRules are the rules for exceptions.
 type ExceptionRules struct {
-	// Namespace of the PolicyExceptions, the only one that Kyverno honours. Default: policy-exceptions.
+	// Namespace of the PolicyExceptions. Kyverno ignores exceptions elsewhere. Default: policy-exceptions.
 	Namespace *string `json:"namespace,omitempty"`
-	// AllowPermanent permits exceptions without an expiry. Default: false.
+	// AllowPermanent allows exceptions without an expiry date. Default: false.
 	AllowPermanent *bool `json:"allowPermanent,omitempty"`
 }

@@ -4,7 +4,7 @@ package v1alpha1
 type Trust struct {
 	// Attestors are identities that sign.
 	Attestors []Attestor `json:"attestors,omitempty"`
-	// Images say which images need which attestors.
+	// Images says which images need which attestors.
 	Images []ImageRule `json:"images,omitempty"`
 }
 
@@ -38,11 +38,11 @@ type Keys struct {
 }
 
 // KeyObject is a ConfigMap or Secret with a public key. It is generated from a
-// file of the source and lies in Kyverno's namespace.
+// file of the source, in the namespace of Kyverno.
 type KeyObject struct {
 	// Name of the object.
 	Name string `json:"name"`
-	// Key in the object's data. A Secret's is cosign.pub, which Kyverno reads.
+	// Key in the data of the object. In a Secret it is cosign.pub, the only one that Kyverno reads.
 	Key *string `json:"key,omitempty"`
 	// File with the PEM block, relative to the source.
 	File string `json:"file"`
@@ -54,7 +54,7 @@ type Rekor struct {
 	URL string `json:"url"`
 }
 
-// Certificates are X.509 certificates. A later version compiles them.
+// Certificates are X.509 certificates. This version cannot compile them.
 type Certificates struct {
 	// File with the certificate, relative to the source.
 	File string `json:"file"`
@@ -62,7 +62,7 @@ type Certificates struct {
 	ChainFile *string `json:"chainFile,omitempty"`
 }
 
-// Keyless is an identity in a Fulcio certificate: an issuer and a subject, both needed.
+// Keyless is an identity in a Fulcio certificate. It needs an issuer and a subject.
 type Keyless struct {
 	// Issuer of the identity, such as https://token.actions.githubusercontent.com.
 	Issuer *string `json:"issuer,omitempty"`
@@ -76,31 +76,31 @@ type Keyless struct {
 	Rekor *Rekor `json:"rekor,omitempty"`
 }
 
-// Notary is a Notary Project trust root. A later version compiles it.
+// Notary is a Notary Project trust root. This version cannot compile it.
 type Notary struct {
 	// File with the certificates, relative to the source.
 	File string `json:"file"`
 }
 
-// ImageRule says that some images need signatures.
+// ImageRule says which attestors must have signed some images.
 type ImageRule struct {
 	// Name of the rule; the policy is verify-images-<name>.
 	Name string `json:"name"`
 	// References are globs over image references, such as ghcr.io/acme/*. A
-	// repository without a wildcard stands for all its tags and digests.
+	// repository without a wildcard includes all its tags and digests.
 	References []string `json:"references"`
-	// Attestors who must all have signed; or {count: 1, of: [...]}.
+	// Attestors that must all have signed, or {count: 1, of: [...]}.
 	Attestors AttestorSet `json:"attestors"`
-	// Tiers that the rule is for. Default: all.
+	// Tiers to which the rule applies. Default: all.
 	Tiers []string `json:"tiers,omitempty"`
-	// MutateDigest replaces a verified tag by its digest where the rule is enforced. Default: true.
+	// MutateDigest adds the digest to a verified tag where the rule is enforced. Default: true.
 	MutateDigest *bool `json:"mutateDigest,omitempty"`
 	// RequireDigest refuses references without a digest where the rule is enforced. Default: false.
 	RequireDigest *bool `json:"requireDigest,omitempty"`
 }
 
-// AttestorSet is a list of attestor names who must all have signed, or an
-// object with how many of them are enough.
+// AttestorSet is a list of attestors that must all have signed, or an object that
+// says how many of them are enough.
 type AttestorSet struct {
 	// Count of signatures that are enough. Default: all.
 	Count *int `json:"count,omitempty"`
@@ -108,5 +108,5 @@ type AttestorSet struct {
 	Of []string `json:"of"`
 }
 
-// ListField says that a bare list is the list of names.
+// ListField names the field that a bare list stands for.
 func (AttestorSet) ListField() string { return "of" }
