@@ -73,7 +73,7 @@ Stage enforce-platform, ring 3.
 func TestDocuments(t *testing.T) {
 	got := map[string]string{}
 	for _, f := range Documents(boardPlan()) {
-		if f.Layer != "" {
+		if f.Folder.Applied() {
 			t.Errorf("%s would be applied", f.Path)
 		}
 		got[f.Path] = string(f.Text)

@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
@@ -13,6 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/network"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -66,7 +66,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
 	if problems.HasErrors() {
 		return nil, problems.Sort()
 	}
-	files, found := Emit(p, in, o)
+	files, found := Emit(p, in)
 	problems = append(problems, found...)
 	if problems.HasErrors() {
 		return nil, problems.Sort()
@@ -82,14 +82,13 @@ func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
 
 // Emit makes every object that the plan asks for, and the files that are for
 // people.
-func Emit(p *plan.Plan, in *Input, o Options) ([]manifest.File, diag.List) {
-	shards := shardsOf(p, o.Prior)
-	files := Namespaces(p, shards)
+func Emit(p *plan.Plan, in *Input) ([]manifest.File, diag.List) {
+	files := Namespaces(p)
 	files = append(files, kyverno.Install(p)...)
 	files = append(files, kyverno.Trust(p)...)
 	files = append(files, kyverno.Exceptions(p)...)
 	files = append(files, kyverno.Policies(p)...)
-	files = append(files, network.Emit(p, shards)...)
+	files = append(files, network.Emit(p)...)
 	files = append(files, Documents(p)...)
 	tests, problems := Tests(p, in)
 	return append(files, tests...), problems
@@ -135,5 +134,5 @@ func (b *Bundle) Print(w io.Writer) error {
 
 // applied tells whether Flux applies the objects of a file.
 func applied(f manifest.File) bool {
-	return path.Base(f.Path) != "kustomization.yaml" && (f.Layer != "" || strings.HasPrefix(f.Path, "clusters/"))
+	return f.Folder.Applied() && path.Base(f.Path) != layout.Index
 }

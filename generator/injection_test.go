@@ -251,7 +251,7 @@ func structure(t testing.TB, bundle *Bundle, replaced string) []string {
 	t.Helper()
 	var shapes []string
 	for _, f := range bundle.Files {
-		if f.Layer == "" && !strings.HasPrefix(f.Path, "clusters/") {
+		if !f.Folder.Applied() {
 			continue
 		}
 		data, err := f.Encode()

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/internal/schema"
 )
@@ -33,16 +34,15 @@ func Link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
 // indexes is the kustomization.yaml of each layer: without it Flux would apply
 // every YAML file that it finds there.
 func indexes(files []manifest.File) []manifest.File {
-	layers := map[string][]string{}
+	listed := map[layout.Folder][]string{}
 	for _, f := range files {
-		if f.Layer != "" {
-			layers[f.Layer] = append(layers[f.Layer], path.Base(f.Path))
+		if f.Folder.Applied() {
+			listed[f.Folder] = append(listed[f.Folder], path.Base(f.Path))
 		}
 	}
 	var out []manifest.File
-	for _, layer := range sortedKeys(layers) {
-		slices.Sort(layers[layer])
-		out = append(out, flux.Index(layer, layers[layer]))
+	for folder, names := range listed {
+		out = append(out, flux.Index(folder, names))
 	}
 	return out
 }

@@ -1,9 +1,8 @@
 package generator
 
 import (
-	"path"
-
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -17,7 +16,7 @@ const podSecurityVersion = "v1.34"
 // Namespaces returns one file per Namespace: those of the profile, and those
 // that gatehouse itself needs, which lie in the first shard. Flux never deletes
 // one (prune is disabled): with a Namespace goes everything in it.
-func Namespaces(p *plan.Plan, shard func(environment, namespace string) string) []manifest.File {
+func Namespaces(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	keep := map[string]any{"kustomize.toolkit.fluxcd.io/prune": "disabled"} // shared: there may be thousands
 	for _, env := range p.Environments {
@@ -27,10 +26,10 @@ func Namespaces(p *plan.Plan, shard func(environment, namespace string) string) 
 				labels[k] = v
 			}
 			addPodSecurity(labels, ns.PodSecurity)
-			files = append(files, namespaceFile(env.Name, shard(env.Name, ns.Name), ns.At.File, ns.Name, labels, keep))
+			files = append(files, namespaceFile(namespacesOf(env.Name, ns.Shard), ns.At.File, ns.Name, labels, keep))
 		}
 		for _, name := range ownNamespaces(p) {
-			files = append(files, namespaceFile(env.Name, "", "", name, map[string]any{labelEnvironment: env.Name}, keep))
+			files = append(files, namespaceFile(namespacesOf(env.Name, 0), "", name, map[string]any{labelEnvironment: env.Name}, keep))
 		}
 	}
 	return files
@@ -45,11 +44,14 @@ func ownNamespaces(p *plan.Plan) []string {
 	return []string{p.ExceptionNamespace}
 }
 
-func namespaceFile(environment, shard, origin, name string, labels, annotations map[string]any) manifest.File {
+func namespacesOf(environment string, shard int) layout.Folder {
+	return layout.Folder{Environment: environment, Kind: layout.Namespaces, Shard: shard}
+}
+
+func namespaceFile(folder layout.Folder, origin, name string, labels, annotations map[string]any) manifest.File {
 	labels[labelManagedBy] = "gatehouse"
-	layer := path.Join("environments", environment, "namespaces"+shard)
 	return manifest.File{
-		Path: path.Join(layer, plan.NamespaceFile(name)), Layer: layer, Origin: origin,
+		Path: folder.File(name), Folder: folder, Origin: origin,
 		Objects: []manifest.Object{{
 			"apiVersion": "v1",
 			"kind":       "Namespace",

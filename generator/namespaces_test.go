@@ -35,14 +35,14 @@ metadata:
 
 func TestNamespaces(t *testing.T) {
 	payments := plan.Namespace{
-		Name: "payments", PodSecurity: plan.PodSecurity{Audit: "restricted", Enforce: "baseline"}, At: diag.Position{File: "acme.yaml"},
+		Name: "payments", Shard: 2, PodSecurity: plan.PodSecurity{Audit: "restricted", Enforce: "baseline"}, At: diag.Position{File: "acme.yaml"},
 		Labels: map[string]string{"owner": "team-payments", "gatehouse.dev/tier": "apps", "gatehouse.dev/environment": "prod"},
 	}
 	p := &plan.Plan{
 		Kyverno: plan.Kyverno{Namespace: "kyverno", Install: true}, ExceptionNamespace: "policy-exceptions",
 		Environments: []plan.Environment{{Name: "prod", Namespaces: []plan.Namespace{payments, {Name: "plain"}}}},
 	}
-	files := Namespaces(p, func(_, name string) string { return map[string]string{"payments": "-02"}[name] })
+	files := Namespaces(p)
 	var paths []string
 	for _, f := range files {
 		paths = append(paths, f.Path)
@@ -68,8 +68,8 @@ func TestNamespaces(t *testing.T) {
 	if diff := cmp.Diff(want, paths); diff != "" {
 		t.Error(diff)
 	}
-	if files[0].Layer != "environments/prod/namespaces-02" {
-		t.Errorf("layer %s", files[0].Layer)
+	if got := files[0].Folder.String(); got != "environments/prod/namespaces-02" {
+		t.Errorf("the folder is %s", got)
 	}
 	got, err := files[0].Encode()
 	if err != nil {
@@ -83,7 +83,7 @@ func TestNamespaces(t *testing.T) {
 	}
 
 	p.Kyverno.Install = false
-	for _, f := range Namespaces(p, func(string, string) string { return "" }) {
+	for _, f := range Namespaces(p) {
 		if f.Objects[0].Name() == "kyverno" {
 			t.Error("the namespace of somebody else's Kyverno was taken over")
 		}

@@ -52,6 +52,7 @@ func Plan(in *Input, o Options) (*plan.Plan, diag.List) {
 	if r.problems.HasErrors() {
 		return nil, r.problems.Sort()
 	}
+	assignShards(r.plan, o.Prior)
 	r.exceptions()
 	r.podSecurity()
 	r.rings(environments)

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-func TestAssignShards(t *testing.T) {
+func TestFillShards(t *testing.T) {
 	for name, tt := range map[string]struct {
 		names  []string
 		before map[string]int
@@ -26,7 +26,7 @@ func TestAssignShards(t *testing.T) {
 		"too full stays":              {[]string{"a", "b", "c", "d"}, map[string]int{"a": 1, "b": 1, "c": 1}, 0, map[string]int{"a": 1, "b": 1, "c": 1, "d": 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, assignShards(tt.names, tt.before, 2, tt.others)); diff != "" {
+			if diff := cmp.Diff(tt.want, fillShards(tt.names, tt.before, 2, tt.others)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -64,11 +64,12 @@ func TestShardsAreSticky(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files := Namespaces(p, shardsOf(p, prior))
+		assignShards(p, prior)
+		files := Namespaces(p)
 		build(t, dir, files)
 		of := map[string]string{}
 		for _, f := range files {
-			of[f.Objects[0].Name()] = f.Layer
+			of[f.Objects[0].Name()] = f.Folder.String()
 		}
 		return of
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -308,7 +309,7 @@ func (e *testEmitter) files(s *suite, origin string) []manifest.File {
 	}
 	dir := "tests/" + e.env.Name + "/" + s.dir
 	up := strings.Repeat("../", strings.Count(s.dir, "/")+1) // to tests/<env>
-	environment := up + "../../environments/" + e.env.Name
+	environment := up + "../../" + layout.Environments + "/" + e.env.Name
 	test := manifest.Object{
 		"apiVersion": "cli.kyverno.io/v1alpha1", "kind": "Test",
 		"metadata":  map[string]any{"name": strings.ReplaceAll(e.env.Name+"/"+s.dir, "/", "-")},

@@ -36,8 +36,8 @@ func testsOf(t *testing.T, stage string) map[string]manifest.File {
 	for _, f := range bundle.Files {
 		if strings.HasPrefix(f.Path, "tests/") {
 			out[f.Path] = f
-			if f.Layer != "" {
-				t.Errorf("%s is in the layer %s", f.Path, f.Layer)
+			if f.Folder.Applied() {
+				t.Errorf("%s is in the layer %s", f.Path, f.Folder)
 			}
 		}
 	}

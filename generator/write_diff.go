@@ -177,8 +177,8 @@ func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []man
 
 func lockedFile(f manifest.File, data []byte) manifest.LockedFile {
 	sum := sha256.Sum256(data)
-	locked := manifest.LockedFile{Path: f.Path, SHA256: hex.EncodeToString(sum[:]), Layer: f.Layer}
-	if f.Layer == "" {
+	locked := manifest.LockedFile{Path: f.Path, SHA256: hex.EncodeToString(sum[:]), Layer: f.Folder.String()}
+	if !f.Folder.Applied() {
 		return locked
 	}
 	for _, o := range f.Objects {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -128,10 +129,11 @@ func TestWriteDirTwiceTouchesNothing(t *testing.T) {
 func TestLockHoldsObjectsThatFluxApplies(t *testing.T) {
 	dir := t.TempDir()
 	namespace := manifest.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "a"}}
+	layer := layout.Folder{Environment: "prod", Kind: layout.Namespaces}
 	index := manifest.Object{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 	build(t, dir, []manifest.File{
-		{Path: "l/kustomization.yaml", Layer: "l", Objects: []manifest.Object{index}},
-		{Path: "l/a.yaml", Layer: "l", Objects: []manifest.Object{namespace}},
+		{Path: layer.Index(), Folder: layer, Objects: []manifest.Object{index}},
+		{Path: layer.File("a"), Folder: layer, Objects: []manifest.Object{namespace}},
 		{Path: "tests/a.yaml", Objects: []manifest.Object{namespace}},
 	})
 	lock, err := ReadLock(dir)

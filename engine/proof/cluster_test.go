@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -75,7 +74,7 @@ func encode(t testing.TB, v any) json.RawMessage {
 func applied(bundle *generator.Bundle, environment string) []manifest.Object {
 	var out []manifest.Object
 	for _, f := range bundle.Files {
-		if f.Layer != "" && strings.HasPrefix(f.Path, "environments/"+environment+"/") {
+		if f.Folder.Environment == environment {
 			out = append(out, f.Objects...)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -43,46 +44,46 @@ func Build(p *plan.Plan, files []manifest.File) *Graph {
 // environment is the layers of one environment and their order.
 type environment struct {
 	name    string
-	layers  []layer // in the order in which they are applied
-	content map[string]*content
-	homes   map[string]string   // namespace → the layer that creates it
-	before  map[string][]string // layer folder → the layers that it waits for, no more than needed
+	layers  []layout.Folder // in the order in which they are applied
+	content map[layout.Folder]*content
+	homes   map[string]layout.Folder          // namespace → the layer that creates it
+	before  map[layout.Folder][]layout.Folder // layer → the layers that it waits for, no more than needed
 }
 
-func newEnvironment(name string, all map[string]*content) *environment {
-	e := &environment{name: name, content: all, homes: map[string]string{}, before: map[string][]string{}}
+func newEnvironment(name string, all map[layout.Folder]*content) *environment {
+	e := &environment{name: name, content: all, homes: map[string]layout.Folder{}, before: map[layout.Folder][]layout.Folder{}}
 	for folder := range all {
-		if l, ok := parseLayer(folder); ok && l.env == name {
-			e.layers = append(e.layers, l)
+		if folder.Environment == name && slices.Contains(layerKinds(), folder.Kind) {
+			e.layers = append(e.layers, folder)
 			for ns := range all[folder].creates {
 				e.homes[ns] = folder
 			}
 		}
 	}
-	slices.SortFunc(e.layers, func(a, b layer) int {
-		return cmp.Or(cmp.Compare(slices.Index(layerKinds(), a.kind), slices.Index(layerKinds(), b.kind)), cmp.Compare(a.shard, b.shard))
+	slices.SortFunc(e.layers, func(a, b layout.Folder) int {
+		return cmp.Or(cmp.Compare(slices.Index(layerKinds(), a.Kind), slices.Index(layerKinds(), b.Kind)), cmp.Compare(a.Shard, b.Shard))
 	})
 	for _, l := range e.layers {
-		e.before[l.folder] = e.reduce(append(e.homesOf(l), e.after(follows(l.kind))...))
+		e.before[l] = e.reduce(append(e.homesOf(l), e.after(follows(l.Kind))...))
 	}
 	return e
 }
 
 // workloadsFollow is what a workload waits for: the policies that judge it, the
 // network rules that it needs, and the namespaces that it lives in.
-func (e *environment) workloadsFollow() []string {
-	return e.reduce(e.after([]string{kindNamespaces, kindPolicies, kindNetwork}))
+func (e *environment) workloadsFollow() []layout.Folder {
+	return e.reduce(e.after([]layout.Kind{layout.Namespaces, layout.Policies, layout.Network}))
 }
 
 // after returns the layers of these kinds; in the place of a kind that is
 // absent come the layers that it would have waited for.
-func (e *environment) after(wanted []string) []string {
-	var found []string
+func (e *environment) after(wanted []layout.Kind) []layout.Folder {
+	var found []layout.Folder
 	for _, kind := range wanted {
 		before := len(found)
 		for _, l := range e.layers {
-			if l.kind == kind {
-				found = append(found, l.folder)
+			if l.Kind == kind {
+				found = append(found, l)
 			}
 		}
 		if len(found) == before {
@@ -93,10 +94,10 @@ func (e *environment) after(wanted []string) []string {
 }
 
 // homesOf returns the other layers that create the namespaces that l's objects live in.
-func (e *environment) homesOf(l layer) []string {
-	var found []string
-	for ns := range e.content[l.folder].needs {
-		if home := e.homes[ns]; home != "" && home != l.folder && !slices.Contains(found, home) {
+func (e *environment) homesOf(l layout.Folder) []layout.Folder {
+	var found []layout.Folder
+	for ns := range e.content[l].needs {
+		if home := e.homes[ns]; home.Applied() && home != l && !slices.Contains(found, home) {
 			found = append(found, home)
 		}
 	}
@@ -104,12 +105,12 @@ func (e *environment) homesOf(l layer) []string {
 }
 
 // reduce drops what is there twice and what another one waits for anyway.
-func (e *environment) reduce(folders []string) []string {
-	slices.Sort(folders)
+func (e *environment) reduce(folders []layout.Folder) []layout.Folder {
+	slices.SortFunc(folders, func(a, b layout.Folder) int { return cmp.Compare(a.String(), b.String()) })
 	folders = slices.Compact(folders)
-	implied := map[string]bool{}
-	var walk func(folder string)
-	walk = func(folder string) {
+	implied := map[layout.Folder]bool{}
+	var walk func(folder layout.Folder)
+	walk = func(folder layout.Folder) {
 		for _, b := range e.before[folder] {
 			if !implied[b] {
 				implied[b] = true
@@ -120,25 +121,25 @@ func (e *environment) reduce(folders []string) []string {
 	for _, f := range folders {
 		walk(f)
 	}
-	return slices.DeleteFunc(folders, func(f string) bool { return implied[f] })
+	return slices.DeleteFunc(folders, func(f layout.Folder) bool { return implied[f] })
 }
 
-func layerNode(p *plan.Plan, e *environment, l layer, cluster string) Node {
-	k := newKustomization(p, nodeName(l.folder), path.Join(p.Flux.Path, l.folder), e.before[l.folder])
-	k.Spec.Prune = pruned(l.kind)
-	c := e.content[l.folder]
-	switch l.kind {
-	case kindKyverno:
+func layerNode(p *plan.Plan, e *environment, l layout.Folder, cluster string) Node {
+	k := newKustomization(p, l.Kustomization(), path.Join(p.Flux.Path, l.String()), e.before[l])
+	k.Spec.Prune = pruned(l.Kind)
+	c := e.content[l]
+	switch l.Kind {
+	case layout.Kyverno:
 		waitForReleases(&k, c.releases)
 		// Helm has Timeout for the install; the health check covers that and what follows it.
 		k.Spec.Timeout.Duration *= 2
-	case kindPolicies:
+	case layout.Policies:
 		k.Spec.Wait = true
 		k.Spec.HealthCheckExprs = healthExprs(c.policyKinds())
-	case kindTrust:
+	case layout.Trust:
 		k.Spec.Decryption = decryption(p)
 	}
-	return Node{Cluster: cluster, Environment: e.name, Layer: l.folder, Kustomization: k}
+	return Node{Cluster: cluster, Environment: e.name, Folder: l, Kustomization: k}
 }
 
 // waitForReleases waits until Helm is done and Kyverno answers. It lists both
@@ -168,10 +169,10 @@ func workloadNode(p *plan.Plan, e *environment, w plan.Workload, cluster string)
 }
 
 // newKustomization has what all have in common. dir is relative to the source.
-func newKustomization(p *plan.Plan, name, dir string, before []string) kustomizev1.Kustomization {
+func newKustomization(p *plan.Plan, name, dir string, before []layout.Folder) kustomizev1.Kustomization {
 	var deps []kustomizev1.DependencyReference
 	for _, folder := range before {
-		deps = append(deps, kustomizev1.DependencyReference{Name: nodeName(folder)})
+		deps = append(deps, kustomizev1.DependencyReference{Name: folder.Kustomization()})
 	}
 	return kustomizev1.Kustomization{
 		TypeMeta:   metav1.TypeMeta{APIVersion: kustomizev1.GroupVersion.String(), Kind: kustomizev1.KustomizationKind},

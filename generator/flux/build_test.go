@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -179,8 +180,8 @@ func TestFiles(t *testing.T) {
 	var got []string
 	for _, f := range files {
 		got = append(got, f.Path)
-		if f.Layer != "clusters/prod-eu/gatehouse" {
-			t.Errorf("%s is in the layer %q", f.Path, f.Layer)
+		if f.Folder != layout.Of("prod-eu") {
+			t.Errorf("%s is in the layer %q", f.Path, f.Folder)
 		}
 	}
 	const dir = "clusters/prod-eu/gatehouse/"

@@ -3,6 +3,7 @@ package flux
 import (
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -45,20 +46,20 @@ type content struct {
 }
 
 // contents reads the files once, by layer.
-func contents(files []manifest.File) map[string]*content {
-	all := map[string]*content{}
+func contents(files []manifest.File) map[layout.Folder]*content {
+	all := map[layout.Folder]*content{}
 	for _, f := range files {
-		if f.Layer == "" {
+		if !f.Folder.Applied() {
 			continue
 		}
 		for _, o := range f.Objects {
 			if o.Group() == groupIndex {
 				continue
 			}
-			c := all[f.Layer]
+			c := all[f.Folder]
 			if c == nil {
 				c = &content{kinds: map[groupKind]bool{}, creates: map[string]bool{}, needs: map[string]bool{}, provides: map[string]bool{}}
-				all[f.Layer] = c
+				all[f.Folder] = c
 			}
 			c.add(o)
 		}

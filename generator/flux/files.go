@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -13,19 +14,19 @@ import (
 // cluster's folder, sorted by path.
 func (g *Graph) Files() ([]manifest.File, error) {
 	var files []manifest.File
-	listed := map[string][]string{}
+	listed := map[layout.Folder][]string{}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		o, err := manifest.From(n.Kustomization)
 		if err != nil {
 			return nil, fmt.Errorf("making the Kustomization %s of cluster %s: %w", n.Name(), n.Cluster, err)
 		}
-		dir := indexDir(n.Cluster)
-		files = append(files, manifest.File{Path: n.Path(), Layer: dir, Objects: []manifest.Object{o}})
+		dir := layout.Of(n.Cluster)
+		files = append(files, manifest.File{Path: n.Path(), Folder: dir, Objects: []manifest.Object{o}})
 		listed[dir] = append(listed[dir], path.Base(n.Path()))
 	}
-	for dir, names := range listed {
-		files = append(files, Index(dir, names))
+	for folder, names := range listed {
+		files = append(files, Index(folder, names))
 	}
 	slices.SortStableFunc(files, func(a, b manifest.File) int { return cmp.Compare(a.Path, b.Path) })
 	return files, nil
@@ -33,18 +34,15 @@ func (g *Graph) Files() ([]manifest.File, error) {
 
 // Index returns the kustomization.yaml of an applied folder. Without one Flux
 // would apply every YAML file that lies below.
-func Index(dir string, names []string) manifest.File {
+func Index(folder layout.Folder, names []string) manifest.File {
 	sorted := slices.Sorted(slices.Values(names))
 	resources := make([]any, len(sorted))
 	for i, name := range sorted {
 		resources[i] = name
 	}
-	return manifest.File{Path: path.Join(dir, indexName), Layer: dir, Objects: []manifest.Object{{
+	return manifest.File{Path: folder.Index(), Folder: folder, Objects: []manifest.Object{{
 		"apiVersion": groupIndex + "/v1beta1",
 		"kind":       "Kustomization",
 		"resources":  resources,
 	}}}
 }
-
-// indexName is what the index of a folder is called.
-const indexName = "kustomization.yaml"

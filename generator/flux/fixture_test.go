@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -59,12 +60,16 @@ func aggregatedRole() manifest.Object {
 }
 
 // layerFiles makes one file per object and the index.
-func layerFiles(folder string, objects ...manifest.Object) []manifest.File {
+func layerFiles(dir string, objects ...manifest.Object) []manifest.File {
+	folder, ok := layout.Parse(dir)
+	if !ok {
+		panic(dir + " is not an applied folder")
+	}
 	var files []manifest.File
 	var names []string
 	for i, o := range objects {
 		name := fmt.Sprintf("%02d-%s.yaml", i, o.Name())
-		files = append(files, manifest.File{Path: path.Join(folder, name), Layer: folder, Objects: []manifest.Object{o}})
+		files = append(files, manifest.File{Path: path.Join(dir, name), Folder: folder, Objects: []manifest.Object{o}})
 		names = append(names, name)
 	}
 	return append(files, Index(folder, names))
@@ -112,3 +117,6 @@ func node(t *testing.T, g *Graph, name string) *Node {
 	t.Fatalf("the graph has no %s", name)
 	return nil
 }
+
+// inProd is the first shard of a layer of prod.
+func inProd(kind layout.Kind) layout.Folder { return layout.Folder{Environment: "prod", Kind: kind} }

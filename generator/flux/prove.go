@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -42,7 +43,7 @@ type proof struct {
 	files    []manifest.File
 	prior    *manifest.Lock
 	existing []string
-	contents map[string]*content
+	contents map[layout.Folder]*content
 	clusters []*cluster
 	list     diag.List
 }
@@ -129,7 +130,7 @@ func (c *cluster) after(n, other *Node) bool {
 
 // content of the layer that a node applies; an empty one for a workload.
 func (p *proof) content(n *Node) *content {
-	if c := p.contents[n.Layer]; c != nil {
+	if c := p.contents[n.Folder]; c != nil {
 		return c
 	}
 	return &content{}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
 
 // eachPair calls f with each two nodes of a cluster.
@@ -85,9 +87,8 @@ func checkNamespaces(p *proof) {
 // checkWorkloads asks that what runs in the cluster comes after what guards it.
 func checkWorkloads(p *proof) {
 	p.eachPair(func(c *cluster, n, guard *Node) {
-		l, ok := parseLayer(guard.Layer)
-		guards := ok && (l.kind == kindPolicies || l.kind == kindNetwork || l.kind == kindNamespaces)
-		if n.Layer == "" && guards && !c.after(n, guard) {
+		guards := slices.Contains([]layout.Kind{layout.Policies, layout.Network, layout.Namespaces}, guard.Folder.Kind)
+		if !n.Folder.Applied() && guards && !c.after(n, guard) {
 			p.report(n, codeWorkloadEarly, "", "does not wait for %s", guard.Name())
 		}
 	})

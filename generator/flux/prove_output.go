@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -15,38 +16,38 @@ import (
 func checkApplied(p *proof) {
 	for _, env := range p.plan.Environments {
 		for _, name := range env.Clusters {
-			applied := map[string]bool{}
+			applied := map[layout.Folder]bool{}
 			for _, c := range p.clusters {
 				for _, n := range c.nodes {
-					applied[n.Layer] = applied[n.Layer] || c.name == name
+					applied[n.Folder] = applied[n.Folder] || c.name == name
 				}
 			}
 			for folder := range p.contents {
-				if within(folder, path.Join(layersDir, env.Name)) && !applied[folder] {
+				if folder.Environment == env.Name && !applied[folder] {
 					p.list.Add(diag.Diagnostic{Code: codeUnapplied, Summary: fmt.Sprintf("cluster %s: no Kustomization applies %s", name, folder)})
 				}
 			}
 		}
 	}
 	for i := range p.graph.Nodes {
-		if n := &p.graph.Nodes[i]; n.Layer != "" && p.contents[n.Layer] == nil {
-			p.report(n, codeUnapplied, "", "applies %s, which has no objects", n.Layer)
+		if n := &p.graph.Nodes[i]; n.Folder.Applied() && p.contents[n.Folder] == nil {
+			p.report(n, codeUnapplied, "", "applies %s, which has no objects", n.Folder)
 		}
 	}
 }
 
 // appliedDirs are the folders of the output that Flux applies as a whole, with
 // the names that the index of each lists; nil where there is no index.
-func (p *proof) appliedDirs() map[string]map[string]bool {
-	dirs := map[string]map[string]bool{}
+func (p *proof) appliedDirs() map[layout.Folder]map[string]bool {
+	dirs := map[layout.Folder]map[string]bool{}
 	for i := range p.graph.Nodes {
-		if n := &p.graph.Nodes[i]; n.Layer != "" {
-			dirs[n.Layer] = nil
+		if n := &p.graph.Nodes[i]; n.Folder.Applied() {
+			dirs[n.Folder] = nil
 		}
 	}
 	for _, f := range p.files {
-		if f.Layer != "" && f.Path == path.Join(f.Layer, indexName) && len(f.Objects) == 1 {
-			dirs[f.Layer] = listed(f.Objects[0])
+		if f.Folder.Applied() && f.Path == f.Folder.Index() && len(f.Objects) == 1 {
+			dirs[f.Folder] = listed(f.Objects[0])
 		}
 	}
 	return dirs
@@ -71,28 +72,28 @@ func checkIndexes(p *proof) {
 	}
 	for dir, names := range dirs {
 		if names == nil {
-			p.indexError(dir, "has no %s: Flux would apply every YAML file below it", indexName)
+			p.indexError(dir, "has no %s: Flux would apply every YAML file below it", layout.Index)
 		}
 		for name := range names {
-			if !written[path.Join(dir, name)] {
+			if !written[path.Join(dir.String(), name)] {
 				p.indexError(dir, "lists %s, which is not there", name)
 			}
 		}
 	}
 	for _, f := range p.files {
-		names := dirs[f.Layer]
-		if names == nil || f.Path == path.Join(f.Layer, indexName) {
+		names := dirs[f.Folder]
+		if names == nil || f.Path == f.Folder.Index() {
 			continue
 		}
-		name, inside := strings.CutPrefix(f.Path, f.Layer+"/")
+		name, inside := strings.CutPrefix(f.Path, f.Folder.String()+"/")
 		if !inside || !names[name] {
-			p.indexError(f.Layer, "does not list %s", f.Path)
+			p.indexError(f.Folder, "does not list %s", f.Path)
 		}
 	}
 }
 
-func (p *proof) indexError(dir, format string, args ...any) {
-	p.list.Add(diag.Diagnostic{Code: codeIndex, Summary: dir + " " + fmt.Sprintf(format, args...)})
+func (p *proof) indexError(dir layout.Folder, format string, args ...any) {
+	p.list.Add(diag.Diagnostic{Code: codeIndex, Summary: dir.String() + " " + fmt.Sprintf(format, args...)})
 }
 
 // checkStray looks for YAML in applied folders that is not gatehouse's. Flux
@@ -100,7 +101,7 @@ func (p *proof) indexError(dir, format string, args ...any) {
 func checkStray(p *proof) {
 	dirs := p.appliedDirs()
 	for i := range p.graph.Nodes {
-		dirs[indexDir(p.graph.Nodes[i].Cluster)] = nil
+		dirs[layout.Of(p.graph.Nodes[i].Cluster)] = nil
 	}
 	known := map[string]bool{}
 	for _, f := range p.files {
@@ -108,7 +109,7 @@ func checkStray(p *proof) {
 	}
 	for i := range p.graph.Nodes {
 		known[p.graph.Nodes[i].Path()] = true
-		known[path.Join(indexDir(p.graph.Nodes[i].Cluster), indexName)] = true
+		known[layout.Of(p.graph.Nodes[i].Cluster).Index()] = true
 	}
 	if p.prior != nil {
 		for _, f := range p.prior.Files {
@@ -131,9 +132,11 @@ func checkStray(p *proof) {
 }
 
 // appliedDir is the applied folder that a file lies in, at any depth.
-func appliedDir(dirs map[string]map[string]bool, file string) (string, bool) {
+func appliedDir(dirs map[layout.Folder]map[string]bool, file string) (string, bool) {
 	for dir := path.Dir(file); dir != "." && dir != "/"; dir = path.Dir(dir) {
-		if _, ok := dirs[dir]; ok {
+		if folder, ok := layout.Parse(dir); !ok {
+			continue
+		} else if _, ok := dirs[folder]; ok {
 			return dir, true
 		}
 	}
@@ -147,37 +150,37 @@ func checkMoves(p *proof) {
 	if p.prior == nil {
 		return
 	}
-	now := map[string]map[string]string{} // environment → object → layer
+	now := map[string]map[string]layout.Folder{} // environment → object → layer
 	for _, f := range p.files {
-		l, ok := parseLayer(f.Layer)
-		if !ok {
+		env := f.Folder.Environment
+		if env == "" {
 			continue
 		}
-		if now[l.env] == nil {
-			now[l.env] = map[string]string{}
+		if now[env] == nil {
+			now[env] = map[string]layout.Folder{}
 		}
 		for _, o := range f.Objects {
-			now[l.env][o.ID()] = f.Layer
+			now[env][o.ID()] = f.Folder
 		}
 	}
 	for _, f := range p.prior.Files {
-		old, ok := parseLayer(f.Layer)
-		if !ok || !pruned(old.kind) {
+		old, ok := layout.Parse(f.Layer)
+		if !ok || !old.IsLayer() || !pruned(old.Kind) {
 			continue
 		}
 		for _, id := range f.Objects {
-			if to := now[old.env][id]; to != "" && to != f.Layer && !strings.HasPrefix(id, groupIndex+"/") {
-				p.checkMove(id, f.Layer, to)
+			if to := now[old.Environment][id]; to.Applied() && to != old && !strings.HasPrefix(id, groupIndex+"/") {
+				p.checkMove(id, old, to)
 			}
 		}
 	}
 }
 
-func (p *proof) checkMove(id, from, to string) {
+func (p *proof) checkMove(id string, from, to layout.Folder) {
 	for _, c := range p.clusters {
 		var source, target *Node
 		for _, n := range c.nodes {
-			switch n.Layer {
+			switch n.Folder {
 			case from:
 				source = n
 			case to:
@@ -200,25 +203,24 @@ func checkRenames(p *proof) {
 	}
 	before := map[string][]ref{} // cluster → Kustomizations
 	for _, f := range p.prior.Files {
-		parts := strings.Split(f.Path, "/")
-		if len(parts) != 4 || parts[0] != "clusters" || parts[2] != "gatehouse" {
+		folder, ok := layout.Parse(path.Dir(f.Path))
+		if !ok || folder.Cluster == "" {
 			continue
 		}
 		for _, id := range f.Objects {
 			if o := strings.Split(id, "/"); len(o) == 4 && o[0] == groupFlux {
-				before[parts[1]] = append(before[parts[1]], ref{o[2], o[3]})
+				before[folder.Cluster] = append(before[folder.Cluster], ref{o[2], o[3]})
 			}
 		}
 	}
 	for _, c := range p.clusters {
 		for _, old := range before[c.name] {
-			base, ours := strings.CutPrefix(old.name, namePrefix)
-			kind, _, isLayer := parseBase(base)
-			if c.byRef[old] != nil || !ours || !isLayer || !pruned(kind) {
+			layer, ok := layout.ParseKustomization(old.name)
+			if c.byRef[old] != nil || !ok || !slices.Contains(layerKinds(), layer.Kind) || !pruned(layer.Kind) {
 				continue
 			}
 			for _, n := range c.nodes {
-				if n.Layer != "" && path.Base(n.Layer) == base && !slices.Contains(before[c.name], refOf(n)) {
+				if n.Folder.Kind == layer.Kind && n.Folder.Shard == layer.Shard && !slices.Contains(before[c.name], refOf(n)) {
 					p.report(n, codeRename, "keep the name and namespace", "was %s before: Flux deletes the old one with all its objects", old)
 				}
 			}

@@ -163,7 +163,7 @@ func checkSubstitution(p *proof) {
 				continue
 			}
 			for _, f := range p.files {
-				if f.Layer != n.Layer || n.Layer == "" {
+				if f.Folder != n.Folder || !n.Folder.Applied() {
 					continue
 				}
 				for _, o := range f.Objects {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
 
 // maxName is the longest name of a Kustomization: Flux writes it into a label of
@@ -17,7 +19,7 @@ func checkNames(p *proof) {
 			if len(n.Name()) > maxName {
 				p.report(n, codeNameTooLong, "shorten it", "has a name of %d characters, at most %d are possible", len(n.Name()), maxName)
 			}
-			if n.Layer == "" && p.reserved(n.Name()) {
+			if !n.Folder.Applied() && p.reserved(n.Name()) {
 				p.report(n, codeNameReserved, "give it another name", "has the name of a Kustomization that gatehouse or Flux itself needs")
 			}
 			if problems := validation.IsDNS1123Subdomain(n.Name()); len(problems) > 0 && len(n.Name()) <= maxName {
@@ -31,12 +33,12 @@ func checkNames(p *proof) {
 // a later gatehouse, or the root Kustomization. `flux bootstrap` names the root
 // like its namespace, a FluxInstance like its source.
 func (p *proof) reserved(name string) bool {
-	return name == p.plan.Flux.Namespace || name == p.plan.Flux.SourceName || name == "gatehouse" || strings.HasPrefix(name, namePrefix)
+	return name == p.plan.Flux.Namespace || name == p.plan.Flux.SourceName || name == layout.Root || strings.HasPrefix(name, layout.Root+"-")
 }
 
 func checkDuplicates(p *proof) {
 	for _, c := range p.clusters {
-		files := map[string]*Node{path.Join(indexDir(c.name), indexName): nil}
+		files := map[string]*Node{layout.Of(c.name).Index(): nil}
 		for _, n := range c.nodes {
 			first, taken := files[n.Path()]
 			switch {
@@ -53,7 +55,7 @@ func checkDuplicates(p *proof) {
 
 // later is the one of two nodes that somebody can rename: a workload before a layer.
 func later(a, b *Node) *Node {
-	if b.Layer != "" && a.Layer == "" {
+	if b.Folder.Applied() && !a.Folder.Applied() {
 		return a
 	}
 	return b
@@ -161,11 +163,11 @@ func checkOverlaps(p *proof) {
 	for _, c := range p.clusters {
 		for i, a := range c.nodes {
 			for _, b := range c.nodes[i+1:] {
-				if n := later(a, b); n.Layer != "" || p.owned(n) == "" {
+				if n := later(a, b); n.Folder.Applied() || p.owned(n) == "" {
 					p.checkOverlap(n, a, b)
 				}
 			}
-			if dir := p.owned(a); a.Layer == "" && dir != "" {
+			if dir := p.owned(a); !a.Folder.Applied() && dir != "" {
 				p.report(a, codePathOverlap, "give it a folder of its own", "applies %s, which overlaps %s of gatehouse", a.Kustomization.Spec.Path, dir)
 			}
 		}
@@ -185,10 +187,10 @@ func (p *proof) checkOverlap(n, a, b *Node) {
 // owned is the folder of gatehouse, of whatever environment and cluster but its
 // own index, that a node's path overlaps; empty if there is none.
 func (p *proof) owned(n *Node) string {
-	dirs := []string{path.Join(p.plan.Flux.Path, layersDir)}
+	dirs := []string{path.Join(p.plan.Flux.Path, layout.Environments)}
 	for _, c := range p.clusters {
 		if c.name != n.Cluster {
-			dirs = append(dirs, path.Join(p.plan.Flux.Path, indexDir(c.name)))
+			dirs = append(dirs, path.Join(p.plan.Flux.Path, layout.Of(c.name).String()))
 		}
 	}
 	for _, dir := range dirs {
@@ -204,7 +206,7 @@ func (p *proof) owned(n *Node) string {
 // one of them and that one for it, neither is ever applied.
 func checkParents(p *proof) {
 	for _, c := range p.clusters {
-		dir := path.Join(p.plan.Flux.Path, indexDir(c.name))
+		dir := path.Join(p.plan.Flux.Path, layout.Of(c.name).String())
 		for _, parent := range c.nodes {
 			if !overlap(parent.Kustomization.Spec.Path, dir) {
 				continue

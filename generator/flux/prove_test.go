@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -226,16 +227,16 @@ func outputCases() []proofCase {
 		}, want: "no Kustomization applies environments/prod/gadgets [graph-unapplied]"},
 		{name: "node without a layer", graph: func(t *testing.T, g *Graph) {
 			n := *node(t, g, "gatehouse-trust")
-			n.Layer, n.Kustomization.Name, n.Kustomization.Spec.Path = "environments/prod/trust-02", "gatehouse-trust-02", "./deploy/environments/prod/trust-02"
+			n.Folder, n.Kustomization.Name, n.Kustomization.Spec.Path = layout.Folder{Environment: "prod", Kind: layout.Trust, Shard: 2}, "gatehouse-trust-02", "./deploy/environments/prod/trust-02"
 			g.Nodes = append(g.Nodes, n)
 		}, elsewhere: true, want: "gatehouse-trust-02 applies environments/prod/trust-02, which has no objects [graph-unapplied]"},
 		{name: "no index", world: func(w *world) { w.layers["trust"] = w.layers["trust"][:1] },
 			want: "environments/prod/trust has no kustomization.yaml: Flux would apply every YAML file below it [graph-index]"},
 		{name: "index lists what is not there", world: func(w *world) {
-			w.layers["trust"][1] = Index("environments/prod/trust", []string{"00-cosign-keys.yaml", "gone.yaml"})
+			w.layers["trust"][1] = Index(inProd("trust"), []string{"00-cosign-keys.yaml", "gone.yaml"})
 		},
 			want: "environments/prod/trust lists gone.yaml, which is not there [graph-index]"},
-		{name: "index leaves a file out", world: func(w *world) { w.layers["trust"][1] = Index("environments/prod/trust", nil) },
+		{name: "index leaves a file out", world: func(w *world) { w.layers["trust"][1] = Index(inProd("trust"), nil) },
 			want: "environments/prod/trust does not list environments/prod/trust/00-cosign-keys.yaml [graph-index]"},
 		{name: "file outside its layer", world: func(w *world) { w.layers["trust"][0].Path = "keys/00-cosign-keys.yaml" }, elsewhere: true,
 			want: "environments/prod/trust does not list keys/00-cosign-keys.yaml [graph-index]"},

@@ -66,7 +66,7 @@ func draw(g *Graph) []drawing {
 		}
 		spec := n.Kustomization.Spec
 		block := drawnBlock{
-			Name: n.Name(), Namespace: n.Kustomization.Namespace, Path: spec.Path, Workload: n.Layer == "",
+			Name: n.Name(), Namespace: n.Kustomization.Namespace, Path: spec.Path, Workload: !n.Folder.Applied(),
 			Prune: spec.Prune, Waits: spec.Wait || len(spec.HealthChecks) > 0, DependsOn: []string{},
 		}
 		for _, d := range spec.DependsOn {

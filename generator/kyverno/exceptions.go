@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -18,10 +19,10 @@ import (
 func Exceptions(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
-		layer := "environments/" + env.Name + "/exceptions"
+		folder := layout.Folder{Environment: env.Name, Kind: layout.Exceptions}
 		for _, x := range env.Exceptions {
 			files = append(files, manifest.File{
-				Path: layer + "/" + x.Name + ".yaml", Layer: layer, Origin: x.At.File,
+				Path: folder.File(x.Name), Folder: folder, Origin: x.At.File,
 				Objects: []manifest.Object{policyException(p, env, x)},
 			})
 		}

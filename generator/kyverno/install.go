@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -39,14 +40,14 @@ func Install(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
 		if p.Kyverno.Install {
-			layer := "environments/" + env.Name + "/kyverno"
+			folder := layout.Folder{Environment: env.Name, Kind: layout.Kyverno}
 			files = append(files,
-				manifest.File{Path: layer + "/helmrepository.yaml", Layer: layer, Objects: []manifest.Object{object(repository(p))}},
-				manifest.File{Path: layer + "/helmrelease.yaml", Layer: layer, Objects: []manifest.Object{object(release(p))}})
+				manifest.File{Path: folder.File("helmrepository"), Folder: folder, Objects: []manifest.Object{object(repository(p))}},
+				manifest.File{Path: folder.File("helmrelease"), Folder: folder, Objects: []manifest.Object{object(release(p))}})
 		}
 		if rules := reportsRules(env); len(rules) > 0 {
-			layer := "environments/" + env.Name + "/kyverno-rbac"
-			files = append(files, manifest.File{Path: layer + "/reports-controller.yaml", Layer: layer, Objects: []manifest.Object{reportsRole(rules)}})
+			folder := layout.Folder{Environment: env.Name, Kind: layout.KyvernoRBAC}
+			files = append(files, manifest.File{Path: folder.File("reports-controller"), Folder: folder, Objects: []manifest.Object{reportsRole(rules)}})
 		}
 	}
 	return files

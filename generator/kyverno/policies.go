@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -33,9 +34,9 @@ const (
 func Policies(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
-		layer := "environments/" + env.Name + "/policies"
+		folder := layout.Folder{Environment: env.Name, Kind: layout.Policies}
 		for _, policy := range env.Policies {
-			file := manifest.File{Path: layer + "/" + policy.Name + ".yaml", Layer: layer, Origin: policy.At.File}
+			file := manifest.File{Path: folder.File(policy.Name), Folder: folder, Origin: policy.At.File}
 			if policy.Image == nil {
 				file.Objects = []manifest.Object{validatePolicy(p, policy)}
 			} else {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -13,7 +14,7 @@ import (
 func Trust(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
-		layer := "environments/" + env.Name + "/trust"
+		folder := layout.Folder{Environment: env.Name, Kind: layout.Trust}
 		for _, t := range env.Trust {
 			data := map[string]any{}
 			object := manifest.Object{
@@ -27,7 +28,7 @@ func Trust(p *plan.Plan) []manifest.File {
 				data[key] = text
 			}
 			files = append(files, manifest.File{
-				Path: layer + "/" + strings.ToLower(t.Kind) + "-" + t.Name + ".yaml", Layer: layer, Origin: t.At.File, Objects: []manifest.Object{object},
+				Path: folder.File(strings.ToLower(t.Kind) + "-" + t.Name), Folder: folder, Origin: t.At.File, Objects: []manifest.Object{object},
 			})
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -21,9 +21,6 @@ const maxName = 63
 // what it allows and does not depend on the other rules. The plan must hold
 // rules that ParsePort and CheckCIDR accept.
 //
-// shard gives the suffix of the layer for a namespace of an environment: empty
-// or such as -02.
-//
 // DNS is the Pods with k8s-app=kube-dns in kube-system, which is what kubeadm
 // and the managed clusters run CoreDNS as. Where NodeLocal DNSCache answers,
 // the look-ups go to an address of the node, which no Pod selector covers: the
@@ -33,7 +30,7 @@ const maxName = 63
 //
 // Objects share parts, and the files of environments that share a network share
 // its objects: they must not be changed.
-func Emit(p *plan.Plan, shard func(environment, namespace string) string) []manifest.File {
+func Emit(p *plan.Plan) []manifest.File {
 	e := newEmitter()
 	var files []manifest.File
 	for _, env := range p.Environments {
@@ -41,9 +38,9 @@ func Emit(p *plan.Plan, shard func(environment, namespace string) string) []mani
 			if ns.Network == nil {
 				continue
 			}
-			layer := path.Join("environments", env.Name, "network"+shard(env.Name, ns.Name))
+			folder := layout.Folder{Environment: env.Name, Kind: layout.Network, Shard: ns.Shard}
 			files = append(files, manifest.File{
-				Path: path.Join(layer, plan.NamespaceFile(ns.Name)), Layer: layer, Origin: ns.At.File, Objects: e.shared(ns),
+				Path: folder.File(ns.Name), Folder: folder, Origin: ns.At.File, Objects: e.shared(ns),
 			})
 		}
 	}

@@ -17,8 +17,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-func unsharded(string, string) string { return "" }
-
 func planOf(namespaces ...plan.Namespace) *plan.Plan {
 	return &plan.Plan{Environments: []plan.Environment{{Name: "prod", Namespaces: namespaces}}}
 }
@@ -117,19 +115,19 @@ func TestEmit(t *testing.T) {
 	}
 	p := planOf(
 		plan.Namespace{Name: "open"},
-		plan.Namespace{Name: "payments", At: diag.Position{File: "acme.yaml"}, Network: &plan.Network{
+		plan.Namespace{Name: "payments", Shard: 2, At: diag.Position{File: "acme.yaml"}, Network: &plan.Network{
 			DNS:     true,
 			Ingress: []plan.NetworkRule{{Peer: plan.Peer{Namespace: "ingress-nginx"}, Ports: []plan.Port{{Number: 8080, Protocol: "TCP"}}}},
 			Egress:  []plan.NetworkRule{egress},
 		}},
 		plan.Namespace{Name: "kustomization", Network: &plan.Network{}},
 	)
-	files := Emit(p, func(_, namespace string) string { return map[string]string{"payments": "-02"}[namespace] })
+	files := Emit(p)
 	if len(files) != 2 {
 		t.Fatalf("got %d files", len(files))
 	}
-	if f := files[0]; f.Path != "environments/prod/network-02/payments.yaml" || f.Layer != "environments/prod/network-02" {
-		t.Errorf("got %s in %s", f.Path, f.Layer)
+	if f := files[0]; f.Path != "environments/prod/network-02/payments.yaml" || f.Folder.String() != "environments/prod/network-02" {
+		t.Errorf("got %s in %s", f.Path, f.Folder)
 	}
 	if f := files[1]; f.Path != "environments/prod/network/kustomization_.yaml" || len(f.Objects) != 1 {
 		t.Errorf("got %s with %d objects", f.Path, len(f.Objects))
@@ -220,7 +218,7 @@ func TestObjectsDecodeStrictly(t *testing.T) {
 		{Peer: plan.Peer{CIDR: "10.0.0.0/8", Except: []string{"10.0.0.0/9"}}},
 	}
 	p := planOf(plan.Namespace{Name: "n", Network: &plan.Network{DNS: true, Ingress: rules, Egress: rules}})
-	for _, o := range Emit(p, unsharded)[0].Objects {
+	for _, o := range Emit(p)[0].Objects {
 		raw, err := json.Marshal(o)
 		if err != nil {
 			t.Fatal(err)

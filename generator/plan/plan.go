@@ -114,6 +114,8 @@ type Namespace struct {
 	Name   string
 	Tier   string
 	Labels map[string]string // complete, with the derived ones, without Pod Security's
+	// Shard of the layers that hold the namespace and its network (layout.Folder).
+	Shard int
 	// PodSecurity becomes the pod-security.kubernetes.io labels.
 	PodSecurity PodSecurity
 	// Network is nil where the profile leaves the namespace open. The

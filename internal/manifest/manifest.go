@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
 
 // Object is a Kubernetes object as plain JSON values (map[string]any, []any,
@@ -21,9 +22,9 @@ type Object map[string]any
 type File struct {
 	// Path in the output, with slashes, without a leading one.
 	Path string
-	// Layer is the folder that Flux applies and that this file belongs to, such
-	// as environments/prod/policies; empty for what is outside every applied path.
-	Layer string
+	// Folder is the folder that Flux applies and that this file belongs to; zero
+	// for what is outside every applied path.
+	Folder layout.Folder
 	// Origin is what made the file, for the header: a file of the source or a control.
 	Origin string
 	// Objects of the file, in order.

@@ -35,7 +35,7 @@ func newCluster(b *generator.Bundle, env plan.Environment) (*cluster, error) {
 	k := &cluster{plan: b.Plan, env: env, params: engine.LoadParams{ExceptionNamespace: b.Plan.ExceptionNamespace}, loaded: map[string]bool{}}
 	read := slices.ContainsFunc(env.Policies, looksUp)
 	for _, f := range b.Files {
-		if f.Layer == "" || !strings.HasPrefix(f.Path, "environments/"+env.Name+"/") {
+		if f.Folder.Environment != env.Name {
 			continue
 		}
 		for _, o := range f.Objects {

@@ -129,7 +129,7 @@ func distinctObjects(t *testing.T, bundles []*generator.Bundle) map[string]locat
 	distinct := map[string]located{}
 	for i, bundle := range bundles {
 		for _, f := range bundle.Files {
-			if f.Layer == "" && !strings.HasPrefix(f.Path, "clusters/") {
+			if !f.Folder.Applied() {
 				continue
 			}
 			for _, o := range f.Objects {

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -34,9 +35,9 @@ var emitted = []string{
 func buildGraph(t *testing.T) (*plan.Plan, *flux.Graph, []manifest.File) {
 	t.Helper()
 	var files []manifest.File
-	add := func(folder string, objects ...manifest.Object) {
-		layer := "environments/prod/" + folder
-		files = append(files, manifest.File{Path: layer + "/all.yaml", Layer: layer, Objects: objects}, flux.Index(layer, []string{"all.yaml"}))
+	add := func(kind layout.Kind, objects ...manifest.Object) {
+		layer := layout.Folder{Environment: "prod", Kind: kind}
+		files = append(files, manifest.File{Path: layer.File("all"), Folder: layer, Objects: objects}, flux.Index(layer, []string{"all.yaml"}))
 	}
 	var policies []manifest.Object
 	for _, kind := range emitted {

@@ -88,7 +88,7 @@ spec: {controls: [verify-images-two], match: {namespaces: [ops], kinds: [DaemonS
 		return func(b *generator.Bundle) {
 			for _, f := range b.Files {
 				for _, o := range f.Objects {
-					if o.Kind() != "ClusterPolicy" || f.Layer == "" || strings.HasSuffix(o.Name(), "-audit") != (suffix != "") {
+					if o.Kind() != "ClusterPolicy" || !f.Folder.Applied() || strings.HasSuffix(o.Name(), "-audit") != (suffix != "") {
 						continue
 					}
 					for _, r := range o["spec"].(map[string]any)["rules"].([]any) {
@@ -127,7 +127,7 @@ spec: {controls: [verify-images-two], match: {namespaces: [ops], kinds: [DaemonS
 		return func(b *generator.Bundle) {
 			for _, f := range b.Files {
 				for _, o := range f.Objects {
-					if o.Kind() == kind && f.Layer != "" {
+					if o.Kind() == kind && f.Folder.Applied() {
 						change(o)
 					}
 				}

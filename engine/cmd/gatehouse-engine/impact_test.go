@@ -73,7 +73,7 @@ func guarded(t *testing.T, b *generator.Bundle) string {
 	var text strings.Builder
 	for _, f := range b.Files {
 		for _, o := range f.Objects {
-			if f.Layer == "" || o.Kind() != "PolicyException" && o.Kind() != "Namespace" && o.Kind() != "ClusterPolicy" {
+			if !f.Folder.Applied() || o.Kind() != "PolicyException" && o.Kind() != "Namespace" && o.Kind() != "ClusterPolicy" {
 				continue
 			}
 			data, err := yaml.Marshal(o)

@@ -83,7 +83,7 @@ spec: {controls: [disallow-host-namespaces], match: {namespaces: [ops], kinds: [
 		return func(b *generator.Bundle) {
 			for _, f := range b.Files {
 				for _, o := range f.Objects {
-					if o.Kind() == kind && f.Layer != "" {
+					if o.Kind() == kind && f.Folder.Applied() {
 						change(o)
 					}
 				}

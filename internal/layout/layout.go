@@ -1,0 +1,148 @@
+// Package layout is the layout of the output: which folders Flux applies, what
+// they are called, and how their names are read back. Every path of the output
+// that more than one package knows is spelled here and nowhere else.
+//
+//	clusters/<cluster>/gatehouse/            Kustomizations of a cluster
+//	environments/<environment>/<kind>[-NN]/  layers: what the Kustomizations apply
+//	tests/<environment>/                     tests for the kyverno CLI; never applied
+//	README.md, CODEOWNERS, .sourceignore     for people, the forge and Flux's source
+package layout
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// Kind is what a layer holds, which is also the name of its folder. generator/flux
+// has the table that says how each kind is applied.
+type Kind string
+
+// The kinds of layers.
+const (
+	Namespaces  Kind = "namespaces"
+	Network     Kind = "network"
+	Kyverno     Kind = "kyverno"
+	KyvernoRBAC Kind = "kyverno-rbac"
+	Trust       Kind = "trust"
+	Exceptions  Kind = "exceptions"
+	Policies    Kind = "policies"
+)
+
+const (
+	// Clusters and Environments are the folders below which Flux applies folders.
+	Clusters, Environments = "clusters", "environments"
+	// Tests is the folder of tests for the kyverno CLI.
+	Tests = "tests"
+	// Index is the file that lists what Flux applies from a folder.
+	Index = "kustomization.yaml"
+	// Board is the file that shows people the state of the rollout.
+	Board = "README.md"
+	// CodeOwners and SourceIgnore are read by the forge and by Flux's source.
+	CodeOwners, SourceIgnore = "CODEOWNERS", ".sourceignore"
+	// Root is the name of the Kustomization that applies all others of a cluster.
+	Root = "gatehouse"
+)
+
+// Folder is a folder of the output that one Kustomization applies: the folder of
+// a cluster, or a layer of an environment. The zero value stands for everything
+// that Flux does not apply.
+type Folder struct {
+	// Cluster is set for the folder of a cluster only; the other fields are empty then.
+	Cluster string
+	// Environment and Kind are set for a layer.
+	Environment string
+	Kind        Kind
+	// Shard is 0 for the first shard of a layer, whose name has no number, then 2, 3, …
+	Shard int
+}
+
+// Of is the folder of a cluster.
+func Of(cluster string) Folder { return Folder{Cluster: cluster} }
+
+// Applied reports whether Flux applies the folder.
+func (f Folder) Applied() bool { return f != Folder{} }
+
+// IsLayer reports whether the folder is a layer of an environment.
+func (f Folder) IsLayer() bool { return f.Environment != "" }
+
+// String is the path of the folder in the output; empty for the zero value.
+func (f Folder) String() string {
+	switch {
+	case f.Cluster != "":
+		return path.Join(Clusters, f.Cluster, Root)
+	case f.Environment != "":
+		return path.Join(Environments, f.Environment, f.base())
+	}
+	return ""
+}
+
+// base is <kind>[-<shard>].
+func (f Folder) base() string {
+	if f.Shard == 0 {
+		return string(f.Kind)
+	}
+	return fmt.Sprintf("%s-%02d", f.Kind, f.Shard)
+}
+
+// Kustomization is the name of the Kustomization that applies the folder.
+func (f Folder) Kustomization() string {
+	if f.Cluster != "" {
+		return Root
+	}
+	return Root + "-" + f.base()
+}
+
+// File is the path of the file for an object of this name, or for what belongs
+// to a namespace of this name: NAME.yaml, except for the name that kustomize
+// takes for an index. No name in Kubernetes has an underscore.
+func (f Folder) File(name string) string {
+	if name+".yaml" == Index {
+		name += "_"
+	}
+	return f.String() + "/" + name + ".yaml"
+}
+
+// Index is the path of the folder's index.
+func (f Folder) Index() string { return path.Join(f.String(), Index) }
+
+// Parse reads what String writes, also of a kind that this gatehouse does not
+// know; false for every other path.
+func Parse(folder string) (Folder, bool) {
+	parts := strings.Split(folder, "/")
+	if len(parts) != 3 || parts[1] == "" {
+		return Folder{}, false
+	}
+	var f Folder
+	switch {
+	case parts[0] == Clusters && parts[2] == Root:
+		f = Of(parts[1])
+	case parts[0] == Environments && parts[2] != "":
+		f = parseBase(parts[2])
+		f.Environment = parts[1]
+	}
+	return f, f.String() == folder
+}
+
+// ParseKustomization reads the kind and the shard of a layer from the name of
+// its Kustomization; false for any other name. The environment is empty: the
+// cluster says which one it is.
+func ParseKustomization(name string) (Folder, bool) {
+	base, ok := strings.CutPrefix(name, Root+"-")
+	if !ok || base == "" {
+		return Folder{}, false
+	}
+	f := parseBase(base)
+	return f, f.base() == base
+}
+
+// parseBase reads <kind>[-<shard>].
+func parseBase(base string) Folder {
+	if i := strings.LastIndexByte(base, '-'); i > 0 {
+		if shard, err := strconv.Atoi(base[i+1:]); err == nil && shard > 1 {
+			return Folder{Kind: Kind(base[:i]), Shard: shard}
+		}
+	}
+	return Folder{Kind: Kind(base)}
+}
