@@ -140,7 +140,7 @@ func TestLockHoldsObjectsThatFluxApplies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string][]string{"l/kustomization.yaml": nil, "l/a.yaml": {"/Namespace//a"}, "tests/a.yaml": nil}
+	want := map[string][]string{layer.Index(): nil, layer.File("a"): {"/Namespace//a"}, "tests/a.yaml": nil}
 	for _, f := range lock.Files {
 		if diff := cmp.Diff(want[f.Path], f.Objects); diff != "" {
 			t.Errorf("%s: %s", f.Path, diff)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -156,7 +157,7 @@ func (b *Bootstrap) Wait(ctx context.Context) error {
 func (t *Target) watched() []manifest.Object {
 	all := []manifest.Object{
 		identity(sourceAPI, t.SourceKind, t.Namespace, t.SourceName),
-		identity(kustomizationAPI, "Kustomization", t.Namespace, RootName),
+		identity(kustomizationAPI, "Kustomization", t.Namespace, layout.Root),
 	}
 	all = append(all, t.Releases...)
 	for _, k := range t.Kustomizations {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -300,7 +301,7 @@ func TestWaitEnds(t *testing.T) {
 func TestWaitInterrupted(t *testing.T) {
 	server, b, _ := newBootstrap(t)
 	server.settle(b, "main@sha1:1")
-	server.fails(identity(kustomizationAPI, "Kustomization", "flux-system", RootName), "BuildFailed", "x")
+	server.fails(identity(kustomizationAPI, "Kustomization", "flux-system", layout.Root), "BuildFailed", "x")
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if err := b.Wait(ctx); !errors.Is(err, context.Canceled) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -158,7 +159,7 @@ func (t *Target) source(a Access) manifest.Object {
 // and service account.
 func (t *Target) layer() manifest.Object {
 	for _, k := range t.Kustomizations {
-		if strings.HasPrefix(k.Name(), RootName+"-") {
+		if _, ok := layout.ParseKustomization(k.Name()); ok {
 			return k
 		}
 	}
@@ -170,7 +171,7 @@ func (t *Target) layer() manifest.Object {
 // (docs/flux-traps.md#parents-that-wait).
 func (t *Target) root() manifest.Object {
 	spec := map[string]any{
-		"path":  "./" + path.Join(t.prefix, "clusters", t.Cluster, "gatehouse"),
+		"path":  "./" + path.Join(t.prefix, layout.Of(t.Cluster).String()),
 		"prune": true,
 	}
 	for _, key := range []string{"interval", "retryInterval", "sourceRef", "serviceAccountName"} {
@@ -178,7 +179,7 @@ func (t *Target) root() manifest.Object {
 			spec[key] = v
 		}
 	}
-	o := identity(kustomizationAPI, "Kustomization", t.Namespace, RootName)
+	o := identity(kustomizationAPI, "Kustomization", t.Namespace, layout.Root)
 	o["spec"] = spec
 	return o
 }

@@ -6,16 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
-
-// RootName is the Kustomization that applies all others.
-const RootName = "gatehouse"
 
 // API versions of what gatehouse applies and looks at.
 const (
@@ -51,7 +48,7 @@ func Clusters(repository fs.FS) ([]string, error) {
 	if _, err := fs.Stat(repository, manifest.LockPath); err != nil {
 		return nil, fmt.Errorf("reading the repository: there is no %s: gatehouse build -o DIR writes one: %w", manifest.LockPath, err)
 	}
-	entries, err := fs.ReadDir(repository, "clusters")
+	entries, err := fs.ReadDir(repository, layout.Clusters)
 	if err != nil {
 		return nil, fmt.Errorf("reading the repository: %w", err)
 	}
@@ -92,13 +89,10 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	return t, nil
 }
 
-// layersDir is where the layers of all environments lie.
-const layersDir = "environments/"
-
 func (t *Target) readKustomizations(repository fs.FS, lock *manifest.Lock) error {
-	dir := "clusters/" + t.Cluster + "/gatehouse"
+	folder := layout.Of(t.Cluster)
 	for _, f := range lock.Files {
-		if path.Dir(f.Path) != dir || path.Base(f.Path) == "kustomization.yaml" {
+		if f.Layer != folder.String() || f.Path == folder.Index() {
 			continue
 		}
 		data, err := readLocked(repository, lock, f.Path)
@@ -112,7 +106,7 @@ func (t *Target) readKustomizations(repository fs.FS, lock *manifest.Lock) error
 		t.Kustomizations = append(t.Kustomizations, objects...)
 	}
 	if len(t.Kustomizations) == 0 {
-		return fmt.Errorf("reading the repository: %s holds no Kustomizations", dir)
+		return fmt.Errorf("reading the repository: %s holds no Kustomizations", folder)
 	}
 	return nil
 }
@@ -120,17 +114,16 @@ func (t *Target) readKustomizations(repository fs.FS, lock *manifest.Lock) error
 // settle reads from the Kustomizations what they have in common.
 func (t *Target) settle() error {
 	for _, k := range t.Kustomizations {
-		if k.Name() == RootName {
-			return fmt.Errorf("a workload is called %s, which is the name of the Kustomization that applies all others: rename it", RootName)
+		if k.Name() == layout.Root {
+			return fmt.Errorf("a workload is called %s, which is the name of the Kustomization that applies all others: rename it", layout.Root)
 		}
-		before, layer, ok := strings.Cut(path.Clean(k.String("spec", "path")), layersDir)
-		if !ok || !strings.HasPrefix(k.Name(), RootName+"-") {
+		output, folder, ok := layout.CutSource(k.String("spec", "path"))
+		if !ok || k.Name() != folder.Kustomization() {
 			continue // a workload of the user
 		}
 		t.Namespace = k.Namespace()
 		t.SourceKind, t.SourceName = k.String("spec", "sourceRef", "kind"), k.String("spec", "sourceRef", "name")
-		t.Environment, _, _ = strings.Cut(layer, "/")
-		t.prefix = path.Clean(before)
+		t.Environment, t.prefix = folder.Environment, output
 	}
 	if t.Namespace == "" || t.SourceName == "" {
 		return errors.New("reading the repository: no Kustomization of a layer names a namespace and a source")
@@ -141,7 +134,7 @@ func (t *Target) settle() error {
 // readLayers reads from the lock what is watched beside the Kustomizations.
 func (t *Target) readLayers(lock *manifest.Lock) {
 	for _, f := range lock.Files {
-		if !strings.HasPrefix(f.Layer, layersDir+t.Environment+"/") {
+		if folder, ok := layout.Parse(f.Layer); !ok || folder.Environment != t.Environment {
 			continue
 		}
 		for _, id := range f.Objects {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -50,7 +51,7 @@ func (u *Uninstall) Run(ctx context.Context) error {
 	if c.permissions(ctx, u.needs()); Failed(c.found) {
 		return fmt.Errorf("nothing was done: %s", c.found[0].Text)
 	}
-	root := identity(kustomizationAPI, "Kustomization", u.Target.Namespace, RootName)
+	root := identity(kustomizationAPI, "Kustomization", u.Target.Namespace, layout.Root)
 	if err := u.removeRoot(ctx, root); err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (u *Uninstall) layers(ctx context.Context) ([]manifest.Object, error) {
 	var found []manifest.Object
 	for _, k := range all {
 		owner, namespace := k.String("metadata", "labels", ownerName), k.String("metadata", "labels", ownerNamespace)
-		if owner == RootName && namespace == u.Target.Namespace {
+		if owner == layout.Root && namespace == u.Target.Namespace {
 			found = append(found, k)
 		}
 	}
@@ -244,7 +245,7 @@ func (u *Uninstall) otherPolicies(ctx context.Context) ([]manifest.Object, error
 	all, err := u.policies(ctx, "")
 	return slices.DeleteFunc(all, func(o manifest.Object) bool {
 		return !strings.Contains(o.APIVersion(), "kyverno.io/") ||
-			strings.HasPrefix(o.String("metadata", "labels", ownerName), RootName+"-") &&
+			strings.HasPrefix(o.String("metadata", "labels", ownerName), layout.Root+"-") &&
 				o.String("metadata", "labels", ownerNamespace) == u.Target.Namespace
 	}), err
 }
@@ -338,7 +339,7 @@ func (u *Uninstall) remove(ctx context.Context, objects []manifest.Object) error
 
 // along says whether the objects that a Kustomization applied go with it.
 func along(o manifest.Object) string {
-	if o.Kind() != "Kustomization" || o.Name() == RootName {
+	if o.Kind() != "Kustomization" || o.Name() == layout.Root {
 		return ""
 	}
 	entries := o.List("status", "inventory", "entries")

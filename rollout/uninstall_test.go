@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -22,7 +23,7 @@ func installed(t *testing.T) (*fakeServer, *Uninstall, *[]string) {
 		t.Fatal(err)
 	}
 	for _, k := range b.Target.Kustomizations {
-		live := manifest.Object(merge(k, owned(RootName)))
+		live := manifest.Object(merge(k, owned(layout.Root)))
 		live["status"] = map[string]any{"inventory": map[string]any{"entries": []any{1.0, 2.0}}}
 		server.put(live)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -147,7 +148,7 @@ func (w *waiter) look(ctx context.Context) ([]state, error) {
 		}
 		found, ok := live[key][o.Name()]
 		if !ok {
-			states[i] = state{waits: w.source != nil && o.Name() != RootName, why: "does not exist"}
+			states[i] = state{waits: w.source != nil && o.Name() != layout.Root, why: "does not exist"}
 			continue
 		}
 		states[i] = judge(found)
@@ -175,7 +176,7 @@ func (w *waiter) judgeRevisions(live map[string]map[string]manifest.Object, stat
 		if states[i].ready && k.String("status", "lastAppliedRevision") != revision {
 			states[i] = state{waits: true, why: "has not applied " + revision + " yet"}
 		}
-		if o.Name() == RootName {
+		if o.Name() == layout.Root {
 			rootReady = states[i].ready
 		}
 		if len(k) == 0 && rootReady { // the root has applied all that the source holds

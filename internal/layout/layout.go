@@ -125,6 +125,18 @@ func Parse(folder string) (Folder, bool) {
 	return f, f.String() == folder
 }
 
+// CutSource splits a path in a Flux source into the place of the output in that
+// source ("." for its root) and the folder; false if it is not the path of a folder.
+func CutSource(p string) (output string, f Folder, ok bool) {
+	parts := strings.Split(path.Clean(p), "/")
+	if len(parts) < 3 {
+		return "", Folder{}, false
+	}
+	last := len(parts) - 3
+	f, ok = Parse(strings.Join(parts[last:], "/"))
+	return path.Join(append([]string{"."}, parts[:last]...)...), f, ok
+}
+
 // ParseKustomization reads the kind and the shard of a layer from the name of
 // its Kustomization; false for any other name. The environment is empty: the
 // cluster says which one it is.

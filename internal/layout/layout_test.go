@@ -67,3 +67,28 @@ func TestFile(t *testing.T) {
 		t.Errorf("the index is %s", got)
 	}
 }
+
+func TestCutSource(t *testing.T) {
+	policies := Folder{Environment: "prod", Kind: Policies}
+	for p, want := range map[string]struct {
+		output string
+		folder Folder
+	}{
+		"./environments/prod/policies":                   {".", policies},
+		"environments/prod/policies/":                    {".", policies},
+		"./deploy/environments/prod/policies":            {"deploy", policies},
+		"./my-environments/a/environments/prod/policies": {"my-environments/a", policies},
+		"./environments/x/y/environments/prod/policies":  {"environments/x/y", policies},
+		"./deploy/gatehouse/clusters/prod-eu/gatehouse":  {"deploy/gatehouse", Of("prod-eu")},
+	} {
+		output, folder, ok := CutSource(p)
+		if !ok || output != want.output || folder != want.folder {
+			t.Errorf("CutSource(%s) = %q, %#v, %t", p, output, folder, ok)
+		}
+	}
+	for _, p := range []string{"", ".", "./apps", "./apps/prod/x", "./environments/prod"} {
+		if output, folder, ok := CutSource(p); ok {
+			t.Errorf("CutSource(%q) = %q, %#v", p, output, folder)
+		}
+	}
+}
