@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // exceptions gives every environment the waivers that hold in it, and refuses
@@ -24,7 +25,7 @@ func (r *resolver) exceptions() {
 			if e.Value.Spec.Environments != nil && !named {
 				continue
 			}
-			if x, ok := resolveException(&rep, e, env, named); ok {
+			if x, ok := r.exception(&rep, e, env, named); ok {
 				env.Exceptions = append(env.Exceptions, x)
 				held = true
 			}
@@ -39,9 +40,9 @@ func (r *resolver) exceptions() {
 	}
 }
 
-// resolveException finds the rules that an exception waives in one environment.
-// Where the author named the environment, every control must be on in it.
-func resolveException(rep *reporter, e Loaded[v1alpha1.Exception], env *plan.Environment, named bool) (plan.Exception, bool) {
+// exception finds the rules that an exception waives in one environment. Where
+// the author named the environment, every control must be on in it.
+func (r *resolver) exception(rep *reporter, e Loaded[v1alpha1.Exception], env *plan.Environment, named bool) (plan.Exception, bool) {
 	spec := e.Value.Spec
 	x := plan.Exception{
 		Name: e.Value.Metadata.Name, Namespaces: sorted(spec.Match.Namespaces), Kinds: sorted(spec.Match.Kinds), Names: sorted(spec.Match.Names),
@@ -62,7 +63,7 @@ func resolveException(rep *reporter, e Loaded[v1alpha1.Exception], env *plan.Env
 				continue
 			}
 			found = true
-			if waived, ok := waive(rep, field, p, x); ok {
+			if waived, ok := r.waive(rep, field, p, &x); ok {
 				x.Policies = append(x.Policies, waived)
 			}
 		}
@@ -77,7 +78,7 @@ func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
 
 // waive lists the rules of a policy that judge the exception's kinds or what
 // their controllers make.
-func waive(rep *reporter, field string, p plan.Policy, x plan.Exception) (plan.ExceptionPolicy, bool) {
+func (r *resolver) waive(rep *reporter, field string, p plan.Policy, x *plan.Exception) (plan.ExceptionPolicy, bool) {
 	judged := map[string]bool{}
 	for _, rule := range p.Rules {
 		for _, k := range rule.Kinds {
@@ -85,34 +86,64 @@ func waive(rep *reporter, field string, p plan.Policy, x plan.Exception) (plan.E
 			judged[kind] = true
 		}
 	}
-	kinds := map[string]bool{}
+	waived := map[string]bool{}
 	for _, k := range x.Kinds {
 		if !judged[k] {
 			rep.report(field, "exception-kind", diag.OneOf(k, sortedKeys(judged)), "%s does not judge objects of kind %s", p.Name, k)
 			return plan.ExceptionPolicy{}, false
 		}
 		for _, made := range plan.Makes(k) {
-			kinds[made] = true
+			waived[made] = true
 		}
 	}
-	if len(x.Namespaces) == 0 && !p.ClusterScoped && !onlyClusterKinds(x.Kinds) {
-		rep.report("spec.match.namespaces", "exception-wide", "name each namespace", "without namespaces it would hold in all of them")
+	if !r.exceptionScope(rep, p, x) {
 		return plan.ExceptionPolicy{}, false
 	}
 	out := plan.ExceptionPolicy{Name: p.Name}
 	for _, rule := range p.Rules {
-		if slices.ContainsFunc(rule.Kinds, func(k string) bool { kind, _, _ := strings.Cut(k, "/"); return kinds[kind] }) {
+		if slices.ContainsFunc(rule.Kinds, func(k string) bool { kind, _, _ := strings.Cut(k, "/"); return waived[kind] }) {
 			out.Rules = append(out.Rules, rule.Name)
 		}
 	}
 	return out, true
 }
 
-// clusterKinds are the cluster-scoped kinds that built-in controls judge beside namespaced ones.
-var clusterKinds = []string{"ClusterRole", "ClusterRoleBinding", "Namespace", "ClusterPolicy"}
-
-func onlyClusterKinds(kinds []string) bool {
-	return !slices.ContainsFunc(kinds, func(k string) bool { return !slices.Contains(clusterKinds, k) })
+// exceptionScope finds which kinds of an exception have no namespace in a policy,
+// and reports whether its namespaces fit: the others need them, and where there
+// are no others they would be a mistake.
+func (r *resolver) exceptionScope(rep *reporter, p plan.Policy, x *plan.Exception) bool {
+	const field = "spec.match.namespaces"
+	control, _ := r.in.Catalog.Control(p.Control)
+	var others, unknown []string
+	for _, kind := range x.Kinds {
+		switch control.ScopeOf(p.Body, kind) {
+		case kinds.Cluster:
+			if !slices.Contains(x.ClusterKinds, kind) { // of another control
+				x.ClusterKinds = append(x.ClusterKinds, kind)
+			}
+			continue
+		case kinds.Unknown:
+			unknown = append(unknown, kind)
+		}
+		others = append(others, kind)
+	}
+	unsure := strings.Join(unknown, ", ")
+	switch {
+	case len(x.Namespaces) > 0 && len(others) == 0:
+		rep.report(field, "exception-scope", "remove them", "%s objects have no namespace: the exception would match nothing", strings.Join(x.Kinds, " and "))
+		return false
+	case len(x.Namespaces) > 0 && len(unknown) > 0:
+		rep.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "exception-scope", Position: rep.positions.At(field), Path: field,
+			Summary: fmt.Sprintf("whether %s objects have a namespace is not known; if they have none, the exception matches nothing", unsure),
+			Hint:    "say it in spec.customKinds of control " + p.Control})
+	case len(x.Namespaces) == 0 && len(unknown) > 0:
+		rep.report(field, "exception-wide", fmt.Sprintf("name each namespace, or say in spec.customKinds of control %s that %s has none", p.Control, unsure), "without namespaces it would hold in all of them")
+		return false
+	case len(x.Namespaces) == 0 && len(others) > 0:
+		rep.report(field, "exception-wide", "name each namespace", "without namespaces it would hold in all of them")
+		return false
+	}
+	return true
 }
 
 // overlaps refuses an exception that says nothing beyond another one: one of

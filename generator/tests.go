@@ -233,16 +233,16 @@ func (e *testEmitter) exception(x plan.Exception) []manifest.File {
 
 // waive adds the first bad case that the exception can exempt.
 func (e *testEmitter) waive(s *suite, x plan.Exception, waived []string) {
-	namespace, tier := "", e.strictest(s.policy)
-	if len(x.Namespaces) > 0 {
-		namespace = x.Namespaces[0]
-		tier = e.tierOf(namespace)
-	}
-	if s.policy.Actions[tier] == plan.Off && !s.policy.ClusterScoped {
-		return
-	}
 	for _, j := range e.cases[s.policy.Name].bad {
 		name := exempted(x, j.Kind.Kind)
+		namespace, tier := "", e.strictest(s.policy)
+		if len(x.Namespaces) > 0 && !slices.Contains(x.ClusterKinds, j.Kind.Kind) {
+			namespace = x.Namespaces[0]
+			tier = e.tierOf(namespace)
+		}
+		if s.policy.Actions[tier] == plan.Off && !s.policy.ClusterScoped {
+			continue
+		}
 		if name == "" || j.Namespace != "" && j.Namespace != caseNamespace || (j.Namespace == "") != (namespace == "") {
 			continue
 		}

@@ -105,7 +105,7 @@ func TestSystemNamespaces(t *testing.T) {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
 			for _, bad := range c.bad {
-				if clusterScoped(bad) {
+				if bad.ClusterScoped {
 					continue
 				}
 				for _, namespace := range []string{"kube-system", "flux-system", "kyverno"} {

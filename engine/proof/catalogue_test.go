@@ -91,7 +91,7 @@ func wantBad(t *testing.T, clusters map[string]cluster, c control, bad catalog.C
 	}{
 		{audited, "platform", false},
 		// A policy for cluster-scoped kinds is staged as a whole; a cluster-scoped object of another one counts for the last tier.
-		{mixed, "platform", c.ClusterScoped || !clusterScoped(bad)},
+		{mixed, "platform", c.ClusterScoped || !bad.ClusterScoped},
 		{mixed, "apps", c.ClusterScoped},
 		{mixed, "", c.ClusterScoped},
 		{enforced, "apps", true},
@@ -103,7 +103,7 @@ func wantBad(t *testing.T, clusters map[string]cluster, c control, bad catalog.C
 			t.Errorf("%s, tier %q: blocked is %v, want a failing rule and %v: %s", want.environment, want.tier, got.Blocked, want.blocked, verdict(got))
 		}
 	}
-	if clusterScoped(bad) {
+	if bad.ClusterScoped {
 		return
 	}
 	for _, namespace := range []string{"kube-system", "flux-system", "kyverno"} {
@@ -126,11 +126,6 @@ func moved(t testing.TB, c catalog.Case, namespace string) catalog.Case {
 	return c
 }
 
-// clusterScoped tells about the kinds of the catalogue's cases.
-func clusterScoped(c catalog.Case) bool {
-	return slices.Contains([]string{"Namespace", "ClusterRole", "ClusterRoleBinding", "ClusterPolicy"}, c.Kind.Kind)
-}
-
 // TestOffTier climbs a ladder on which the last tier is off for long: it, and
 // what the profile does not know, must be left alone.
 func TestOffTier(t *testing.T) {
@@ -146,7 +141,7 @@ func TestOffTier(t *testing.T) {
 	for _, c := range controls {
 		for _, bad := range c.bad {
 			request := only(c.ID, requestOf(t, bad))
-			if got := k.ask(t, in("platform", request)); !got.Blocked && !clusterScoped(bad) {
+			if got := k.ask(t, in("platform", request)); !got.Blocked && !bad.ClusterScoped {
 				t.Errorf("%s: %s is admitted in the enforced tier: %s", c.ID, bad.Name, verdict(got))
 			}
 			for _, tierName := range []string{"apps", "", "unknown"} {

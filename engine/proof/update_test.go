@@ -45,7 +45,7 @@ func TestUpdates(t *testing.T) {
 				if got := strict.ask(t, in("apps", request)); !got.Blocked {
 					t.Errorf("%s: the update is admitted where enforced: %s", bad.Name, verdict(got))
 				}
-				if clusterScoped(bad) {
+				if bad.ClusterScoped {
 					continue
 				}
 				if got := staged.ask(t, in("platform", request)); !got.Blocked {

@@ -9,6 +9,7 @@ import (
 
 	strictjson "sigs.k8s.io/json"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/tmpl"
 )
 
@@ -25,6 +26,8 @@ type Case struct {
 	// Namespace of the request, empty for cluster-scoped objects and where the
 	// document leaves it out.
 	Namespace string
+	// ClusterScoped is true where objects of the kind are known to have no namespace.
+	ClusterScoped bool
 	// SubResource such as exec or ephemeralcontainers; empty for the object itself.
 	SubResource string
 	UserInfo    UserInfo
@@ -80,16 +83,17 @@ type admissionRequest struct {
 // those it must admit and those it must refuse. A document that is no
 // AdmissionReview stands for its CREATE by an ordinary user.
 func (c *Control) Tests(params map[string]any) (good, bad []Case, err error) {
-	if good, err = cases(path.Join(c.Dir, "tests/good.yaml"), c.good, params); err != nil {
+	if good, err = c.cases("tests/good.yaml", c.good, params); err != nil {
 		return nil, nil, err
 	}
-	if bad, err = cases(path.Join(c.Dir, "tests/bad.yaml"), c.bad, params); err != nil {
+	if bad, err = c.cases("tests/bad.yaml", c.bad, params); err != nil {
 		return nil, nil, err
 	}
 	return good, bad, nil
 }
 
-func cases(file string, text []byte, params map[string]any) ([]Case, error) {
+func (c *Control) cases(name string, text []byte, params map[string]any) ([]Case, error) {
+	file := path.Join(c.Dir, name)
 	rendered, err := tmpl.Render(file, text, params)
 	if err != nil {
 		return nil, err
@@ -109,6 +113,7 @@ func cases(file string, text []byte, params map[string]any) ([]Case, error) {
 			return nil, fmt.Errorf("%s: document %d: the name %q is there twice", file, i+1, out[i].Name)
 		}
 		seen[out[i].Name] = true
+		out[i].ClusterScoped = c.scopeOf(kinds.Ref{Group: out[i].Kind.Group, Kind: out[i].Kind.Kind}) == kinds.Cluster
 		if len(used) == len(docs) {
 			out[i].Parameters = used[i]
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
@@ -33,6 +34,9 @@ type Control struct {
 	Severity string
 	// ClusterScoped says that every matched kind is cluster-scoped; such a policy is staged as a whole.
 	ClusterScoped bool
+	// CustomKinds are the scopes of matched custom resources, by kind. Those of
+	// Kubernetes, Kyverno and Flux are known.
+	CustomKinds map[string]kinds.Scope
 	// PodSecurity is the Pod Security Standards level that the control is part of: baseline, restricted or empty.
 	PodSecurity string
 	// Background is false where the rules need what only an admission request has.
@@ -89,6 +93,7 @@ type controlSpec struct {
 	Category          string              `json:"category"`
 	Severity          string              `json:"severity"`
 	Scope             string              `json:"scope"`
+	CustomKinds       map[string]string   `json:"customKinds,omitempty"`
 	PodSecurity       string              `json:"podSecurity,omitempty"`
 	Background        *bool               `json:"background,omitempty"`
 	ExemptDeployers   bool                `json:"exemptDeployers,omitempty"`
@@ -131,7 +136,10 @@ func (f *controlFile) control(dir string) *Control {
 		ClusterScoped: f.Spec.Scope == "Cluster", PodSecurity: f.Spec.PodSecurity, Background: f.Spec.Background == nil || *f.Spec.Background,
 		ExemptDeployers: f.Spec.ExemptDeployers, Instances: f.Spec.Instances, ExampleParameters: f.Spec.ExampleParameters,
 		References: f.Spec.References, Compliance: f.Spec.Compliance, Dir: dir,
-		Parameters: Schema{Type: "object", AdditionalProperties: false},
+		CustomKinds: map[string]kinds.Scope{}, Parameters: Schema{Type: "object", AdditionalProperties: false},
+	}
+	for kind, scope := range f.Spec.CustomKinds {
+		c.CustomKinds[kind] = scopes()[scope]
 	}
 	if f.Spec.Parameters != nil {
 		c.Parameters = *f.Spec.Parameters
@@ -154,6 +162,9 @@ func (f *controlFile) check() []Problem {
 	oneOf("spec.category", f.Spec.Category, Categories()...)
 	oneOf("spec.severity", f.Spec.Severity, Severities()...)
 	oneOf("spec.scope", f.Spec.Scope, "Namespaced", "Cluster")
+	for _, kind := range sortedKeys(f.Spec.CustomKinds) {
+		oneOf("spec.customKinds["+kind+"]", f.Spec.CustomKinds[kind], "Namespaced", "Cluster")
+	}
 	oneOf("spec.podSecurity", f.Spec.PodSecurity, "", "baseline", "restricted")
 	oneOf("spec.instances", f.Spec.Instances, "", "trust.images")
 	if name := f.Metadata.Name; len(name) > maxID || !idPattern.MatchString(name) {
@@ -211,3 +222,5 @@ func (c *Control) checkParameters() []Problem {
 	}
 	return out
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -8,6 +8,11 @@
 //	tests/good.yaml       templates of documents that must be admitted
 //	tests/bad.yaml        templates of documents that must be refused
 //
+// Whether a policy is staged by namespace or as a whole is spec.scope of
+// control.yaml. The kinds of Kubernetes, Kyverno and Flux are known; what else a
+// control matches has its scope in spec.customKinds, {ClusterIssuer: Cluster},
+// which exceptions for it need.
+//
 // The template says what is checked. Where and how strictly is added by the
 // emitters on the parsed object, so a template that says one of these things
 // itself (metadata, failureAction, exclude, background) is refused.

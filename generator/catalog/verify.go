@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 const (
@@ -42,8 +41,10 @@ func (c *Control) Verify() diag.List {
 	policy, err := c.Render(params)
 	if err != nil {
 		problem("clusterpolicy.yaml", "control-template", "%s", strings.TrimPrefix(err.Error(), path.Join(c.Dir, "clusterpolicy.yaml")+": "))
-	} else if message := c.checkScope(Rules(policy)); message != "" {
-		problem("control.yaml", codeControl, "%s", message)
+	} else {
+		for _, message := range c.checkScope(Matches(policy)) {
+			problem("control.yaml", codeControl, "%s", message)
+		}
 	}
 	good, bad, err := c.Tests(params)
 	switch {
@@ -53,27 +54,4 @@ func (c *Control) Verify() diag.List {
 		problem("tests", "control-tests", "has %d good and %d bad documents, needs %d and %d", len(good), len(bad), minGood, minBad)
 	}
 	return problems
-}
-
-// checkScope refuses a control that would be staged by namespace although its
-// objects are in none, where the overrides for namespaces never apply; and one
-// that is staged as a whole although no cluster-scoped object makes it so.
-func (c *Control) checkScope(rules []Rule) string {
-	var cluster, namespaced []string
-	for _, rule := range rules {
-		for _, kind := range rule.Kinds {
-			if kinds.Parse(kind).Scope() == kinds.Cluster {
-				cluster = append(cluster, kind)
-			} else {
-				namespaced = append(namespaced, kind)
-			}
-		}
-	}
-	switch {
-	case c.ClusterScoped && len(cluster) == 0:
-		return "scope is Cluster, but it matches only " + strings.Join(namespaced, ", ")
-	case !c.ClusterScoped && len(namespaced) == 0:
-		return "scope is Namespaced, but it matches only " + strings.Join(cluster, ", ")
-	}
-	return ""
 }

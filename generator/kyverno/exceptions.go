@@ -80,7 +80,8 @@ func waivedPolicies(p *plan.Plan, env plan.Environment, x plan.Exception) []any 
 }
 
 // exceptionMatch is one filter for each kind and what its controller makes of
-// it, each with the names that objects of this kind then have.
+// it, each with the names that objects of this kind then have; with the
+// namespaces where the kind has one.
 func exceptionMatch(x plan.Exception) []any {
 	var filters []any
 	seen := map[string]bool{}
@@ -92,7 +93,7 @@ func exceptionMatch(x plan.Exception) []any {
 			}
 			names = slices.Compact(names) // long names are cut to the same
 			resources := map[string]any{"kinds": []any{made}, "names": list(names)}
-			if len(x.Namespaces) > 0 {
+			if len(x.Namespaces) > 0 && !slices.Contains(x.ClusterKinds, kind) {
 				resources["namespaces"] = list(x.Namespaces)
 			}
 			if id := made + "/" + strings.Join(names, ","); !seen[id] {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -26,8 +27,8 @@ func reportsRules(env plan.Environment) map[string][]string {
 		if !policy.Background || policy.Strictest() == plan.Off {
 			continue
 		}
-		for _, text := range matchedKinds(policy.Body) {
-			for _, k := range unreadable(kinds.Parse(text)) {
+		for _, ref := range catalog.Matches(policy.Body) {
+			for _, k := range unreadable(ref) {
 				if !slices.Contains(resources[k.Group], k.Plural) {
 					resources[k.Group] = append(resources[k.Group], k.Plural)
 				}
@@ -35,34 +36,6 @@ func reportsRules(env plan.Environment) map[string][]string {
 		}
 	}
 	return resources
-}
-
-// matchedKinds are the kinds that the rules of a ClusterPolicy match, with group
-// and version as they are written. Those of autogen are readable anyway.
-func matchedKinds(body map[string]any) []string {
-	var out []string
-	spec, _ := body["spec"].(map[string]any)
-	rules, _ := spec["rules"].([]any)
-	for _, rule := range rules {
-		r, _ := rule.(map[string]any)
-		match, _ := r["match"].(map[string]any)
-		filters := []any{match}
-		for _, key := range []string{"any", "all"} {
-			more, _ := match[key].([]any)
-			filters = append(filters, more...)
-		}
-		for _, filter := range filters {
-			f, _ := filter.(map[string]any)
-			resources, _ := f["resources"].(map[string]any)
-			texts, _ := resources["kinds"].([]any)
-			for _, text := range texts {
-				if s, ok := text.(string); ok {
-					out = append(out, s)
-				}
-			}
-		}
-	}
-	return out
 }
 
 // unreadable returns the kinds of a reference that Kyverno's controllers must be

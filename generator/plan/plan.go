@@ -244,11 +244,14 @@ type Exception struct {
 	Policies   []ExceptionPolicy
 	Namespaces []string
 	Kinds      []string // as the author wrote them
-	Names      []string
-	Images     []string
-	Reason     string
-	Owner      string
-	Ticket     string
+	// ClusterKinds are those of Kinds whose objects have no namespace: Namespaces
+	// do not limit them.
+	ClusterKinds []string
+	Names        []string
+	Images       []string
+	Reason       string
+	Owner        string
+	Ticket       string
 	// Expires is the moment at which it stops to apply; zero for a permanent one.
 	Expires time.Time
 	At      diag.Position

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
-	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -158,8 +157,7 @@ func (r *run) skip(result Result, reason string) {
 }
 
 func clusterScoped(c catalog.Case, policy plan.Policy) bool {
-	k, known := kinds.Find(c.Kind.Group, c.Kind.Kind)
-	return known && k.Scope == kinds.Cluster || c.Namespace == "" && policy.ClusterScoped
+	return c.ClusterScoped || c.Namespace == "" && policy.ClusterScoped
 }
 
 // movable tells whether a document may be in any namespace; others are about theirs.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
@@ -80,17 +81,8 @@ func (k *cluster) add(o manifest.Object, read bool) error {
 
 func isException(object string) bool { return strings.HasPrefix(object, "PolicyException/") }
 
-// looksUp tells whether a rule of the policy reads objects of the cluster.
-func looksUp(policy plan.Policy) bool {
-	for _, rule := range manifest.Object(policy.Body).Maps("spec", "rules") {
-		for _, entry := range rule.Maps("context") {
-			if entry["apiCall"] != nil {
-				return true
-			}
-		}
-	}
-	return false
-}
+// looksUp reports whether a rule of the policy reads objects of the cluster.
+func looksUp(policy plan.Policy) bool { return len(catalog.LookUps(policy.Body)) > 0 }
 
 // place is a namespace in which something is tried.
 type place struct {

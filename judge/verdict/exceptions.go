@@ -58,7 +58,7 @@ func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolic
 		}
 	}
 	t.candidate = slices.DeleteFunc(bad, func(c catalog.Case) bool {
-		return !c.Plain() || !movable(c) || clusterScoped(c, policy) != (len(x.Namespaces) == 0)
+		return !c.Plain() || !movable(c)
 	})
 	for _, s := range t.subjects(waived.Rules) {
 		if err := r.subject(t, s); err != nil {
@@ -78,12 +78,12 @@ func (t trial) subjects(rules []string) []subject {
 			}
 		}
 	}
-	namespaces := t.exception.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{""}
-	}
 	var out []subject
 	for _, kind := range t.exception.Kinds {
+		namespaces := t.exception.Namespaces
+		if len(namespaces) == 0 || slices.Contains(t.exception.ClusterKinds, kind) {
+			namespaces = []string{""}
+		}
 		for _, made := range plan.Makes(kind) {
 			for i := range max(len(namespaces), len(t.exception.Names)) {
 				name := plan.MadeNames(kind, made, t.exception.Names[i%len(t.exception.Names)])[0]
@@ -252,7 +252,7 @@ func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error)
 	var objects []map[string]any
 	for _, exact := range []bool{true, false} {
 		for _, c := range t.candidate {
-			if exact != (c.Kind.Kind == s.made) {
+			if exact != (c.Kind.Kind == s.made) || clusterScoped(c, t.policy) != (s.namespace == "") {
 				continue
 			}
 			object := asKind(c.Object, s.made)

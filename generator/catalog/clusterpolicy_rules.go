@@ -29,12 +29,10 @@ const cronJob = "CronJob"
 // not count). A rule gets derived ones when it matches Pod and its exclude, if
 // it has kinds, has Pod too.
 func Rules(policy map[string]any) []Rule {
-	spec, _ := policy["spec"].(map[string]any)
-	list, _ := spec["rules"].([]any)
-	controllers := autogenControllers(policy, list)
+	rules := rulesOf(policy)
+	controllers := autogenControllers(policy, rules)
 	var own, derived []Rule
-	for _, item := range list {
-		rule, _ := item.(map[string]any)
+	for _, rule := range rules {
 		name, _ := rule["name"].(string)
 		matched := filters(rule["match"])
 		own = append(own, Rule{Name: name, Kinds: kindsOf(matched)})
@@ -54,11 +52,10 @@ func Rules(policy map[string]any) []Rule {
 
 // autogenControllers are the kinds that rules are derived for, ordered; none if
 // the policy does not qualify.
-func autogenControllers(policy map[string]any, rules []any) []string {
+func autogenControllers(policy map[string]any, rules []map[string]any) []string {
 	derived := kinds.Controllers()
 	needed := false
-	for _, item := range rules {
-		rule, _ := item.(map[string]any)
+	for _, rule := range rules {
 		for _, f := range append(filters(rule["match"]), filters(rule["exclude"])...) {
 			listed := stringList(f["kinds"])
 			for _, field := range []string{"name", "names", "selector", "annotations"} {
@@ -90,9 +87,7 @@ func filters(v any) []map[string]any {
 	block, _ := v.(map[string]any)
 	var out []map[string]any
 	for _, key := range []string{"any", "all"} {
-		list, _ := block[key].([]any)
-		for _, item := range list {
-			filter, _ := item.(map[string]any)
+		for _, filter := range mappings(block[key]) {
 			if resources, ok := filter["resources"].(map[string]any); ok {
 				out = append(out, resources)
 			}

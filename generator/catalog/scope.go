@@ -1,0 +1,78 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+)
+
+// scopes are the words of control.yaml for scopes.
+func scopes() map[string]kinds.Scope {
+	return map[string]kinds.Scope{"Namespaced": kinds.Namespaced, "Cluster": kinds.Cluster}
+}
+
+// ScopeOf returns the scope of the objects of a kind that a policy of the control
+// judges. The kind is named without its group, which the policy says. It is
+// kinds.Unknown for custom resources that the control does not declare in
+// spec.customKinds, unless it says that all that it matches is cluster-scoped.
+func (c *Control) ScopeOf(policy map[string]any, kind string) kinds.Scope {
+	found := map[kinds.Scope]bool{}
+	for _, ref := range Matches(policy) {
+		if ref.Kind == kind {
+			found[c.scopeOf(ref)] = true
+		}
+	}
+	switch {
+	case len(found) == 0: // of a derived rule
+		return kinds.Named(kind).Scope()
+	case len(found) == 1 && found[kinds.Namespaced]:
+		return kinds.Namespaced
+	case len(found) == 1 && found[kinds.Cluster]:
+		return kinds.Cluster
+	}
+	return kinds.Unknown
+}
+
+func (c *Control) scopeOf(ref kinds.Ref) kinds.Scope {
+	if scope := ref.Scope(); scope != kinds.Unknown {
+		return scope
+	}
+	scope := c.CustomKinds[ref.Kind]
+	if scope == kinds.Unknown && c.ClusterScoped {
+		return kinds.Cluster
+	}
+	return scope
+}
+
+// checkScope refuses a control that would be staged by namespace although its
+// objects are in none, where the overrides for namespaces never apply; and one
+// that is staged as a whole although no cluster-scoped object makes it so. It
+// also refuses to be told the scope of a kind that is known, or not matched.
+func (c *Control) checkScope(matches []kinds.Ref) []string {
+	var cluster, others, custom, wrong []string
+	slices.SortFunc(matches, func(a, b kinds.Ref) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, ref := range matches {
+		if ref.Scope() == kinds.Unknown {
+			custom = append(custom, ref.Kind)
+		}
+		if c.scopeOf(ref) == kinds.Cluster {
+			cluster = append(cluster, ref.Name())
+		} else {
+			others = append(others, ref.Name())
+		}
+	}
+	switch {
+	case c.ClusterScoped && len(cluster) == 0:
+		wrong = append(wrong, "scope is Cluster, but it matches only "+strings.Join(others, ", "))
+	case !c.ClusterScoped && len(others) == 0:
+		wrong = append(wrong, "scope is Namespaced, but it matches only "+strings.Join(cluster, ", "))
+	}
+	for _, kind := range sortedKeys(c.CustomKinds) {
+		if !slices.Contains(custom, kind) {
+			wrong = append(wrong, fmt.Sprintf("customKinds has %s, which is not a custom resource that it matches", kind))
+		}
+	}
+	return wrong
+}
