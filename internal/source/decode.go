@@ -14,24 +14,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
-// Positions says where each field of a decoded document was written, by path:
-// spec.namespaces[2].tier, spec.controls[require-labels].maxStage.
-type Positions map[string]diag.Position
-
-// At is the position of the field, or of the nearest thing around it that was written.
-func (p Positions) At(path string) diag.Position {
-	for {
-		if at, ok := p[path]; ok {
-			return at
-		}
-		cut := strings.LastIndexAny(path, ".[")
-		if cut < 0 {
-			return p[""]
-		}
-		path = path[:cut]
-	}
-}
-
 // ListOrObject is for a struct that may also be written as the list of one of
 // its fields.
 type ListOrObject interface{ ListField() string }
@@ -59,7 +41,7 @@ func (d *decoder) problem(n *yaml.Node, code, path, hint, format string, args ..
 }
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
-	d.positions[path] = d.doc.At(n)
+	d.positions[path] = Field{doc: d.doc, value: n, at: n}
 	n = resolve(n)
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return // written, but says nothing: absent
@@ -81,6 +63,14 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	default:
 		d.scalar(n, v, path)
 	}
+}
+
+// keyed adds the key to a field that was read.
+func (d *decoder) keyed(path string, key *yaml.Node) Field {
+	f := d.positions[path]
+	f.key = key
+	d.positions[path] = f
+	return f
 }
 
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
@@ -107,6 +97,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 			seen[key.Value] = true
 		}
 		d.value(value, v.Field(field.index), child(path, key.Value))
+		d.keyed(child(path, key.Value), key)
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if fields[name].required && !seen[name] {
@@ -146,7 +137,9 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 		d.text(key, at, key.Value)
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.value(n.Content[i+1], item, at)
-		d.positions[at] = d.doc.At(key)
+		f := d.keyed(at, key)
+		f.at = key
+		d.positions[at] = f
 		v.SetMapIndex(reflect.ValueOf(key.Value), item)
 	}
 }
@@ -187,7 +180,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 // any turns a node into the value that encoding/json would give, with int64
 // for whole numbers.
 func (d *decoder) any(n *yaml.Node, path string) any {
-	d.positions[path] = d.doc.At(n)
+	d.positions[path] = Field{doc: d.doc, value: n, at: n}
 	n = resolve(n)
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -195,6 +188,7 @@ func (d *decoder) any(n *yaml.Node, path string) any {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			d.text(n.Content[i], path, n.Content[i].Value)
 			m[n.Content[i].Value] = d.any(n.Content[i+1], child(path, n.Content[i].Value))
+			d.keyed(child(path, n.Content[i].Value), n.Content[i])
 		}
 		return m
 	case yaml.SequenceNode:

@@ -21,18 +21,22 @@ type Document struct {
 	APIVersion, Kind string
 	// Name is metadata.name, or empty.
 	Name string
-	// Node is the mapping; files says which nodes come from elsewhere after a merge.
-	Node  *yaml.Node
-	files map[*yaml.Node]string
+	// Node is the mapping; origins says which nodes come from elsewhere after a merge.
+	Node    *yaml.Node
+	text    *origin
+	origins map[*yaml.Node]*origin
 }
 
 // At is the position of a node of the document.
 func (d *Document) At(n *yaml.Node) diag.Position {
-	file := d.File
-	if f, ok := d.files[n]; ok {
-		file = f
+	return diag.Position{File: d.origin(n).file, Line: n.Line, Col: n.Column}
+}
+
+func (d *Document) origin(n *yaml.Node) *origin {
+	if o, ok := d.origins[n]; ok {
+		return o
 	}
-	return diag.Position{File: file, Line: n.Line, Col: n.Column}
+	return d.text
 }
 
 // maxAliased bounds what the aliases of a document expand to: aliases of aliases grow without limit.
@@ -49,7 +53,7 @@ func Parse(file string, data []byte) (docs []*Document, problems diag.List) {
 			apiVersion = cmp.Or(root.apiVersion, apiVersion)
 			continue
 		}
-		doc, found := document(file, root.node, apiVersion)
+		doc, found := document(originOf(file, data, root.node), root.node, apiVersion)
 		problems = append(problems, found...)
 		if doc != nil {
 			docs = append(docs, doc)
@@ -60,11 +64,11 @@ func Parse(file string, data []byte) (docs []*Document, problems diag.List) {
 }
 
 // document reads the type and the name. It is nil for what is empty or may not be walked.
-func document(file string, node *yaml.Node, apiVersion string) (*Document, diag.List) {
+func document(text *origin, node *yaml.Node, apiVersion string) (*Document, diag.List) {
 	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
 		return nil, nil
 	}
-	doc := &Document{File: file, Node: node, APIVersion: apiVersion}
+	doc := &Document{File: text.file, Node: node, APIVersion: apiVersion, text: text}
 	if node.Kind != yaml.MappingNode {
 		var problems diag.List
 		problems.Add(diag.Diagnostic{Code: "yaml-type", Position: doc.At(node), Summary: "a document must be a mapping, not " + describe(node)})
@@ -174,7 +178,7 @@ func resolve(n *yaml.Node) *yaml.Node {
 // Merge lays over on top of base, mapping by mapping; lists and scalars of
 // over replace those of base. Neither document is changed.
 func Merge(base, over *Document) *Document {
-	merged := &Document{File: over.File, APIVersion: over.APIVersion, Kind: over.Kind, Name: over.Name, files: map[*yaml.Node]string{}}
+	merged := &Document{File: over.File, APIVersion: over.APIVersion, Kind: over.Kind, Name: over.Name, text: over.text, origins: map[*yaml.Node]*origin{}}
 	merged.Node = merge(merged, base, base.Node, over, over.Node)
 	return merged
 }
@@ -186,7 +190,7 @@ func merge(into, base *Document, b *yaml.Node, over *Document, o *yaml.Node) *ya
 	}
 	result := *o
 	result.Content = nil
-	into.files[&result] = over.At(o).File
+	into.origins[&result] = over.origin(o)
 	index := map[string]int{}
 	for i := 0; i+1 < len(b.Content); i += 2 {
 		index[b.Content[i].Value] = len(result.Content)
@@ -208,20 +212,16 @@ func merge(into, base *Document, b *yaml.Node, over *Document, o *yaml.Node) *ya
 	return &result
 }
 
-// adopt remembers the file of a node and of all that is below it.
+// adopt remembers where a node was read and of all that is below it.
 func adopt(into, from *Document, n *yaml.Node) *yaml.Node {
-	file := from.File
-	if f, ok := from.files[n]; ok {
-		file = f
-	}
-	if _, ok := into.files[n]; !ok {
-		into.files[n] = file
+	if _, ok := into.origins[n]; !ok {
+		into.origins[n] = from.origin(n)
 	}
 	for _, c := range n.Content {
 		adopt(into, from, c)
 	}
 	if n.Kind == yaml.AliasNode {
-		if _, ok := into.files[n.Alias]; !ok {
+		if _, ok := into.origins[n.Alias]; !ok {
 			adopt(into, from, n.Alias)
 		}
 	}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -58,11 +59,11 @@ func (l lines) offset(m mark) int {
 
 // mark returns the place of a byte.
 func (l lines) mark(offset int) mark {
-	line := len(l.starts)
-	for line > 1 && l.starts[line-1] > offset {
-		line--
+	line, found := slices.BinarySearch(l.starts, offset)
+	if !found {
+		line = max(line-1, 0)
 	}
-	return mark{line: line, col: 1 + utf8.RuneCount(l.data[min(l.starts[line-1], offset):offset])}
+	return mark{line: line + 1, col: 1 + utf8.RuneCount(l.data[min(l.starts[line], offset):offset])}
 }
 
 // blankFrom reports whether nothing but white space stands at a mark and behind it.
