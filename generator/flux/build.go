@@ -23,11 +23,13 @@ const admissionController = "kyverno-admission-controller"
 // Build makes the graph: for each cluster a node per layer of its environment
 // that has objects, and one per workload. It decides nothing about what is
 // wrong: that is [Prove]'s.
-func Build(p *plan.Plan, files []manifest.File) *Graph {
-	all := contents(files)
+func Build(p *plan.Plan, files []manifest.File) *Graph { return layers().build(p, files) }
+
+func (t table) build(p *plan.Plan, files []manifest.File) *Graph {
+	all := t.contents(files)
 	g := &Graph{}
 	for _, env := range p.Environments {
-		e := newEnvironment(env.Name, all)
+		e := newEnvironment(env.Name, t, all)
 		for _, cluster := range env.Clusters {
 			for _, l := range e.layers {
 				g.Nodes = append(g.Nodes, layerNode(p, e, l, cluster))
@@ -44,16 +46,17 @@ func Build(p *plan.Plan, files []manifest.File) *Graph {
 // environment is the layers of one environment and their order.
 type environment struct {
 	name    string
+	table   table
 	layers  []layout.Folder // in the order in which they are applied
 	content map[layout.Folder]*content
 	homes   map[string]layout.Folder          // namespace → the layer that creates it
 	before  map[layout.Folder][]layout.Folder // layer → the layers that it waits for, no more than needed
 }
 
-func newEnvironment(name string, all map[layout.Folder]*content) *environment {
-	e := &environment{name: name, content: all, homes: map[string]layout.Folder{}, before: map[layout.Folder][]layout.Folder{}}
+func newEnvironment(name string, t table, all map[layout.Folder]*content) *environment {
+	e := &environment{name: name, table: t, content: all, homes: map[string]layout.Folder{}, before: map[layout.Folder][]layout.Folder{}}
 	for folder := range all {
-		if folder.Environment == name && slices.Contains(layerKinds(), folder.Kind) {
+		if folder.Environment == name && t.index(folder.Kind) >= 0 {
 			e.layers = append(e.layers, folder)
 			for ns := range all[folder].creates {
 				e.homes[ns] = folder
@@ -61,22 +64,16 @@ func newEnvironment(name string, all map[layout.Folder]*content) *environment {
 		}
 	}
 	slices.SortFunc(e.layers, func(a, b layout.Folder) int {
-		return cmp.Or(cmp.Compare(slices.Index(layerKinds(), a.Kind), slices.Index(layerKinds(), b.Kind)), cmp.Compare(a.Shard, b.Shard))
+		return cmp.Or(cmp.Compare(t.index(a.Kind), t.index(b.Kind)), cmp.Compare(a.Shard, b.Shard))
 	})
 	for _, l := range e.layers {
-		e.before[l] = e.reduce(append(e.homesOf(l), e.after(follows(l.Kind))...))
+		e.before[l] = e.reduce(append(e.homesOf(l), e.after(t.layer(l.Kind).follows)...))
 	}
 	return e
 }
 
-// workloadsFollow is what a workload waits for: the policies that judge it, the
-// network rules that it needs, and the namespaces that it lives in.
-func (e *environment) workloadsFollow() []layout.Folder {
-	return e.reduce(e.after([]layout.Kind{layout.Namespaces, layout.Policies, layout.Network}))
-}
-
-// after returns the layers of these kinds; in the place of a kind that is
-// absent come the layers that it would have waited for.
+// after returns the layers of these kinds. A kind that is absent is replaced by the
+// layers that it would have waited for.
 func (e *environment) after(wanted []layout.Kind) []layout.Folder {
 	var found []layout.Folder
 	for _, kind := range wanted {
@@ -87,7 +84,7 @@ func (e *environment) after(wanted []layout.Kind) []layout.Folder {
 			}
 		}
 		if len(found) == before {
-			found = append(found, e.after(follows(kind))...)
+			found = append(found, e.after(e.table.layer(kind).follows)...)
 		}
 	}
 	return found
@@ -126,42 +123,46 @@ func (e *environment) reduce(folders []layout.Folder) []layout.Folder {
 
 func layerNode(p *plan.Plan, e *environment, l layout.Folder, cluster string) Node {
 	k := newKustomization(p, l.Kustomization(), path.Join(p.Flux.Path, l.String()), e.before[l])
-	k.Spec.Prune = pruned(l.Kind)
-	c := e.content[l]
-	switch l.Kind {
-	case layout.Kyverno:
-		waitForReleases(&k, c.releases)
-		// Helm has Timeout for the install; the health check covers that and what follows it.
-		k.Spec.Timeout.Duration *= 2
-	case layout.Policies:
-		k.Spec.Wait = true
-		k.Spec.HealthCheckExprs = healthExprs(c.policyKinds())
-	case layout.Trust:
+	row := e.table.layer(l.Kind)
+	k.Spec.Prune = row.prune
+	if row.secrets {
 		k.Spec.Decryption = decryption(p)
+	}
+	if row.gate != nil {
+		row.gate(&k, e.content[l])
 	}
 	return Node{Cluster: cluster, Environment: e.name, Folder: l, Kustomization: k}
 }
 
-// waitForReleases waits until Helm is done and Kyverno answers. It lists both
-// objects and leaves `wait` off, because `wait: true` ignores healthChecks and
-// looks at the layer's own objects only: a HelmRelease stays Ready when its Pods
-// go down later, and then policies would be sent to a dead webhook.
-func waitForReleases(k *kustomizev1.Kustomization, releases []release) {
-	for _, r := range releases {
+// waitForReleases is the gate of a layer with Helm releases: Helm is done and what
+// it installed answers. It lists the objects and leaves `wait` off, because `wait:
+// true` ignores healthChecks and looks at the layer's own objects only: a
+// HelmRelease stays Ready when its Pods go down later, and then policies, say,
+// would be sent to a dead webhook.
+func waitForReleases(k *kustomizev1.Kustomization, c *content) {
+	for _, r := range c.releases {
 		k.Spec.HealthChecks = append(k.Spec.HealthChecks,
 			meta.NamespacedObjectKindReference{APIVersion: groupHelm + "/v2", Kind: "HelmRelease", Name: r.name, Namespace: r.namespace})
-		if r.chart == "kyverno" {
+		if r.role.deployment != "" {
 			k.Spec.HealthChecks = append(k.Spec.HealthChecks,
-				meta.NamespacedObjectKindReference{APIVersion: "apps/v1", Kind: "Deployment", Name: admissionController, Namespace: r.target})
+				meta.NamespacedObjectKindReference{APIVersion: "apps/v1", Kind: "Deployment", Name: r.role.deployment, Namespace: r.target})
 		}
 	}
+	// Helm has Timeout for the install; the health check covers that and what follows it.
+	k.Spec.Timeout.Duration *= 2
+}
+
+// waitForPolicies is the gate of a layer with policies: they are in force.
+func waitForPolicies(k *kustomizev1.Kustomization, c *content) {
+	k.Spec.Wait = true
+	k.Spec.HealthCheckExprs = healthExprs(c.policyKinds())
 }
 
 // workloadNode makes the Kustomization of a workload. If it disappears or gets
 // another name, what it applied stays: to stop gating a workload must not delete it.
 func workloadNode(p *plan.Plan, e *environment, w plan.Workload, cluster string) Node {
 	dir := strings.NewReplacer("${env}", e.name, "${cluster}", cluster).Replace(w.Path)
-	k := newKustomization(p, w.Name, dir, e.workloadsFollow())
+	k := newKustomization(p, w.Name, dir, e.reduce(e.after(e.table.guards())))
 	k.Spec.Prune = true
 	k.Spec.DeletionPolicy = kustomizev1.DeletionPolicyOrphan
 	k.Spec.Decryption = decryption(p)

@@ -27,8 +27,13 @@ const pruneAnnotation = groupFlux + "/prune"
 // substituteAnnotation with the value disabled keeps Flux from replacing ${…} in an object.
 const substituteAnnotation = groupFlux + "/substitute"
 
-// release is a Helm release that a layer brings.
-type release struct{ name, namespace, target, chart string }
+// release is a Helm release that a layer brings. The role is nil if the table of
+// layers does not say what it is for.
+type release struct {
+	name, namespace string
+	target          string // the namespace that it installs into
+	role            *role
+}
 
 // content is what the order of the layers depends on: what a layer holds,
 // brings and needs.
@@ -46,7 +51,7 @@ type content struct {
 }
 
 // contents reads the files once, by layer.
-func contents(files []manifest.File) map[layout.Folder]*content {
+func (t table) contents(files []manifest.File) map[layout.Folder]*content {
 	all := map[layout.Folder]*content{}
 	for _, f := range files {
 		if !f.Folder.Applied() {
@@ -61,13 +66,14 @@ func contents(files []manifest.File) map[layout.Folder]*content {
 				c = &content{kinds: map[groupKind]bool{}, creates: map[string]bool{}, needs: map[string]bool{}, provides: map[string]bool{}}
 				all[f.Folder] = c
 			}
-			c.add(o)
+			c.add(o, t.layer(f.Folder.Kind).releases)
 		}
 	}
 	return all
 }
 
-func (c *content) add(o manifest.Object) {
+// add notes what an object brings and needs. releases is the role of a HelmRelease.
+func (c *content) add(o manifest.Object, releases *role) {
 	c.objects++
 	gk := groupKind{o.Group(), o.Kind()}
 	c.kinds[gk] = true
@@ -81,7 +87,7 @@ func (c *content) add(o manifest.Object) {
 			c.unprotected = append(c.unprotected, o.Name())
 		}
 	case groupKind{groupHelm, "HelmRelease"}:
-		c.addRelease(o)
+		c.addRelease(o, releases)
 	case groupKind{groupCRD, "CustomResourceDefinition"}:
 		if g := o.String("spec", "group"); g != "" {
 			c.provides[g] = true
@@ -93,17 +99,19 @@ func (c *content) add(o manifest.Object) {
 	}
 }
 
-// addRelease notes a Helm release. The Kyverno chart brings the CRDs of both of
-// Kyverno's policy groups.
-func (c *content) addRelease(o manifest.Object) {
-	r := release{o.Name(), o.Namespace(), o.String("spec", "targetNamespace"), o.String("spec", "chart", "spec", "chart")}
+// addRelease notes a Helm release and the API groups whose CRDs its chart brings.
+func (c *content) addRelease(o manifest.Object, role *role) {
+	r := release{o.Name(), o.Namespace(), o.String("spec", "targetNamespace"), role}
 	if r.target == "" {
 		r.target = r.namespace
 	}
 	c.needs[r.target] = true
 	c.releases = append(c.releases, r)
-	if r.chart == "kyverno" {
-		c.provides[groupKyverno], c.provides[groupPolicies] = true, true
+	if role == nil {
+		return
+	}
+	for _, g := range role.provides {
+		c.provides[g] = true
 	}
 }
 
@@ -121,4 +129,12 @@ func (c *content) policyKinds() []groupKind {
 // exceptions tells whether the layer holds PolicyExceptions of either group.
 func (c *content) exceptions() bool {
 	return c.kinds[groupKind{groupKyverno, "PolicyException"}] || c.kinds[groupKind{groupPolicies, "PolicyException"}]
+}
+
+// purpose is what the release installs.
+func (r release) purpose() string {
+	if r.role == nil {
+		return r.name
+	}
+	return r.role.name
 }

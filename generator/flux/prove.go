@@ -21,7 +21,11 @@ import (
 // before, nil on a first one. existing lists what lies in the output folder
 // now, with slashes, relative to it.
 func Prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manifest.Lock, existing []string) diag.List {
-	pr := &proof{plan: p, graph: g, files: files, prior: prior, existing: existing, contents: contents(files)}
+	return layers().prove(p, g, files, prior, existing)
+}
+
+func (t table) prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manifest.Lock, existing []string) diag.List {
+	pr := &proof{table: t, plan: p, graph: g, files: files, prior: prior, existing: existing, contents: t.contents(files)}
 	for i := range g.Nodes {
 		pr.add(&g.Nodes[i])
 	}
@@ -38,6 +42,7 @@ func Prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manifest.Lock, 
 
 // proof is what the checks share.
 type proof struct {
+	table    table
 	plan     *plan.Plan
 	graph    *Graph
 	files    []manifest.File

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-
-	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
 
 // eachPair calls f with each two nodes of a cluster.
@@ -87,7 +85,7 @@ func checkNamespaces(p *proof) {
 // checkWorkloads asks that what runs in the cluster comes after what guards it.
 func checkWorkloads(p *proof) {
 	p.eachPair(func(c *cluster, n, guard *Node) {
-		guards := slices.Contains([]layout.Kind{layout.Policies, layout.Network, layout.Namespaces}, guard.Folder.Kind)
+		guards := p.table.layer(guard.Folder.Kind).guards
 		if !n.Folder.Applied() && guards && !c.after(n, guard) {
 			p.report(n, codeWorkloadEarly, "", "does not wait for %s", guard.Name())
 		}

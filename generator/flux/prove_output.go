@@ -165,7 +165,7 @@ func checkMoves(p *proof) {
 	}
 	for _, f := range p.prior.Files {
 		old, ok := layout.Parse(f.Layer)
-		if !ok || !old.IsLayer() || !pruned(old.Kind) {
+		if !ok || !old.IsLayer() || !p.mayPrune(old.Kind) {
 			continue
 		}
 		for _, id := range f.Objects {
@@ -174,6 +174,13 @@ func checkMoves(p *proof) {
 			}
 		}
 	}
+}
+
+// mayPrune reports whether Flux deletes what disappears from a layer of this kind.
+// It assumes so of a kind that the table does not have: another version of
+// gatehouse made that layer.
+func (p *proof) mayPrune(kind layout.Kind) bool {
+	return p.table.index(kind) < 0 || p.table.layer(kind).prune
 }
 
 func (p *proof) checkMove(id string, from, to layout.Folder) {
@@ -216,7 +223,7 @@ func checkRenames(p *proof) {
 	for _, c := range p.clusters {
 		for _, old := range before[c.name] {
 			layer, ok := layout.ParseKustomization(old.name)
-			if c.byRef[old] != nil || !ok || !slices.Contains(layerKinds(), layer.Kind) || !pruned(layer.Kind) {
+			if c.byRef[old] != nil || !ok || !p.mayPrune(layer.Kind) {
 				continue
 			}
 			for _, n := range c.nodes {

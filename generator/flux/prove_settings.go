@@ -78,7 +78,12 @@ func checkPrune(p *proof) {
 				p.report(n, codePrune, "", "would delete the namespace %s and all that is in it, once it leaves the profile", content.unprotected[0])
 			}
 			for _, r := range content.releases {
-				p.report(n, codePrune, "", "would uninstall %s while its webhooks still stand", r.name)
+				switch {
+				case r.role == nil:
+					p.report(n, codePrune, "", "would uninstall %s, and the table of layers does not say what it is for", r.name)
+				case r.role.webhooks:
+					p.report(n, codePrune, "", "would uninstall %s while its webhooks still stand", r.name)
+				}
 			}
 		}
 	}
@@ -101,7 +106,7 @@ func checkGates(p *proof) {
 			case len(content.policyKinds()) > 0 && !spec.Wait:
 				p.report(n, codeNoWait, "", "does not wait until its policies are in force, but others follow it")
 			case len(content.releases) > 0 && !spec.Wait && len(spec.HealthChecks) == 0:
-				p.report(n, codeNoWait, "", "does not wait until Kyverno answers, but others follow it")
+				p.report(n, codeNoWait, "", "does not wait until %s answers, but others follow it", content.releases[0].purpose())
 			}
 		}
 	}

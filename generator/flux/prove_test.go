@@ -24,11 +24,14 @@ import (
 
 // world is all that the proof sees; a case breaks it.
 type world struct {
+	table    table
 	plan     *plan.Plan
 	layers   map[string][]manifest.File
 	prior    *manifest.Lock
 	existing []string
 }
+
+func newWorld() *world { return &world{table: layers(), plan: newPlan(), layers: newLayers()} }
 
 // proofCase changes the input of Build, or the graph that Build made.
 type proofCase struct {
@@ -259,18 +262,18 @@ func outputCases() []proofCase {
 }
 
 func TestProve(t *testing.T) {
-	for _, tt := range slices.Concat(shapeCases(), settingsCases(), healthCases(), orderCases(), outputCases()) {
+	for _, tt := range slices.Concat(shapeCases(), settingsCases(), healthCases(), orderCases(), outputCases(), releaseCases()) {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{plan: newPlan(), layers: newLayers()}
+			w := newWorld()
 			if tt.world != nil {
 				tt.world(w)
 			}
 			files := join(w.layers)
-			g := Build(w.plan, files)
+			g := w.table.build(w.plan, files)
 			if tt.graph != nil {
 				tt.graph(t, g)
 			}
-			found := Prove(w.plan, g, files, w.prior, w.existing)
+			found := w.table.prove(w.plan, g, files, w.prior, w.existing)
 			i := slices.IndexFunc(found, func(d diag.Diagnostic) bool { return strings.Contains(d.String(), tt.want) })
 			if i < 0 {
 				t.Fatalf("want %q, got:\n%v", tt.want, lines(found))
@@ -331,7 +334,7 @@ func TestProveAccepts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{plan: newPlan(), layers: newLayers()}
+			w := newWorld()
 			tt.world(w)
 			files := join(w.layers)
 			if found := Prove(w.plan, Build(w.plan, files), files, w.prior, w.existing); len(found) > 0 {
