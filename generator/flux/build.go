@@ -16,13 +16,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// admissionController is the Deployment that answers Kyverno's webhooks, as the
-// chart names it for a release called kyverno.
+// admissionController is the name of the Deployment that answers Kyverno's
+// webhooks. The chart derives it from the name of the release, kyverno.
 const admissionController = "kyverno-admission-controller"
 
-// Build makes the graph: for each cluster a node per layer of its environment
-// that has objects, and one per workload. It decides nothing about what is
-// wrong: that is [Prove]'s.
+// Build makes the graph: in each cluster a node for each layer of its environment
+// that has objects, and one for each workload. It reports no problems; [Prove] does.
 func Build(p *plan.Plan, files []manifest.File) *Graph { return layers().build(p, files) }
 
 func (t table) build(p *plan.Plan, files []manifest.File) *Graph {
@@ -43,7 +42,7 @@ func (t table) build(p *plan.Plan, files []manifest.File) *Graph {
 	return g
 }
 
-// environment is the layers of one environment and their order.
+// environment holds the layers of one environment and their order.
 type environment struct {
 	name    string
 	table   table
@@ -101,7 +100,7 @@ func (e *environment) homesOf(l layout.Folder) []layout.Folder {
 	return found
 }
 
-// reduce drops what is there twice and what another one waits for anyway.
+// reduce drops duplicates, and layers that another one of the list waits for.
 func (e *environment) reduce(folders []layout.Folder) []layout.Folder {
 	slices.SortFunc(folders, func(a, b layout.Folder) int { return cmp.Compare(a.String(), b.String()) })
 	folders = slices.Compact(folders)
@@ -158,8 +157,9 @@ func waitForPolicies(k *kustomizev1.Kustomization, c *content) {
 	k.Spec.HealthCheckExprs = healthExprs(c.policyKinds())
 }
 
-// workloadNode makes the Kustomization of a workload. If it disappears or gets
-// another name, what it applied stays: to stop gating a workload must not delete it.
+// workloadNode returns the Kustomization of a workload. If it disappears or gets
+// another name, what it applied stays: a workload that no longer waits for the
+// policies must not be deleted.
 func workloadNode(p *plan.Plan, e *environment, w plan.Workload, cluster string) Node {
 	dir := strings.NewReplacer("${env}", e.name, "${cluster}", cluster).Replace(w.Path)
 	k := newKustomization(p, w.Name, dir, e.reduce(e.after(e.table.guards())))
@@ -169,7 +169,8 @@ func workloadNode(p *plan.Plan, e *environment, w plan.Workload, cluster string)
 	return Node{Cluster: cluster, Environment: e.name, Kustomization: k, At: w.At}
 }
 
-// newKustomization has what all have in common. dir is relative to the source.
+// newKustomization returns what all Kustomizations have in common. dir is relative
+// to the source.
 func newKustomization(p *plan.Plan, name, dir string, before []layout.Folder) kustomizev1.Kustomization {
 	var deps []kustomizev1.DependencyReference
 	for _, folder := range before {
@@ -191,7 +192,7 @@ func newKustomization(p *plan.Plan, name, dir string, before []layout.Folder) ku
 }
 
 // sourcePath writes a path in the source as Flux's own command line does, with a
-// leading ./; an absolute one stays as it is, to be found by the proof.
+// leading ./. An absolute path stays as it is; the proof refuses it.
 func sourcePath(dir string) string {
 	switch dir = path.Clean(dir); {
 	case dir == ".":
@@ -202,9 +203,10 @@ func sourcePath(dir string) string {
 	return "./" + dir
 }
 
+// duration is for the optional fields of a Kustomization.
 func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 
-// decryption belongs where Secrets can be; nil where the profile has none.
+// decryption returns how Flux decrypts Secrets; nil if the profile does not say it.
 func decryption(p *plan.Plan) *kustomizev1.Decryption {
 	if p.Flux.DecryptionProvider == "" {
 		return nil

@@ -10,7 +10,7 @@ import (
 // groupKind of a Kubernetes object.
 type groupKind struct{ group, kind string }
 
-// API groups that the graph knows something about.
+// API groups that the graph or the proof treats specially.
 const (
 	groupKyverno  = "kyverno.io"
 	groupPolicies = "policies.kyverno.io"
@@ -35,8 +35,8 @@ type release struct {
 	role            *role
 }
 
-// content is what the order of the layers depends on: what a layer holds,
-// brings and needs.
+// content is what a layer holds, brings and needs: the order of the layers depends
+// on it.
 type content struct {
 	objects  int
 	kinds    map[groupKind]bool
@@ -44,7 +44,7 @@ type content struct {
 	needs    map[string]bool // namespaces that its objects live in
 	provides map[string]bool // API groups whose CRDs come with the layer
 	releases []release
-	// aggregated tells of a ClusterRole that widens what Kyverno may do.
+	// aggregated is set if a ClusterRole extends what Kyverno may do.
 	aggregated bool
 	// unprotected are the Namespaces that a prune would delete.
 	unprotected []string
@@ -72,7 +72,7 @@ func (t table) contents(files []manifest.File) map[layout.Folder]*content {
 	return all
 }
 
-// add notes what an object brings and needs. releases is the role of a HelmRelease.
+// add notes what an object brings and needs. A HelmRelease gets the role releases.
 func (c *content) add(o manifest.Object, releases *role) {
 	c.objects++
 	gk := groupKind{o.Group(), o.Kind()}
@@ -126,12 +126,12 @@ func (c *content) policyKinds() []groupKind {
 	return found
 }
 
-// exceptions tells whether the layer holds PolicyExceptions of either group.
+// exceptions reports whether the layer holds PolicyExceptions of either group.
 func (c *content) exceptions() bool {
 	return c.kinds[groupKind{groupKyverno, "PolicyException"}] || c.kinds[groupKind{groupPolicies, "PolicyException"}]
 }
 
-// purpose is what the release installs.
+// purpose returns what the release installs.
 func (r release) purpose() string {
 	if r.role == nil {
 		return r.name

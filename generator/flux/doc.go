@@ -9,13 +9,15 @@
 //	           └ network ──────────────────────────────────────────┘
 //
 // [Build] makes one node for each layer that has objects, in each cluster, and
-// one for each workload of the profile. A layer that is absent is bridged: what
-// would have waited for it waits for what it would have waited for.
+// one for each workload of the profile. Where a layer is absent, what follows it
+// waits for what it would have waited for. The table of layers has a row for each
+// kind: what it follows, whether Flux prunes it, when it is ready, whether
+// workloads wait for it, and what its Helm releases are for.
 //
 // # The proof
 //
-// [Prove] judges a graph value together with the files that its nodes apply and
-// the lock of the build before. It assumes nothing about who made the graph, so
-// that a test can break one, and so that a mistake in Build is found as well.
+// [Prove] checks a graph together with the files that its nodes apply and the lock
+// of the previous build. It does not rely on Build, so that it finds mistakes of
+// Build, and so that a test can break a graph.
 // What each finding means, and why it is dangerous, is in docs/lints.md.
 package flux

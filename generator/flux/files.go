@@ -33,7 +33,7 @@ func (g *Graph) Files() ([]manifest.File, error) {
 }
 
 // Index returns the kustomization.yaml of an applied folder. Without one Flux
-// would apply every YAML file that lies below.
+// would apply every YAML file below it.
 func Index(folder layout.Folder, names []string) manifest.File {
 	sorted := slices.Sorted(slices.Values(names))
 	resources := make([]any, len(sorted))

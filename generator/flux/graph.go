@@ -21,14 +21,14 @@ type Node struct {
 	Environment string
 	// Folder is the layer that the node applies; zero for a workload.
 	Folder layout.Folder
-	// Kustomization as it is written.
+	// Kustomization is the object that is written.
 	Kustomization kustomizev1.Kustomization
-	// At is where the profile asked for it; unknown for a layer.
+	// At is where the profile asks for the workload; unknown for a layer.
 	At diag.Position
 }
 
-// Name of the Kustomization.
+// Name returns the name of the Kustomization.
 func (n *Node) Name() string { return n.Kustomization.Name }
 
-// Path of the file that holds the node.
+// Path returns the path of the file that holds the node.
 func (n *Node) Path() string { return path.Join(layout.Of(n.Cluster).String(), n.Name()+".yaml") }

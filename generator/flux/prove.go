@@ -12,14 +12,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Prove checks that Flux can apply the graph, in an order that never exposes or
-// locks out a cluster, and that nothing is deleted by accident on the way from
-// the build before. It assumes nothing about who made the graph.
+// Prove checks that Flux can apply the graph in an order that never leaves a
+// cluster exposed or locked out, and that nothing of the previous build is deleted
+// by accident. It does not rely on [Build].
 //
 // files are all files of the output that lie in a layer, with the index of each;
-// those of the graph itself may be among them. prior is the lock of the build
-// before, nil on a first one. existing lists what lies in the output folder
-// now, with slashes, relative to it.
+// those of the graph itself may be among them. prior is the lock of the previous
+// build, nil for the first. existing lists the files in the output folder now,
+// relative to it, with slashes.
 func Prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manifest.Lock, existing []string) diag.List {
 	return layers().prove(p, g, files, prior, existing)
 }
@@ -40,7 +40,7 @@ func (t table) prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manif
 	return pr.list.Sort()
 }
 
-// proof is what the checks share.
+// proof holds what the checks share.
 type proof struct {
 	table    table
 	plan     *plan.Plan
@@ -90,8 +90,8 @@ func (p *proof) add(n *Node) {
 	}
 }
 
-// report notes a finding about a node: at its place in the profile if it has
-// one, else with the name of its cluster.
+// report adds a finding about a node, with its place in the profile if it has one,
+// otherwise with the name of its cluster.
 func (p *proof) report(n *Node, code, hint, format string, args ...any) {
 	summary := fmt.Sprintf(format, args...)
 	if n.At.File == "" {
@@ -102,7 +102,7 @@ func (p *proof) report(n *Node, code, hint, format string, args ...any) {
 	p.list.Add(diag.Diagnostic{Code: code, Position: n.At, Summary: summary, Hint: hint})
 }
 
-// deps are the nodes that n waits for directly; what does not exist is left out.
+// deps returns the nodes that n waits for directly, without those that do not exist.
 func (c *cluster) deps(n *Node) []*Node {
 	var found []*Node
 	for _, d := range n.Kustomization.Spec.DependsOn {
@@ -113,8 +113,8 @@ func (c *cluster) deps(n *Node) []*Node {
 	return found
 }
 
-// after tells whether n is applied after other, because it waits for it,
-// directly or not.
+// after reports whether n is applied after other because it waits for it, directly
+// or not.
 func (c *cluster) after(n, other *Node) bool {
 	if c.reach[n] == nil {
 		found := map[*Node]bool{}
@@ -133,7 +133,7 @@ func (c *cluster) after(n, other *Node) bool {
 	return c.reach[n][other]
 }
 
-// content of the layer that a node applies; an empty one for a workload.
+// content returns the content of the layer that a node applies; a workload has none.
 func (p *proof) content(n *Node) *content {
 	if c := p.contents[n.Folder]; c != nil {
 		return c

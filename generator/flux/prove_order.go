@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// eachPair calls f with each two nodes of a cluster.
+// eachPair calls f with every pair of nodes of each cluster, a node and itself included.
 func (p *proof) eachPair(f func(c *cluster, n, other *Node)) {
 	for _, c := range p.clusters {
 		for _, n := range c.nodes {
@@ -17,7 +17,7 @@ func (p *proof) eachPair(f func(c *cluster, n, other *Node)) {
 	}
 }
 
-// checkCRDs asks that a kind exists before an object of it is applied.
+// checkCRDs requires that a kind exists before an object of it is applied.
 func checkCRDs(p *proof) {
 	p.eachPair(func(c *cluster, n, provider *Node) {
 		for _, k := range slices.SortedFunc(maps.Keys(p.content(n).kinds), byKind) {
@@ -36,7 +36,8 @@ func byKind(a, b groupKind) int {
 	return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.kind, b.kind))
 }
 
-// checkRBAC asks that Kyverno may read what a policy matches before the policy comes.
+// checkRBAC requires that Kyverno may read what a policy matches before the policy
+// is applied.
 func checkRBAC(p *proof) {
 	p.eachPair(func(c *cluster, n, rbac *Node) {
 		if len(p.content(n).policyKinds()) > 0 && p.content(rbac).aggregated && !c.after(n, rbac) {
@@ -45,7 +46,8 @@ func checkRBAC(p *proof) {
 	})
 }
 
-// checkExceptions asks that an exemption is there before the first refusal.
+// checkExceptions requires that exceptions are applied before the policies that they
+// waive.
 func checkExceptions(p *proof) {
 	p.eachPair(func(c *cluster, n, exceptions *Node) {
 		if len(p.content(n).policyKinds()) > 0 && p.content(exceptions).exceptions() && !c.after(n, exceptions) {
@@ -54,8 +56,8 @@ func checkExceptions(p *proof) {
 	})
 }
 
-// checkNamespaces asks that a namespace exists before an object in it is applied.
-// In one layer Flux does that by itself.
+// checkNamespaces requires that a namespace exists before an object in it is
+// applied. Within a layer Flux takes care of that.
 func checkNamespaces(p *proof) {
 	for _, c := range p.clusters {
 		homes := map[string]*Node{}
@@ -82,7 +84,7 @@ func checkNamespaces(p *proof) {
 	}
 }
 
-// checkWorkloads asks that what runs in the cluster comes after what guards it.
+// checkWorkloads requires that workloads are applied after the layers that guard them.
 func checkWorkloads(p *proof) {
 	p.eachPair(func(c *cluster, n, guard *Node) {
 		guards := p.table.layer(guard.Folder.Kind).guards

@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// checkApplied asks that a node exists for each layer in each cluster of its
-// environment, and a layer for each node.
+// checkApplied requires a node for each layer in each cluster of its environment,
+// and a layer for each node.
 func checkApplied(p *proof) {
 	for _, env := range p.plan.Environments {
 		for _, name := range env.Clusters {
@@ -36,8 +36,8 @@ func checkApplied(p *proof) {
 	}
 }
 
-// appliedDirs are the folders of the output that Flux applies as a whole, with
-// the names that the index of each lists; nil where there is no index.
+// appliedDirs returns the folders of the output that Flux applies as a whole, with
+// the names that the index of each lists; nil for a folder without an index.
 func (p *proof) appliedDirs() map[layout.Folder]map[string]bool {
 	dirs := map[layout.Folder]map[string]bool{}
 	for i := range p.graph.Nodes {
@@ -53,7 +53,7 @@ func (p *proof) appliedDirs() map[layout.Folder]map[string]bool {
 	return dirs
 }
 
-// listed are the resources of an index; not nil.
+// listed returns the resources of an index; never nil.
 func listed(index manifest.Object) map[string]bool {
 	names := map[string]bool{}
 	for _, name := range index.Strings("resources") {
@@ -62,8 +62,8 @@ func listed(index manifest.Object) map[string]bool {
 	return names
 }
 
-// checkIndexes asks that each applied folder has an index that lists what there
-// is, and nothing else.
+// checkIndexes requires that each applied folder has an index that lists all its
+// files and nothing else.
 func checkIndexes(p *proof) {
 	dirs := p.appliedDirs()
 	written := map[string]bool{}
@@ -76,7 +76,7 @@ func checkIndexes(p *proof) {
 		}
 		for name := range names {
 			if !written[path.Join(dir.String(), name)] {
-				p.indexError(dir, "lists %s, which is not there", name)
+				p.indexError(dir, "lists %s, which does not exist", name)
 			}
 		}
 	}
@@ -96,8 +96,8 @@ func (p *proof) indexError(dir layout.Folder, format string, args ...any) {
 	p.list.Add(diag.Diagnostic{Code: codeIndex, Summary: dir.String() + " " + fmt.Sprintf(format, args...)})
 }
 
-// checkStray looks for YAML in applied folders that is not gatehouse's. Flux
-// skips what the index does not list; a second index stops the whole layer.
+// checkStray looks for YAML in applied folders that gatehouse did not write. Flux
+// skips what the index does not list, but a second index stops the whole layer.
 func checkStray(p *proof) {
 	dirs := p.appliedDirs()
 	for i := range p.graph.Nodes {
@@ -126,12 +126,12 @@ func checkStray(p *proof) {
 			p.list.Add(diag.Diagnostic{Code: codeStrayYAML, Summary: file + " is a second index, and two stop the layer", Hint: "remove it"})
 		case slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(file)):
 			p.list.Add(diag.Diagnostic{Severity: diag.Warning, Code: codeStrayYAML,
-				Summary: file + " is not gatehouse's, and Flux does not apply it", Hint: "move it out of " + dir})
+				Summary: file + " was not written by gatehouse, and Flux does not apply it", Hint: "move it out of " + dir})
 		}
 	}
 }
 
-// appliedDir is the applied folder that a file lies in, at any depth.
+// appliedDir returns the applied folder that holds a file, at any depth.
 func appliedDir(dirs map[layout.Folder]map[string]bool, file string) (string, bool) {
 	for dir := path.Dir(file); dir != "." && dir != "/"; dir = path.Dir(dir) {
 		if folder, ok := layout.Parse(dir); !ok {
@@ -143,9 +143,9 @@ func appliedDir(dirs map[layout.Folder]map[string]bool, file string) (string, bo
 	return "", false
 }
 
-// checkMoves looks for objects that the build before had in another layer. The
-// old layer would delete the object unless the new one has taken it over before,
-// which is certain only if the old one waits for the new one.
+// checkMoves looks for objects that were in another layer in the previous build. The
+// old layer deletes the object unless the new one has taken it over by then, which
+// is certain only if the old one waits for the new one.
 func checkMoves(p *proof) {
 	if p.prior == nil {
 		return
@@ -202,8 +202,8 @@ func (p *proof) checkMove(id string, from, to layout.Folder) {
 	}
 }
 
-// checkRenames looks for Kustomizations that get another name or namespace:
-// Flux deletes the old one with all its objects.
+// checkRenames looks for Kustomizations that get another name or namespace: Flux
+// deletes the old one with all its objects.
 func checkRenames(p *proof) {
 	if p.prior == nil {
 		return

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Flux's own limits: it advises against a shorter interval and raises a shorter timeout.
+// Limits of Flux: it advises against a shorter interval, and raises a shorter timeout.
 const (
 	minInterval = time.Minute
 	minTimeout  = 30 * time.Second
@@ -41,14 +41,14 @@ func checkTimes(p *proof) {
 	}
 }
 
-// checkTime refuses what Flux's CRD refuses: it knows ms, s, m and h.
+// checkTime refuses what Flux's CRD refuses, which accepts ms, s, m and h.
 func checkTime(p *proof, n *Node, field string, d time.Duration) {
 	if d <= 0 || d%time.Millisecond != 0 {
 		p.report(n, codeInterval, "positive, in ms, s, m or h", "has the %s %s", field, d)
 	}
 }
 
-// warnTime says once what comes from one field of the profile.
+// warnTime warns about a field of the profile. The list drops repetitions.
 func (p *proof) warnTime(field, format string, args ...any) {
 	p.list.Add(diag.Diagnostic{Severity: diag.Warning, Code: codeInterval, Path: "spec.flux." + field, Summary: fmt.Sprintf(format, args...)})
 }
@@ -57,7 +57,7 @@ func checkSettings(p *proof) {
 	for _, c := range p.clusters {
 		for _, n := range c.nodes {
 			if n.Kustomization.Spec.Force {
-				p.report(n, codeForce, "", "has force: an immutable change would delete the object and make it anew")
+				p.report(n, codeForce, "", "has force: a change of an immutable field would delete the object and create it again")
 			}
 			if ns := n.Kustomization.Spec.TargetNamespace; ns != "" {
 				p.report(n, codeTargetNamespace, "", "moves all its objects into the namespace %s", ns)
@@ -66,7 +66,8 @@ func checkSettings(p *proof) {
 	}
 }
 
-// checkPrune refuses that Flux deletes what takes more along than itself.
+// checkPrune refuses to let Flux delete an object whose deletion destroys more than
+// the object.
 func checkPrune(p *proof) {
 	for _, c := range p.clusters {
 		for _, n := range c.nodes {
@@ -89,8 +90,8 @@ func checkPrune(p *proof) {
 	}
 }
 
-// checkGates asks of each layer that others wait for that Ready means more than
-// applied, where that makes a difference.
+// checkGates requires that Ready means more than applied for a layer with policies or
+// releases that others wait for.
 func checkGates(p *proof) {
 	for _, c := range p.clusters {
 		awaited := map[*Node]bool{}
@@ -150,7 +151,7 @@ func checkExprs(p *proof, n *Node) {
 			p.report(n, codeHealthExpr, "", "has no expression for when %s is current", k.kind)
 		}
 		if e.Failed != "" {
-			p.report(n, codeHealthExpr, "", "gives up on %s at the first failure, which is normal for a moment", k.kind)
+			p.report(n, codeHealthExpr, "", "gives up on %s at the first failure, but a moment of failure is normal", k.kind)
 		}
 		seen[k] = true
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
 
-// maxName is the longest name of a Kustomization: Flux writes it into a label of
-// every object that it applies, and a label's value has at most 63 characters.
+// maxName is the maximal length of a Kustomization's name: Flux writes it into a
+// label of every object that it applies, and the value of a label is limited to it.
 const maxName = 63
 
 func checkNames(p *proof) {
@@ -29,7 +29,7 @@ func checkNames(p *proof) {
 	}
 }
 
-// reserved tells whether a workload of this name would replace a layer of this or
+// reserved reports whether a workload of this name would replace a layer of this or
 // a later gatehouse, or the root Kustomization. `flux bootstrap` names the root
 // like its namespace, a FluxInstance like its source.
 func (p *proof) reserved(name string) bool {
@@ -53,7 +53,7 @@ func checkDuplicates(p *proof) {
 	}
 }
 
-// later is the one of two nodes that somebody can rename: a workload before a layer.
+// later returns the node of the two that the user can rename: a workload, if one is.
 func later(a, b *Node) *Node {
 	if b.Folder.Applied() && !a.Folder.Applied() {
 		return a
@@ -147,18 +147,18 @@ func isLocal(raw string) bool {
 	return clean != ".." && !strings.HasPrefix(clean, "../")
 }
 
-// within tells whether a path lies in a folder, or is it.
+// within reports whether a path is a folder or lies in it.
 func within(raw, folder string) bool {
 	raw, folder = path.Clean(raw), path.Clean(folder)
 	return folder == "." || raw == folder || strings.HasPrefix(raw, folder+"/")
 }
 
-// overlap tells whether two Kustomizations that apply these paths would apply
-// the same objects.
+// overlap reports whether two Kustomizations with these paths would apply the same
+// objects.
 func overlap(a, b string) bool { return within(a, b) || within(b, a) }
 
 // checkOverlaps refuses two Kustomizations that apply the same objects: each
-// would take them over from the other, and one that shrinks would delete them.
+// would take them over from the other, and delete those that it no longer lists.
 func checkOverlaps(p *proof) {
 	for _, c := range p.clusters {
 		for i, a := range c.nodes {
@@ -184,8 +184,8 @@ func (p *proof) checkOverlap(n, a, b *Node) {
 	}
 }
 
-// owned is the folder of gatehouse, of whatever environment and cluster but its
-// own index, that a node's path overlaps; empty if there is none.
+// owned returns the generated folder that a node's path overlaps, of any environment
+// or cluster except the folder of the node's own cluster; empty if there is none.
 func (p *proof) owned(n *Node) string {
 	dirs := []string{path.Join(p.plan.Flux.Path, layout.Environments)}
 	for _, c := range p.clusters {
@@ -201,9 +201,9 @@ func (p *proof) owned(n *Node) string {
 	return ""
 }
 
-// checkParents refuses a Kustomization that applies the Kustomizations of its
-// own cluster, itself among them: the root Kustomization does. If it waits for
-// one of them and that one for it, neither is ever applied.
+// checkParents refuses a Kustomization that applies the Kustomizations of its own
+// cluster, as only the root should. If it waits for one of them and that one for
+// it, neither is ever applied.
 func checkParents(p *proof) {
 	for _, c := range p.clusters {
 		dir := path.Join(p.plan.Flux.Path, layout.Of(c.name).String())
@@ -221,8 +221,8 @@ func checkParents(p *proof) {
 	}
 }
 
-// deadlock is a Kustomization that exists only through parent and that parent
-// cannot do without, or the other way round; nil if there is none.
+// deadlock returns a Kustomization that parent applies and waits for, or that waits
+// for parent while parent waits for its health; nil if there is none.
 func deadlock(c *cluster, parent *Node) *Node {
 	for _, child := range c.nodes {
 		if c.after(parent, child) || parent.Kustomization.Spec.Wait && c.after(child, parent) {

@@ -238,15 +238,15 @@ func outputCases() []proofCase {
 		{name: "index lists what is not there", world: func(w *world) {
 			w.layers["trust"][1] = Index(inProd("trust"), []string{"00-cosign-keys.yaml", "gone.yaml"})
 		},
-			want: "environments/prod/trust lists gone.yaml, which is not there [graph-index]"},
+			want: "environments/prod/trust lists gone.yaml, which does not exist [graph-index]"},
 		{name: "index leaves a file out", world: func(w *world) { w.layers["trust"][1] = Index(inProd("trust"), nil) },
 			want: "environments/prod/trust does not list environments/prod/trust/00-cosign-keys.yaml [graph-index]"},
 		{name: "file outside its layer", world: func(w *world) { w.layers["trust"][0].Path = "keys/00-cosign-keys.yaml" }, elsewhere: true,
 			want: "environments/prod/trust does not list keys/00-cosign-keys.yaml [graph-index]"},
 		{name: "stray file", world: func(w *world) { w.existing = []string{"environments/prod/policies/extra/mine.yaml"} }, warning: true,
-			want: "warning: environments/prod/policies/extra/mine.yaml is not gatehouse's, and Flux does not apply it (move it out of environments/prod/policies) [graph-stray-yaml]"},
+			want: "warning: environments/prod/policies/extra/mine.yaml was not written by gatehouse, and Flux does not apply it (move it out of environments/prod/policies) [graph-stray-yaml]"},
 		{name: "stray file beside the Kustomizations", world: func(w *world) { w.existing = []string{"clusters/prod-eu/gatehouse/mine.yml"} }, warning: true,
-			want: "clusters/prod-eu/gatehouse/mine.yml is not gatehouse's"},
+			want: "clusters/prod-eu/gatehouse/mine.yml was not written by gatehouse"},
 		{name: "second index", world: func(w *world) { w.existing = []string{"environments/prod/policies/kustomization.yml"} },
 			want: "environments/prod/policies/kustomization.yml is a second index, and two stop the layer (remove it) [graph-stray-yaml]"},
 		{name: "move to a layer that does not come before", world: func(w *world) {

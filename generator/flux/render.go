@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
-// Formats lists what Render knows.
+// Formats lists the formats of Render.
 func Formats() []string { return []string{"text", "mermaid", "dot", "json"} }
 
 // Render draws the graph, cluster by cluster, in one of the Formats. The same
@@ -36,7 +36,7 @@ func Render(g *Graph, format string) ([]byte, error) {
 	return nil, fmt.Errorf("unknown format %q (%s)", format, diag.OneOf(format, Formats()))
 }
 
-// drawing is one cluster of a graph, as a reader sees it.
+// drawing is one cluster of a graph as it is drawn.
 type drawing struct {
 	Cluster     string       `json:"cluster"`
 	Environment string       `json:"environment"`
@@ -108,7 +108,7 @@ func after(names []string) string {
 	return "after " + strings.Join(names, ", ")
 }
 
-// renderMermaid names nodes by number: a name with a dot or the word "end" would
+// renderMermaid numbers the nodes, because a name with a dot or the name "end" would
 // be syntax to mermaid.
 func renderMermaid(clusters []drawing) []byte {
 	var b bytes.Buffer
