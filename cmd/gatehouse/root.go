@@ -29,6 +29,7 @@ could not do its work.`,
 	root.Flags().Bool("version", false, "print the version")
 	root.Version = version() // makes --version work
 	root.SetVersionTemplate(thisVersion().text())
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	g.bind(root)
 	root.AddCommand(newBootstrapCmd(), newBuildCmd(g), newCatalogCmd(g), newGraphCmd(g), newImpactCmd(g), newInitCmd(), newSchemaCmd(), newTestCmd(g), newUninstallCmd(), newVersionCmd())
 	return root
