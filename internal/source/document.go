@@ -1,8 +1,3 @@
-// Package source reads the YAML in which people write: documents with a
-// position for every value, merged and decoded strictly, all problems in one
-// run.
-//
-// It knows nothing of profiles: package generator gives it the types.
 package source
 
 import (

@@ -29,9 +29,10 @@ func Nth(i int) Selector { return Selector{index: i} }
 // with string keys of these. If it is there already, nothing changes.
 //
 // Every other byte is kept. A new key comes after the last one of its mapping,
-// indented as its siblings; what follows it (blank lines, comments) stays with
-// what it precedes. A comment behind a value stays; comments inside a list or a
-// mapping that is replaced go with it. A scalar keeps its quotes.
+// indented as its siblings. Blank lines and comments that follow belong to what
+// they precede, and comments that are indented deeper to what they follow. A
+// comment behind a value stays; comments inside a list or a mapping that is
+// replaced go with it. A scalar keeps its quotes.
 //
 // What cannot be changed with certainty is an error: a value that is or stands
 // in an anchor, an alias, a merge key or behind a tag, or one under a key that is
@@ -51,11 +52,11 @@ func Set(data []byte, doc Selector, path string, value any) ([]byte, error) {
 	return out, nil
 }
 
-// Remove returns the file without the key or the entry at path. Its lines go with
-// the comment behind the value and the comment lines directly above that are
-// indented like it, unless these begin the document. A mapping or list
-// that is left without entries becomes {} or []. Else it does as Set; a path
-// that is not there is an error.
+// Remove returns the file without the key or the entry at path. With it go the
+// comment behind the value, comments below that are indented deeper, and the
+// comment lines directly above that are indented like it, unless the document
+// begins with them. A mapping or list that is left without entries becomes {} or
+// []. It keeps and refuses the same as Set; a path that is not set is an error.
 func Remove(data []byte, doc Selector, path string) ([]byte, error) {
 	out, err := edit(data, doc, path, func(e *editor, steps []step) error {
 		e.want = without(e.root, steps)

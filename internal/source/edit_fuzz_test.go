@@ -216,8 +216,8 @@ func outside(t *testing.T, before, after []byte, doc int, target target, gone bo
 			t.Fatal(err)
 		}
 	}
-	from, next := around(root.Content[0], target.steps, gone)
 	rows := bytes.SplitAfter(before, []byte("\n"))
+	from, next := around(rows, root.Content[0], target.steps, gone)
 	if bytes.ContainsAny(before, "\r\u0085\u2028\u2029") { // the lines of YAML are others
 		return
 	}
@@ -241,7 +241,7 @@ func outside(t *testing.T, before, after []byte, doc int, target target, gone bo
 
 // around returns the line in which a change may begin, and the next node that is
 // no part of it. A collection that loses its only entry changes with it.
-func around(n *yaml.Node, steps []any, gone bool) (from int, next *yaml.Node) {
+func around(rows [][]byte, n *yaml.Node, steps []any, gone bool) (from int, next *yaml.Node) {
 	from = n.Line
 	for i, step := range steps {
 		if gone && i == len(steps)-1 && (len(n.Content) == 1 || n.Kind == yaml.MappingNode && len(n.Content) == 2) {
@@ -252,6 +252,9 @@ func around(n *yaml.Node, steps []any, gone bool) (from int, next *yaml.Node) {
 			switch index, ok := step.(int); {
 			case ok && n.Kind == yaml.SequenceNode && i == index:
 				at, from = i, n.Content[i].Line
+				for n.Style&yaml.FlowStyle == 0 && from > n.Line && !bytes.HasPrefix(bytes.TrimSpace(rows[from-1]), []byte("-")) {
+					from-- // to its dash
+				}
 			case !ok && n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == step:
 				at, from = i, n.Content[i-1].Line
 			}

@@ -111,16 +111,12 @@ func (e *editor) removeLines(at place, entries []span, i int) {
 	}
 	for i > 0 || at.parent != e.root { // the comments above
 		above := e.lineStart(max(line-1, 0))
-		if above == line || i > 0 && above <= entries[i-1].end || !e.comment(above, column, column) {
+		if above == line || i > 0 && above <= entries[i-1].end || !e.comment(above, column) {
 			break
 		}
 		line = above
 	}
-	if isBlock(at.node(e)) { // the comments in it that follow its last value
-		for next := end + lineBreak(e.data[end:]); next > end && e.comment(next, column+1, len(e.data)); next = end + lineBreak(e.data[end:]) {
-			end = e.lineEnd(next)
-		}
-	}
+	end = e.lineEnd(e.trailing(end, column))
 	after := end + lineBreak(e.data[end:])
 	if after == len(e.data) && end == after && line > e.starts[0] { // the file has no final line break
 		line = e.lineEnd(e.lineStart(line - 1))
@@ -128,14 +124,13 @@ func (e *editor) removeLines(at place, entries []span, i int) {
 	e.splice(line, after, "")
 }
 
-// comment reports whether the line at an offset is a comment that is indented by
-// from to to columns.
-func (l lines) comment(at, from, to int) bool {
+// comment reports whether the line at an offset is a comment in this column.
+func (l lines) comment(at, column int) bool {
 	text := at
 	for text < len(l.data) && l.data[text] == ' ' {
 		text++
 	}
-	return text < len(l.data) && l.data[text] == '#' && text-at >= from && text-at <= to
+	return text < len(l.data) && l.data[text] == '#' && text-at == column
 }
 
 // removeFirst removes an entry that begins behind a dash. The next one takes its

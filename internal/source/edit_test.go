@@ -1,6 +1,8 @@
 package source
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,6 +81,7 @@ func editCases() map[string]editCase {
 		"new key behind a list":               {"a:\n- x: 1\n  z: 2\n\n# end\n", "b", 1, "a:\n- x: 1\n  z: 2\nb: 1\n\n# end\n"},
 		"new key in an entry":                 {"a:\n  - b: 1\n    c: 2\n  - d: 1\n", "a[0].e", 1, "a:\n  - b: 1\n    c: 2\n    e: 1\n  - d: 1\n"},
 		"new key among blank lines":           {"a:\n\n  # c\n\n  b: 1\n\n  # d\nc: 2\n", "a.x", 1, "a:\n\n  # c\n\n  b: 1\n  x: 1\n\n  # d\nc: 2\n"},
+		"new key behind a nested comment":     {"a:\n  b:\n    c: 1\n\n    # d: 2\n\n  # for f\nf: 1\n", "a.e", 1, "a:\n  b:\n    c: 1\n\n    # d: 2\n  e: 1\n\n  # for f\nf: 1\n"},
 		"new key before an end":               {"a: 1\n...\n", "b", 1, "a: 1\nb: 1\n...\n"},
 		"new key that is quoted":              {"a: {}\n", "a[x: y]", 1, "a: {\"x: y\": 1}\n"},
 		"new list, indented":                  {"a:\n   - 1\nb: 1\n", "c", l{"x"}, "a:\n   - 1\nb: 1\nc:\n   - x\n"},
@@ -101,6 +104,7 @@ func editCases() map[string]editCase {
 		"remove the first of the file":        {"# h\na: 1\nb: 2\n", "a", removed{}, "# h\nb: 2\n"},
 		"remove the first of a mapping":       {"a:\n  # x\n  b: 1\n  c: 2\n", "a.b", removed{}, "a:\n  c: 2\n"},
 		"remove a mapping":                    {"a:\n  b: 1\n  # in a\n# for c\nc: 1\n", "a", removed{}, "# for c\nc: 1\n"},
+		"remove with a nested comment":        {"a:\n  b: 1\n\n  # in a\n\n# for c\nc: 1\n", "a", removed{}, "\n# for c\nc: 1\n"},
 		"remove a literal":                    {"a: |\n  x\n  # text\n\nb: 1\n", "a", removed{}, "\nb: 1\n"},
 		"remove behind a literal":             {"a: |\n  # text\nb: 1\n", "b", removed{}, "a: |\n  # text\n"},
 		"remove the last key":                 {"a: # c\n  b: 1 # d\nc: 1\n", "a.b", removed{}, "a: {} # c\nc: 1\n"},
@@ -170,5 +174,153 @@ func TestEditRefuses(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+const handFormatted = `# The company's profile.
+# Ask the platform team before you change it.
+
+apiVersion: gatehouse.dev/v1alpha1      # the language
+kind:       Profile
+metadata: { name: acme }
+
+spec:
+    # --- who ---
+    owners:   ["@acme/platform", '@acme/security']   # reviewed by both
+
+    controls:
+        require-labels:   { enabled: true }    # since May
+
+        # Waits for the registry.
+        restrict-image-registries:
+            enabled:    false
+            maxStage:   "audit"
+
+    namespaces:
+        -   name: payments
+            tier: apps          # see RFC 12
+
+        # Shop is next.
+        -   name:  shop
+
+    message: |
+        Ask in #platform.
+
+        # not a comment
+
+---
+# Production.
+kind: Environment
+metadata:
+    name: prod
+spec:
+    ring:  2
+    stage: audit # until March
+...
+`
+
+// TestEditHandFormatted: an edit changes these lines of a file and no others.
+func TestEditHandFormatted(t *testing.T) {
+	profile, prod := Named("Profile", ""), Named("Environment", "prod")
+	for name, c := range map[string]struct {
+		doc      Selector
+		path     string
+		value    any
+		old, new string
+	}{
+		"stage":           {prod, "spec.stage", "enforce", "    stage: audit # until March\n", "    stage: enforce # until March\n"},
+		"same name":       {prod, "spec.owners", l{"@acme/prod"}, "    stage: audit # until March\n", "    stage: audit # until March\n    owners:\n        - \"@acme/prod\"\n"},
+		"control stage":   {prod, "spec.controls[require-labels].stage", "audit", "until March\n", "until March\n    controls:\n        require-labels:\n            stage: audit\n"},
+		"aligned":         {profile, "spec.controls[restrict-image-registries].enabled", true, "enabled:    false", "enabled:    true"},
+		"quoted":          {profile, "spec.controls[restrict-image-registries].maxStage", "enforce", `"audit"`, `"enforce"`},
+		"flow":            {profile, "spec.controls[require-labels].maxStage", "audit", "{ enabled: true }", "{ enabled: true, maxStage: audit }"},
+		"flow list":       {profile, "spec.owners[1]", "@acme/sec", "'@acme/security'", "'@acme/sec'"},
+		"new control":     {profile, "spec.controls[require-probes].enabled", true, "\"audit\"\n", "\"audit\"\n        require-probes:\n            enabled: true\n"},
+		"entry":           {profile, "spec.namespaces[1].tier", "apps", "name:  shop\n", "name:  shop\n            tier: apps\n"},
+		"new entry":       {profile, "spec.namespaces[2]", m{"name": "hr", "tier": "apps"}, "name:  shop\n", "name:  shop\n        - name: hr\n          tier: apps\n"},
+		"literal":         {profile, "spec.message", "Ask.\n\nNow.\n", "        Ask in #platform.\n\n        # not a comment\n", "        Ask.\n\n        Now.\n"},
+		"key at the end":  {profile, "spec.tiers", l{}, "not a comment\n", "not a comment\n    tiers: []\n"},
+		"remove":          {profile, "spec.controls[restrict-image-registries]", removed{}, "        # Waits for the registry.\n        restrict-image-registries:\n            enabled:    false\n            maxStage:   \"audit\"\n", ""},
+		"remove an entry": {profile, "spec.namespaces[0]", removed{}, "        -   name: payments\n            tier: apps          # see RFC 12\n", ""},
+		"remove a key":    {prod, "spec.ring", removed{}, "    ring:  2\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, lineBreak := range []string{"\n", "\r\n"} {
+				before := "\ufeff" + strings.ReplaceAll(handFormatted, "\n", lineBreak)
+				old, replacement := strings.ReplaceAll(c.old, "\n", lineBreak), strings.ReplaceAll(c.new, "\n", lineBreak)
+				if strings.Count(before, old) != 1 {
+					t.Fatalf("%q is not there once", old)
+				}
+				got, err := editCase{text: before, path: c.path, value: c.value}.edit(c.doc)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(strings.Replace(before, old, replacement, 1), string(got)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestSelector(t *testing.T) {
+	const text = "kind: A\nmetadata: {name: x}\n---\nkind: A\nmetadata: {name: z}\n---\n---\nkind: B\n"
+	for name, c := range map[string]struct {
+		doc  Selector
+		line int // of the document that is changed
+		err  string
+	}{
+		"name":        {Named("A", "z"), 4, ""},
+		"kind":        {Named("B", ""), 8, ""},
+		"only a name": {Named("", "x"), 1, ""},
+		"index":       {Nth(3), 8, ""},
+		"two":         {Named("A", ""), 0, `setting kind: the file has 2 documents of kind "A" named "", not one`},
+		"none":        {Named("B", "x"), 0, `setting kind: the file has 0 documents of kind "B" named "x", not one`},
+		"no index":    {Nth(4), 0, "setting kind: there is no document 4: the file has 4"},
+		"nothing":     {Nth(2), 0, "setting kind: the document is empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Set([]byte(text), c.doc, "kind", "C")
+			if err != nil {
+				if err.Error() != c.err {
+					t.Error(err)
+				}
+				return
+			}
+			rows := strings.SplitAfter(text, "\n")
+			rows[c.line-1] = "kind: C\n"
+			if diff := cmp.Diff(strings.Join(rows, ""), string(got)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNodeOf: what a value becomes, and what cannot be written.
+func TestNodeOf(t *testing.T) {
+	type name string
+	text := name("x")
+	for _, c := range []struct {
+		value any
+		want  string
+	}{
+		{&text, "x"}, {(*int)(nil), "null"}, {true, "true"}, {uint8(3), "3"}, {int64(-3), "-3"}, {2.0, "2.0"}, {1e30, "1e+30"}, {[2]int{1, 2}, "[1, 2]"},
+		{map[name]*name{"b": &text, "a": nil}, "{a: null, b: x}"},
+		{[]string{"", " x", "x ", "-", "- x", "?", "null", "~", "1:30", "0x1", ".5", "1_0", "a,b", "a: b", "a #b", "a#b", "*a", "@a", "a\\"},
+			`["", " x", "x ", "-", "- x", "?", "null", "~", "1:30", "0x1", ".5", "1_0", "a,b", "a: b", "a #b", "a#b", "*a", "@a", "a\\"]`},
+		{[]string{"a b", "a/b:c", "v1.2.3", "10.0.0.0/8", "ghcr.io/acme/*"}, "[a b, a/b:c, v1.2.3, 10.0.0.0/8, ghcr.io/acme/*]"},
+	} {
+		n, err := nodeOf(c.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := flowText(n); got != c.want {
+			t.Errorf("%v is %s, want %s", c.value, got, c.want)
+		}
+	}
+	for _, value := range []any{math.NaN(), math.Inf(-1), "\xff", "\x00", struct{}{}, map[int]int{}, []any{make(chan int)}, m{"a": func() {}}, m{"\x00": 1}} {
+		if n, err := nodeOf(value); err == nil {
+			t.Errorf("%v is %s", value, flowText(n))
+		}
 	}
 }
