@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -114,27 +113,6 @@ func TestNoOwnersNoFile(t *testing.T) {
 	for _, f := range Documents(&plan.Plan{Environments: []plan.Environment{{Name: "dev", Clusters: []string{"dev"}}}}) {
 		if f.Path == "CODEOWNERS" {
 			t.Errorf("got %q", f.Text)
-		}
-	}
-}
-
-func TestCell(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain text, 1-2 (x)":      "plain text, 1-2 (x)",
-		"a|b":                      `a\|b`,
-		`a\|b`:                     `a\\\|b`,
-		"a\n| b\r\n":               `a \| b`,
-		"<script>&lt;":             `\<script\>\&lt;`,
-		"[x](http://y) `c` *e* _f": "\\[x\\](http://y) \\`c\\` \\*e\\* \\_f",
-		"a\u202eb\u2028c":          "a b c",
-		"--> <!--":                 `--\> \<\!--`,
-		"  x  ":                    "x",
-	} {
-		if got := cell(in); got != want {
-			t.Errorf("cell(%q) = %q, want %q", in, got, want)
-		}
-		if strings.ContainsAny(cell(in), "\n\r") {
-			t.Errorf("cell(%q) has lines", in)
 		}
 	}
 }

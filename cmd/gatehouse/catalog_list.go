@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
 func newCatalogListCmd(g *globals) *cobra.Command {
@@ -61,10 +62,11 @@ func listMarkdown(all *catalog.Catalog) string {
 	var b strings.Builder
 	b.WriteString("# Controls\n")
 	for _, category := range catalog.Categories() {
-		fmt.Fprintf(&b, "\n## %s\n\n| id | severity | what it does |\n|---|---|---|\n", category)
+		fmt.Fprintf(&b, "\n## %s\n\n", category)
+		table := markdown.NewTable(&b, "id", "severity", "what it does")
 		for _, c := range all.Controls() {
 			if c.Category == category {
-				fmt.Fprintf(&b, "| %s | %s | %s |\n", c.ID, c.Severity, cell(c.Description))
+				table.Row(c.ID, c.Severity, markdown.Prose(c.Description))
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
 func newCatalogShowCmd(g *globals) *cobra.Command {
@@ -106,13 +107,14 @@ func (d controlDetail) text() string {
 
 func (d controlDetail) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s: %s\n\n", d.ID, d.Title, cell(d.Description))
-	fmt.Fprintf(&b, "| category | severity | scope |\n|---|---|---|\n| %s | %s | %s |\n", d.Category, d.Severity, d.Scope)
+	fmt.Fprintf(&b, "# %s\n\n%s: %s\n\n", d.ID, markdown.Prose(d.Title), markdown.Prose(d.Description))
+	markdown.NewTable(&b, "category", "severity", "scope").Row(d.Category, d.Severity, d.Scope)
 	if len(d.Parameters) > 0 {
-		b.WriteString("\n| parameter | type | default | meaning |\n|---|---|---|---|\n")
+		b.WriteString("\n")
+		table := markdown.NewTable(&b, "parameter", "type", "default", "meaning")
 		for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
 			p := d.Parameters[name]
-			fmt.Fprintf(&b, "| %s | %s | `%s` | %s |\n", name, p.Type, inline(p.Default), cell(p.Description))
+			table.Row(name, p.Type, markdown.Code(inline(p.Default)), markdown.Prose(p.Description))
 		}
 	}
 	for _, framework := range slices.Sorted(maps.Keys(d.Compliance)) {

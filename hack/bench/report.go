@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
 // figure is one measured number beside its limit.
@@ -52,16 +54,17 @@ Written by `+"`make bench`"+` in one run; do not edit. Read the ratios: the seco
 (%s, %s/%s, %d cores) that did other work at the same time. Limits are those of the design; a run that is over one fails.
 `, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	for _, s := range r.sections {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| what | measured | limit | |\n|---|--:|--:|---|\n", s.title, s.text)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", s.title, s.text)
+		table := markdown.NewTable(&b, "what", "measured:", "limit:", "")
 		for _, f := range s.figures {
-			verdict := "ok"
+			verdict := markdown.Safe("ok")
 			switch {
 			case f.limit == "":
 				verdict = ""
 			case f.over:
 				verdict = "**over**"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", f.what, f.value, f.limit, verdict)
+			table.Row(markdown.Prose(f.what), f.value, f.limit, verdict)
 		}
 	}
 	return b.String()

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"go/ast"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
 const introduction = `# The language
@@ -20,7 +21,7 @@ are errors. A field that is ` + "`null`" + ` counts as absent, and absent is not
 
 // markdown is the reference: for each kind its types in the order in which one meets them.
 func (l language) markdown() []byte {
-	var b bytes.Buffer
+	var b strings.Builder
 	b.WriteString(introduction)
 	seen := map[string]bool{}
 	for _, kind := range documents {
@@ -32,25 +33,26 @@ func (l language) markdown() []byte {
 			l.section(&b, l[name], name == kind)
 		}
 	}
-	return b.Bytes()
+	return []byte(b.String())
 }
 
-func (l language) section(b *bytes.Buffer, t *structType, document bool) {
+func (l language) section(b *strings.Builder, t *structType, document bool) {
 	marks := "###"
 	if document {
 		marks = "##"
 	}
-	fmt.Fprintf(b, "\n%s %s\n\n%s\n\n| field | type | default | |\n|---|---|---|---|\n", marks, t.name, escape(t.doc))
+	fmt.Fprintf(b, "\n%s %s\n\n%s\n\n", marks, t.name, markdown.Prose(t.doc))
+	table := markdown.NewTable(b, "field", "type", "default", "")
 	for _, f := range t.fields {
 		r := rules[t.name+"."+f.name]
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", f.name, l.typeName(f.typ), byDefault(f, r), escape(f.doc)+r.limits())
+		table.Row(markdown.Code(f.name), l.typeName(f.typ), byDefault(f, r), markdown.Prose(f.doc)+r.limits())
 	}
 }
 
-func byDefault(f field, r rule) string {
+func byDefault(f field, r rule) markdown.Safe {
 	switch {
 	case r.value != nil:
-		return fmt.Sprintf("`%v`", r.value)
+		return markdown.Code(fmt.Sprint(r.value))
 	case f.required:
 		return "**required**"
 	}
@@ -58,18 +60,18 @@ func byDefault(f field, r rule) string {
 }
 
 // limits says which values a field may have.
-func (r rule) limits() string {
+func (r rule) limits() markdown.Safe {
 	switch {
 	case len(r.enum) > 1:
-		return " One of `" + strings.Join(r.enum, "`, `") + "`."
+		return markdown.Safe(" One of `" + strings.Join(r.enum, "`, `") + "`.")
 	case r.minimum != 0 && r.maximum != 0:
-		return fmt.Sprintf(" From %d to %d.", r.minimum, r.maximum)
+		return markdown.Safe(fmt.Sprintf(" From %d to %d.", r.minimum, r.maximum))
 	}
 	return ""
 }
 
 // typeName is the type in words, with a link to the section of a struct.
-func (l language) typeName(t ast.Expr) string {
+func (l language) typeName(t ast.Expr) markdown.Safe {
 	switch t := t.(type) {
 	case *ast.StarExpr:
 		return l.typeName(t.X)
@@ -84,14 +86,9 @@ func (l language) typeName(t ast.Expr) string {
 		case "int":
 			return "whole number"
 		case "string", "any":
-			return t.Name
+			return markdown.Safe(t.Name)
 		}
-		return fmt.Sprintf("[%s](#%s)", t.Name, strings.ToLower(t.Name))
+		return markdown.Safe(fmt.Sprintf("[%s](#%s)", t.Name, strings.ToLower(t.Name)))
 	}
 	return ""
-}
-
-// escape keeps Markdown from reading marks into a comment.
-func escape(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`).Replace(s)
 }

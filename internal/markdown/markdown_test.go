@@ -1,21 +1,62 @@
 package markdown
 
-import "testing"
+import (
+	"strings"
+	"testing"
 
-func TestCell(t *testing.T) {
-	cases := []struct{ name, in, want string }{
-		{"plain", "a b", "a b"},
-		{"lines", " a\n\tb ", "a b"},
-		{"the end of a cell", "a|b", `a\|b`},
-		{"an escaped end", `a\|b`, `a\\\|b`},
-		{"HTML", "<img>", "&lt;img>"},
-		{"code", "`a`", "\\`a\\`"},
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]Safe{
+		"plain text, 1-2 (x)":      "plain text, 1-2 (x)",
+		"a|b":                      `a\|b`,
+		`a\|b`:                     `a\\\|b`,
+		"a\n| b\r\n":               `a \| b`,
+		"<script>&lt;":             `\<script\>\&lt;`,
+		"[x](http://y) `c` *e* _f": "\\[x\\](http://y) \\`c\\` \\*e\\* \\_f",
+		"a\u202eb\u2028c":          "a b c",
+		"--> <!--":                 `--\> \<\!--`,
+		"  x  ":                    "x",
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("Text(%q) = %q, want %q", in, got, want)
+		}
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if got := Cell(c.in); got != c.want {
-				t.Errorf("got %s, want %s", got, c.want)
-			}
-		})
+}
+
+func TestProse(t *testing.T) {
+	for in, want := range map[string]Safe{
+		"what `a|b <c> *` does\nto <x> and \"*\", \"*\" | _y_": "what `a\\|b <c> *` does to &lt;x> and \"\\*\", \"\\*\" \\| _y_",
+		"an open `code":     "an open \\`code",
+		"`--a` and `b` [x]": "`--a` and `b` [x]",
+	} {
+		if got := Prose(in); got != want {
+			t.Errorf("Prose(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestCode(t *testing.T) {
+	for in, want := range map[string]Safe{
+		`{"a": 1}`: "`{\"a\": 1}`",
+		"a|b":      "`a\\|b`",
+		"a\nb":     "`a b`",
+		"a`b``":    "``` a`b`` ```",
+	} {
+		if got := Code(in); got != want {
+			t.Errorf("Code(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var b strings.Builder
+	table := NewTable(&b, "a_b", "", "number:")
+	table.Row("x|y", Code("z"), 3)
+	table.Row("", Safe("**b**"), "")
+	want := "| a\\_b | | number |\n|---|---|---:|\n| x\\|y | `z` | 3 |\n|  | **b** |  |\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
 // title of a status for people.
@@ -120,45 +118,4 @@ func byOwner(findings []Finding) []ownerGroup {
 		g.warns[i].count++
 	}
 	return groups
-}
-
-// markdownRows is how many findings Markdown lists: a comment has its limits.
-const markdownRows = 200
-
-func (r *Report) markdown() string {
-	var b strings.Builder
-	b.WriteString("## gatehouse impact\n\n| environment | stage | next | objects | would block | blocked today | warns | exempt | errors |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n")
-	for _, e := range r.Environments {
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %d | %d | %d | %d |\n", markdown.Cell(e.Name), markdown.Cell(e.Stage), markdown.Cell(cmp.Or(e.Next, "-")), r.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors)
-	}
-	for _, e := range r.Environments {
-		groups := byOwner(r.of(e.Name))
-		if len(groups) == 0 && len(e.NotEvaluated) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b, "\n### %s: %s\n", markdown.Cell(e.Name), markdown.Cell(e.bumpText()))
-		if len(groups) > 0 {
-			b.WriteString("\n| owner | what | control | object | why | where |\n|---|---|---|---|---|---|\n")
-		}
-		rows := 0
-		for _, g := range groups {
-			for _, f := range g.listed {
-				if rows++; rows <= markdownRows {
-					fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", markdown.Cell(g.owner), title(f.Status), markdown.Cell(f.who()), markdown.Cell(f.Workload()), markdown.Cell(f.why()), markdown.Cell(fmt.Sprint(f.Position)))
-				}
-			}
-			for _, w := range g.warns {
-				if rows++; rows <= markdownRows {
-					fmt.Fprintf(&b, "| %s | warns | %s | %s | | |\n", markdown.Cell(g.owner), markdown.Cell(w.control), objects(w.count))
-				}
-			}
-		}
-		if rows > markdownRows {
-			fmt.Fprintf(&b, "\n%d more rows are left out; `-o json` has all.\n", rows-markdownRows)
-		}
-		for _, n := range e.NotEvaluated {
-			fmt.Fprintf(&b, "\nNot evaluated: %s (%s).\n", markdown.Cell(n.Control), markdown.Cell(n.Reason))
-		}
-	}
-	return b.String()
 }

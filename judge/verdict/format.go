@@ -128,25 +128,28 @@ func (r *Report) skipped() []skippedGroup {
 
 func (r *Report) markdown() string {
 	var b strings.Builder
-	b.WriteString("## gatehouse test\n\n| environment | stage | passed | failed | warned | skipped |\n|---|---|---:|---:|---:|---:|\n")
+	b.WriteString("## gatehouse test\n\n")
+	table := markdown.NewTable(&b, "environment", "stage", "passed:", "failed:", "warned:", "skipped:")
 	for _, e := range r.Environments {
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d |\n", markdown.Cell(e.Name), markdown.Cell(e.Stage), e.Passed, e.Failed, e.Warned, e.Skipped)
+		table.Row(e.Name, e.Stage, e.Passed, e.Failed, e.Warned, e.Skipped)
 	}
 	for _, status := range []Status{Failed, Warned} {
 		results := r.of(status)
 		if len(results) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n| where | policy | rule | case | resource | expected | got | message |\n|---|---|---|---|---|---|---|---|\n", status)
+		fmt.Fprintf(&b, "\n### %s\n\n", status)
+		table := markdown.NewTable(&b, "where", "policy", "rule", "case", "resource", "expected", "got", "message")
 		for _, x := range results {
 			where := strings.TrimSuffix(x.Environment+"/"+x.Tier, "/")
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", markdown.Cell(where), markdown.Cell(x.Policy), markdown.Cell(x.Rule), markdown.Cell(x.Check+" "+x.Case), markdown.Cell(x.Resource), markdown.Cell(x.Expected), markdown.Cell(x.Got), markdown.Cell(x.Message))
+			table.Row(where, x.Policy, x.Rule, x.Check+" "+x.Case, x.Resource, x.Expected, x.Got, x.Message)
 		}
 	}
 	if skipped := r.skipped(); len(skipped) > 0 {
-		b.WriteString("\n### skipped\n\n| what | checks | reason |\n|---|---:|---|\n")
+		b.WriteString("\n### skipped\n\n")
+		table := markdown.NewTable(&b, "what", "checks:", "reason")
 		for _, s := range skipped {
-			fmt.Fprintf(&b, "| %s | %d | %s |\n", markdown.Cell(s.who), s.count, markdown.Cell(s.reason))
+			table.Row(s.who, s.count, s.reason)
 		}
 	}
 	return b.String()

@@ -63,7 +63,7 @@ func TestWriteMarkdown(t *testing.T) {
 
 | where | policy | rule | case | resource | expected | got | message |
 |---|---|---|---|---|---|---|---|
-| dev/apps | no-a | r | bad bad-1 | CREATE Pod shop/bad-1 | refused | admitted | a \| b &lt;c> d |
+| dev/apps | no-a | r | bad bad-1 | CREATE Pod shop/bad-1 | refused | admitted | a \| b \<c\> d |
 
 ### warned
 
