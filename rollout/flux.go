@@ -171,11 +171,11 @@ func (b *Bootstrap) checkFluxOperator(ctx context.Context, c *checks) {
 		c.wrong("", "Flux Operator: listing Deployments: %v", err)
 		return
 	}
-	besideInstance := func(d manifest.Object) bool { return d.Namespace() == namespace }
+	sameNamespace := func(d manifest.Object) bool { return d.Namespace() == namespace }
 	switch {
 	case len(operators) == 0:
 		c.warn("nothing is installed unless it runs under another name", "Flux Operator: it has no Deployment")
-	case !slices.ContainsFunc(operators, besideInstance):
+	case !slices.ContainsFunc(operators, sameNamespace):
 		c.wrong("install it in "+namespace+", or set spec.flux.namespace to "+operators[0].Namespace()+" and build again",
 			"Flux Operator: it runs in %s and does not see a FluxInstance in %s", operators[0].Namespace(), namespace)
 	default:

@@ -25,10 +25,10 @@ const (
 type Target struct {
 	Cluster     string
 	Environment string
-	// Namespace is the one that Flux runs in.
+	// Namespace is the namespace that Flux runs in.
 	Namespace string
 	// FluxInstall is spec.flux.install of the profile: FluxByCLI, FluxByOperator, or
-	// empty where Flux must be there already.
+	// empty if the cluster must have Flux already.
 	FluxInstall string
 	// SourceKind and SourceName are the source that serves the repository.
 	SourceKind, SourceName string
@@ -61,8 +61,8 @@ func Clusters(repository fs.FS) ([]string, error) {
 	return names, nil
 }
 
-// Open reads what a cluster gets. Files that somebody edited since the build are
-// an error: what is checked here must be what Flux applies.
+// Open reads what a cluster gets. A file that was edited since the build is an
+// error: what is checked here must be what Flux applies.
 func Open(repository fs.FS, cluster string) (*Target, error) {
 	data, err := fs.ReadFile(repository, manifest.LockPath)
 	if err != nil {
@@ -111,7 +111,7 @@ func (t *Target) readKustomizations(repository fs.FS, lock *manifest.Lock) error
 	return nil
 }
 
-// settle reads from the Kustomizations what they have in common.
+// settle takes from the Kustomizations what they have in common.
 func (t *Target) settle() error {
 	for _, k := range t.Kustomizations {
 		if k.Name() == layout.Root {
@@ -131,7 +131,7 @@ func (t *Target) settle() error {
 	return nil
 }
 
-// readLayers reads from the lock what is watched beside the Kustomizations.
+// readLayers reads from the lock the releases and policies of the environment.
 func (t *Target) readLayers(lock *manifest.Lock) {
 	for _, f := range lock.Files {
 		if folder, ok := layout.Parse(f.Layer); !ok || folder.Environment != t.Environment {
@@ -152,9 +152,8 @@ func (t *Target) readLayers(lock *manifest.Lock) {
 	}
 }
 
-// readKyverno reads what the lock says about Kyverno. A release that no layer
-// holds is an error: bootstrap would skip its checks of Kyverno and wait for
-// nothing in their place.
+// readKyverno reads what the lock says about Kyverno. A release that no layer holds
+// is an error: bootstrap would neither check Kyverno nor wait for it.
 func (t *Target) readKyverno(locked *manifest.LockedKyverno) error {
 	if locked == nil {
 		return fmt.Errorf("reading %s: it does not say how Kyverno must be configured: an older gatehouse wrote it; build again", manifest.LockPath)
