@@ -113,12 +113,12 @@ func (b *bench) admission(ctx context.Context) (err error) {
 	for _, each := range bundles {
 		figures = append(figures, figure{what: each.what, value: "+" + duration(median(each.overhead))})
 	}
-	// Without limits: the design asks for half of the chart, which ClusterPolicies do not reach (docs/adr/0012).
+	// Without limits: the goal is half of the chart, which ClusterPolicies do not reach (docs/adr/0012).
 	figures = append(figures,
 		ratio("gatehouse against the chart", median(bundles[1].overhead), median(bundles[0].overhead), 0),
 		ratio(fmt.Sprintf("%d exceptions against none", waivers), median(bundles[2].overhead), median(bundles[1].overhead), 0))
 	b.report.add("Admission", fmt.Sprintf(`What the policies, all at Enforce, add to the creation of a good Pod (server-side dry run, median of %d in turns with Pods that no webhook is asked about); median of %d.
-There is no limit: the design asks for half of the chart and for no difference by exceptions, which ClusterPolicies do not reach ([ADR 12](adr/0012-what-cluster-policies-cost.md)).`, asked, b.rounds), figures...)
+There is no limit: the goal is half of the chart, and no difference by exceptions, which ClusterPolicies do not reach ([ADR 12](adr/0012-what-cluster-policies-cost.md)).`, asked, b.rounds), figures...)
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, `# Benchmarks
 
 Written by `+"`make bench`"+` in one run; do not edit. Read the ratios: the seconds are those of one machine
-(%s, %s/%s, %d cores) that did other work at the same time. Limits are those of the design; a run that is over one fails.
+(%s, %s/%s, %d cores) that did other work at the same time. A run that exceeds a limit fails.
 `, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	for _, s := range r.sections {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", s.title, s.text)

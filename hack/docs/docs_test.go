@@ -3,6 +3,8 @@
 package docs
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -37,7 +39,7 @@ func open(t *testing.T) repository {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(root, name))
-		if os.IsNotExist(err) {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue // deleted, and not committed yet
 		}
 		if err != nil {
