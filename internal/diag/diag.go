@@ -94,7 +94,7 @@ func (l List) Sort() List {
 	return slices.Compact(l)
 }
 
-// HasErrors tells whether one of the findings stops the build.
+// HasErrors reports whether one of the findings stops the build.
 func (l List) HasErrors() bool {
 	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error })
 }

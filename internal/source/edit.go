@@ -108,12 +108,18 @@ func edit(data []byte, doc Selector, path string, change func(*editor, []step) e
 	}
 	l := linesOf(data)
 	e := &editor{layout: layout{lines: l, spans: spansOf(l, roots[i])}, root: roots[i], style: styleOf(data, roots[i])}
-	if err := change(e, steps); err != nil {
-		return nil, err
+	for _, quoted := range []bool{false, true} { // a block of text would take in the comments below
+		e.style.quoted, e.splices = quoted, nil
+		if err := change(e, steps); err != nil {
+			return nil, err
+		}
+		roots[i] = e.want
+		out := e.apply()
+		if err = verify(out, roots); err == nil {
+			return out, nil
+		}
 	}
-	out := e.apply()
-	roots[i] = e.want
-	return out, verify(out, roots)
+	return nil, err
 }
 
 // pick returns the index of the document.

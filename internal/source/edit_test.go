@@ -54,6 +54,8 @@ func editCases() map[string]editCase {
 		"literal with an indent":              {"a:\n  b: |2\n      x\n    y\n  c: 1\n", "a.b", "one", "a:\n  b: one\n  c: 1\n"},
 		"one line to literal":                 {"a: x # c\nb: 1\n", "a", "one\ntwo", "a: |- # c\n  one\n  two\nb: 1\n"},
 		"literal in a list":                   {"a:\n- x\n", "a[0]", "one\ntwo\n", "a:\n- |\n  one\n  two\n"},
+		"literal above a comment":             {"a: x\n\n  # c\n", "a", "one\ntwo\n", "a: \"one\\ntwo\\n\"\n\n  # c\n"},
+		"literal at the end":                  {"a: x", "a", "one\ntwo\n", "a: \"one\\ntwo\\n\""},
 		"text that cannot be literal":         {"a: x\n", "a", "  one\n\ttwo", "a: \"  one\\n\\ttwo\"\n"},
 		"wide characters before":              {"é: {ü: [ö, ä]} # ß\n", "é.ü[1]", 1, "é: {ü: [ö, 1]} # ß\n"},
 		"byte order mark":                     {"\ufeffa: 1\n", "a", 2, "\ufeffa: 2\n"},
@@ -260,6 +262,29 @@ func TestEditHandFormatted(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEditLayouts: no layout that people write is refused.
+func TestEditLayouts(t *testing.T) {
+	for _, data := range append(sources(t), []byte(handFormatted)) {
+		if len(data) > 2000 {
+			continue
+		}
+		docs, err := plainValues(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, doc := range docs {
+			for _, target := range targetsOf("", doc) {
+				for _, value := range []any{"text", "a\nb\n", m{"k": l{"x", m{}}}, l{m{"a": 1, "b": 2}, l{1}}, removed{}} {
+					_, err := editCase{text: string(data), path: target.path, value: value}.edit(Nth(i))
+					if err != nil && strings.Contains(err.Error(), "layout") {
+						t.Errorf("%v in\n%s", err, data)
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ type style struct {
 	step int
 	// list is by how many columns a list is indented in a mapping.
 	list int
+	// quoted texts stand in one line, also where they could be a block of lines.
+	quoted bool
 }
 
 // styleOf takes the style from the first collections that show it.
@@ -80,7 +82,7 @@ func (s style) entry(n *yaml.Node, indent, list int) (inline string, rest []stri
 		return "", s.block(n, indent+list)
 	case len(n.Content) > 0:
 		return "", s.block(n, indent)
-	case literal(n):
+	case !s.quoted && literal(n):
 		return literalText(n.Value, indent)
 	}
 	return flowText(n), nil

@@ -121,7 +121,8 @@ func TestMergeKeepsOrigins(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no input makes the reader panic, and whatever it finds has a place.
+// FuzzDecode: no input makes the reader panic, whatever it finds has a place, and
+// no field ends before it begins.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{"name: a\n", "a: [1, 2\nb: \"", "&a [*a]", "? {a: b}\n: c\n", "---\n---\n", "name: !!binary aGk=\n", "\x00", "<<: *x", "name: >\n  x\n", "{", "- - - a", "name: 0x_1\ncount: 1_000\n", "free: {a: .nan, b: 0o7}\n"} {
 		f.Add(seed)
@@ -130,8 +131,13 @@ func FuzzDecode(f *testing.F) {
 		docs, problems := Parse("f.yaml", []byte(text))
 		for _, doc := range docs {
 			var v thing
-			_, found := Decode(doc, &v)
+			positions, found := Decode(doc, &v)
 			problems = append(problems, found...)
+			for path, field := range positions {
+				if r := field.Value(); r.End.Line > 0 && (r.End.Line < r.Start.Line || r.End.Line == r.Start.Line && r.End.Col < r.Start.Col) {
+					t.Errorf("%s ends before it begins: %v", path, r)
+				}
+			}
 		}
 		for _, d := range problems {
 			if d.Line < 1 || d.Code == "" || d.Summary == "" {
