@@ -140,7 +140,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		for _, d := range problems {
-			if d.Line < 1 || d.Code == "" || d.Summary == "" {
+			if d.Line < 1 || d.Line > len(linesOf([]byte(text)).starts) || d.Code == "" || d.Summary == "" {
 				t.Errorf("%+v has no place or says nothing", d)
 			}
 		}
