@@ -9,7 +9,6 @@ import (
 
 // What a profile means where it says nothing.
 const (
-	defaultKyvernoVersion   = "1.19"
 	defaultPolicyType       = "ClusterPolicy"
 	defaultInstall          = "helm"
 	defaultKyvernoNamespace = "kyverno"
@@ -52,7 +51,7 @@ func Default(in Input) *Input {
 
 func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 	k := orZero(s.Kyverno)
-	k.Version = or(k.Version, defaultKyvernoVersion)
+	k.Version = or(k.Version, v1alpha1.KyvernoVersion)
 	k.PolicyType = or(k.PolicyType, defaultPolicyType)
 	k.Install = or(k.Install, defaultInstall)
 	k.Namespace = or(k.Namespace, defaultKyvernoNamespace)

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -29,7 +30,7 @@ func Namespaces(p *plan.Plan) []manifest.File {
 			files = append(files, namespaceFile(namespacesOf(env.Name, ns.Shard), ns.At.File, ns.Name, labels, keep))
 		}
 		for _, name := range ownNamespaces(p) {
-			files = append(files, namespaceFile(namespacesOf(env.Name, 0), "", name, map[string]any{labelEnvironment: env.Name}, keep))
+			files = append(files, namespaceFile(namespacesOf(env.Name, 0), "", name, map[string]any{v1alpha1.LabelEnvironment: env.Name}, keep))
 		}
 	}
 	return files
@@ -49,7 +50,7 @@ func namespacesOf(environment string, shard int) layout.Folder {
 }
 
 func namespaceFile(folder layout.Folder, origin, name string, labels, annotations map[string]any) manifest.File {
-	labels[labelManagedBy] = "gatehouse"
+	labels[v1alpha1.LabelManagedBy] = v1alpha1.ManagedBy
 	return manifest.File{
 		Path: folder.File(name), Folder: folder, Origin: origin,
 		Objects: []manifest.Object{{

@@ -15,13 +15,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
-// The labels that decide how strictly a namespace is judged; only deployers may set them.
-const (
-	labelTier        = v1alpha1.Group + "/tier"
-	labelEnvironment = v1alpha1.Group + "/environment"
-	labelManagedBy   = "app.kubernetes.io/managed-by"
-)
-
 // Plan resolves a validated input with defaults into what is emitted, and
 // checks what follows from several documents together: parameters, rings,
 // stages that skip, exceptions.
@@ -247,7 +240,7 @@ func (r *resolver) namespace(i int, environment string) plan.Namespace {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[labelTier], labels[labelEnvironment], labels[labelManagedBy] = *n.Tier, environment, "gatehouse"
+	labels[v1alpha1.LabelTier], labels[v1alpha1.LabelEnvironment], labels[v1alpha1.LabelManagedBy] = *n.Tier, environment, v1alpha1.ManagedBy
 	return plan.Namespace{Name: n.Name, Tier: *n.Tier, Labels: labels, Network: r.networks[i], At: r.positions.At(fmt.Sprintf("spec.namespaces[%d]", i))}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
@@ -17,11 +18,6 @@ import (
 )
 
 const (
-	// caseNamespace is where the cases of the catalogue put what may be anywhere.
-	caseNamespace = "apps"
-	// testNamespace and a tier is where the tests put it.
-	testNamespace = "gatehouse-test-"
-
 	// What a rule says.
 	fail, skip = "fail", "skip"
 )
@@ -201,7 +197,7 @@ func (e *testEmitter) otherTiers(s *suite, bad []catalog.JudgedCase, strictest s
 		}
 		for _, j := range bad {
 			rules := failing(j)
-			if j.Namespace != caseNamespace || !slices.ContainsFunc(rules, func(rule string) bool { return !shown[rule] }) {
+			if j.Namespace != catalog.CaseNamespace || !slices.ContainsFunc(rules, func(rule string) bool { return !shown[rule] }) {
 				continue
 			}
 			resource := s.add(j, objectName(j), e.namespace(j, tier), tier)
@@ -243,7 +239,7 @@ func (e *testEmitter) waive(s *suite, x plan.Exception, waived []string) {
 		if s.policy.Actions[tier] == plan.Off && !s.policy.ClusterScoped {
 			continue
 		}
-		if name == "" || j.Namespace != "" && j.Namespace != caseNamespace || (j.Namespace == "") != (namespace == "") {
+		if name == "" || j.Namespace != "" && j.Namespace != catalog.CaseNamespace || (j.Namespace == "") != (namespace == "") {
 			continue
 		}
 		exempt, other := s.add(j, name, namespace, tier), s.add(j, objectName(j), e.namespace(j, tier), tier)
@@ -270,8 +266,8 @@ func exempted(x plan.Exception, made string) string {
 
 // namespace for a case in a tier; cases that are about their namespace keep it.
 func (e *testEmitter) namespace(j catalog.JudgedCase, tier string) string {
-	if j.Namespace == caseNamespace {
-		return testNamespace + tier
+	if j.Namespace == catalog.CaseNamespace {
+		return catalog.TestNamespace(tier)
 	}
 	return j.Namespace
 }
@@ -345,7 +341,7 @@ func (s *suite) sortedResults() []any {
 func (s *suite) selectors() []any {
 	var out []any
 	for _, name := range sortedKeys(s.namespaces) {
-		out = append(out, map[string]any{"name": name, "labels": map[string]any{labelTier: s.namespaces[name]}})
+		out = append(out, map[string]any{"name": name, "labels": map[string]any{v1alpha1.LabelTier: s.namespaces[name]}})
 	}
 	return out
 }

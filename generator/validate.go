@@ -115,7 +115,7 @@ type validator struct {
 
 func (v *validator) kyverno() {
 	k := v.spec.Kyverno
-	v.oneOf("spec.kyverno.version", "kyverno-version", *k.Version, []string{defaultKyvernoVersion})
+	v.oneOf("spec.kyverno.version", "kyverno-version", *k.Version, []string{v1alpha1.KyvernoVersion})
 	if v.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, []string{"ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"}) && *k.PolicyType != defaultPolicyType {
 		v.report("spec.kyverno.policyType", "policy-type", "use ClusterPolicy", "%s cannot be emitted yet by this version of gatehouse", *k.PolicyType)
 	}
@@ -293,7 +293,7 @@ func (v *validator) deployers() {
 }
 
 // reservedLabels are set by gatehouse, Flux or Pod Security Admission, or by Kubernetes itself.
-var reservedLabels = []string{v1alpha1.Group + "/", "pod-security.kubernetes.io/", "kustomize.toolkit.fluxcd.io/", "kubernetes.io/metadata.name", "app.kubernetes.io/managed-by"}
+var reservedLabels = []string{v1alpha1.Group + "/", "pod-security.kubernetes.io/", "kustomize.toolkit.fluxcd.io/", "kubernetes.io/metadata.name", v1alpha1.LabelManagedBy}
 
 func (v *validator) namespaces(environments []string) {
 	names := make([]string, len(v.spec.Namespaces))

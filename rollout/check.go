@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/version"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -99,7 +100,7 @@ func (c *checks) kubernetes(ctx context.Context) error {
 	case err != nil, v.Major() == 0: // a local build reports v0.0.0-master
 		c.warn("it must be "+oldestKubernetes+" or later", "Kubernetes at %s reports the version %q", c.client.Server(), text)
 	case v.LessThan(version.MustParseGeneric(oldestKubernetes)):
-		c.wrong("Kyverno 1.19 needs "+oldestKubernetes+" or later", "Kubernetes %s at %s", text, c.client.Server())
+		c.wrong("Kyverno "+v1alpha1.KyvernoVersion+" needs "+oldestKubernetes+" or later", "Kubernetes %s at %s", text, c.client.Server())
 	default:
 		c.ok("Kubernetes %s at %s", text, c.client.Server())
 	}

@@ -7,12 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
-
-// kyvernoVersion is the minor version that the policies are written and tested for.
-const kyvernoVersion = "1.19"
 
 // The flags of Kyverno's controllers that decide whether exceptions count
 // (Kyverno 1.19.1: cmd/internal/flag.go, both off by default).
@@ -79,12 +77,12 @@ func checkVersion(c *checks, image string) {
 	name, _, _ := strings.Cut(image, "@")
 	tag := name[strings.LastIndexByte(name, ':')+1:]
 	switch {
-	case strings.HasPrefix(tag, "v"+kyvernoVersion+"."):
+	case strings.HasPrefix(tag, "v"+v1alpha1.KyvernoVersion+"."):
 		c.ok("Kyverno %s", tag)
 	case strings.Contains(tag, "/"): // no tag: the colon, if any, is of a port
 		c.warn("", "Kyverno: the image %s does not name its version", image)
 	default:
-		c.wrong("upgrade it to "+kyvernoVersion, "Kyverno is %s; the policies are for %s", tag, kyvernoVersion)
+		c.wrong("upgrade it to "+v1alpha1.KyvernoVersion, "Kyverno is %s; the policies are for %s", tag, v1alpha1.KyvernoVersion)
 	}
 }
 

@@ -13,9 +13,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// labelTier decides a namespace's tier; a generated policy keeps it from being changed.
-const labelTier = v1alpha1.Group + "/tier"
-
 // Seconds that the API server waits for Kyverno. The largest value of all
 // policies of one webhook counts (docs/kyverno-traps.md#timeouts).
 const (
@@ -132,7 +129,7 @@ func tierSelector(p *plan.Plan, tiers []string) map[string]any {
 }
 
 func selector(operator string, tiers []string) map[string]any {
-	return map[string]any{"matchExpressions": []any{map[string]any{"key": labelTier, "operator": operator, "values": list(tiers)}}}
+	return map[string]any{"matchExpressions": []any{map[string]any{"key": v1alpha1.LabelTier, "operator": operator, "values": list(tiers)}}}
 }
 
 // tiersAt lists the tiers for which the policy has the action, in their order.
@@ -171,7 +168,7 @@ func policyObject(policy plan.Policy, name string) manifest.Object {
 	return object
 }
 
-func managed() map[string]any { return map[string]any{"app.kubernetes.io/managed-by": "gatehouse"} }
+func managed() map[string]any { return map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy} }
 
 func list(s []string) []any {
 	out := make([]any, len(s))

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -63,7 +64,7 @@ type use struct {
 
 func newEmitter() *emitter {
 	return &emitter{
-		labels: map[string]any{"app.kubernetes.io/managed-by": "gatehouse"},
+		labels: map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
 		specs:  map[string]map[string]any{},
 		byUse:  map[use][]manifest.Object{},
 	}

@@ -1,5 +1,7 @@
 package main
 
+import "github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+
 // rule is what the schema says of the values of one field, beyond their type.
 // It never refuses what package generator accepts.
 type rule struct {
@@ -36,20 +38,20 @@ func list(pattern string) rule       { return rule{pattern: pattern, minItems: 1
 
 // rules by type and field. A test compares the defaults with what package generator sets.
 var rules = map[string]rule{
-	"Profile.apiVersion":     enum("gatehouse.dev/v1alpha1"),
+	"Profile.apiVersion":     enum(v1alpha1.APIVersion),
 	"Profile.kind":           enum("Profile"),
-	"Environment.apiVersion": enum("gatehouse.dev/v1alpha1"),
+	"Environment.apiVersion": enum(v1alpha1.APIVersion),
 	"Environment.kind":       enum("Environment"),
-	"Exception.apiVersion":   enum("gatehouse.dev/v1alpha1"),
+	"Exception.apiVersion":   enum(v1alpha1.APIVersion),
 	"Exception.kind":         enum("Exception"),
-	"Test.apiVersion":        enum("gatehouse.dev/v1alpha1"),
+	"Test.apiVersion":        enum(v1alpha1.APIVersion),
 	"Test.kind":              enum("Test"),
 	"Metadata.name":          label(63),
 
 	"ProfileSpec.tiers":             {pattern: labelPattern, maxLength: 40, minItems: 1},
 	"ProfileSpec.systemNamespaces":  label(63),
 	"ProfileSpec.owners":            {pattern: ownerPattern},
-	"Kyverno.version":               enumDefault("1.19"),
+	"Kyverno.version":               enumDefault(v1alpha1.KyvernoVersion),
 	"Kyverno.policyType":            enumDefault("ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"),
 	"Kyverno.install":               enumDefault("helm", "none"),
 	"Kyverno.namespace":             labelDefault("kyverno"),

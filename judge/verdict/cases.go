@@ -13,9 +13,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// caseNamespace is where the documents of the catalogue put what may be anywhere.
-const caseNamespace = "apps"
-
 // signatures is why tests of the user do not ask image rules.
 const signatures = "a test has no registry with signed images; the rule is tried with images of its own"
 
@@ -161,7 +158,7 @@ func clusterScoped(c catalog.Case, policy plan.Policy) bool {
 }
 
 // movable tells whether a document may be in any namespace; others are about theirs.
-func movable(c catalog.Case) bool { return c.Namespace == "" || c.Namespace == caseNamespace }
+func movable(c catalog.Case) bool { return c.Namespace == "" || c.Namespace == catalog.CaseNamespace }
 
 // requestOf is the admission request that a document stands for, in a namespace.
 func requestOf(c catalog.Case, p place) (engine.EvaluateParams, error) {

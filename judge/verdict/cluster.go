@@ -14,12 +14,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-const (
-	tierLabel = v1alpha1.Group + "/tier"
-	// madeUp begins the names of namespaces that are not in the bundle.
-	madeUp = "gatehouse-test-"
-)
-
 // cluster is a cluster of one environment, as far as Kyverno minds it.
 type cluster struct {
 	plan   *plan.Plan
@@ -101,14 +95,14 @@ func (k *cluster) places(tier string, empty bool) []place {
 		out[0] = place{tier: tier, namespace: k.env.Namespaces[i].Name}
 	}
 	if tier == k.lastTier() {
-		out = append(out, place{tier: tier, namespace: madeUp + "unknown", labels: map[string]string{}})
+		out = append(out, place{tier: tier, namespace: catalog.TestNamespace("unknown"), labels: map[string]string{}})
 	}
 	return out
 }
 
 // labelled is a namespace that is not in the bundle.
 func (k *cluster) labelled(tier string) place {
-	return place{tier: tier, namespace: madeUp + tier, labels: map[string]string{tierLabel: tier}}
+	return place{tier: tier, namespace: catalog.TestNamespace(tier), labels: map[string]string{v1alpha1.LabelTier: tier}}
 }
 
 // excepted tells whether an exception holds in the namespace.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -214,7 +215,7 @@ func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []
 
 // otherName is one that the exception does not name; the subject's own if it names all.
 func (t trial) otherName(s subject) string {
-	for _, name := range []string{"x" + s.name, madeUp + "other"} {
+	for _, name := range []string{"x" + s.name, catalog.TestNamespace("other")} {
 		if !t.names(s.made, name) {
 			return name
 		}
@@ -224,7 +225,7 @@ func (t trial) otherName(s subject) string {
 
 // elsewhere is the subject in a namespace of the same tier that no exception knows.
 func (t trial) elsewhere(s subject) subject {
-	s.namespace = madeUp + t.cluster.tierOf(s.namespace)
+	s.namespace = catalog.TestNamespace(t.cluster.tierOf(s.namespace))
 	return s
 }
 
@@ -304,8 +305,8 @@ func (t trial) check(s subject, what string, object map[string]any, now time.Tim
 	}
 	if s.namespace != "" {
 		metadata["namespace"] = s.namespace
-		if tier, ok := strings.CutPrefix(s.namespace, madeUp); ok {
-			request.NamespaceLabels = map[string]string{tierLabel: tier}
+		if tier, ok := catalog.CutTestNamespace(s.namespace); ok {
+			request.NamespaceLabels = map[string]string{v1alpha1.LabelTier: tier}
 		}
 	}
 	named := maps.Clone(object)
@@ -326,7 +327,7 @@ func (t trial) result(s subject, what string) Result {
 	}
 	if s.namespace != "" {
 		out.Tier = t.cluster.tierOf(s.namespace)
-		if tier, ok := strings.CutPrefix(s.namespace, madeUp); ok {
+		if tier, ok := catalog.CutTestNamespace(s.namespace); ok {
 			out.Tier = tier
 		}
 	}

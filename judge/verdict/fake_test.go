@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
@@ -235,12 +236,12 @@ func (f *fake) signed(rule plan.Image, image engine.Image) bool {
 }
 
 func (f *fake) tier(request engine.EvaluateParams) string {
-	if request.NamespaceLabels[tierLabel] != "" {
-		return request.NamespaceLabels[tierLabel]
+	if request.NamespaceLabels[v1alpha1.LabelTier] != "" {
+		return request.NamespaceLabels[v1alpha1.LabelTier]
 	}
 	for _, n := range f.env.Namespaces {
 		if n.Name == request.Namespace {
-			return n.Labels[tierLabel]
+			return n.Labels[v1alpha1.LabelTier]
 		}
 	}
 	return f.plan.Tiers[len(f.plan.Tiers)-1]

@@ -174,9 +174,9 @@ func (t *imageTrial) spec(given, pinned any) func(plan.Action) any {
 // imagePod is a Pod of one image.
 func imagePod(name, image string) catalog.Case {
 	return catalog.Case{
-		Name: name, Operation: "CREATE", Namespace: caseNamespace, Kind: catalog.GroupVersionKind{Version: "v1", Kind: "Pod"}, UserInfo: catalog.OrdinaryUser(),
+		Name: name, Operation: "CREATE", Namespace: catalog.CaseNamespace, Kind: catalog.GroupVersionKind{Version: "v1", Kind: "Pod"}, UserInfo: catalog.OrdinaryUser(),
 		Object: map[string]any{
-			"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "image", "namespace": caseNamespace},
+			"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "image", "namespace": catalog.CaseNamespace},
 			"spec": map[string]any{"containers": []any{map[string]any{"name": "app", "image": image}}},
 		},
 	}
