@@ -27,32 +27,32 @@ func newBootstrapCmd() *cobra.Command {
 	var o bootstrapOptions
 	cmd := &cobra.Command{
 		Use:   "bootstrap DIR",
-		Short: "Bring a built repository into a cluster and watch it come up",
-		Long: `Check a cluster, apply what Flux needs to begin with the repository in DIR - its
-namespace, the source with its credentials, and the root Kustomization - and
-watch each Kustomization, release and policy until it is ready.
+		Short: "Bootstrap a built repository into a cluster",
+		Long: `Check a cluster, apply what Flux needs to start from the repository in DIR (its
+namespace, the source with its credentials, and the root Kustomization), and
+wait until every Kustomization, Helm release and policy is ready.
 
-Where the cluster has no Flux, spec.flux.install of the profile decides: operator
-creates a FluxInstance for the Flux Operator, cli takes what flux install --export
-printed by --flux-install, none wants Flux to be there. A Flux that is there stays
-as it is.
+If the cluster has no Flux, spec.flux.install of the profile decides how to get
+it: operator creates a FluxInstance for the Flux Operator, cli applies the output
+of flux install --export that --flux-install names, and none requires that Flux
+is installed. An existing Flux is left as it is.
 
-What a Kyverno of somebody else and Flux must be like is checked before anything
-is applied, and all that is wrong is reported in one run. Objects are applied on
-the server's side as the field manager gatehouse, never by force; a second run
-changes nothing. Credentials are read from files and never printed.
+Checks an existing Kyverno and Flux before applying anything, and reports all
+problems in one run. Objects are applied server-side by the field manager
+gatehouse, never by force. A second run changes nothing. Credentials are read
+from files and never printed.
 
-Exit code 1 if the cluster is not ready for it, somebody else manages what would
-be applied, or something was not ready in time.`,
-		Example: `  # a public repository
+Exits with 1 if the cluster is not ready for the repository, if another field
+manager owns a field to be applied, or if something is not ready in time.`,
+		Example: `  # bootstrap from a public repository
   gatehouse bootstrap policy-repo --cluster prod-eu --source-url https://github.com/acme/policies
 
-  # a deploy key, into a cluster without Flux, with spec.flux.install: cli
+  # use a deploy key, and install Flux (spec.flux.install: cli)
   flux install --export > flux.yaml
   gatehouse bootstrap policy-repo --cluster prod-eu --flux-install flux.yaml \
     --source-url ssh://git@github.com/acme/policies --ssh-key-file id_ed25519 --known-hosts-file known_hosts
 
-  # the source is there already: what would change?
+  # show what would change, with the source that is in the cluster
   gatehouse bootstrap policy-repo --cluster prod-eu --dry-run`,
 		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,17 +61,17 @@ be applied, or something was not ready in time.`,
 	}
 	o.bind(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.access.URL, "source-url", "", "`URL` that Flux reads the repository from (https://, ssh://; oci:// for an OCIRepository); without it the source must be there already")
-	flags.StringVar(&o.access.Branch, "branch", "main", "`BRANCH` of a GitRepository")
-	flags.StringVar(&o.access.Tag, "tag", "latest", "`TAG` of an OCIRepository")
-	flags.StringVar(&o.access.Username, "username", "git", "`NAME` that goes with the token")
+	flags.StringVar(&o.access.URL, "source-url", "", "`URL` that Flux reads the repository from (https://, ssh://, or oci:// for an OCIRepository); if empty, the source must exist in the cluster")
+	flags.StringVar(&o.access.Branch, "branch", "main", "`BRANCH` of the GitRepository")
+	flags.StringVar(&o.access.Tag, "tag", "latest", "`TAG` of the OCIRepository")
+	flags.StringVar(&o.access.Username, "username", "git", "user `NAME` for the token")
 	flags.StringVar(&o.sshKeyFile, "ssh-key-file", "", "`FILE` with the private key for ssh://")
-	flags.StringVar(&o.knownHostsFile, "known-hosts-file", "", "`FILE` with the public keys of the SSH host")
+	flags.StringVar(&o.knownHostsFile, "known-hosts-file", "", "`FILE` with the host keys of the SSH server")
 	flags.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the token for https:// or oci://")
-	flags.StringVar(&o.caFile, "ca-file", "", "`FILE` with the certificate that the server's is signed by")
+	flags.StringVar(&o.caFile, "ca-file", "", "`FILE` with the CA certificate of the server")
 	flags.StringVar(&o.fluxInstall, "flux-install", "", "install or upgrade Flux from `FILE`, the output of flux install --export")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "check, ask the API server what would change, and store nothing")
-	flags.BoolVar(&o.export, "export", false, "print what would be applied as YAML; needs no cluster, prints no Secrets")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "check the cluster and show what would change, without changing anything")
+	flags.BoolVar(&o.export, "export", false, "print the objects as YAML, without Secrets, instead of applying them; needs no cluster")
 	flags.BoolVar(&o.noWait, "no-wait", false, "do not wait until everything is ready")
 	cmd.MarkFlagsMutuallyExclusive("export", "dry-run")
 	for _, flag := range []string{"ssh-key-file", "known-hosts-file", "token-file", "ca-file", "flux-install"} {
@@ -137,10 +137,10 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	return nil
 }
 
-// flux is what installs Flux, as the profile says.
+// flux returns the objects that install Flux, as the profile says.
 func (o *bootstrapOptions) flux(target *rollout.Target) ([]manifest.Object, error) {
 	if o.fluxInstall != "" && target.FluxInstall != rollout.FluxByCLI {
-		return nil, usagef("--flux-install is for a profile with spec.flux.install: cli; set it and build again, or leave the flag out")
+		return nil, usagef("--flux-install requires a profile with spec.flux.install: cli; set it and build again, or omit the flag")
 	}
 	if target.FluxInstall == rollout.FluxByOperator {
 		return []manifest.Object{target.FluxInstance()}, nil
@@ -157,7 +157,7 @@ func (o *bootstrapOptions) flux(target *rollout.Target) ([]manifest.Object, erro
 		return nil, fmt.Errorf("--flux-install: reading %s: %w", o.fluxInstall, err)
 	}
 	if len(objects) == 0 {
-		return nil, usagef("--flux-install: %s holds no objects; flux install --export writes them", o.fluxInstall)
+		return nil, usagef("--flux-install: %s contains no objects; create it with flux install --export", o.fluxInstall)
 	}
 	return objects, nil
 }
@@ -178,7 +178,7 @@ func (o *bootstrapOptions) readCredentials() (err error) {
 			continue
 		}
 		if o.export {
-			return usagef("--export prints no Secrets: it cannot be used with %s", f.flag)
+			return usagef("--export omits Secrets and cannot be used with %s", f.flag)
 		}
 		if *f.into, err = readCredential(f.path, f.private); err != nil {
 			return fmt.Errorf("%s: %w", f.flag, err)
@@ -187,15 +187,15 @@ func (o *bootstrapOptions) readCredentials() (err error) {
 	return nil
 }
 
-// readCredential refuses an empty file, and one with a secret that everybody on
-// the machine can read.
+// readCredential refuses an empty file, and a private one that is readable by all
+// users of the machine.
 func readCredential(path string, private bool) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if private && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // where the bits say nothing
-		return nil, usagef("%s can be read by everybody (%v): chmod 600 %[1]s", path, info.Mode().Perm())
+	if private && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // which has no such bits
+		return nil, usagef("%s is readable by all users (%v); run chmod 600 %[1]s", path, info.Mode().Perm())
 	}
 	data, err := os.ReadFile(path)
 	if err == nil && len(data) == 0 {
@@ -220,7 +220,7 @@ func summary(changes []rollout.Change, dryRun bool) string {
 	}
 	text := fmt.Sprintf("%d created, %d configured, %d unchanged", count[rollout.Created], count[rollout.Configured], count[rollout.Unchanged])
 	if dryRun {
-		text += " (dry run: nothing was stored)"
+		text += " (dry run)"
 	}
 	return text
 }

@@ -27,14 +27,14 @@ func newBuildCmd(g *globals) *cobra.Command {
 		Short: "Compile a source into a policy repository",
 		Long: `Compile SOURCE, a file or a folder of YAML documents, into a policy repository.
 
-With -o DIR the repository is written there: files that gatehouse did not write
-are never touched, files that somebody edited are named and not overwritten,
-files that are no longer needed are removed. Without -o all manifests go to
-standard output.`,
-		Example: `  # write the repository that Flux applies
+With -o DIR, write the repository to that folder. Files that gatehouse did not
+write are never touched, files that were edited by hand are reported and not
+overwritten, and files that are no longer needed are removed. Without -o, print
+all manifests to standard output.`,
+		Example: `  # write the repository for Flux
   gatehouse build profile/ -o policy-repo
 
-  # in CI: fail if the repository is not what the profile says
+  # in CI, fail if the repository is out of date
   gatehouse build profile/ -o policy-repo --check
 
   # look at one policy
@@ -45,9 +45,9 @@ standard output.`,
 		}),
 	}
 	cmd.Flags().StringVarP(&o.dir, "output", "o", "", "write the repository to `DIR`")
-	cmd.Flags().BoolVar(&o.check, "check", false, "write nothing; exit 1 if DIR is not what a build would write")
-	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files in DIR that somebody edited or put there")
-	cmd.Flags().BoolVar(&o.allowSkip, "allow-skip", false, "enforce also what was never audited in an environment")
+	cmd.Flags().BoolVar(&o.check, "check", false, "write nothing; exit with 1 if DIR is not up to date")
+	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files in DIR that were edited or added by hand")
+	cmd.Flags().BoolVar(&o.allowSkip, "allow-skip", false, "allow enforcing policies that were never audited in an environment")
 	complete(cmd, "output", completeFolders)
 	return cmd
 }
@@ -120,7 +120,7 @@ func prepare(o *generator.Options, source, dir string) (err error) {
 	return err
 }
 
-// listFiles lists what lies in the output, with slashes; nothing if it is not there.
+// listFiles lists the files of the output, with slashes; none if it does not exist.
 func listFiles(dir string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {

@@ -11,7 +11,7 @@ import (
 func newCatalogCmd(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalog",
-		Short: "Show the controls that a profile can switch on",
+		Short: "Show the controls that a profile can enable",
 		Args:  exactArgs(), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -19,16 +19,16 @@ func newCatalogCmd(g *globals) *cobra.Command {
 	return cmd
 }
 
-// catalogOptions say which controls to show, and how.
+// catalogOptions select the controls to show, and the format.
 type catalogOptions struct{ source, format string }
 
 func (o *catalogOptions) bind(cmd *cobra.Command) {
 	outputFormat(cmd, &o.format, "text", "json", "yaml", "markdown")
-	cmd.Flags().StringVar(&o.source, "source", "", "also show the controls of this `SOURCE` (spec.catalogs)")
+	cmd.Flags().StringVar(&o.source, "source", "", "include the controls of this `SOURCE` (spec.catalogs)")
 	complete(cmd, "source", completeSource)
 }
 
-// load reads the built-in controls, and those of the source if there is one.
+// load reads the built-in controls, and those of the source if one is given.
 func (o *catalogOptions) load() (*catalog.Catalog, diag.List, error) {
 	if o.source == "" {
 		all, problems := generator.Catalog(nil, "")

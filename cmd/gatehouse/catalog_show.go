@@ -19,7 +19,7 @@ func newCatalogShowCmd(g *globals) *cobra.Command {
 	var o catalogOptions
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show one control: what it refuses, its parameters, its policy",
+		Short: "Show what a control refuses, its parameters and its policy",
 		Example: `  gatehouse catalog show restrict-image-registries
   gatehouse catalog show require-labels -o yaml`,
 		Args: exactArgs("ID"), ValidArgsFunction: completeArgs(o.completeControls),
@@ -49,11 +49,7 @@ func newCatalogShowCmd(g *globals) *cobra.Command {
 
 // noControl suggests the control that was meant, or how to find it.
 func noControl(id string, all *catalog.Catalog) error {
-	hint := diag.DidYouMean(id, all.IDs())
-	if hint == "" {
-		hint = "gatehouse catalog list shows all of them"
-	}
-	return usagef("there is no control %q (%s)", id, hint)
+	return usagef("there is no control %q (%s)", id, diag.OneOfMany(id, all.IDs(), "gatehouse catalog list shows them"))
 }
 
 // controlDetail is what `catalog show` prints of a control.

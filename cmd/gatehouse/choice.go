@@ -17,8 +17,8 @@ type choice struct {
 	allowed []string
 }
 
-// choiceVar declares such a flag: it is the first value by default, refuses others
-// and completes them. The values are appended to usage.
+// choiceVar declares a flag that takes one of the allowed values, the first by
+// default, and completes them. It appends them to usage.
 func choiceVar(cmd *cobra.Command, flags *pflag.FlagSet, value *string, name, short, usage string, allowed ...string) {
 	*value = allowed[0]
 	flags.VarP(&choice{value, allowed}, name, short, usage+": "+either(allowed))
@@ -28,7 +28,7 @@ func choiceVar(cmd *cobra.Command, flags *pflag.FlagSet, value *string, name, sh
 // String, Set and Type are those of a pflag.Value.
 func (c *choice) String() string { return *c.value }
 
-// Set refuses what is not allowed.
+// Set refuses values that are not allowed.
 func (c *choice) Set(value string) error {
 	if !slices.Contains(c.allowed, value) {
 		return errors.New(diag.OneOf(value, c.allowed))
@@ -40,7 +40,7 @@ func (c *choice) Set(value string) error {
 // Type is what the help shows for the value.
 func (c *choice) Type() string { return "string" }
 
-// either is "a, b or c".
+// either formats values as "a, b or c".
 func either(values []string) string {
 	last := len(values) - 1
 	return strings.Join(values[:last], ", ") + " or " + values[last]

@@ -12,14 +12,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 )
 
-// clusterOptions name a live cluster, and what of it to read, as kubectl does.
+// clusterOptions select a cluster and its namespaces, with the flags of kubectl.
 type clusterOptions struct {
 	kubeconfig, context string
 	namespace           string
 	allNamespaces       bool
 }
 
-// bind declares the flags that every command for a cluster has.
+// bind declares the flags of every command that uses a cluster.
 func (o *clusterOptions) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: $KUBECONFIG, then ~/.kube/config)")
 	cmd.Flags().StringVar(&o.context, "context", "", "`CONTEXT` of the kubeconfig (default: the current one)")
@@ -34,14 +34,14 @@ func (o *clusterOptions) bindNamespace(cmd *cobra.Command, usage string) {
 	complete(cmd, "namespace", fromSource(namespaceNames))
 }
 
-// live reports whether a flag was given that makes sense for a cluster only.
+// live reports whether a flag was given that makes sense only for a cluster.
 func (o *clusterOptions) live() bool { return o.kubeconfig != "" || o.context != "" || o.allNamespaces }
 
-// given reports whether a cluster was named.
+// given reports whether a cluster was selected.
 func (o *clusterOptions) given() bool { return o.live() || o.namespace != "" }
 
-// connect returns a client for the cluster. It sends nothing yet. What the API
-// server warns of goes to warnings.
+// connect returns a client for the cluster. It sends nothing yet. Warnings of the
+// API server go to warnings.
 func (o *clusterOptions) connect(warnings rest.WarningHandler) (*kube.Client, error) {
 	config, err := o.config().ClientConfig()
 	if err != nil {
@@ -52,7 +52,8 @@ func (o *clusterOptions) connect(warnings rest.WarningHandler) (*kube.Client, er
 	return kube.New(config)
 }
 
-// chosenNamespace is the namespace to read: "" for all, that of the context by default.
+// chosenNamespace returns the namespace to read, "" for all. The default is that of
+// the context.
 func (o *clusterOptions) chosenNamespace() (string, error) {
 	switch {
 	case o.allNamespaces:

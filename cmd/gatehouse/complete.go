@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
-// Completions never fail and never speak: where something cannot be read, nothing
-// is offered.
+// Completions never fail and print nothing: if something cannot be read, they offer
+// nothing.
 
 // complete registers the completion of a flag, which must be declared before.
 func complete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
@@ -20,8 +20,8 @@ func complete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 	}
 }
 
-// completeArgs completes each argument with the function at its place, and
-// nothing after them.
+// completeArgs completes each argument with the function at its position, and
+// nothing after the last.
 func completeArgs(places ...cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) >= len(places) {
@@ -51,7 +51,7 @@ func completeWorkloads(*cobra.Command, []string, string) ([]cobra.Completion, co
 	return []cobra.Completion{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// fromSource offers names of the SOURCE that was typed before.
+// fromSource offers names from the SOURCE on the command line.
 func fromSource(names func(*generator.Input) []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) == 0 {
@@ -95,11 +95,11 @@ func completeClusters(_ *cobra.Command, args []string, _ string) ([]cobra.Comple
 	if len(args) == 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	names, _ := rollout.Clusters(os.DirFS(args[0])) // none where there is no repository
+	names, _ := rollout.Clusters(os.DirFS(args[0])) // none without a repository
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeControls offers the ids of the controls, those of --source among them.
+// completeControls offers the ids of the controls, including those of --source.
 func (o *catalogOptions) completeControls(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	all, _, err := o.load()
 	if err != nil {

@@ -12,17 +12,17 @@ import (
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
-// clearLine goes back to the begin of the line and empties it.
+// clearLine moves to the start of the line and clears it.
 const clearLine = "\r\x1b[K"
 
-// console takes messages line by line and, on a terminal, shows below them what is
-// being done.
+// console prints messages line by line and, on a terminal, shows the current
+// activity below them.
 type console struct {
 	w io.Writer
-	// columns of the terminal, asked each time: it may be resized. Nil where nobody
-	// would see a line change.
+	// columns returns the width of the terminal, which may be resized. It is nil if
+	// a line cannot be redrawn.
 	columns func() int
-	// shown tells that the last line is a status.
+	// shown is true if the last line is a status.
 	shown bool
 }
 
@@ -34,7 +34,7 @@ func newConsole(w io.Writer) *console {
 	}
 	c.columns = func() int {
 		width, _, err := term.GetSize(int(file.Fd()))
-		if err != nil || width <= 0 { // a serial line does not know
+		if err != nil || width <= 0 { // unknown on a serial line
 			return 80
 		}
 		return width
@@ -42,13 +42,13 @@ func newConsole(w io.Writer) *console {
 	return c
 }
 
-// redraws tells whether a terminal can take a line back: CI systems keep every
-// version of it, and dumb ones do not know how.
+// redraws reports whether a terminal can redraw a line: CI systems keep every
+// version of it, and dumb terminals cannot.
 func redraws(getenv func(string) string) bool {
 	return getenv("CI") == "" && getenv("TERM") != "dumb"
 }
 
-// line writes a line that stays.
+// line prints a line.
 func (c *console) line(text string) {
 	c.done()
 	if c.columns != nil {
@@ -57,8 +57,8 @@ func (c *console) line(text string) {
 	fmt.Fprintln(c.w, text)
 }
 
-// status replaces the last line. It is cut to the width of the terminal: a line
-// that wraps could not be taken back.
+// status replaces the last line. It is cut to the width of the terminal, because a
+// line that wraps could not be cleared.
 func (c *console) status(text string) {
 	if c.columns == nil {
 		return
@@ -75,11 +75,11 @@ func (c *console) done() {
 	c.shown = false
 }
 
-// log is the console for package cluster.
+// log returns the console for package rollout.
 func (c *console) log() rollout.Log { return rollout.Log{Line: c.line, Status: c.status} }
 
-// printable replaces what would move the cursor or colour the rest: messages of a
-// cluster are text of others.
+// printable replaces characters that would move the cursor or change colours:
+// messages of a cluster are not trusted.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -89,9 +89,9 @@ func printable(text string) string {
 	}, text)
 }
 
-// cut shortens text to a number of columns.
+// cut shortens text to the given number of columns.
 func cut(text string, columns int) string {
-	used, end := 0, 0 // end of what fits beside an ellipsis
+	used, end := 0, 0 // end of what fits before an ellipsis
 	for i, r := range text {
 		if used < columns {
 			end = i

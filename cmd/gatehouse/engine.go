@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// judgeOptions say which engine judges, and for which environments.
+// judgeOptions select the engine and the environments.
 type judgeOptions struct {
 	engine       string
 	environments []string
@@ -20,13 +20,13 @@ type judgeOptions struct {
 
 func (o *judgeOptions) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&o.engine, "engine", "", "`PATH` of "+engine.Program+" (default: beside gatehouse, then on the PATH)")
+	flags.StringVar(&o.engine, "engine", "", "`PATH` of "+engine.Program+" (default: next to gatehouse, then on the PATH)")
 	flags.StringArrayVarP(&o.environments, "environment", "e", nil, "only this `ENVIRONMENT`; can be repeated (default: all)")
 	complete(cmd, "engine", completeFiles)
 	complete(cmd, "environment", fromSource(environmentNames))
 }
 
-// start starts the engine and checks that its Kyverno is of the version that the
+// start starts the engine and checks that it has the version of Kyverno that the
 // clusters run.
 func (o *judgeOptions) start(ctx context.Context, kyverno string) (*engine.Client, error) {
 	path := o.engine
@@ -42,7 +42,7 @@ func (o *judgeOptions) start(ctx context.Context, kyverno string) (*engine.Clien
 	return engine.Start(ctx, exec.Command(path), kyverno)
 }
 
-// check checks that the environments are those of the plan.
+// check checks that the plan has the environments.
 func (o *judgeOptions) check(p *plan.Plan) error {
 	known := map[string]bool{}
 	var all []string

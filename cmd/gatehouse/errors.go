@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
 )
 
-// usageError is a wrong command line. Its code is that of an error without one: 2.
+// usageError is a wrong command line. It has no exit code of its own: it ends with 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -34,7 +34,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 }
 
 // report prints the error that the program ends with and returns the exit code.
-// Findings of a source were printed before, by the command that has a source.
+// The findings of a source were already printed (see globals.judging).
 func report(errOut io.Writer, err error) exit.Code {
 	var found *diag.Errors
 	switch {

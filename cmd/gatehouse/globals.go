@@ -13,24 +13,24 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
-// globals are the flags of every command: how a source is judged, and how its
-// problems are printed.
+// globals are the flags of every command: how to judge a source, and how to print
+// its problems.
 type globals struct{ diagnostics, now string }
 
 func (g *globals) bind(root *cobra.Command) {
 	flags := root.PersistentFlags()
-	choiceVar(root, flags, &g.diagnostics, "diagnostics", "", "how problems of the source are printed", "text", "json")
-	flags.StringVar(&g.now, "now", "", "judge expiries at this `TIME` instead of the clock (2027-03-31 or RFC 3339)")
+	choiceVar(root, flags, &g.diagnostics, "diagnostics", "", "output format of problems found in the source", "text", "json")
+	flags.StringVar(&g.now, "now", "", "evaluate expiry dates at this `TIME` instead of now (2027-03-31 or RFC 3339)")
 	complete(root, "now", cobra.NoFileCompletions)
 }
 
-// options are those of a build now, by this gatehouse.
+// options returns the options of a build by this gatehouse, at the time of --now.
 func (g *globals) options() (generator.Options, error) {
 	now, err := g.time()
 	return generator.Options{Version: version(), Now: now}, err
 }
 
-// time is the moment that expiries are judged by.
+// time returns the time at which expiry dates are evaluated.
 func (g *globals) time() (time.Time, error) {
 	if g.now == "" {
 		return time.Now().UTC(), nil
@@ -40,12 +40,12 @@ func (g *globals) time() (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, usagef("--now: %q is not a time such as 2027-03-31 or 2027-03-31T12:00:00Z", g.now)
+	return time.Time{}, usagef("--now: %q is not a time, such as 2027-03-31 or 2027-03-31T12:00:00Z", g.now)
 }
 
-// judging makes the RunE of a command that judges a source. Such a command
-// returns what it found, also beside an error; all findings are printed here,
-// when it ends, in one sorted list.
+// judging returns the RunE of a command that judges a source. The command returns
+// what it found, with or without an error. All findings are printed here, when it
+// ends, in one sorted list.
 func (g *globals) judging(run func(cmd *cobra.Command, args []string) (diag.List, error)) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		findings, err := run(cmd, args)

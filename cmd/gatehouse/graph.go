@@ -11,12 +11,12 @@ func newGraphCmd(g *globals) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "graph SOURCE",
-		Short: "Show the Flux Kustomizations and what each waits for",
-		Long: `Compile SOURCE and show, per cluster, the Flux Kustomizations in the order in
-which they become ready, and what each of them waits for.`,
+		Short: "Show the Flux Kustomizations and their dependencies",
+		Long: `Compile SOURCE and show, for each cluster, its Flux Kustomizations in the order
+in which they become ready, and the dependencies of each.`,
 		Example: `  gatehouse graph profile/
 
-  # a picture for a Markdown page
+  # a diagram for a Markdown page
   gatehouse graph profile/ -o mermaid`,
 		Args: exactArgs("SOURCE"), ValidArgsFunction: completeArgs(completeSource),
 		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {

@@ -26,36 +26,37 @@ func newImpactCmd(g *globals) *cobra.Command {
 	var o impactOptions
 	cmd := &cobra.Command{
 		Use:   "impact SOURCE [WORKLOADS...]",
-		Short: "Tell which workloads a stage bump would block",
+		Short: "Show which workloads a stage bump would block",
 		Long: `Ask the Kyverno engine what the next stage of each environment of SOURCE, or the
-one given with --stage, would do to workloads: which it would refuse that are
-admitted today, which are refused today, what is only reported, and what is
-exempt and until when. Findings are grouped by the label owner of the namespace,
-or else by the namespace.
+stage given with --stage, would do to workloads: which it would newly block,
+which are blocked today, which would only be reported, and which are exempt and
+until when. Findings are grouped by the label owner of the namespace, or by
+namespace if it has none.
 
-WORKLOADS are files, folders, kustomizations (a folder with a kustomization.yaml)
-or - for standard input, judged as somebody would create them who is no deployer.
-Without any, --context, --kubeconfig, -n or -A say which cluster to read: its
-namespaced objects that a policy judges, except what controllers have made; only
-list requests, and one for the labels of the namespace, are sent.
+WORKLOADS are files, folders, kustomizations (folders with a kustomization.yaml),
+or - for standard input, judged as if created by a user who is not a deployer.
+Without WORKLOADS, select a cluster with --context, --kubeconfig, -n or -A: its
+namespaced objects that a policy judges are read, except those that controllers
+created. Only list requests are sent, and one request for the labels of the
+namespace.
 
-Policies that verify signatures need the registry, and those that guard who may
-write need to know who does: they are named and not evaluated. Exit code 1 with
---fail-on blocked if something would be blocked; 2 if something could not be
-judged.`,
+Policies that verify signatures need the registry, and policies that restrict
+writers need the requesting user: they are listed as not evaluated. Exits with 1
+if something would be blocked and --fail-on blocked is set, and with 2 if
+something could not be judged.`,
 		Example: `  gatehouse impact profile/ apps/
 
-  # in a pull request
+  # check a pull request
   helm template shop charts/shop -n shop | gatehouse impact profile/ - -n shop -e prod --fail-on blocked
 
-  # for the code scanning of a forge
+  # upload to a code scanning service
   gatehouse impact profile/ overlays/prod -e prod -o sarif > impact.sarif
 
-  # what runs in a cluster
+  # check what runs in a cluster
   gatehouse impact profile/ --context prod-eu -A -e prod --stage enforce`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("%s takes SOURCE and WORKLOADS, got nothing; see %s --help", cmd.CommandPath(), cmd.CommandPath())
+				return usagef("%s takes SOURCE and WORKLOADS, got 0 arguments; see %s --help", cmd.CommandPath(), cmd.CommandPath())
 			}
 			return nil
 		},
@@ -70,12 +71,12 @@ judged.`,
 		}),
 	}
 	o.judgeOptions.bind(cmd)
-	cmd.Flags().StringVar(&o.stage, "stage", "", "compare with this `STAGE` instead of the next one of the ladder")
+	cmd.Flags().StringVar(&o.stage, "stage", "", "compare with this `STAGE` instead of the next one")
 	complete(cmd, "stage", fromSource(stageNames))
 	outputFormat(cmd, &o.format, impact.Formats()...)
-	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "exit 1 if something would be blocked", "never", "blocked")
+	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "when to exit with 1", "never", "blocked")
 	o.cluster.bind(cmd)
-	o.cluster.bindNamespace(cmd, "`NAMESPACE` to read; with WORKLOADS that of objects without one (default: default)")
+	o.cluster.bindNamespace(cmd, "`NAMESPACE` to read from the cluster, or with WORKLOADS the namespace of objects that set none (default: default)")
 	return cmd
 }
 
@@ -122,7 +123,7 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	return warnings, verdictOf(report.Totals(), o.failOn)
 }
 
-// steps are the bumps that were asked for.
+// steps returns the bumps to look at.
 func (o *impactOptions) steps(p *plan.Plan) ([]impact.Step, error) {
 	if err := o.check(p); err != nil {
 		return nil, err
@@ -137,8 +138,8 @@ func (o *impactOptions) steps(p *plan.Plan) ([]impact.Step, error) {
 	return impact.Steps(p, o.environments, o.stage), nil
 }
 
-// bump compiles the source again with the stages of the bumps. Its warnings are
-// those of now.
+// bump compiles the source again with the stages of the bumps. The warnings are the
+// same as before.
 func bump(ctx context.Context, source *source, now *generator.Bundle, steps []impact.Step) (*generator.Bundle, error) {
 	stages := impact.Stages(steps)
 	if len(stages) == 0 {
@@ -148,18 +149,18 @@ func bump(ctx context.Context, source *source, now *generator.Bundle, steps []im
 	return next, err
 }
 
-// verdictOf is the end of the program. What could not be judged is never fine.
+// verdictOf returns the error that the run ends with. What could not be judged never passes.
 func verdictOf(totals impact.Counts, failOn string) error {
 	switch {
 	case failOn == "blocked" && totals.WouldBlock > 0:
 		return exit.Wrongf("the bump would block workloads")
 	case totals.Errors > 0:
-		return fmt.Errorf("%d verdicts are missing: the engine could not judge everything", totals.Errors)
+		return fmt.Errorf("verdicts missing: %d; the engine could not judge everything", totals.Errors)
 	}
 	return nil
 }
 
-// bar is how far a run is.
+// bar shows the progress of a run.
 func bar(p impact.Progress) string {
 	const width = 30
 	what := fmt.Sprintf("%d objects", p.Objects)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestImports holds gatehouse light: it must start in milliseconds and compile
-// in a minute, and `go install` must do without the replace lines that Kyverno needs.
+// TestImports keeps gatehouse small: it must start in milliseconds and compile in a
+// minute, and `go install` must work without the replace lines that Kyverno needs.
 func TestImports(t *testing.T) {
 	const most = 650
 	out, err := exec.Command("go", "list", "-deps", ".").Output()

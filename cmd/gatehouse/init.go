@@ -28,10 +28,10 @@ func newInitCmd() *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Scaffold a source that builds as it stands",
-		Long: `Scaffold a source in DIR: a profile and one file per environment, with comments
-that explain each field, and the JSON Schema that editors complete from. No
-file that is there already is touched.`,
+		Short: "Scaffold a source that is ready to build",
+		Long: `Scaffold a source in DIR: a profile and a file for each environment, with comments
+that explain the fields, and the JSON Schema for editors. Existing files are
+never touched.`,
 		Example: `  gatehouse init profile --environments dev,staging,prod
   gatehouse build profile -o policy-repo`,
 		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
@@ -40,7 +40,7 @@ file that is there already is touched.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.name, "name", "platform", "`NAME` of the profile")
-	cmd.Flags().StringSliceVar(&o.environments, "environments", []string{"dev", "staging", "prod"}, "environments, in the order in which a change reaches them")
+	cmd.Flags().StringSliceVar(&o.environments, "environments", []string{"dev", "staging", "prod"}, "names of the environments, in the order in which changes reach them")
 	complete(cmd, "name", cobra.NoFileCompletions)
 	complete(cmd, "environments", cobra.NoFileCompletions)
 	return cmd
@@ -53,7 +53,7 @@ func runInit(dir string, o initOptions, errOut io.Writer) error {
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.path)); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("%s is there already; nothing was written", filepath.Join(dir, f.path))
+			return fmt.Errorf("%s already exists; nothing was written", filepath.Join(dir, f.path))
 		}
 	}
 	for _, f := range files {
@@ -77,7 +77,7 @@ type scaffoldFile struct {
 func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 	for _, name := range append([]string{o.name}, o.environments...) {
 		if errs := validation.IsDNS1123Label(name); len(errs) > 0 || len(name) > 40 {
-			return nil, usagef("%q is not a name: lower-case letters, digits and dashes, at most 40", name)
+			return nil, usagef("%q is not a valid name: use at most 40 lower-case letters, digits and dashes", name)
 		}
 	}
 	files := []scaffoldFile{
@@ -87,7 +87,7 @@ func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 	seen := map[string]bool{}
 	for i, name := range o.environments {
 		if seen[name] {
-			return nil, usagef("environment %q is named twice", name)
+			return nil, usagef("environment %q is given twice", name)
 		}
 		seen[name] = true
 		files = append(files, scaffoldFile{filepath.Join("environments", name+".yaml"), fill("environment.yaml", "NAME", name, "RING", strconv.Itoa(i+1))})
@@ -98,7 +98,7 @@ func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 func fill(name string, oldNew ...string) []byte {
 	data, err := scaffold.ReadFile("scaffold/" + name)
 	if err != nil {
-		panic(err) // an embedded file is always there
+		panic(err) // an embedded file always exists
 	}
 	return []byte(strings.NewReplacer(oldNew...).Replace(string(data)))
 }

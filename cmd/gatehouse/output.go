@@ -10,12 +10,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// outputFormat declares -o, which takes one of the formats, the first by default.
+// outputFormat declares the flag -o for a format, the first by default.
 func outputFormat(cmd *cobra.Command, format *string, formats ...string) {
 	choiceVar(cmd, cmd.Flags(), format, "output", "o", "output `FORMAT`", formats...)
 }
 
-// printData prints data as text, as the caller renders it, or as JSON or YAML.
+// printData prints data as JSON or YAML, or as the text that the caller renders.
 func printData(w io.Writer, format string, data any, text func() string) error {
 	var out []byte
 	var err error
@@ -35,7 +35,7 @@ func printData(w io.Writer, format string, data any, text func() string) error {
 	return err
 }
 
-// inline is a value on one line.
+// inline formats a value on one line.
 func inline(v any) string {
 	out, err := json.Marshal(v)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// validate refuses options that contradict each other or were mistaken for others.
+// validate refuses options that contradict each other, and a format for a folder.
 func (o buildOptions) validate() error {
 	switch {
 	case o.dir == "" && (o.check || o.force):
@@ -16,13 +16,13 @@ func (o buildOptions) validate() error {
 	case o.check && o.force:
 		return usagef("--check writes nothing: it cannot be used with --force")
 	case isFormat(o.dir):
-		return usagef("-o %s: -o takes a folder, not a format; without it manifests go to standard output as YAML (for a folder of this name, write -o ./%[1]s)", o.dir)
+		return usagef("-o %s: -o takes a folder, not a format; omit it to print YAML to standard output (for a folder with this name, use -o ./%[1]s)", o.dir)
 	}
 	return nil
 }
 
-// separate refuses an output that is a file, or a folder that holds the source:
-// what is written there would be read as the source, or taken for it.
+// separate refuses an output that is a file, or a folder that contains the source:
+// the next build would read what this one writes.
 func separate(source, dir string) error {
 	info, err := os.Stat(dir)
 	switch {
@@ -31,22 +31,22 @@ func separate(source, dir string) error {
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return usagef("-o %s: it is a file, not a folder", dir)
+		return usagef("-o %s: this is a file, not a folder", dir)
 	}
 	inside, err := liesIn(source, info)
 	if err == nil && inside {
-		err = usagef("-o %s: the folder holds the source %s; write to another folder, which may lie in the source", dir, source)
+		err = usagef("-o %s: this folder contains the source %s; choose another folder (it may be inside the source)", dir, source)
 	}
 	return err
 }
 
-// isFormat reports whether name is what -o takes elsewhere, here or in kubectl.
+// isFormat reports whether name is an output format of another command, or of kubectl.
 func isFormat(name string) bool {
 	return slices.Contains([]string{"text", "json", "yaml", "yml", "name", "wide", "table", "markdown", "junit", "sarif", "dot", "mermaid"}, name)
 }
 
-// liesIn reports whether path is dir or lies in it, symbolic links resolved. It
-// compares folders by identity: names may differ in case, or by a mount.
+// liesIn reports whether path is dir or inside it, with symbolic links resolved. It
+// compares folders by identity, because names may differ in case or by a mount.
 func liesIn(path string, dir fs.FileInfo) (bool, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {

@@ -12,13 +12,13 @@ func newRootCmd(args []string, in io.Reader, out, errOut io.Writer) *cobra.Comma
 		Use:   "gatehouse",
 		Short: "Compile a profile into Kyverno policies that Flux applies",
 		Long: `gatehouse compiles a small declarative profile (namespaces, registries, keys,
-controls, rollout stage, exceptions) into a policy repository: Kyverno policies
+controls, rollout stages, exceptions) into a policy repository: Kyverno policies
 and exceptions, NetworkPolicies, Namespaces, trust material, and the Flux
 Kustomizations that order them.
 
-Manifests and data go to standard output, messages to standard error.
-Exit code 0: done; 1: the input or the checked thing is wrong; 2: gatehouse
-could not do its work.`,
+Manifests and data are written to standard output, messages to standard error.
+Exit codes: 0 success; 1 the input, or what was checked, is wrong; 2 gatehouse
+could not do its work; 130 interrupted; 143 terminated.`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetArgs(args)

@@ -9,11 +9,11 @@ import (
 func newSchemaCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
-		Short: "Print the JSON Schema of the language",
+		Short: "Print the JSON Schema of profiles, environments and exceptions",
 		Long: `Print the JSON Schema of profiles, environments and exceptions, for editors and
-other tools. gatehouse init writes it beside the source it scaffolds.`,
+other tools. gatehouse init writes it next to the source.`,
 		Example: `  gatehouse schema > .schema.json
-  # and as the first line of each file:
+  # then start each file with:
   # yaml-language-server: $schema=.schema.json`,
 		Args: exactArgs(), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -121,7 +121,7 @@ func TestZsh(t *testing.T) {
 zmodload zsh/zpty || exit 1
 zpty shell zsh -f -i
 zpty -w shell 'PROMPT=; autoload -Uz compinit; compinit -u -D; source <(gatehouse completion zsh)'
-# Print what is offered, beside offering it.
+# Print what is offered, and offer it.
 zpty -w shell 'compadd() {
 	typeset -a offered
 	if [[ ${@[1,(i)(-|--)]} != *-(O|A|D)\ * ]]; then

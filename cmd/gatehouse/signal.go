@@ -21,7 +21,7 @@ func (i interruption) Error() string {
 	return "interrupted"
 }
 
-// ExitCode is what a shell reports of a program that the signal killed.
+// ExitCode returns what a shell reports for a program that the signal killed.
 func (i interruption) ExitCode() exit.Code { return exit.Code(128 + int(i.signal)) }
 
 // untilSignal returns a context that ends with the first SIGINT or SIGTERM, its
@@ -44,8 +44,8 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	}
 }
 
-// endOf returns what ended a command: the signal if there was one, because errors
-// after it are its consequences, else err.
+// endOf returns the error that a command ends with: the signal if there was one,
+// because errors after it are its consequences, else err.
 func endOf(ctx context.Context, err error) error {
 	var i interruption
 	if errors.As(context.Cause(ctx), &i) {
@@ -54,8 +54,8 @@ func endOf(ctx context.Context, err error) error {
 	return err
 }
 
-// await returns the result of f, or the cause of ctx if that ends first. f then
-// goes on, and its result is dropped: it must not have effects.
+// await returns the result of f, or the cause of ctx if that ends first. In that
+// case f keeps running and its result is dropped, so it must not have effects.
 func await[T any](ctx context.Context, f func() T) (T, error) {
 	result := make(chan T, 1)
 	go func() { result <- f() }()
@@ -68,8 +68,8 @@ func await[T any](ctx context.Context, f func() T) (T, error) {
 	}
 }
 
-// interruptible is a reader whose Read returns when ctx ends, also while there is
-// nothing to read, as in a pipe or a terminal.
+// interruptible is a reader whose Read returns when ctx ends, even if it blocks on a
+// pipe or a terminal.
 type interruptible struct {
 	ctx context.Context
 	in  io.Reader
@@ -81,7 +81,7 @@ func (r interruptible) Read(p []byte) (int, error) {
 		err  error
 	}
 	got, err := await(r.ctx, func() read {
-		buffer := make([]byte, len(p)) // p belongs to the caller again when ctx ends
+		buffer := make([]byte, len(p)) // the caller owns p again when ctx ends
 		n, err := r.in.Read(buffer)
 		return read{buffer[:n], err}
 	})

@@ -77,7 +77,7 @@ func openPipe(t *testing.T, name string) *os.File {
 		t.Cleanup(func() { pipe.Close() })
 		return pipe
 	case <-time.After(20 * time.Second):
-		t.Fatal("nobody reads " + name)
+		t.Fatal("no process reads " + name)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func TestInterruptStdin(t *testing.T) {
 		defer typed.Close()
 		p := startGatehouse(t, shellFolder(t), in, "impact", "src", "-", "--engine", "impact-engine")
 		in.Close()
-		// More than a pipe holds: when it is written, the process reads.
+		// More than fits into a pipe: once it is written, the process reads.
 		if _, err := typed.Write(bytes.Repeat([]byte("# a comment\n"), 100_000)); err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestInterruptStdin(t *testing.T) {
 	}
 }
 
-// TestInterruptPipe interrupts an impact that waits for somebody to open a pipe.
+// TestInterruptPipe interrupts an impact that reads from a named pipe.
 func TestInterruptPipe(t *testing.T) {
 	t.Setenv("FAKE_KYVERNO", "1.19.1")
 	dir := shellFolder(t)
@@ -225,8 +225,8 @@ spec: {group: helm.toolkit.fluxcd.io, names: {kind: HelmRelease}, versions: [{na
 `
 
 // emptyCluster is an API server that serves a few kinds, allows everything and
-// takes what is applied; nothing in it ever becomes ready. It says when definitions
-// are read after they were applied.
+// stores what is applied. Nothing in it ever becomes ready. It reports reads of
+// definitions after the first apply.
 type emptyCluster struct {
 	mu      sync.Mutex
 	objects map[string]json.RawMessage

@@ -17,7 +17,7 @@ import (
 type source struct {
 	fsys fs.FS
 	name string // "." or the one file
-	dir  string // that names in fsys are relative to, as the user wrote it
+	dir  string // of fsys, as the user wrote it
 }
 
 // openSource opens the folder of a source so that nothing outside it can be
@@ -40,7 +40,7 @@ func openSource(path string) (*source, error) {
 	return s, nil
 }
 
-// compile compiles the source. What is returned beside a bundle are warnings.
+// compile compiles the source. With a bundle it returns only warnings.
 func (s *source) compile(ctx context.Context, o generator.Options) (*generator.Bundle, diag.List, error) {
 	type compiled struct {
 		bundle   *generator.Bundle
@@ -64,8 +64,8 @@ func (s *source) catalog() (*catalog.Catalog, diag.List, error) {
 	return all, warnings, err
 }
 
-// warnings returns problems with the places where the user finds them, or an
-// error with all of them if one is an error.
+// warnings makes the positions of problems relative to the working directory. It
+// returns them, or an error with all of them if one is an error.
 func (s *source) warnings(problems diag.List) (diag.List, error) {
 	for i, d := range problems {
 		problems[i].File = s.locate(d.File)
@@ -76,8 +76,8 @@ func (s *source) warnings(problems diag.List) (diag.List, error) {
 	return problems, nil
 }
 
-// locate returns the path, from the working directory, of a file of the source.
-// What is built in has none.
+// locate returns the path of a file of the source from the working directory.
+// Built-in files have none.
 func (s *source) locate(file string) string {
 	if file == "" || strings.HasPrefix(file, generator.BuiltIn) {
 		return file
@@ -85,7 +85,7 @@ func (s *source) locate(file string) string {
 	return filepath.Join(s.dir, filepath.FromSlash(file))
 }
 
-// look compiles a source to look at it: what was audited before does not matter.
+// look compiles a source without an output: what was audited before does not matter.
 func look(ctx context.Context, g *globals, path string) (*source, *generator.Bundle, diag.List, error) {
 	s, err := openSource(path)
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
-// lookEvery is how often a cluster is looked at while a command waits for it.
+// lookEvery is the interval at which a command that waits looks at the cluster.
 const lookEvery = 2 * time.Second
 
-// targetOptions say which cluster of a built repository to work on, where it is,
-// and how long to wait for it.
+// targetOptions select a cluster of a built repository, how to reach it, and how
+// long to wait for it.
 type targetOptions struct {
 	clusterOptions
 	cluster string
@@ -28,7 +28,7 @@ type targetOptions struct {
 
 func (o *targetOptions) bind(cmd *cobra.Command) {
 	o.clusterOptions.bind(cmd)
-	cmd.Flags().StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster in the repository; required if it has several")
+	cmd.Flags().StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster in the repository; required if there are several")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 5*time.Minute, "maximum time to wait")
 	complete(cmd, "cluster", completeClusters)
 	complete(cmd, "timeout", cobra.NoFileCompletions)
@@ -49,10 +49,10 @@ func (l lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// target reads what the cluster gets from the repository in dir.
+// target reads what the repository in dir holds for the cluster.
 func (o *targetOptions) target(dir string) (*rollout.Target, error) {
 	if o.timeout <= 0 {
-		return nil, usagef("--timeout: %v is not a time to wait", o.timeout)
+		return nil, usagef("--timeout: %v is not a duration above zero", o.timeout)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -77,7 +77,7 @@ func (o *targetOptions) choose(repository fs.FS) (string, error) {
 		}
 	}
 	if o.cluster == "" {
-		return "", usagef("the repository has several clusters; name one: --cluster %s", strings.Join(names, "|"))
+		return "", usagef("the repository has several clusters; select one with --cluster: %s", strings.Join(names, ", "))
 	}
 	return "", usagef("--cluster: the repository has no cluster %q (%s)", o.cluster, diag.OneOf(o.cluster, names))
 }

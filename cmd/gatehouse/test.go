@@ -20,19 +20,20 @@ func newTestCmd(g *globals) *cobra.Command {
 	var o testOptions
 	cmd := &cobra.Command{
 		Use:   "test SOURCE",
-		Short: "Show with the Kyverno engine that every policy does what it should",
-		Long: `Compile SOURCE and ask the real Kyverno engine, for each environment and tier,
-what its policies admit and refuse at their stage: the good and bad documents of
-every control, in the system namespaces too; what the exceptions name, before and
-after their end, and what they do not name; and the tests in the folder tests/ of
-SOURCE. Image rules are tried with keys and a registry of the engine's own in the
-place of yours; what cannot be tried is reported as skipped, with the reason.
+		Short: "Test with the Kyverno engine what every policy admits and refuses",
+		Long: `Compile SOURCE and check with the real Kyverno engine, for each environment and
+tier, what the policies admit and refuse at their stage: the good and bad
+documents of every control, also in system namespaces; what the exceptions cover,
+before and after they expire, and what they do not cover; and the tests in the
+folder tests/ of SOURCE. Image rules are tested with keys and a registry of the
+engine instead of yours. Checks that cannot run are reported as skipped, with the
+reason.
 
-Exit code 1 if anything failed; 2 if there is no engine, or if its Kyverno is not
-the version of spec.kyverno.version.`,
+Exits with 1 if a check fails, and with 2 if there is no engine or its Kyverno is
+not the version in spec.kyverno.version.`,
 		Example: `  gatehouse test profile/
 
-  # for the test view of a CI system
+  # write a report for a CI system
   gatehouse test profile/ --environment prod -o junit > report.xml`,
 		Args: exactArgs("SOURCE"), ValidArgsFunction: completeArgs(completeSource),
 		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
@@ -78,7 +79,7 @@ func runTest(ctx context.Context, g *globals, path string, o testOptions, out, e
 		return warnings, err
 	}
 	if report.Counts.Failed > 0 {
-		return warnings, exit.Wrongf("the policies do not do what they should")
+		return warnings, exit.Wrongf("policies do not behave as expected")
 	}
 	return warnings, nil
 }

@@ -22,16 +22,16 @@ func newUninstallCmd() *cobra.Command {
 	var o uninstallOptions
 	cmd := &cobra.Command{
 		Use:   "uninstall DIR",
-		Short: "Take a repository out of a cluster in the safe order",
-		Long: `Take what bootstrap brought in out of a cluster: the root Kustomization, then each
-other one after those that depend on it, so that policies go while Kyverno still
-answers for them; then Kyverno, if the repository in DIR installed it and nobody
-else has policies, with the webhooks that it left; the source last, if bootstrap
-made it.
+		Short: "Remove a repository from a cluster in a safe order",
+		Long: `Remove from a cluster what bootstrap added: first the root Kustomization, then each
+other Kustomization after those that depend on it, so that policies go while
+Kyverno still answers for them; then Kyverno and the webhooks that it leaves, if
+the repository in DIR installed it and no other policies exist; and last the
+source, if bootstrap created it.
 
-Namespaces are never deleted, nor is what workloads applied, nor Flux. It can be
-run again after it was interrupted.`,
-		Example: `  # what would go, and in which order?
+Namespaces, Flux, and what the Kustomizations of workloads applied are never
+deleted. Run it again if it was interrupted.`,
+		Example: `  # show what would be deleted, and in which order
   gatehouse uninstall policy-repo --cluster prod-eu --dry-run`,
 		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,8 +40,8 @@ run again after it was interrupted.`,
 	}
 	o.bind(cmd)
 	cmd.Flags().BoolVar(&o.keepKyverno, "keep-kyverno", false, "leave Kyverno in the cluster")
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "say what would be deleted, in order; delete nothing")
-	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would be deleted, in order, without deleting anything")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask for confirmation")
 	return cmd
 }
 
@@ -58,9 +58,9 @@ func runUninstall(ctx context.Context, dir string, o uninstallOptions, in io.Rea
 		return err
 	}
 	if !o.dryRun && !o.yes {
-		fmt.Fprintf(errOut, "Take the policies of cluster %s (environment %s) out of %s? [y/N] ", target.Cluster, target.Environment, client.Server())
+		fmt.Fprintf(errOut, "Remove the policies of cluster %s (environment %s) from %s? [y/N] ", target.Cluster, target.Environment, client.Server())
 		if !confirmed(ctx, in) {
-			return exit.Wrongf("not confirmed; nothing was done (--yes confirms)")
+			return exit.Wrongf("not confirmed; nothing was changed (--yes skips the question)")
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)

@@ -15,13 +15,13 @@ func TestConfirmed(t *testing.T) {
 	}
 }
 
-// TestConfirmedInterrupted ends while nobody types.
+// TestConfirmedInterrupted ends without an answer.
 func TestConfirmedInterrupted(t *testing.T) {
 	in, typed := io.Pipe()
 	defer typed.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if confirmed(ctx, in) {
-		t.Error("an interrupt is taken for a yes")
+		t.Error("an interrupt counts as yes")
 	}
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
-// openWorkloads finds out where the workloads come from. Nothing is read yet.
+// openWorkloads returns the source of the workloads. It reads nothing yet.
 func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, kinds []string, in io.Reader) (workload.Source, error) {
 	switch {
 	case len(args) == 0 && !cluster.given():
-		return nil, usagef("name WORKLOADS, or a cluster with --context, --kubeconfig, -n or -A")
+		return nil, usagef("give WORKLOADS, or select a cluster with --context, --kubeconfig, -n or -A")
 	case len(args) == 0:
 		return openCluster(cluster, kinds)
 	case cluster.live():
-		return nil, usagef("--context, --kubeconfig and -A read a cluster: they cannot be used with WORKLOADS")
+		return nil, usagef("--context, --kubeconfig and -A read from a cluster and cannot be used with WORKLOADS")
 	}
 	var inputs []workload.Input
 	for _, arg := range args {
@@ -60,7 +60,7 @@ func openWorkload(ctx context.Context, name string) ([]workload.Input, error) {
 	inputs, err := workload.Folder(root.FS(), shown)
 	if err == nil && len(inputs) == 0 {
 		var none diag.List
-		none.Add(diag.Diagnostic{Code: "workload-none", Position: diag.Position{File: shown}, Summary: "the folder holds no .yaml, .yml or .json file"})
+		none.Add(diag.Diagnostic{Code: "workload-none", Position: diag.Position{File: shown}, Summary: "the folder contains no .yaml, .yml or .json file"})
 		err = none.Err()
 	}
 	return inputs, err
