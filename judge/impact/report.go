@@ -2,12 +2,11 @@ package impact
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/internal/report"
 )
 
 // Report is what the bumps would do.
@@ -108,30 +107,13 @@ func Formats() []string { return []string{"text", "json", "sarif", "junit", "mar
 // Write writes the report in one of the Formats; version is that of gatehouse.
 // Text and Markdown only count what warns; the other formats have every finding.
 func (r *Report) Write(w io.Writer, format, version string) error {
-	var out []byte
-	var err error
-	switch format {
-	case "json":
-		out, err = encode(r)
-	case "sarif":
-		out, err = encode(r.sarif(version))
-	case "junit":
-		out, err = r.junit()
-	case "markdown":
-		out = []byte(r.markdown())
-	default:
-		out, err = r.text()
-	}
-	if err != nil {
-		return fmt.Errorf("encoding the report: %w", err)
-	}
-	_, err = w.Write(out)
-	return err
-}
-
-func encode(v any) ([]byte, error) {
-	out, err := json.MarshalIndent(v, "", "  ")
-	return append(out, '\n'), err
+	return report.Encoders{
+		"text":     r.text,
+		"json":     report.JSON(r),
+		"sarif":    func() ([]byte, error) { return report.JSON(r.sarif(version))() }, // only if asked for
+		"junit":    r.junit,
+		"markdown": report.Text(r.markdown),
+	}.Write(w, format)
 }
 
 // of are the findings of an environment, by owner.

@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/junit"
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
+	"github.com/gatehouse-dev/gatehouse/internal/report"
 )
 
 // Formats that a report can be written in.
@@ -20,25 +20,12 @@ func Formats() []string { return []string{"text", "json", "junit", "markdown"} }
 // failed, what deserves a look, and what was skipped by its reason; JSON and
 // JUnit list everything.
 func (r *Report) Write(w io.Writer, format string) error {
-	var out []byte
-	var err error
-	switch format {
-	case "json":
-		if out, err = json.MarshalIndent(r, "", "  "); err == nil {
-			out = append(out, '\n')
-		}
-	case "junit":
-		out, err = r.junit()
-	case "markdown":
-		out = []byte(r.markdown())
-	default:
-		out, err = r.text()
-	}
-	if err != nil {
-		return fmt.Errorf("encoding the report: %w", err)
-	}
-	_, err = w.Write(out)
-	return err
+	return report.Encoders{
+		"text":     r.text,
+		"json":     report.JSON(r),
+		"junit":    r.junit,
+		"markdown": report.Text(r.markdown),
+	}.Write(w, format)
 }
 
 // of are the results with a status.

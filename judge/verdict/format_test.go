@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/junit"
 )
 
-func report() *Report {
+func written() *Report {
 	failed := Result{Environment: "dev", Tier: "apps", Check: CheckBad, Policy: "no-a", Rule: "r", Case: "bad-1", Resource: "CREATE Pod shop/bad-1",
 		Origin: "controls/no-a/tests/bad.yaml", Expected: "refused", Got: "admitted", Status: Failed, Message: "a | b <c>\nd"}
 	return &Report{
@@ -31,7 +31,7 @@ func report() *Report {
 func write(t *testing.T, format string) string {
 	t.Helper()
 	var b strings.Builder
-	if err := report().Write(&b, format); err != nil {
+	if err := written().Write(&b, format); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -93,9 +93,9 @@ func TestWriteJUnit(t *testing.T) {
 		t.Errorf("suites: %+v", suites)
 	}
 	want := junit.Suite{Name: "dev", Tests: 5, Failures: 1, Skipped: 2, Cases: []junit.Case{
-		{ClassName: "dev.no-a", Name: "bad · bad-1 · apps · CREATE Pod shop/bad-1", Failure: &junit.Message{Message: "expected refused, got admitted", Text: report().Results[0].line()}},
+		{ClassName: "dev.no-a", Name: "bad · bad-1 · apps · CREATE Pod shop/bad-1", Failure: &junit.Message{Message: "expected refused, got admitted", Text: written().Results[0].line()}},
 		{ClassName: "dev.no-a", Name: "good · good-1"},
-		{ClassName: "dev.ClusterPolicy/no-a", Name: "load · ClusterPolicy/no-a", Output: report().Results[2].line()},
+		{ClassName: "dev.ClusterPolicy/no-a", Name: "load · ClusterPolicy/no-a", Output: written().Results[2].line()},
 		{ClassName: "dev.images", Name: "exception · x: exempt", Skipped: &junit.Message{Message: "why"}},
 		{ClassName: "dev.images", Name: "exception · x: other", Skipped: &junit.Message{Message: "why"}},
 	}}
@@ -109,7 +109,7 @@ func TestWriteJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(write(t, "json")), &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(report(), &got); diff != "" {
+	if diff := cmp.Diff(written(), &got); diff != "" {
 		t.Errorf("JSON does not hold the report (-want +got):\n%s", diff)
 	}
 }
