@@ -349,7 +349,7 @@ func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*sour
 }
 
 // builtinControls are read once: they are part of the program.
-var builtinControls = sync.OnceValue(func() []*catalog.Control {
+var builtinControls = sync.OnceValue(func() catalog.Set {
 	controls, problems := catalog.Load(templates.FS(), "controls")
 	if len(problems) > 0 {
 		panic(fmt.Sprintf("built-in catalogue: %v", problems))
@@ -359,7 +359,7 @@ var builtinControls = sync.OnceValue(func() []*catalog.Control {
 
 // catalog reads the built-in controls and those of spec.catalogs.
 func (l *loader) catalog(in *Input) *catalog.Catalog {
-	sets := [][]*catalog.Control{builtinControls()}
+	sets := []catalog.Set{builtinControls()}
 	for i, name := range in.Profile.Value.Spec.Catalogs {
 		field := fmt.Sprintf("spec.catalogs[%d]", i)
 		folder := path.Clean(name)
@@ -368,7 +368,7 @@ func (l *loader) catalog(in *Input) *catalog.Catalog {
 			continue
 		}
 		own, problems := catalog.Load(l.files, folder)
-		for _, c := range own {
+		for _, c := range own.Controls {
 			problems = append(problems, c.Verify()...)
 		}
 		l.problems = append(l.problems, problems...)

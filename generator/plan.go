@@ -181,16 +181,16 @@ func (r *resolver) resolveControls() {
 		if len(problems) > 0 {
 			continue
 		}
-		body, err := control.Render(params)
+		policy, err := control.Render(*r.spec.Kyverno.PolicyType, params)
 		if err != nil {
 			r.report(field, "control-render", "", "%v", err)
 			continue
 		}
-		resolved := resolvedControl{control: control, maxStage: len(r.spec.Rollout.Stages) - 1, params: params, body: body, at: r.positions.At(field)}
+		resolved := resolvedControl{control: control, maxStage: len(r.spec.Rollout.Stages) - 1, params: params, body: policy.Body, at: r.positions.At(field)}
 		if settings.MaxStage != nil {
 			resolved.maxStage = r.stageIndex(*settings.MaxStage)
 		}
-		for _, rule := range catalog.Rules(body) {
+		for _, rule := range policy.Rules {
 			resolved.rules = append(resolved.rules, plan.Rule{Name: rule.Name, Kinds: rule.Kinds})
 		}
 		r.controls = append(r.controls, resolved)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
@@ -116,7 +117,7 @@ func (r *resolver) exceptionScope(rep *reporter, p plan.Policy, x *plan.Exceptio
 	control, _ := r.in.Catalog.Control(p.Control)
 	var others, unknown []string
 	for _, kind := range x.Kinds {
-		switch control.ScopeOf(p.Body, kind) {
+		switch control.ScopeOf(catalog.Matches(p.Body), kind) {
 		case kinds.Cluster:
 			if !slices.Contains(x.ClusterKinds, kind) { // of another control
 				x.ClusterKinds = append(x.ClusterKinds, kind)

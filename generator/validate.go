@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/network"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/source"
@@ -116,8 +117,9 @@ type validator struct {
 func (v *validator) kyverno() {
 	k := v.spec.Kyverno
 	v.oneOf("spec.kyverno.version", "kyverno-version", *k.Version, []string{v1alpha1.KyvernoVersion})
-	if v.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, []string{"ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"}) && *k.PolicyType != defaultPolicyType {
-		v.report("spec.kyverno.policyType", "policy-type", "use ClusterPolicy", "%s cannot be emitted yet by this version of gatehouse", *k.PolicyType)
+	known := v.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, []string{"ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"})
+	if targets := catalog.Targets(); known && !slices.Contains(targets, *k.PolicyType) {
+		v.report("spec.kyverno.policyType", "policy-type", "use "+strings.Join(targets, " or "), "%s cannot be emitted yet by this version of gatehouse", *k.PolicyType)
 	}
 	v.oneOf("spec.kyverno.install", "kyverno-install", *k.Install, []string{"helm", "none"})
 	v.name("spec.kyverno.namespace", *k.Namespace, 63)
@@ -247,7 +249,7 @@ func stageNames(stages []v1alpha1.Stage) []string {
 }
 
 func (v *validator) controls() {
-	ids := v.in.Catalog.IDs()
+	ids := v.in.Catalog.Defined()
 	for _, id := range sortedKeys(v.spec.Controls) {
 		field := fmt.Sprintf("spec.controls[%s]", id)
 		if !v.control(field, id, ids) {
@@ -403,7 +405,7 @@ func (v *validator) environment(e Loaded[v1alpha1.Environment], clusters map[str
 	}
 	for _, id := range sortedKeys(spec.Controls) {
 		field := fmt.Sprintf("spec.controls[%s]", id)
-		if r.control(field, id, v.in.Catalog.IDs()) && !v.enabled(id) {
+		if r.control(field, id, v.in.Catalog.Defined()) && !v.enabled(id) {
 			r.report(field, "control-off", "switch it on in the profile's spec.controls", "control %q is not on in the profile", id)
 		}
 		r.known(field+".stage", "stage-unknown", "stage", spec.Controls[id].Stage, stages)

@@ -36,7 +36,7 @@ func (v *validator) exception(e Loaded[v1alpha1.Exception], environments []strin
 		r.report("spec.controls", "required", "", "an exception names the controls that it waives")
 	}
 	r.distinct("spec.controls", spec.Controls)
-	known := slices.Concat(v.in.Catalog.IDs(), imagePolicies(v.spec))
+	known := slices.Concat(v.in.Catalog.Defined(), imagePolicies(v.spec))
 	for i, id := range spec.Controls {
 		r.control(fmt.Sprintf("spec.controls[%d]", i), id, known)
 	}

@@ -31,7 +31,7 @@ func newCatalogListCmd(g *globals) *cobra.Command {
 			}
 			summaries := make([]controlSummary, 0, len(all.IDs()))
 			for _, c := range all.Controls() {
-				summaries = append(summaries, controlSummary{c.ID, c.Title, c.Category, c.Severity})
+				summaries = append(summaries, summarize(c))
 			}
 			return warnings, printData(cmd.OutOrStdout(), o.format, summaries, func() string { return listText(summaries) })
 		}),
@@ -45,14 +45,20 @@ type controlSummary struct {
 	Title    string `json:"title"`
 	Category string `json:"category"`
 	Severity string `json:"severity"`
+	// Targets are the kinds of policies that the control has a template for.
+	Targets []string `json:"targets"`
+}
+
+func summarize(c *catalog.Control) controlSummary {
+	return controlSummary{c.ID, c.Title, c.Category, c.Severity, c.Targets()}
 }
 
 func listText(all []controlSummary) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tSEVERITY\tCATEGORY\tTITLE")
+	fmt.Fprintln(w, "ID\tSEVERITY\tCATEGORY\tTARGETS\tTITLE")
 	for _, c := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.ID, c.Severity, c.Category, c.Title)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.ID, c.Severity, c.Category, strings.Join(c.Targets, ","), c.Title)
 	}
 	_ = w.Flush() // into memory
 	return b.String()
@@ -63,10 +69,10 @@ func listMarkdown(all *catalog.Catalog) string {
 	b.WriteString("# Controls\n")
 	for _, category := range catalog.Categories() {
 		fmt.Fprintf(&b, "\n## %s\n\n", category)
-		table := markdown.NewTable(&b, "id", "severity", "what it does")
+		table := markdown.NewTable(&b, "id", "severity", "targets", "what it does")
 		for _, c := range all.Controls() {
 			if c.Category == category {
-				table.Row(c.ID, c.Severity, markdown.Prose(c.Description))
+				table.Row(c.ID, c.Severity, strings.Join(c.Targets(), ", "), markdown.Prose(c.Description))
 			}
 		}
 	}

@@ -61,7 +61,7 @@ type controlDetail struct {
 	Parameters  map[string]*catalog.Schema `json:"parameters,omitempty"`
 	References  []string                   `json:"references"`
 	Compliance  map[string][]string        `json:"compliance,omitempty"`
-	// Policy as it is rendered with the example parameters, without where and how strictly.
+	// Policy of the first target, as it is rendered with the example parameters, without where and how strictly.
 	Policy map[string]any `json:"policy"`
 }
 
@@ -70,7 +70,7 @@ func describeControl(c *catalog.Control) (controlDetail, error) {
 	if len(problems) > 0 {
 		return controlDetail{}, fmt.Errorf("control %s: %w", c.ID, problems[0])
 	}
-	policy, err := c.Render(params)
+	policy, err := c.Render(c.Targets()[0], params)
 	if err != nil {
 		return controlDetail{}, err
 	}
@@ -79,8 +79,8 @@ func describeControl(c *catalog.Control) (controlDetail, error) {
 		scope = "Cluster"
 	}
 	return controlDetail{
-		controlSummary: controlSummary{c.ID, c.Title, c.Category, c.Severity}, Description: c.Description, Scope: scope, PodSecurity: c.PodSecurity,
-		Parameters: c.Parameters.Properties, References: c.References, Compliance: c.Compliance, Policy: policy,
+		controlSummary: summarize(c), Description: c.Description, Scope: scope, PodSecurity: c.PodSecurity,
+		Parameters: c.Parameters.Properties, References: c.References, Compliance: c.Compliance, Policy: policy.Body,
 	}, nil
 }
 
@@ -88,7 +88,7 @@ func (d controlDetail) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n%s\n\n", d.ID, d.Title, strings.TrimSpace(d.Description))
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "Category:\t%s\nSeverity:\t%s\nScope:\t%s\n", d.Category, d.Severity, d.Scope)
+	fmt.Fprintf(w, "Category:\t%s\nSeverity:\t%s\nScope:\t%s\nTargets:\t%s\n", d.Category, d.Severity, d.Scope, strings.Join(d.Targets, ", "))
 	for _, framework := range slices.Sorted(maps.Keys(d.Compliance)) {
 		fmt.Fprintf(w, "%s:\t%s\n", framework, strings.Join(d.Compliance[framework], ", "))
 	}
@@ -104,7 +104,7 @@ func (d controlDetail) text() string {
 func (d controlDetail) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s: %s\n\n", d.ID, markdown.Prose(d.Title), markdown.Prose(d.Description))
-	markdown.NewTable(&b, "category", "severity", "scope").Row(d.Category, d.Severity, d.Scope)
+	markdown.NewTable(&b, "category", "severity", "scope", "targets").Row(d.Category, d.Severity, d.Scope, strings.Join(d.Targets, ", "))
 	if len(d.Parameters) > 0 {
 		b.WriteString("\n")
 		table := markdown.NewTable(&b, "parameter", "type", "default", "meaning")

@@ -89,11 +89,11 @@ func environments() []string { return []string{"pilot", "audited", "mixed", "enf
 // one environment at each stage, and with an exception.
 func everything(t *testing.T) (fs.FS, []*catalog.Control) {
 	t.Helper()
-	all, problems := catalog.Load(templates.FS(), "controls")
+	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	controls := slices.DeleteFunc(all, func(c *catalog.Control) bool { return c.Instances != "" })
+	controls := slices.DeleteFunc(set.Controls, func(c *catalog.Control) bool { return c.Instances != "" })
 	settings := map[string]any{}
 	for _, c := range controls {
 		params, found := c.Examples()

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "record the results of the catalogue ane
 
 // TestResults holds the recorded results of each control against the engine.
 func TestResults(t *testing.T) {
-	controls, problems := catalog.Load(templates.FS(), "controls")
+	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
@@ -28,7 +28,7 @@ func TestResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range controls {
+	for _, c := range set.Controls {
 		t.Run(c.ID, func(t *testing.T) {
 			file := filepath.Join("../../templates/controls", c.ID, catalog.ResultsFile)
 			got := recordings(t, e, c)
@@ -84,10 +84,11 @@ func recordings(t *testing.T, e *evaluator.Evaluator, c *catalog.Control) []byte
 
 func record(t *testing.T, e *evaluator.Evaluator, c *catalog.Control, params map[string]any, good, bad []catalog.Case) *catalog.Recording {
 	t.Helper()
-	body, err := c.Render(params)
+	policy, err := c.Render(catalog.ClusterPolicy, params)
 	if err != nil {
 		t.Fatal(err)
 	}
+	body := policy.Body
 	for _, r := range body["spec"].(map[string]any)["rules"].([]any) {
 		rule := r.(map[string]any)
 		if rule["verifyImages"] != nil || looksUp(rule) {

@@ -191,12 +191,12 @@ type control struct {
 // name, each with its example parameters.
 func builtin(t testing.TB) []control {
 	t.Helper()
-	all, problems := catalog.Load(templates.FS(), "controls")
+	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
 	var out []control
-	for _, c := range all {
+	for _, c := range set.Controls {
 		if c.Instances != "" {
 			continue // images_test.go
 		}

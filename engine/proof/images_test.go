@@ -98,12 +98,12 @@ func serveSecrets(t *testing.T, objects []manifest.Object) {
 // verifyImagesCases are the cases of the catalogue with the images of the fixture.
 func verifyImagesCases(t *testing.T, f fixture) (good, bad []catalog.Case) {
 	t.Helper()
-	all, problems := catalog.Load(templates.FS(), "controls")
+	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	i := slices.IndexFunc(all, func(c *catalog.Control) bool { return c.ID == "verify-images" })
-	good, bad, err := all[i].Tests(nil)
+	i := slices.IndexFunc(set.Controls, func(c *catalog.Control) bool { return c.ID == "verify-images" })
+	good, bad, err := set.Controls[i].Tests(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,14 +24,14 @@ var withoutCompliance = map[string]string{
 
 // TestBuiltin walks every control that gatehouse comes with.
 func TestBuiltin(t *testing.T) {
-	controls, problems := catalog.Load(templates.FS(), "controls")
+	set, problems := catalog.Load(templates.FS(), "controls")
 	for _, p := range problems {
 		t.Error(p)
 	}
-	if len(controls) == 0 {
+	if len(set.Controls) == 0 {
 		t.Fatal("there are no built-in controls")
 	}
-	for _, c := range controls {
+	for _, c := range set.Controls {
 		t.Run(c.ID, func(t *testing.T) {
 			for _, p := range c.Verify() {
 				t.Error(p)

@@ -83,10 +83,10 @@ type admissionRequest struct {
 // those it must admit and those it must refuse. A document that is no
 // AdmissionReview stands for its CREATE by an ordinary user.
 func (c *Control) Tests(params map[string]any) (good, bad []Case, err error) {
-	if good, err = c.cases("tests/good.yaml", c.good, params); err != nil {
+	if good, err = c.cases(goodFile, c.good, params); err != nil {
 		return nil, nil, err
 	}
-	if bad, err = c.cases("tests/bad.yaml", c.bad, params); err != nil {
+	if bad, err = c.cases(badFile, c.bad, params); err != nil {
 		return nil, nil, err
 	}
 	return good, bad, nil

@@ -14,81 +14,62 @@ import (
 // Catalog is a set of controls, ordered by id. The zero value is empty.
 type Catalog struct {
 	controls []*Control
+	broken   []string
+}
+
+// Set is what is in one folder of controls.
+type Set struct {
+	Controls []*Control
+	// Broken are the names of the folders whose controls have problems and are
+	// not among Controls.
+	Broken []string
 }
 
 // Load reads the controls below root, one folder each, in the order of their
 // names. Files beside the folders, and folders whose name begins with a dot,
-// are not looked at. It reports every problem; a control with a problem is not
-// among those returned. Templates are read but not parsed: see Control.Verify.
-func Load(fsys fs.FS, root string) ([]*Control, diag.List) {
+// are not looked at. It reports every problem. Templates are read but not
+// parsed: see Control.Verify.
+func Load(fsys fs.FS, root string) (Set, diag.List) {
 	var problems diag.List
+	var set Set
 	entries, err := fs.ReadDir(fsys, root)
 	if err != nil {
 		problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: root}, Summary: "reading the catalogue: " + cause(err)})
-		return nil, problems
+		return set, problems
 	}
-	var controls []*Control
 	for _, entry := range entries {
 		if !entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
 		c, found := load(fsys, path.Join(root, entry.Name()))
 		problems = append(problems, found...)
-		if !found.HasErrors() {
-			controls = append(controls, c)
+		if found.HasErrors() {
+			set.Broken = append(set.Broken, entry.Name())
+		} else {
+			set.Controls = append(set.Controls, c)
 		}
 	}
-	return controls, problems
-}
-
-// load reads the control in one folder.
-func load(fsys fs.FS, dir string) (*Control, diag.List) {
-	var problems diag.List
-	read := func(name string) []byte {
-		text, err := fs.ReadFile(fsys, path.Join(dir, name))
-		if err != nil {
-			problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(dir, name)}, Summary: "a control needs this file: " + cause(err)})
-		}
-		return text
-	}
-	text := read("control.yaml")
-	policy, good, bad := read("clusterpolicy.yaml"), read("tests/good.yaml"), read("tests/bad.yaml")
-	if text == nil {
-		return nil, problems
-	}
-	c, found := readControl(path.Join(dir, "control.yaml"), text)
-	problems = append(problems, found...)
-	if c == nil {
-		return nil, problems
-	}
-	if c.ID != path.Base(dir) {
-		problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(dir, "control.yaml"), Line: 1}, Path: "metadata.name",
-			Summary: fmt.Sprintf("%q is not the name of the folder, %q", c.ID, path.Base(dir))})
-	}
-	c.policy, c.good, c.bad = policy, good, bad
-	if results, err := fs.ReadFile(fsys, path.Join(dir, ResultsFile)); err == nil {
-		c.results = results
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(dir, ResultsFile)}, Summary: cause(err)})
-	}
-	return c, problems
+	return set, problems
 }
 
 // New joins sets of controls: the built-in ones first, then those of the user.
 // An id that is there twice is a problem: a control of the user must not change
 // what a built-in id means to the reader of a profile. The first one stays.
-func New(sets ...[]*Control) (*Catalog, diag.List) {
+func New(sets ...Set) (*Catalog, diag.List) {
 	var problems diag.List
 	out := &Catalog{}
 	seen := map[string]*Control{}
-	for _, c := range slices.Concat(sets...) {
-		if first, twice := seen[c.ID]; twice {
-			problems.Add(diag.Diagnostic{Code: "control-duplicate", Position: diag.Position{File: path.Join(c.Dir, "control.yaml"), Line: 1}, Path: "metadata.name",
-				Summary: fmt.Sprintf("there is already a control %s in %s", c.ID, first.Dir), Hint: "give it another name"})
-			continue
+	for _, set := range sets {
+		out.broken = append(out.broken, set.Broken...)
+		for _, c := range set.Controls {
+			if first, twice := seen[c.ID]; twice {
+				problems.Add(diag.Diagnostic{Code: "control-duplicate", Position: diag.Position{File: path.Join(c.Dir, controlFileName), Line: 1}, Path: "metadata.name",
+					Summary: fmt.Sprintf("there is already a control %s in %s", c.ID, first.Dir), Hint: "give it another name"})
+				continue
+			}
+			seen[c.ID] = c
+			out.controls = append(out.controls, c)
 		}
-		seen[c.ID] = c
-		out.controls = append(out.controls, c)
 	}
 	slices.SortFunc(out.controls, func(a, b *Control) int { return strings.Compare(a.ID, b.ID) })
 	return out, problems
@@ -105,6 +86,10 @@ func (c *Catalog) IDs() []string {
 	}
 	return out
 }
+
+// Defined returns the ids of all controls and of those that could not be read:
+// what names one of them is not to blame.
+func (c *Catalog) Defined() []string { return append(c.IDs(), c.broken...) }
 
 // Control returns the control with the id.
 func (c *Catalog) Control(id string) (*Control, bool) {

@@ -138,11 +138,11 @@ func files(t *testing.T, file, old, new string) fstest.MapFS {
 // sample is the control after the replacement, which must not make it invalid.
 func sample(t *testing.T, file, old, new string) *Control {
 	t.Helper()
-	controls, problems := Load(files(t, file, old, new), "cat")
-	if len(problems) > 0 || len(controls) != 1 {
-		t.Fatalf("%d controls, problems: %v", len(controls), problems)
+	set, problems := Load(files(t, file, old, new), "cat")
+	if len(problems) > 0 || len(set.Controls) != 1 {
+		t.Fatalf("%d controls, problems: %v", len(set.Controls), problems)
 	}
-	return controls[0]
+	return set.Controls[0]
 }
 
 func TestLoad(t *testing.T) {
@@ -203,9 +203,9 @@ func TestLoadProblems(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			controls, problems := Load(files(t, "control.yaml", tt.old, tt.new), "cat")
-			if len(controls) > 0 || !problems.HasErrors() {
-				t.Fatalf("loaded %d controls, problems %v", len(controls), problems)
+			set, problems := Load(files(t, "control.yaml", tt.old, tt.new), "cat")
+			if len(set.Controls) > 0 || !slices.Equal(set.Broken, []string{"sample"}) || !problems.HasErrors() {
+				t.Fatalf("loaded %+v, problems %v", set, problems)
 			}
 			if !slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return strings.Contains(d.String(), tt.want) && d.Line > 0 }) {
 				t.Errorf("no problem with a line says %q:\n%v", tt.want, problems.Err())
@@ -235,11 +235,62 @@ func TestLoadReportsEverything(t *testing.T) {
 	}
 }
 
+// TestLoadFolder: a control has all files that it needs, and no others.
+func TestLoadFolder(t *testing.T) {
+	tests := map[string]struct {
+		add, remove string
+		want        string // empty for a sound control
+	}{
+		"README":                   {add: "README.md"},
+		"results":                  {add: "tests/results.yaml"},
+		"names with a dot":         {add: ".idea/workspace.xml"},
+		"a file with a dot":        {add: "tests/.good.yaml.swp"},
+		"another policy":           {add: "validatingpolicy.yaml", want: "cat/sample/validatingpolicy.yaml: is not a file of a control (one of control.yaml, clusterpolicy.yaml, tests/good.yaml, tests/bad.yaml, tests/results.yaml, README.md) [control-invalid]"},
+		"a dialect of the future":  {add: "cel.yaml", want: "cat/sample/cel.yaml: is not a file of a control (one of control.yaml, clusterpolicy.yaml, tests/good.yaml, tests/bad.yaml, tests/results.yaml, README.md) [control-invalid]"},
+		"a typo":                   {add: "tests/goood.yaml", want: `cat/sample/tests/goood.yaml: is not a file of a control (did you mean "tests/good.yaml"?) [control-invalid]`},
+		"another folder":           {add: "examples/a.yaml", want: "cat/sample/examples/a.yaml: is not a file of a control"},
+		"no template":              {remove: "clusterpolicy.yaml", want: "cat/sample/clusterpolicy.yaml: a control needs a template [control-invalid]"},
+		"no bad documents":         {remove: "tests/bad.yaml", want: "cat/sample/tests/bad.yaml: a control needs this file: file does not exist [control-invalid]"},
+		"no description of itself": {remove: "control.yaml", want: "cat/sample/control.yaml: a control needs this file"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			fsys := files(t, "control.yaml", "", "")
+			if tt.add != "" {
+				fsys["cat/sample/"+tt.add] = &fstest.MapFile{Data: []byte("examples: {}\n")}
+			}
+			delete(fsys, "cat/sample/"+tt.remove)
+			set, problems := Load(fsys, "cat")
+			switch {
+			case tt.want == "" && (len(problems) > 0 || len(set.Controls) != 1):
+				t.Errorf("loaded %+v, problems %v", set, problems)
+			case tt.want != "" && (len(problems) != 1 || !strings.HasPrefix(problems[0].String(), tt.want) || !slices.Equal(set.Broken, []string{"sample"})):
+				t.Errorf("loaded %+v, problems %v, want %s", set, problems, tt.want)
+			}
+		})
+	}
+}
+
+func TestTargets(t *testing.T) {
+	c := sample(t, "control.yaml", "", "")
+	if diff := cmp.Diff([]string{"ClusterPolicy"}, c.Targets()); diff != "" {
+		t.Error(diff)
+	}
+	params, _ := c.Examples()
+	_, err := c.Render("ValidatingPolicy", params)
+	if want := "cat/sample: the control has no template for ValidatingPolicy, only for ClusterPolicy"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestNew(t *testing.T) {
-	own := []*Control{{ID: "b", Dir: "own/b", Title: "mine"}, {ID: "d", Dir: "own/d"}}
-	c, problems := New([]*Control{{ID: "c"}, {ID: "b", Dir: "built-in/b"}}, own)
+	own := Set{Controls: []*Control{{ID: "b", Dir: "own/b", Title: "mine"}, {ID: "d", Dir: "own/d"}}, Broken: []string{"a"}}
+	c, problems := New(Set{Controls: []*Control{{ID: "c"}, {ID: "b", Dir: "built-in/b"}}}, own)
 	if diff := cmp.Diff([]string{"b", "c", "d"}, c.IDs()); diff != "" {
 		t.Errorf("ids (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"b", "c", "d", "a"}, c.Defined()); diff != "" {
+		t.Errorf("defined ids (-want +got)\n%s", diff)
 	}
 	if len(problems) != 1 || !strings.Contains(problems[0].String(), "own/b/control.yaml:1: metadata.name: there is already a control b in built-in/b") {
 		t.Errorf("problems: %v", problems)

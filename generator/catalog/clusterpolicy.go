@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,36 +18,30 @@ const autogenAnnotation = "pod-policies.kyverno.io/autogen-controllers"
 // maxRuleName leaves room for the prefix autogen-cronjob- in the 63 characters of a rule's name.
 const maxRuleName = 47
 
-// Render returns the ClusterPolicy of the control for resolved parameters, as
-// plain JSON values: apiVersion, kind, spec.rules and perhaps the autogen
-// annotation. It has no name, no strictness and no exclusions; those are for
-// the emitter.
-//
-// An error tells the file, and what breaks the rules of the format: a template
-// that internal/tmpl refuses, fields that are not the template's business, or a
-// rule that Kyverno would accept and that would not do what it seems to.
-func (c *Control) Render(params map[string]any) (map[string]any, error) {
-	file := path.Join(c.Dir, "clusterpolicy.yaml")
-	text, err := tmpl.Render(file, c.policy, params)
+// renderClusterPolicy makes a ClusterPolicy of a template: apiVersion, kind,
+// spec.rules and perhaps the autogen annotation.
+func renderClusterPolicy(c *Control, file string, text []byte, params map[string]any) (Policy, error) {
+	rendered, err := tmpl.Render(file, text, params)
 	if err != nil {
-		return nil, err
+		return Policy{}, err
 	}
-	docs, err := documents(file, text)
+	docs, err := documents(file, rendered)
 	if err != nil {
-		return nil, fmt.Errorf("reading the rendered template: %w", err)
+		return Policy{}, fmt.Errorf("reading the rendered template: %w", err)
 	}
 	if len(docs) != 1 {
-		return nil, fmt.Errorf("%s: has %d documents, must have exactly one", file, len(docs))
+		return Policy{}, fmt.Errorf("%s: has %d documents, must have exactly one", file, len(docs))
 	}
+	body := docs[0]
 	p := policyCheck{background: c.Background}
-	p.policy(docs[0])
+	p.policy(body)
 	if len(p.errs) > 0 {
-		return nil, fmt.Errorf("%s: %w", file, errors.Join(p.errs...))
+		return Policy{}, fmt.Errorf("%s: %w", file, errors.Join(p.errs...))
 	}
-	return docs[0], nil
+	return Policy{Target: ClusterPolicy, Body: body, Rules: Rules(body), Matches: Matches(body), LookUps: LookUps(body)}, nil
 }
 
-// policyCheck collects what is wrong with a rendered policy.
+// policyCheck collects what is wrong with a rendered ClusterPolicy.
 type policyCheck struct {
 	background bool
 	errs       []error

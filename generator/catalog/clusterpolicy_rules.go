@@ -5,9 +5,10 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Rule is one rule of a policy as Kyverno runs it.
+// Rule is one rule of a policy as the engine runs it.
 type Rule struct {
 	// Name as reports and PolicyExceptions have it.
 	Name string
@@ -19,7 +20,7 @@ type Rule struct {
 // cronJob has a derived rule of its own, because its Pod template lies deeper.
 const cronJob = "CronJob"
 
-// Rules returns the rules that a policy has in a cluster, with those that
+// Rules returns the rules that a ClusterPolicy has in a cluster, with those that
 // Kyverno 1.19 derives from its Pod rules (autogen): the policy's own first, in
 // order, then for each its autogen- and its autogen-cronjob- rule.
 //
@@ -33,10 +34,10 @@ func Rules(policy map[string]any) []Rule {
 	controllers := autogenControllers(policy, rules)
 	var own, derived []Rule
 	for _, rule := range rules {
-		name, _ := rule["name"].(string)
-		matched := filters(rule["match"])
+		name := rule.String("name")
+		matched := filters(rule.Map("match"))
 		own = append(own, Rule{Name: name, Kinds: kindsOf(matched)})
-		if excluded := kindsOf(filters(rule["exclude"])); !hasPod(kindsOf(matched)) || len(excluded) > 0 && !hasPod(excluded) {
+		if excluded := kindsOf(filters(rule.Map("exclude"))); !hasPod(kindsOf(matched)) || len(excluded) > 0 && !hasPod(excluded) {
 			continue
 		}
 		others := slices.DeleteFunc(slices.Clone(controllers), func(k string) bool { return k == cronJob })
@@ -52,18 +53,18 @@ func Rules(policy map[string]any) []Rule {
 
 // autogenControllers are the kinds that rules are derived for, ordered; none if
 // the policy does not qualify.
-func autogenControllers(policy map[string]any, rules []map[string]any) []string {
+func autogenControllers(policy map[string]any, rules []manifest.Object) []string {
 	derived := kinds.Controllers()
 	needed := false
 	for _, rule := range rules {
-		for _, f := range append(filters(rule["match"]), filters(rule["exclude"])...) {
-			listed := stringList(f["kinds"])
+		for _, f := range append(filters(rule.Map("match")), filters(rule.Map("exclude"))...) {
+			listed := f.Strings("kinds")
 			for _, field := range []string{"name", "names", "selector", "annotations"} {
 				if f[field] != nil {
 					return nil
 				}
 			}
-			if len(listed) > 1 && hasPod(kindsOf([]map[string]any{f})) {
+			if len(listed) > 1 && hasPod(kindsOf([]manifest.Object{f})) {
 				return nil
 			}
 			needed = needed || slices.ContainsFunc(listed, func(k string) bool { return k == "Pod" || slices.Contains(derived, k) })
@@ -72,9 +73,7 @@ func autogenControllers(policy map[string]any, rules []map[string]any) []string 
 	if !needed {
 		return nil
 	}
-	metadata, _ := policy["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any)
-	narrowed, ok := annotations[autogenAnnotation].(string)
+	narrowed, ok := manifest.Object(policy).Value("metadata", "annotations", autogenAnnotation).(string)
 	if !ok {
 		return derived
 	}
@@ -83,12 +82,11 @@ func autogenControllers(policy map[string]any, rules []map[string]any) []string 
 }
 
 // filters are the resource descriptions of a match or an exclude.
-func filters(v any) []map[string]any {
-	block, _ := v.(map[string]any)
-	var out []map[string]any
+func filters(block manifest.Object) []manifest.Object {
+	var out []manifest.Object
 	for _, key := range []string{"any", "all"} {
-		for _, filter := range mappings(block[key]) {
-			if resources, ok := filter["resources"].(map[string]any); ok {
+		for _, filter := range block.Maps(key) {
+			if resources := filter.Map("resources"); resources != nil {
 				out = append(out, resources)
 			}
 		}
@@ -96,10 +94,10 @@ func filters(v any) []map[string]any {
 	return out
 }
 
-func kindsOf(filters []map[string]any) []string {
+func kindsOf(filters []manifest.Object) []string {
 	var out []string
 	for _, f := range filters {
-		for _, kind := range stringList(f["kinds"]) {
+		for _, kind := range f.Strings("kinds") {
 			out = append(out, kinds.Parse(kind).Name())
 		}
 	}
@@ -109,10 +107,10 @@ func kindsOf(filters []map[string]any) []string {
 
 // replacePod is what a derived rule matches: filters with Pod get the
 // controllers instead, other filters stay.
-func replacePod(filters []map[string]any, controllers []string) []string {
+func replacePod(filters []manifest.Object, controllers []string) []string {
 	out := slices.Clone(controllers)
 	for _, f := range filters {
-		if kinds := kindsOf([]map[string]any{f}); !hasPod(kinds) {
+		if kinds := kindsOf([]manifest.Object{f}); !hasPod(kinds) {
 			out = append(out, kinds...)
 		}
 	}
@@ -128,15 +126,4 @@ func hasPod(kinds []string) bool {
 func autogenName(prefix, name string) string {
 	name = prefix + name
 	return name[:min(len(name), 63)]
-}
-
-func stringList(v any) []string {
-	list, _ := v.([]any)
-	var out []string
-	for _, item := range list {
-		if s, ok := item.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
 }

@@ -15,7 +15,8 @@ func render(t *testing.T, old, new string) (map[string]any, error) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return c.Render(params)
+	policy, err := c.Render(ClusterPolicy, params)
+	return policy.Body, err
 }
 
 func TestRender(t *testing.T) {
@@ -117,7 +118,7 @@ func TestRenderInBackground(t *testing.T) {
 	c := sample(t, "clusterpolicy.yaml", "{{ request.object.metadata.name }}\"", "{{ request.userInfo.username }}\"")
 	c.Background = false
 	params, _ := c.Examples()
-	if _, err := c.Render(params); err != nil {
+	if _, err := c.Render(ClusterPolicy, params); err != nil {
 		t.Errorf("without background: %v", err)
 	}
 }

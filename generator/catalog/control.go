@@ -57,7 +57,8 @@ type Control struct {
 	// Dir is the folder of the control, for messages and origins.
 	Dir string
 
-	policy, good, bad, results []byte // results may be nil
+	templates          map[string][]byte // by target
+	good, bad, results []byte            // results may be nil
 }
 
 // Categories in the order in which they are shown.

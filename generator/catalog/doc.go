@@ -4,9 +4,14 @@
 // One control is one folder, named by the control's id:
 //
 //	control.yaml          title, severity, parameters with a JSON schema, references, compliance
-//	clusterpolicy.yaml    a template (see internal/tmpl) of one ClusterPolicy
+//	clusterpolicy.yaml    a template (see internal/tmpl) of one ClusterPolicy; a
+//	                      template per target, see [Targets]
 //	tests/good.yaml       templates of documents that must be admitted
 //	tests/bad.yaml        templates of documents that must be refused
+//	tests/results.yaml    what the engine said about them, recorded; see [Recordings]
+//	README.md             for people
+//
+// Other files are refused: their author expects that they count.
 //
 // Whether a policy is staged by namespace or as a whole is spec.scope of
 // control.yaml. The kinds of Kubernetes, Kyverno and Flux are known; what else a

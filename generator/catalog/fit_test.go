@@ -13,11 +13,11 @@ import (
 
 // TestFit: the author's verdicts hold for the examples, for the recorded ones with the defaults, and where a document uses what differs.
 func TestFit(t *testing.T) {
-	controls, problems := catalog.Load(templates.FS(), "controls")
+	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	all, _ := catalog.New(controls)
+	all, _ := catalog.New(set)
 	tests := []struct {
 		name, control string
 		params        map[string]any // nil for the examples
@@ -65,11 +65,11 @@ func TestFit(t *testing.T) {
 
 // TestFitUses: a document that uses every parameter that differs is fitted to it.
 func TestFitUses(t *testing.T) {
-	controls, problems := catalog.Load(templates.FS(), "controls")
+	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	all, _ := catalog.New(controls)
+	all, _ := catalog.New(set)
 	control, _ := all.Control("restrict-image-registries")
 	params, _ := control.ResolveParameters(map[string]any{"registries": []any{"quay.io/acme"}}, func(string) (any, bool) { return nil, false })
 	sure, _, err := control.Fit(params)

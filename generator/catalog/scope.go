@@ -14,12 +14,13 @@ func scopes() map[string]kinds.Scope {
 }
 
 // ScopeOf returns the scope of the objects of a kind that a policy of the control
-// judges. The kind is named without its group, which the policy says. It is
-// kinds.Unknown for custom resources that the control does not declare in
-// spec.customKinds, unless it says that all that it matches is cluster-scoped.
-func (c *Control) ScopeOf(policy map[string]any, kind string) kinds.Scope {
+// judges. The kind is named without its group, which is in what the policy
+// matches. It is kinds.Unknown for custom resources that the control does not
+// declare in spec.customKinds, unless it says that all that it matches is
+// cluster-scoped.
+func (c *Control) ScopeOf(matches []kinds.Ref, kind string) kinds.Scope {
 	found := map[kinds.Scope]bool{}
-	for _, ref := range Matches(policy) {
+	for _, ref := range matches {
 		if ref.Kind == kind {
 			found[c.scopeOf(ref)] = true
 		}
@@ -52,8 +53,8 @@ func (c *Control) scopeOf(ref kinds.Ref) kinds.Scope {
 // also refuses to be told the scope of a kind that is known, or not matched.
 func (c *Control) checkScope(matches []kinds.Ref) []string {
 	var cluster, others, custom, wrong []string
-	slices.SortFunc(matches, func(a, b kinds.Ref) int { return strings.Compare(a.Name(), b.Name()) })
-	for _, ref := range matches {
+	byName := func(a, b kinds.Ref) int { return strings.Compare(a.Name(), b.Name()) }
+	for _, ref := range slices.SortedFunc(slices.Values(matches), byName) {
 		if ref.Scope() == kinds.Unknown {
 			custom = append(custom, ref.Kind)
 		}

@@ -33,9 +33,8 @@ func TestScopeOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			policy := docs[0]
 			for kind, want := range tt.want {
-				if got := c.ScopeOf(policy, kind); got != want {
+				if got := c.ScopeOf(Matches(docs[0]), kind); got != want {
 					t.Errorf("the scope of %s is %d, want %d", kind, got, want)
 				}
 			}
@@ -56,7 +55,7 @@ func TestVerifyCustomKinds(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := sample(t, "control.yaml", "scope: Namespaced", tt.scope)
-			c.policy = []byte(strings.Replace(string(c.policy), "kinds: [Pod]", "kinds: ["+tt.match+"]", 1))
+			c.templates[ClusterPolicy] = []byte(strings.Replace(string(c.templates[ClusterPolicy]), "kinds: [Pod]", "kinds: ["+tt.match+"]", 1))
 			problems := c.Verify()
 			if tt.want == "" && len(problems) > 0 || tt.want != "" && (len(problems) != 1 || problems[0].Summary != tt.want) {
 				t.Errorf("want %q, got %v", tt.want, problems)

@@ -28,22 +28,27 @@ func (c *Control) Verify() diag.List {
 	}
 	params, found := c.Examples()
 	for _, p := range found {
-		problem("control.yaml", codeControl, "example parameters: %s", p.Error())
+		problem(controlFileName, codeControl, "example parameters: %s", p.Error())
 	}
 	if len(found) > 0 {
 		return problems
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if !bytes.Contains(slices.Concat(c.policy, c.good, c.bad), []byte("."+name)) {
-			problem("control.yaml", codeControl, "no template uses the parameter %s", name)
+		if !bytes.Contains(c.texts(), []byte("."+name)) {
+			problem(controlFileName, codeControl, "no template uses the parameter %s", name)
 		}
 	}
-	policy, err := c.Render(params)
-	if err != nil {
-		problem("clusterpolicy.yaml", "control-template", "%s", strings.TrimPrefix(err.Error(), path.Join(c.Dir, "clusterpolicy.yaml")+": "))
-	} else {
-		for _, message := range c.checkScope(Matches(policy)) {
-			problem("control.yaml", codeControl, "%s", message)
+	for _, d := range dialects() {
+		if c.templates[d.target] == nil {
+			continue
+		}
+		policy, err := c.Render(d.target, params)
+		if err != nil {
+			problem(d.file, "control-template", "%s", strings.TrimPrefix(err.Error(), path.Join(c.Dir, d.file)+": "))
+			continue
+		}
+		for _, message := range c.checkScope(policy.Matches) {
+			problem(controlFileName, codeControl, "%s", message)
 		}
 	}
 	good, bad, err := c.Tests(params)
@@ -54,4 +59,13 @@ func (c *Control) Verify() diag.List {
 		problem("tests", "control-tests", "has %d good and %d bad documents, needs %d and %d", len(good), len(bad), minGood, minBad)
 	}
 	return problems
+}
+
+// texts returns all that parameters can be used in.
+func (c *Control) texts() []byte {
+	all := slices.Concat(c.good, c.bad)
+	for _, text := range c.templates {
+		all = append(all, text...)
+	}
+	return all
 }

@@ -1,0 +1,75 @@
+package catalog
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+)
+
+// ClusterPolicy is the target of templates of Kyverno's ClusterPolicy.
+const ClusterPolicy = "ClusterPolicy"
+
+// Policy is a control's template, rendered, and what its rules say.
+type Policy struct {
+	// Target is the kind of policy, one of Targets.
+	Target string
+	// Body is the object as plain JSON values. It has no name, no strictness and
+	// no exclusions; those are for the emitter.
+	Body map[string]any
+	// Rules that the policy has in a cluster, derived ones included.
+	Rules []Rule
+	// Matches are the kinds that the policy is written for; see [Matches].
+	Matches []kinds.Ref
+	// LookUps are the API calls of its rules; see [LookUps].
+	LookUps []string
+}
+
+// dialect is a language for templates; each is for one kind of policy.
+type dialect struct {
+	// target is the kind of policy, as spec.kyverno.policyType of a profile has it.
+	target string
+	// file in the folder of a control.
+	file string
+	// render reads the template and checks what it gave.
+	render func(c *Control, file string, text []byte, params map[string]any) (Policy, error)
+}
+
+// dialects are those that gatehouse can emit. A new one is a row here, and a
+// package that emits it.
+func dialects() []dialect {
+	return []dialect{{ClusterPolicy, "clusterpolicy.yaml", renderClusterPolicy}}
+}
+
+// Targets returns the kinds of policies that templates can be written for.
+func Targets() []string {
+	var targets []string
+	for _, d := range dialects() {
+		targets = append(targets, d.target)
+	}
+	return targets
+}
+
+// Targets returns the kinds of policies that the control has a template for, at least one.
+func (c *Control) Targets() []string {
+	return slices.DeleteFunc(Targets(), func(target string) bool { return c.templates[target] == nil })
+}
+
+// Render returns the policy of the control for a target and resolved parameters.
+//
+// An error tells the file, and what breaks the rules of the format: that there is
+// no template for the target, a template that internal/tmpl refuses, fields that
+// are not the template's business, or a rule that the engine would accept and
+// that would not do what it seems to.
+func (c *Control) Render(target string, params map[string]any) (Policy, error) {
+	if text := c.templates[target]; text != nil {
+		for _, d := range dialects() {
+			if d.target == target {
+				return d.render(c, path.Join(c.Dir, d.file), text, params)
+			}
+		}
+	}
+	return Policy{}, fmt.Errorf("%s: the control has no template for %s, only for %s", c.Dir, target, strings.Join(c.Targets(), ", "))
+}
