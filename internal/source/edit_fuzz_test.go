@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -247,16 +248,20 @@ func around(rows [][]byte, n *yaml.Node, steps []any, gone bool) (from int, next
 		if gone && i == len(steps)-1 && (len(n.Content) == 1 || n.Kind == yaml.MappingNode && len(n.Content) == 2) {
 			return from, next
 		}
+		comma := 0 // the line from which one may go too
+		if gone && i == len(steps)-1 && n.Style&yaml.FlowStyle != 0 {
+			comma = n.Line
+		}
 		at := -1
 		for i := 0; i < len(n.Content); i++ {
 			switch index, ok := step.(int); {
 			case ok && n.Kind == yaml.SequenceNode && i == index:
-				at, from = i, n.Content[i].Line
+				at, from = i, cmp.Or(comma, n.Content[i].Line)
 				for n.Style&yaml.FlowStyle == 0 && from > n.Line && !bytes.HasPrefix(bytes.TrimSpace(rows[from-1]), []byte("-")) {
 					from-- // to its dash
 				}
 			case !ok && n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == step:
-				at, from = i, n.Content[i-1].Line
+				at, from = i, cmp.Or(comma, n.Content[i-1].Line)
 			}
 		}
 		if at < 0 {

@@ -32,8 +32,7 @@ func (e *editor) remove(steps []step) error {
 	if at.parent.Style&yaml.FlowStyle != 0 {
 		return e.removeFlow(at.parent, entries, i)
 	}
-	e.removeLines(at, entries, i)
-	return nil
+	return e.removeLines(at, entries, i)
 }
 
 // empty replaces a collection that loses its last entry.
@@ -101,13 +100,16 @@ func (e *editor) removeFlow(n *yaml.Node, entries []span, i int) error {
 }
 
 // removeLines removes an entry in block style.
-func (e *editor) removeLines(at place, entries []span, i int) {
+func (e *editor) removeLines(at place, entries []span, i int) error {
 	entry := entries[i]
 	line, end := e.lineStart(entry.start), e.lineEnd(entry.end)
 	column := entry.start - line
 	if len(bytes.TrimLeft(e.data[line:entry.start], " ")) > 0 {
-		e.removeFirst(entry, entries[i+1])
-		return
+		if i > 0 {
+			return errUnmeasured(at.node(e))
+		}
+		e.removeFirst(entry, entries[1])
+		return nil
 	}
 	for i > 0 || at.parent != e.root { // the comments above
 		above := e.lineStart(max(line-1, 0))
@@ -122,6 +124,7 @@ func (e *editor) removeLines(at place, entries []span, i int) {
 		line = e.lineEnd(e.lineStart(line - 1))
 	}
 	e.splice(line, after, "")
+	return nil
 }
 
 // comment reports whether the line at an offset is a comment in this column.

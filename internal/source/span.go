@@ -99,7 +99,8 @@ func (m *measurer) collection(n *yaml.Node, at int, flow bool) (end int, ok bool
 	}
 	for _, c := range n.Content {
 		childEnd, measured := m.node(c, indent, flow || open)
-		end, ok = childEnd, ok && measured
+		ok = ok && measured && m.spans[c].start >= end // in order, which ? keys without a value are not
+		end = childEnd
 	}
 	if !open {
 		return end, ok && len(n.Content) > 0
