@@ -37,8 +37,8 @@ it: operator creates a FluxInstance for the Flux Operator, cli applies the outpu
 of flux install --export that --flux-install names, and none requires that Flux
 is installed. An existing Flux is left as it is.
 
-Checks an existing Kyverno and Flux before applying anything, and reports all
-problems in one run. Objects are applied server-side by the field manager
+Bootstrap checks an existing Kyverno and Flux before applying anything, and
+reports all problems in one run. Objects are applied server-side by the field manager
 gatehouse, never by force. A second run changes nothing. Credentials are read
 from files and never printed.
 
@@ -60,6 +60,11 @@ manager owns a field to be applied, or if something is not ready in time.`,
 		},
 	}
 	o.bind(cmd)
+	return cmd
+}
+
+func (o *bootstrapOptions) bind(cmd *cobra.Command) {
+	o.targetOptions.bind(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&o.access.URL, "source-url", "", "`URL` that Flux reads the repository from (https://, ssh://, or oci:// for an OCIRepository); if empty, the source must exist in the cluster")
 	flags.StringVar(&o.access.Branch, "branch", "main", "`BRANCH` of the GitRepository")
@@ -80,7 +85,6 @@ manager owns a field to be applied, or if something is not ready in time.`,
 	for _, flag := range []string{"source-url", "branch", "tag", "username"} {
 		complete(cmd, flag, cobra.NoFileCompletions)
 	}
-	return cmd
 }
 
 func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errOut io.Writer) error {

@@ -19,7 +19,7 @@ type globals struct{ diagnostics, now string }
 
 func (g *globals) bind(root *cobra.Command) {
 	flags := root.PersistentFlags()
-	choiceVar(root, flags, &g.diagnostics, "diagnostics", "", "output format of problems found in the source", "text", "json")
+	choiceVar(root, flags, &g.diagnostics, "diagnostics", "", "output `FORMAT` of problems found in the source", "text", "json")
 	flags.StringVar(&g.now, "now", "", "evaluate expiry dates at this `TIME` instead of now (2027-03-31 or RFC 3339)")
 	complete(root, "now", cobra.NoFileCompletions)
 }

@@ -70,14 +70,18 @@ something could not be judged.`,
 			return runImpact(cmd.Context(), g, args[0], args[1:], o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}),
 	}
+	o.bind(cmd)
+	return cmd
+}
+
+func (o *impactOptions) bind(cmd *cobra.Command) {
 	o.judgeOptions.bind(cmd)
 	cmd.Flags().StringVar(&o.stage, "stage", "", "compare with this `STAGE` instead of the next one")
 	complete(cmd, "stage", fromSource(stageNames))
 	outputFormat(cmd, &o.format, impact.Formats()...)
-	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "when to exit with 1", "never", "blocked")
+	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "`WHEN` to exit with 1", "never", "blocked")
 	o.cluster.bind(cmd)
 	o.cluster.bindNamespace(cmd, "`NAMESPACE` to read from the cluster, or with WORKLOADS the namespace of objects that set none (default: default)")
-	return cmd
 }
 
 func runImpact(ctx context.Context, g *globals, path string, workloads []string, o impactOptions, in io.Reader, out, errOut io.Writer) (diag.List, error) {

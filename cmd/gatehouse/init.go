@@ -40,7 +40,7 @@ never touched.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.name, "name", "platform", "`NAME` of the profile")
-	cmd.Flags().StringSliceVar(&o.environments, "environments", []string{"dev", "staging", "prod"}, "names of the environments, in the order in which changes reach them")
+	cmd.Flags().StringSliceVar(&o.environments, "environments", []string{"dev", "staging", "prod"}, "`NAMES` of the environments, in the order in which changes reach them")
 	complete(cmd, "name", cobra.NoFileCompletions)
 	complete(cmd, "environments", cobra.NoFileCompletions)
 	return cmd

@@ -29,7 +29,7 @@ type targetOptions struct {
 func (o *targetOptions) bind(cmd *cobra.Command) {
 	o.clusterOptions.bind(cmd)
 	cmd.Flags().StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster in the repository; required if there are several")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", 5*time.Minute, "maximum time to wait")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 5*time.Minute, "maximum `DURATION` to wait")
 	complete(cmd, "cluster", completeClusters)
 	complete(cmd, "timeout", cobra.NoFileCompletions)
 }

@@ -30,7 +30,7 @@ func Find(executable string, look func(file string) (string, error)) (string, er
 	}
 	path, err := look(Program)
 	if err != nil {
-		return "", fmt.Errorf("%w: %s is neither beside %s nor on the PATH; in a checkout of gatehouse, `make build` or `go -C engine install ./cmd/%s` builds it (several minutes)",
+		return "", fmt.Errorf("%w: %s is neither next to %s nor on the PATH; in a checkout of gatehouse, `make build` or `go -C engine install ./cmd/%s` builds it (several minutes)",
 			ErrNotFound, Program, executable, Program)
 	}
 	return path, nil
