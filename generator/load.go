@@ -81,7 +81,7 @@ func Load(fsys fs.FS, name string) (*Input, diag.List) {
 const codeSyntax = "yaml-syntax"
 
 // unusable reports whether a problem leaves nothing to validate. An unknown field
-// does not, nor does a broken document beside the profile: what else is wrong is
+// does not, nor does a broken document that is not the profile: what else is wrong is
 // told in the same run.
 func unusable(d diag.Diagnostic) bool {
 	return d.Severity == diag.Error && d.Code != "unknown-field" && d.Code != codeSyntax

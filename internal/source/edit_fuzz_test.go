@@ -2,7 +2,6 @@ package source
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ func FuzzEdit(f *testing.F) {
 		out, err := editCase{text: string(data), path: target.path, value: value}.edit(Nth(doc))
 		if err != nil {
 			if out != nil {
-				t.Errorf("bytes beside the error %v", err)
+				t.Errorf("bytes with the error %v", err)
 			}
 			return
 		}
@@ -241,31 +240,20 @@ func outside(t *testing.T, before, after []byte, doc int, target target, gone bo
 }
 
 // around returns the line in which a change may begin, and the next node that is
-// no part of it. A collection that loses its only entry changes with it.
+// no part of it.
 func around(rows [][]byte, n *yaml.Node, steps []any, gone bool) (from int, next *yaml.Node) {
 	from = n.Line
 	for i, step := range steps {
-		if gone && i == len(steps)-1 && (len(n.Content) == 1 || n.Kind == yaml.MappingNode && len(n.Content) == 2) {
-			return from, next
+		last := gone && i == len(steps)-1
+		if only := len(n.Content) == 1 || n.Kind == yaml.MappingNode && len(n.Content) == 2; last && only {
+			return from, next // the collection changes with it
 		}
-		comma := 0 // the line from which one may go too
-		if gone && i == len(steps)-1 && n.Style&yaml.FlowStyle != 0 {
-			comma = n.Line
-		}
-		at := -1
-		for i := 0; i < len(n.Content); i++ {
-			switch index, ok := step.(int); {
-			case ok && n.Kind == yaml.SequenceNode && i == index:
-				at, from = i, cmp.Or(comma, n.Content[i].Line)
-				for n.Style&yaml.FlowStyle == 0 && from > n.Line && !bytes.HasPrefix(bytes.TrimSpace(rows[from-1]), []byte("-")) {
-					from-- // to its dash
-				}
-			case !ok && n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == step:
-				at, from = i, cmp.Or(comma, n.Content[i-1].Line)
-			}
-		}
+		at, line := find(rows, n, step)
 		if at < 0 {
 			return from, next
+		}
+		if from = line; last && n.Style&yaml.FlowStyle != 0 {
+			from = n.Line // a comma goes too
 		}
 		if at+1 < len(n.Content) {
 			next = n.Content[at+1]
@@ -273,6 +261,26 @@ func around(rows [][]byte, n *yaml.Node, steps []any, gone bool) (from int, next
 		n = n.Content[at]
 	}
 	return from, next
+}
+
+// find returns the index of a value and the line of its key or dash, or -1.
+func find(rows [][]byte, n *yaml.Node, step any) (at, line int) {
+	if index, ok := step.(int); ok {
+		if n.Kind != yaml.SequenceNode || index >= len(n.Content) {
+			return -1, 0
+		}
+		line = n.Content[index].Line
+		for n.Style&yaml.FlowStyle == 0 && line > n.Line && !bytes.HasPrefix(bytes.TrimSpace(rows[line-1]), []byte("-")) {
+			line--
+		}
+		return index, line
+	}
+	for i := 1; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+		if n.Content[i-1].Value == step {
+			return i, n.Content[i-1].Line
+		}
+	}
+	return -1, 0
 }
 
 // sources are the files that people write: of the examples and of gatehouse init.

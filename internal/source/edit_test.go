@@ -99,7 +99,7 @@ func editCases() map[string]editCase {
 		"append in flow":                      {"a: [b, c] # d\n", "a[2]", "x", "a: [b, c, x] # d\n"},
 		"append in flow, lines":               {"a: [\n  b,\n  c, # d\n]\n", "a[2]", "x", "a: [\n  b,\n  c, # d\n  x\n]\n"},
 		"append to the empty list":            {"a: []\n", "a[0]", "x", "a: [x]\n"},
-		"beside an anchor":                    {"a: &x 1\nb: *x\n", "c", 2, "a: &x 1\nb: *x\nc: 2\n"},
+		"next to an anchor":                   {"a: &x 1\nb: *x\n", "c", 2, "a: &x 1\nb: *x\nc: 2\n"},
 		"explicit key":                        {"a: 1\n? b\n: 2 # c\n", "b", 3, "a: 1\n? b\n: 3 # c\n"},
 		"first document of two":               {"# h\n---\na: 1\n--- # d\na: 1\n", "a", 2, "# h\n---\na: 2\n--- # d\na: 1\n"},
 		"remove":                              {"a: 1\nb: 2\nc: 3\n", "b", removed{}, "a: 1\nc: 3\n"},

@@ -30,7 +30,7 @@ func parsePath(path string) (steps []step, err error) {
 		case rest[0] == '[':
 			end := strings.IndexByte(rest, ']')
 			if end < 0 {
-				return nil, fmt.Errorf("the path has a [ without ]")
+				return nil, errors.New("the path has a [ without ]")
 			}
 			s, rest = step{name: rest[1:end], bracket: true}, rest[end+1:]
 		case rest[0] == '.' && len(steps) > 0, len(steps) == 0:
