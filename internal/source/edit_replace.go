@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -107,10 +108,7 @@ func (e *editor) dash(list *yaml.Node, i int) (int, error) {
 // replaceLines replaces a value where the old one or the new one has lines of its
 // own: inline is what comes behind the stem, rest what comes below its line.
 func (e *editor) replaceLines(stem int, old *yaml.Node, self span, inline string, rest []string) {
-	below := ""
-	for _, line := range rest {
-		below += e.style.newline + line
-	}
+	below := strings.Join(append([]string{""}, rest...), e.style.newline)
 	if inline != "" && old != e.root {
 		inline = " " + inline
 	}
