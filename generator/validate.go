@@ -79,12 +79,10 @@ func (r *reporter) oneOf(field, code, value string, allowed []string) bool {
 }
 
 // known checks that a name is defined.
-func (r *reporter) known(field, code, what, name string, defined []string) bool {
-	if slices.Contains(defined, name) {
-		return true
+func (r *reporter) known(field, code, what, name string, defined []string) {
+	if !slices.Contains(defined, name) {
+		r.report(field, code, diag.OneOf(name, defined), "%s %q is not defined", what, name)
 	}
-	r.report(field, code, diag.OneOf(name, defined), "%s %q is not defined", what, name)
-	return false
 }
 
 // control checks that a control is defined.
