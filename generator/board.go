@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
@@ -154,7 +155,7 @@ func codeOwners(p *plan.Plan) string {
 // cluster applies. It does not exclude everything else: the repository may hold
 // Flux's own manifests and the workloads.
 func sourceIgnore(p *plan.Plan) string {
-	lines := []string{"/CODEOWNERS", "/README.md", "/" + manifest.LockPath, "/" + journalPath, "/" + stagingDir + "/"}
+	lines := []string{"/CODEOWNERS", "/README.md", "/" + layout.Lock, "/" + layout.Journal, "/" + layout.Staging + "/"}
 	for _, env := range p.Environments {
 		lines = append(lines, "/tests/"+env.Name+"/")
 	}

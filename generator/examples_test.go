@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/generator/output"
 )
 
 // TestExamples holds the committed output of every example against what its
@@ -24,13 +26,13 @@ func TestExamples(t *testing.T) {
 			if bundle == nil {
 				return
 			}
-			output := filepath.Join(source, "policy-repo")
+			dir := filepath.Join(source, "policy-repo")
 			if *update {
-				if _, err := WriteDir(context.Background(), output, bundle.Files, bundle.Lock, WriteOptions{Force: true}); err != nil {
+				if _, err := output.Write(context.Background(), dir, bundle.Files, bundle.Lock, output.Options{Force: true}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			stale, err := CheckDir(context.Background(), output, bundle.Files, bundle.Lock)
+			stale, err := output.Check(context.Background(), dir, bundle.Files, bundle.Lock)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/parallel"
 	"github.com/gatehouse-dev/gatehouse/internal/schema"
 )
 
@@ -90,7 +91,7 @@ func schemaErrors(files []manifest.File) map[*manifest.Object][]error {
 		}
 	}
 	found := make([][]error, len(objects))
-	_ = parallel(context.Background(), len(objects), func(i int) error { // checks end, and none fails
+	_ = parallel.Do(context.Background(), len(objects), func(i int) error { // checks end, and none fails
 		found[i] = schema.Check(*objects[i])
 		return nil
 	})

@@ -19,7 +19,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 	"github.com/gatehouse-dev/gatehouse/profiles"
 	"github.com/gatehouse-dev/gatehouse/templates"
@@ -143,7 +143,7 @@ func (l *loader) list(fsys fs.FS, name string) ([]string, error) {
 			}
 			return nil
 		case d.IsDir():
-			for _, marker := range []string{"control.yaml", manifest.LockPath} {
+			for _, marker := range []string{"control.yaml", layout.Lock} {
 				if _, err := fs.Stat(fsys, path.Join(p, marker)); err == nil {
 					return fs.SkipDir
 				}

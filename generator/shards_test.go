@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/generator/output"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -60,13 +61,15 @@ func TestShardsAreSticky(t *testing.T) {
 	}
 	dir := t.TempDir()
 	layers := func(p *plan.Plan) map[string]string {
-		prior, err := ReadLock(dir)
+		prior, err := output.ReadLock(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		assignShards(p, prior)
 		files := Namespaces(p)
-		build(t, dir, files)
+		if _, err := output.Write(t.Context(), dir, files, manifest.Lock{Tool: "test"}, output.Options{}); err != nil {
+			t.Fatal(err)
+		}
 		of := map[string]string{}
 		for _, f := range files {
 			of[f.Objects[0].Name()] = f.Folder.String()

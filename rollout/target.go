@@ -45,8 +45,8 @@ type Target struct {
 
 // Clusters lists the clusters of a repository.
 func Clusters(repository fs.FS) ([]string, error) {
-	if _, err := fs.Stat(repository, manifest.LockPath); err != nil {
-		return nil, fmt.Errorf("reading the repository: there is no %s: gatehouse build -o DIR writes one: %w", manifest.LockPath, err)
+	if _, err := fs.Stat(repository, layout.Lock); err != nil {
+		return nil, fmt.Errorf("reading the repository: there is no %s: gatehouse build -o DIR writes one: %w", layout.Lock, err)
 	}
 	entries, err := fs.ReadDir(repository, layout.Clusters)
 	if err != nil {
@@ -64,7 +64,7 @@ func Clusters(repository fs.FS) ([]string, error) {
 // Open reads what a cluster gets. A file that was edited since the build is an
 // error: what is checked here must be what Flux applies.
 func Open(repository fs.FS, cluster string) (*Target, error) {
-	data, err := fs.ReadFile(repository, manifest.LockPath)
+	data, err := fs.ReadFile(repository, layout.Lock)
 	if err != nil {
 		return nil, fmt.Errorf("reading the repository: %w", err)
 	}
@@ -74,7 +74,7 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	}
 	t := &Target{Cluster: cluster, FluxInstall: lock.FluxInstall}
 	if !slices.Contains([]string{"", FluxByCLI, FluxByOperator}, t.FluxInstall) {
-		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", manifest.LockPath, t.FluxInstall)
+		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", layout.Lock, t.FluxInstall)
 	}
 	if err := t.readKustomizations(repository, lock); err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (t *Target) readLayers(lock *manifest.Lock) {
 // is an error: bootstrap would neither check Kyverno nor wait for it.
 func (t *Target) readKyverno(locked *manifest.LockedKyverno) error {
 	if locked == nil {
-		return fmt.Errorf("reading %s: it does not say how Kyverno must be configured: an older gatehouse wrote it; build again", manifest.LockPath)
+		return fmt.Errorf("reading %s: it does not say how Kyverno must be configured: an older gatehouse wrote it; build again", layout.Lock)
 	}
 	t.Kyverno = Kyverno{SystemNamespaces: locked.SystemNamespaces, ExceptionNamespace: locked.ExceptionNamespace}
 	if locked.Release == nil {
@@ -165,7 +165,7 @@ func (t *Target) readKyverno(locked *manifest.LockedKyverno) error {
 	t.Kyverno.Release = identity(helmAPI, "HelmRelease", locked.Release.Namespace, locked.Release.Name)
 	id := t.Kyverno.Release.ID()
 	if !slices.ContainsFunc(t.Releases, func(o manifest.Object) bool { return o.ID() == id }) {
-		return fmt.Errorf("reading %s: no layer of environment %s holds the release of Kyverno, %s; build again", manifest.LockPath, t.Environment, display(t.Kyverno.Release))
+		return fmt.Errorf("reading %s: no layer of environment %s holds the release of Kyverno, %s; build again", layout.Lock, t.Environment, display(t.Kyverno.Release))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -43,7 +44,7 @@ func changed(t *testing.T, example string, change func(*manifest.Lock)) fs.FS {
 	if err := os.CopyFS(dir, os.DirFS("../examples/"+example+"/policy-repo")); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, manifest.LockPath))
+	data, err := os.ReadFile(filepath.Join(dir, layout.Lock))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func changed(t *testing.T, example string, change func(*manifest.Lock)) fs.FS {
 	if data, err = lock.Encode(); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string][]byte{manifest.LockPath: data, "README.md": []byte("# Policies\n")} {
+	for name, text := range map[string][]byte{layout.Lock: data, "README.md": []byte("# Policies\n")} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +140,7 @@ func TestOpenUnknownInstall(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("../examples/quickstart/policy-repo")); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(dir, manifest.LockPath)
+	name := filepath.Join(dir, layout.Lock)
 	lock, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)

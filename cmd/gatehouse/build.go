@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/output"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
 )
@@ -85,7 +86,7 @@ func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, er
 	if o.check {
 		return compare(ctx, bundle, o.dir, out)
 	}
-	result, err := generator.WriteDir(ctx, o.dir, bundle.Files, bundle.Lock, generator.WriteOptions{Force: o.force})
+	result, err := output.Write(ctx, o.dir, bundle.Files, bundle.Lock, output.Options{Force: o.force})
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, er
 
 // compare prints what a build would change.
 func compare(ctx context.Context, bundle *generator.Bundle, dir string, out io.Writer) error {
-	stale, err := generator.CheckDir(ctx, dir, bundle.Files, bundle.Lock)
+	stale, err := output.Check(ctx, dir, bundle.Files, bundle.Lock)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func prepare(o *generator.Options, source, dir string) (err error) {
 	if err := separate(source, dir); err != nil {
 		return err
 	}
-	if o.Prior, err = generator.ReadLock(dir); err != nil {
+	if o.Prior, err = output.ReadLock(dir); err != nil {
 		return err
 	}
 	o.Existing, err = listFiles(dir)

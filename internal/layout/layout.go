@@ -41,6 +41,13 @@ const (
 	Board = "README.md"
 	// CodeOwners and SourceIgnore are read by the forge and by Flux's source.
 	CodeOwners, SourceIgnore = "CODEOWNERS", ".sourceignore"
+	// Lock is where the lock lies; see manifest.Lock.
+	Lock = "gatehouse.lock"
+	// Journal lists, while a build writes, the hashes of what it is about to
+	// write. It exists only between the start of a build and its end.
+	Journal = Lock + ".next"
+	// Staging holds new files until all of them are complete.
+	Staging = ".gatehouse.tmp"
 	// Root is the name of the Kustomization that applies all others of a cluster.
 	Root = "gatehouse"
 )

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// LockPath is where the lock lies in the output.
-const LockPath = "gatehouse.lock"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
+)
 
 // lockVersion is raised when an older gatehouse could misread a newer lock.
 const lockVersion = 1
@@ -104,10 +103,10 @@ func DecodeLock(data []byte) (*Lock, error) {
 	d.DisallowUnknownFields()
 	var l Lock
 	if err := d.Decode(&l); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", LockPath, err)
+		return nil, fmt.Errorf("reading %s: %w", layout.Lock, err)
 	}
 	if l.Version != lockVersion {
-		return nil, fmt.Errorf("reading %s: version %d is not known to this gatehouse, which knows %d", LockPath, l.Version, lockVersion)
+		return nil, fmt.Errorf("reading %s: version %d is not known to this gatehouse, which knows %d", layout.Lock, l.Version, lockVersion)
 	}
 	return &l, nil
 }

@@ -1,4 +1,4 @@
-package generator
+package output
 
 import (
 	"context"
@@ -10,13 +10,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/parallel"
 )
 
 // priorOutput is what gatehouse knows to have written into a folder.
@@ -29,7 +28,7 @@ type priorOutput struct {
 
 func readPrior(root *os.Root) (*priorOutput, error) {
 	p := &priorOutput{hashes: map[string][]string{}}
-	for name, lock := range map[string]*manifest.Lock{manifest.LockPath: &p.lock, journalPath: &p.journal} {
+	for name, lock := range map[string]*manifest.Lock{layout.Lock: &p.lock, layout.Journal: &p.journal} {
 		read, err := readLock(root, name)
 		if err != nil {
 			return nil, err
@@ -88,9 +87,9 @@ func holdsLock(root *os.Root, lock manifest.Lock) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	got, err := root.ReadFile(manifest.LockPath)
+	got, err := root.ReadFile(layout.Lock)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("reading %s: %w", manifest.LockPath, err)
+		return false, fmt.Errorf("reading %s: %w", layout.Lock, err)
 	}
 	return string(got) == string(want), nil
 }
@@ -152,7 +151,7 @@ func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []man
 			return nil, err
 		}
 	}
-	err := parallel(ctx, len(files), func(i int) error {
+	err := parallel.Do(ctx, len(files), func(i int) error {
 		data, err := files[i].Encode()
 		if err != nil {
 			return err
@@ -361,9 +360,9 @@ func (d *diff) changes() []manifest.LockedFile {
 	return files
 }
 
-func (d *diff) result() WriteResult {
+func (d *diff) result() Result {
 	written := len(d.changes())
-	return WriteResult{Written: written, Unchanged: len(d.files) - written, Removed: len(d.gone)}
+	return Result{Written: written, Unchanged: len(d.files) - written, Removed: len(d.gone)}
 }
 
 // apply removes what is no longer needed and renames staged files into place. It
@@ -385,7 +384,7 @@ func (d *diff) apply(disk disk) error {
 			return fmt.Errorf("creating %s: %w", dir, err)
 		}
 	}
-	return parallel(context.Background(), len(d.files), func(i int) error {
+	return parallel.Do(context.Background(), len(d.files), func(i int) error {
 		if d.states[i] == unchanged {
 			return nil
 		}
@@ -394,20 +393,4 @@ func (d *diff) apply(disk disk) error {
 		}
 		return nil
 	})
-}
-
-// parallel calls do for 0 to n-1, as many at once as there are processors, until one fails.
-func parallel(ctx context.Context, n int, do func(i int) error) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
-		if gctx.Err() != nil {
-			break
-		}
-		g.Go(func() error { return do(i) })
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return ctx.Err()
 }

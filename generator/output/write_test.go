@@ -1,4 +1,4 @@
-package generator
+package output
 
 import (
 	"context"
@@ -64,9 +64,9 @@ func put(t *testing.T, dir, name, content string) {
 	}
 }
 
-func build(t *testing.T, dir string, files []manifest.File) WriteResult {
+func build(t *testing.T, dir string, files []manifest.File) Result {
 	t.Helper()
-	r, err := WriteDir(t.Context(), dir, files, manifest.Lock{Tool: "test"}, WriteOptions{})
+	r, err := Write(t.Context(), dir, files, manifest.Lock{Tool: "test"}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ var (
 
 func TestWriteDir(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
-	if diff := cmp.Diff(WriteResult{Written: 5}, build(t, dir, first)); diff != "" {
+	if diff := cmp.Diff(Result{Written: 5}, build(t, dir, first)); diff != "" {
 		t.Error(diff)
 	}
 	put(t, dir, "environments/dev/old/deep/mine.txt", "mine")
@@ -89,7 +89,7 @@ func TestWriteDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(WriteResult{Written: 4, Unchanged: 1, Removed: 2}, build(t, dir, second)); diff != "" {
+	if diff := cmp.Diff(Result{Written: 4, Unchanged: 1, Removed: 2}, build(t, dir, second)); diff != "" {
 		t.Error(diff)
 	}
 	after, err := os.Stat(filepath.Join(dir, "environments/dev/policies/a.yaml"))
@@ -97,7 +97,7 @@ func TestWriteDir(t *testing.T) {
 		t.Errorf("an unchanged file was written again: %v", err)
 	}
 	got := tree(t, dir)
-	delete(got, manifest.LockPath)
+	delete(got, layout.Lock)
 	want := map[string]string{
 		"README.md": "two", "environments/": "", "environments/dev/": "", "environments/dev/policies/": "",
 		"environments/dev/policies/a.yaml": "a1", "environments/dev/policies/b.yaml": "b2",
@@ -116,11 +116,11 @@ func TestWriteDir(t *testing.T) {
 func TestWriteDirTwiceTouchesNothing(t *testing.T) {
 	dir := t.TempDir()
 	build(t, dir, first)
-	before, _ := os.Stat(filepath.Join(dir, manifest.LockPath))
-	if diff := cmp.Diff(WriteResult{Unchanged: 5}, build(t, dir, first)); diff != "" {
+	before, _ := os.Stat(filepath.Join(dir, layout.Lock))
+	if diff := cmp.Diff(Result{Unchanged: 5}, build(t, dir, first)); diff != "" {
 		t.Error(diff)
 	}
-	after, _ := os.Stat(filepath.Join(dir, manifest.LockPath))
+	after, _ := os.Stat(filepath.Join(dir, layout.Lock))
 	if !os.SameFile(before, after) {
 		t.Error("the lock was written again")
 	}
@@ -247,7 +247,7 @@ func TestWriteDirConflicts(t *testing.T) {
 			}
 			tt.change(t, dir)
 			before := tree(t, dir)
-			_, err := WriteDir(t.Context(), dir, tt.files, manifest.Lock{Tool: "test"}, WriteOptions{})
+			_, err := Write(t.Context(), dir, tt.files, manifest.Lock{Tool: "test"}, Options{})
 			var conflict *ConflictError
 			if tt.adopted != (err == nil) || !tt.adopted && !errors.As(err, &conflict) {
 				t.Fatalf("got %v", err)
@@ -260,7 +260,7 @@ func TestWriteDirConflicts(t *testing.T) {
 					t.Errorf("a conflict changed the output: %s", diff)
 				}
 			}
-			_, err = WriteDir(t.Context(), dir, tt.files, manifest.Lock{Tool: "test"}, WriteOptions{Force: true})
+			_, err = Write(t.Context(), dir, tt.files, manifest.Lock{Tool: "test"}, Options{Force: true})
 			if tt.forced == nil {
 				if diff := cmp.Diff(before, tree(t, dir)); err == nil || diff != "" {
 					t.Errorf("force got %v and changed: %s", err, diff)
@@ -272,7 +272,7 @@ func TestWriteDirConflicts(t *testing.T) {
 			}
 			got := tree(t, dir)
 			for name := range got {
-				if strings.HasSuffix(name, "/") || name == "target" || name == manifest.LockPath {
+				if strings.HasSuffix(name, "/") || name == "target" || name == layout.Lock {
 					delete(got, name)
 				}
 			}
@@ -306,7 +306,7 @@ func TestCheckDir(t *testing.T) {
 	check := func(files []manifest.File, want ...string) {
 		t.Helper()
 		before := tree(t, dir)
-		stale, err := CheckDir(t.Context(), dir, files, lock)
+		stale, err := Check(t.Context(), dir, files, lock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,11 +330,11 @@ func TestCheckDir(t *testing.T) {
 	check(text("a=1", "b/c=1", "d=1"), "d: was edited since gatehouse wrote it")
 	check(text("a=2", "d=1", "theirs=2", "f/g=1"), "a: differs", "b/c: no longer needed", "d: was edited since gatehouse wrote it",
 		"f/g: missing", "gatehouse.lock: differs", "theirs: was not written by gatehouse")
-	put(t, dir, stagingDir+"/x", "left")
+	put(t, dir, layout.Staging+"/x", "left")
 	put(t, dir, "d", "1")
-	check(text("a=1", "b/c=1", "d=1"), stagingDir+": left by a build that did not end")
+	check(text("a=1", "b/c=1", "d=1"), layout.Staging+": left by a build that did not end")
 
-	stale, err := CheckDir(t.Context(), filepath.Join(dir, "nowhere"), text("a=1"), lock)
+	stale, err := Check(t.Context(), filepath.Join(dir, "nowhere"), text("a=1"), lock)
 	if err != nil || len(stale) != 1 || stale[0].Reason != "the folder is missing" {
 		t.Errorf("got %v, %v", stale, err)
 	}
@@ -352,8 +352,8 @@ func TestReadLock(t *testing.T) {
 		`{"version":99}`: "version 99 is not known",
 		`{"version":1,"files":[{"path":"../../etc/passwd","sha256":""}]}`: "not a path inside the output",
 	} {
-		put(t, dir, manifest.LockPath, content)
-		_, err := WriteDir(t.Context(), dir, first, manifest.Lock{}, WriteOptions{Force: true})
+		put(t, dir, layout.Lock, content)
+		_, err := Write(t.Context(), dir, first, manifest.Lock{}, Options{Force: true})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", content, err, want)
 		}
@@ -394,7 +394,7 @@ func TestCheckPaths(t *testing.T) {
 			for _, p := range tt.paths {
 				files = append(files, manifest.File{Path: p, Text: []byte("x")})
 			}
-			_, err := WriteDir(t.Context(), dir, files, manifest.Lock{}, WriteOptions{})
+			_, err := Write(t.Context(), dir, files, manifest.Lock{}, Options{})
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -415,7 +415,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := os.Chmod(locked, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	_, err := WriteDir(t.Context(), dir, second, manifest.Lock{Tool: "test"}, WriteOptions{})
+	_, err := Write(t.Context(), dir, second, manifest.Lock{Tool: "test"}, Options{})
 	if err == nil || !strings.Contains(err.Error(), "environments/dev/policies/b.yaml") {
 		t.Errorf("got %v", err)
 	}
@@ -429,7 +429,7 @@ func TestWriteDirStopsWhenCancelled(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := WriteDir(ctx, dir, first, manifest.Lock{}, WriteOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := Write(ctx, dir, first, manifest.Lock{}, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if got := tree(t, dir); len(got) != 0 {
@@ -461,7 +461,7 @@ func TestWriteDirCompletesWhatItBegan(t *testing.T) {
 	defer root.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := writeTree(ctx, root, cancellingDisk{rootDisk{root}, cancel}, second, manifest.Lock{Tool: "test"}, WriteOptions{}); err != nil {
+	if _, err := writeTree(ctx, root, cancellingDisk{rootDisk{root}, cancel}, second, manifest.Lock{Tool: "test"}, Options{}); err != nil {
 		t.Error(err)
 	}
 	if ctx.Err() == nil {
@@ -481,7 +481,7 @@ func BenchmarkWriteDir(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		if _, err := WriteDir(b.Context(), b.TempDir(), files, manifest.Lock{}, WriteOptions{}); err != nil {
+		if _, err := Write(b.Context(), b.TempDir(), files, manifest.Lock{}, Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,8 @@
-package generator
+// Package output writes a compiled repository into a folder, and tells how the
+// folder differs from it. It never touches what gatehouse did not write, writes
+// each file whole and the lock last, and leaves a tree that the next build
+// completes if it is interrupted.
+package output
 
 import (
 	"context"
@@ -12,27 +16,19 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Names in the output that belong to the writer.
-const (
-	// journalPath lists, while a build writes, the hashes of what it is about to
-	// write. It is there only between the begin of a build and its end.
-	journalPath = manifest.LockPath + ".next"
-	// stagingDir holds new files until all of them are complete.
-	stagingDir = ".gatehouse.tmp"
-)
-
-// WriteOptions adjust WriteDir.
-type WriteOptions struct {
+// Options adjust Write.
+type Options struct {
 	// Force overwrites files that somebody else wrote or edited. A folder in the
 	// place of a file, and a link in the place of a folder, stay conflicts.
 	Force bool
 }
 
-// WriteResult counts files, without the lock.
-type WriteResult struct{ Written, Unchanged, Removed int }
+// Result counts files, without the lock.
+type Result struct{ Written, Unchanged, Removed int }
 
 // ConflictError lists the files that gatehouse may not touch. Nothing was written.
 type ConflictError struct{ Conflicts []Stale }
@@ -65,10 +61,10 @@ func ReadLock(dir string) (*manifest.Lock, error) {
 		return nil, fmt.Errorf("opening the output: %w", err)
 	}
 	defer root.Close()
-	return readLock(root, manifest.LockPath)
+	return readLock(root, layout.Lock)
 }
 
-// WriteDir makes dir hold files and the lock, which it completes with the list
+// Write makes dir hold files and the lock, which it completes with the list
 // of files. It changes only what gatehouse wrote before: by the lock that lies
 // in dir, a file is ours if it has a hash that gatehouse wrote at that path (or
 // is empty: then there is nothing to lose). Other files at a path that is needed
@@ -91,21 +87,21 @@ func ReadLock(dir string) (*manifest.Lock, error) {
 //
 // Lock and journal are synced to disk before they get their names, other files
 // are not: after a loss of power, a file may be empty and is then written again.
-func WriteDir(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock, opts WriteOptions) (WriteResult, error) {
+func Write(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock, opts Options) (Result, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return WriteResult{}, fmt.Errorf("creating the output: %w", err)
+		return Result{}, fmt.Errorf("creating the output: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return WriteResult{}, fmt.Errorf("opening the output: %w", err)
+		return Result{}, fmt.Errorf("opening the output: %w", err)
 	}
 	defer root.Close()
 	return writeTree(ctx, root, rootDisk{root}, files, lock, opts)
 }
 
-// CheckDir returns what WriteDir would change in dir, sorted by path; none means
+// Check returns what Write would change in dir, sorted by path; none means
 // that dir is up to date. It writes nothing.
-func CheckDir(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock) ([]Stale, error) {
+func Check(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock) ([]Stale, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []Stale{{dir, "the folder is missing"}}, nil
@@ -127,9 +123,9 @@ func CheckDir(ctx context.Context, dir string, files []manifest.File, lock manif
 	if same, err := holdsLock(root, lock); err != nil {
 		return nil, err
 	} else if !same {
-		stale = append(stale, Stale{manifest.LockPath, "differs"})
+		stale = append(stale, Stale{layout.Lock, "differs"})
 	}
-	for _, leftover := range []string{journalPath, stagingDir} {
+	for _, leftover := range []string{layout.Journal, layout.Staging} {
 		if _, err := root.Lstat(leftover); err == nil {
 			stale = append(stale, Stale{leftover, "left by a build that did not end"})
 		}
@@ -138,20 +134,20 @@ func CheckDir(ctx context.Context, dir string, files []manifest.File, lock manif
 	return stale, nil
 }
 
-// writeTree is WriteDir with the disk as an argument.
-func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File, lock manifest.Lock, opts WriteOptions) (_ WriteResult, err error) {
+// writeTree is Write with the disk as an argument.
+func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File, lock manifest.Lock, opts Options) (_ Result, err error) {
 	prior, err := readPrior(root)
 	if err != nil {
-		return WriteResult{}, err
+		return Result{}, err
 	}
-	if err := d.RemoveAll(stagingDir); err != nil {
-		return WriteResult{}, fmt.Errorf("removing what an earlier build left: %w", err)
+	if err := d.RemoveAll(layout.Staging); err != nil {
+		return Result{}, fmt.Errorf("removing what an earlier build left: %w", err)
 	}
-	if err := d.Mkdir(stagingDir); err != nil {
-		return WriteResult{}, fmt.Errorf("creating a folder for new files: %w", err)
+	if err := d.Mkdir(layout.Staging); err != nil {
+		return Result{}, fmt.Errorf("creating a folder for new files: %w", err)
 	}
 	defer func() {
-		if e := d.RemoveAll(stagingDir); e != nil && err == nil {
+		if e := d.RemoveAll(layout.Staging); e != nil && err == nil {
 			err = fmt.Errorf("removing the folder for new files: %w", e)
 		}
 	}()
@@ -159,22 +155,22 @@ func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File
 		return d.Create(stagedName(i, sum), data, false)
 	})
 	if err != nil {
-		return WriteResult{}, err
+		return Result{}, err
 	}
 	if conflicts := diff.conflicts(opts.Force); len(conflicts) > 0 {
-		return WriteResult{}, &ConflictError{conflicts}
+		return Result{}, &ConflictError{conflicts}
 	}
 	lock.Files = diff.files
 	if journal := prior.journalWith(diff.changes()); len(journal.Files) > len(prior.journal.Files) {
-		if err := putLock(d, journalPath, journal); err != nil {
-			return WriteResult{}, err
+		if err := putLock(d, layout.Journal, journal); err != nil {
+			return Result{}, err
 		}
 	}
 	if err := diff.apply(d); err != nil {
-		return WriteResult{}, fmt.Errorf("%w (the output is incomplete: run the build again)", err)
+		return Result{}, fmt.Errorf("%w (the output is incomplete: run the build again)", err)
 	}
 	if err := finish(root, d, lock); err != nil {
-		return WriteResult{}, err
+		return Result{}, err
 	}
 	return diff.result(), nil
 }
@@ -186,15 +182,15 @@ func finish(root *os.Root, d disk, lock manifest.Lock) error {
 		return err
 	}
 	if !same {
-		if err := putLock(d, manifest.LockPath, lock); err != nil {
+		if err := putLock(d, layout.Lock, lock); err != nil {
 			return err
 		}
 	}
-	if _, err := root.Lstat(journalPath); errors.Is(err, fs.ErrNotExist) {
+	if _, err := root.Lstat(layout.Journal); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := d.Remove(journalPath); err != nil {
-		return fmt.Errorf("removing %s: %w", journalPath, err)
+	if err := d.Remove(layout.Journal); err != nil {
+		return fmt.Errorf("removing %s: %w", layout.Journal, err)
 	}
 	return nil
 }
@@ -204,7 +200,7 @@ func putLock(d disk, name string, lock manifest.Lock) error {
 	if err != nil {
 		return err
 	}
-	staged := path.Join(stagingDir, name)
+	staged := path.Join(layout.Staging, name)
 	if err := d.Create(staged, data, true); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
@@ -217,5 +213,5 @@ func putLock(d disk, name string, lock manifest.Lock) error {
 // stagedName holds the hash so that two builds at once in one folder, which must
 // not be, cannot put a content under a wrong name.
 func stagedName(i int, sum string) string {
-	return path.Join(stagingDir, strconv.Itoa(i)+"-"+sum[:16])
+	return path.Join(layout.Staging, strconv.Itoa(i)+"-"+sum[:16])
 }

@@ -1,4 +1,4 @@
-package generator
+package output
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -80,7 +81,7 @@ func faultyBuild(t *testing.T, dir string, files []manifest.File, n int, dying b
 	}
 	defer root.Close()
 	d := &faultyDisk{disk: rootDisk{root}, n: n, dying: dying}
-	_, err = writeTree(t.Context(), root, d, files, manifest.Lock{Tool: "test"}, WriteOptions{})
+	_, err = writeTree(t.Context(), root, d, files, manifest.Lock{Tool: "test"}, Options{})
 	if err != nil && !errors.Is(err, errFault) {
 		t.Fatalf("fault %d: %v", n, err)
 	}
@@ -100,10 +101,10 @@ func wholeFiles(t *testing.T, dir string, builds ...[]manifest.File) {
 		}
 	}
 	for name, content := range tree(t, dir) {
-		if strings.HasSuffix(name, "/") || strings.HasPrefix(name, stagingDir) || name == "theirs/x" {
+		if strings.HasSuffix(name, "/") || strings.HasPrefix(name, layout.Staging) || name == "theirs/x" {
 			continue
 		}
-		if name == manifest.LockPath || name == journalPath {
+		if name == layout.Lock || name == layout.Journal {
 			if _, err := manifest.DecodeLock([]byte(content)); err != nil {
 				t.Error(err)
 			}
@@ -166,7 +167,7 @@ func TestEditAfterCrashIsAConflict(t *testing.T) {
 			break
 		}
 		put(t, dir, "environments/dev/policies/b.yaml", "theirs")
-		_, err := WriteDir(t.Context(), dir, third, manifest.Lock{}, WriteOptions{})
+		_, err := Write(t.Context(), dir, third, manifest.Lock{}, Options{})
 		var conflict *ConflictError
 		if !errors.As(err, &conflict) || conflict.Conflicts[0].Path != "environments/dev/policies/b.yaml" {
 			t.Fatalf("fault %d: got %v", n, err)
@@ -191,7 +192,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	_, err = writeTree(t.Context(), root, fullDisk{rootDisk{root}}, text("README.md=two"), manifest.Lock{}, WriteOptions{})
+	_, err = writeTree(t.Context(), root, fullDisk{rootDisk{root}}, text("README.md=two"), manifest.Lock{}, Options{})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "README.md") {
 		t.Errorf("got %v", err)
 	}

@@ -1,4 +1,4 @@
-package generator
+package output
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -57,7 +58,7 @@ func checkPath(name string) error {
 		return fmt.Errorf("%q holds characters that some file systems refuse", name)
 	}
 	switch first, _, _ := strings.Cut(strings.ToLower(name), "/"); first {
-	case manifest.LockPath, journalPath, stagingDir, ".git":
+	case layout.Lock, layout.Journal, layout.Staging, ".git":
 		return fmt.Errorf("%q is reserved", name)
 	}
 	return nil
