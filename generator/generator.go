@@ -7,16 +7,21 @@ import (
 	"path"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/generator/board"
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
+	"github.com/gatehouse-dev/gatehouse/generator/kyvernotest"
+	"github.com/gatehouse-dev/gatehouse/generator/namespaces"
 	"github.com/gatehouse-dev/gatehouse/generator/network"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
+	"github.com/gatehouse-dev/gatehouse/generator/resolve"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Options are what a build depends on beside the source.
+// Options are what a build depends on besides the source.
 type Options struct {
 	// Version of gatehouse, for the lock.
 	Version string
@@ -24,9 +29,6 @@ type Options struct {
 	Now time.Time
 	// AllowSkip permits every environment to enforce what was never audited.
 	AllowSkip bool
-	// Stages replaces the stages of environments, by name: what if they were
-	// bumped. Rings are then not compared. A bundle like this is for looking at.
-	Stages map[string]string
 	// Prior is the lock of the output as it is; nil for a new one.
 	Prior *manifest.Lock
 	// Existing lists the files in the output as it is, relative, with slashes.
@@ -41,63 +43,82 @@ type Bundle struct {
 	Files []manifest.File
 	// Lock without the hashes of the files, which the writer adds.
 	Lock manifest.Lock
+
+	input   *profile.Input
+	options Options
 }
 
-// Compile turns a source into a policy repository: load, default, validate,
-// plan, emit, link. It reads fsys and writes nothing. name is "." for a folder,
-// or one file of fsys.
+// Compile turns a source into a policy repository: load, default, parse,
+// resolve, emit, link. It reads fsys and writes nothing. name is "." for a
+// folder, or one file of fsys.
 //
-// A stage runs to its end and tells all that is wrong; the next one begins only
+// A stage runs to its end and reports all that is wrong; the next one starts only
 // if nothing is. The bundle is nil if the list has an error, and complete
-// beside warnings.
+// otherwise, also with warnings.
 func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
-	loaded, problems := Load(fsys, name)
-	if loaded == nil {
+	input, problems := profile.Load(fsys, name)
+	if input == nil {
 		return nil, problems
 	}
-	in := Default(*loaded)
-	in.restage(o.Stages)
-	problems = append(problems, Validate(in, o.Now)...)
-	if problems.HasErrors() {
-		return nil, problems.Sort()
-	}
-	p, found := Plan(in, o)
-	problems = append(problems, found...)
-	if problems.HasErrors() {
-		return nil, problems.Sort()
-	}
-	files, found := Emit(p, in)
-	problems = append(problems, found...)
-	if problems.HasErrors() {
-		return nil, problems.Sort()
-	}
-	bundle, found := Link(p, files, o)
-	problems = append(problems, found...)
-	if problems.HasErrors() {
-		return nil, problems.Sort()
-	}
-	bundle.Lock = lock(p, in, o)
-	return bundle, problems.Sort()
+	return compile(input, problems, o)
 }
 
-// Emit makes every object that the plan asks for, and the files that are for
-// people.
-func Emit(p *plan.Plan, in *Input) ([]manifest.File, diag.List) {
-	files := Namespaces(p)
+// compile is every stage after load, on an input that it does not change;
+// problems are those of load.
+func compile(input *profile.Input, problems diag.List, o Options) (*Bundle, diag.List) {
+	src, found := profile.Parse(profile.Default(*input), o.Now)
+	s := stages{append(problems, found...)}
+	p := run(&s, func() (*plan.Plan, diag.List) {
+		return resolve.Plan(src, resolve.Options{Now: o.Now, AllowSkip: o.AllowSkip, Prior: o.Prior})
+	})
+	files := run(&s, func() ([]manifest.File, diag.List) { return emit(p) })
+	bundle := run(&s, func() (*Bundle, diag.List) { return link(p, files, o) })
+	if bundle != nil {
+		bundle.Lock, bundle.input, bundle.options = lock(p, input.Hash(), o), input, o
+	}
+	return bundle, s.problems.Sort()
+}
+
+// stages collects what the stages found.
+type stages struct{ problems diag.List }
+
+// run runs a stage unless one before it found an error, and returns the zero
+// value if there is nothing to go on with.
+func run[T any](s *stages, stage func() (T, diag.List)) (result T) {
+	if s.problems.HasErrors() {
+		return result
+	}
+	made, found := stage()
+	if s.problems = append(s.problems, found...); s.problems.HasErrors() {
+		return result
+	}
+	return made
+}
+
+// WithStages compiles the source of the bundle again as if environments, by name,
+// were at other stages. Rings are not compared: all may be a step ahead at the
+// same time. Such a bundle is for looking at, not for writing.
+func (b *Bundle) WithStages(stages map[string]string) (*Bundle, diag.List) {
+	return compile(b.input.WithStages(stages), nil, b.options)
+}
+
+// emit makes every object that the plan asks for, and the files that are for people.
+func emit(p *plan.Plan) ([]manifest.File, diag.List) {
+	files := namespaces.Emit(p)
 	files = append(files, kyverno.Install(p)...)
 	files = append(files, kyverno.Trust(p)...)
 	files = append(files, kyverno.Exceptions(p)...)
 	files = append(files, kyverno.Policies(p)...)
 	files = append(files, network.Emit(p)...)
-	files = append(files, Documents(p)...)
-	tests, problems := Tests(p, in)
+	files = append(files, board.Emit(p, kyverno.Values(p))...)
+	tests, problems := kyvernotest.Emit(p)
 	return append(files, tests...), problems
 }
 
 // lock records what each environment is shown, so that no stage can skip, and
 // what bootstrap must know of the profile.
-func lock(p *plan.Plan, in *Input, o Options) manifest.Lock {
-	l := manifest.Lock{Tool: o.Version, Source: in.Hash(), FluxInstall: p.Flux.Install, Kyverno: kyverno.Locked(p), Environments: map[string]manifest.LockedEnvironment{}}
+func lock(p *plan.Plan, hash string, o Options) manifest.Lock {
+	l := manifest.Lock{Tool: o.Version, Source: hash, FluxInstall: p.Flux.Install, Kyverno: kyverno.Locked(p), Environments: map[string]manifest.LockedEnvironment{}}
 	for _, env := range p.Environments {
 		policies := map[string]map[string]string{}
 		for _, policy := range env.Policies {

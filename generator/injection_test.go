@@ -3,6 +3,7 @@ package generator
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -277,7 +278,7 @@ func shape(b *strings.Builder, v any, replaced string) {
 	switch v := v.(type) {
 	case map[string]any:
 		b.WriteByte('{')
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			name := key
 			if key == replaced {
 				name = "(replaced)"

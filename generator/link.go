@@ -16,10 +16,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/schema"
 )
 
-// Link gives every layer its index, builds the Flux graph over the layers, and
+// link gives every layer its index, builds the Flux graph over the layers, and
 // checks everything that is true only of all files together: schemas, identity,
 // and the proof of the graph.
-func Link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
+func link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
 	graph := flux.Build(p, files)
 	graphFiles, err := graph.Files()
 	if err != nil {

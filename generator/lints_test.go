@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,7 +17,7 @@ import (
 // each has a section, and no section is left over.
 func TestLintsAreDocumented(t *testing.T) {
 	used := map[string]bool{"exception-reason": true, "exception-owner": true} // composed from the field's name
-	for _, dir := range []string{".", "catalog", "flux", "../internal/source", "../judge/verdict", "../judge/workload"} {
+	for _, dir := range []string{".", "catalog", "flux", "kyvernotest", "profile", "resolve", "../internal/source", "../judge/verdict", "../judge/workload"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +49,7 @@ func TestLintsAreDocumented(t *testing.T) {
 	if !slices.IsSorted(documented) {
 		t.Error("the sections are not sorted")
 	}
-	for _, c := range sortedKeys(used) {
+	for _, c := range slices.Sorted(maps.Keys(used)) {
 		if !slices.Contains(documented, c) {
 			t.Errorf("docs/lints.md has no section %q", c)
 		}
@@ -78,7 +79,7 @@ func codeOf(n ast.Node) string {
 		case *ast.Ident:
 			name = f.Name
 		}
-		if len(n.Args) > 1 && slices.Contains([]string{"report", "problem", "problemAt", "known", "oneOf"}, name) {
+		if len(n.Args) > 1 && slices.Contains([]string{"report", "Report", "Warn", "problem", "problemAt", "known", "oneOf"}, name) {
 			return literal(n.Args[1])
 		}
 	case *ast.ValueSpec:

@@ -46,6 +46,10 @@ type Control struct {
 	// Instances is the list of the profile that makes one policy for each of
 	// its entries (only trust.images); empty for the usual control with one policy.
 	Instances string
+	// NamespaceLabels names the parameter that lists the labels which every
+	// Namespace must carry; empty if the control asks for none. A profile whose own
+	// namespaces lack one is refused.
+	NamespaceLabels string
 	// Parameters is an object without free keys; it may have no properties.
 	Parameters Schema
 	// ExampleParameters are what tests and documentation set.
@@ -99,6 +103,7 @@ type controlSpec struct {
 	Background        *bool               `json:"background,omitempty"`
 	ExemptDeployers   bool                `json:"exemptDeployers,omitempty"`
 	Instances         string              `json:"instances,omitempty"`
+	NamespaceLabels   string              `json:"namespaceLabels,omitempty"`
 	Parameters        *Schema             `json:"parameters,omitempty"`
 	ExampleParameters map[string]any      `json:"exampleParameters,omitempty"`
 	References        []string            `json:"references"`
@@ -135,7 +140,7 @@ func (f *controlFile) control(dir string) *Control {
 	c := &Control{
 		ID: f.Metadata.Name, Title: f.Spec.Title, Description: f.Spec.Description, Category: f.Spec.Category, Severity: f.Spec.Severity,
 		ClusterScoped: f.Spec.Scope == "Cluster", PodSecurity: f.Spec.PodSecurity, Background: f.Spec.Background == nil || *f.Spec.Background,
-		ExemptDeployers: f.Spec.ExemptDeployers, Instances: f.Spec.Instances, ExampleParameters: f.Spec.ExampleParameters,
+		ExemptDeployers: f.Spec.ExemptDeployers, Instances: f.Spec.Instances, NamespaceLabels: f.Spec.NamespaceLabels, ExampleParameters: f.Spec.ExampleParameters,
 		References: f.Spec.References, Compliance: f.Spec.Compliance, Dir: dir,
 		CustomKinds: map[string]kinds.Scope{}, Parameters: Schema{Type: "object", AdditionalProperties: false},
 	}
@@ -212,6 +217,9 @@ func (c *Control) checkParameters() []Problem {
 		case property.Default == nil:
 			out = append(out, Problem{Path: at + ".properties[" + name + "]", Summary: "needs a default", Hint: "an empty list with minItems: 1 means that it must be set"})
 		}
+	}
+	if list := c.Parameters.Properties[c.NamespaceLabels]; c.NamespaceLabels != "" && (list == nil || list.Type != "array") {
+		out = append(out, Problem{Path: "spec.namespaceLabels", Summary: "must name a parameter that is a list"})
 	}
 	if len(out) > 0 {
 		return out

@@ -18,6 +18,10 @@
 // control matches has its scope in spec.customKinds, {ClusterIssuer: Cluster},
 // which exceptions for it need.
 //
+// A control that asks for labels on every Namespace names the parameter with
+// their keys in spec.namespaceLabels: a profile is then refused whose own
+// namespaces, which Flux applies, would be refused by it.
+//
 // The template says what is checked. Where and how strictly is added by the
 // emitters on the parsed object, so a template that says one of these things
 // itself (metadata, failureAction, exclude, background) is refused.

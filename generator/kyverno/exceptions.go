@@ -44,7 +44,7 @@ func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manif
 	}
 	spec := map[string]any{
 		"background": true,
-		"exceptions": waivedPolicies(p, env, x),
+		"exceptions": waivedPolicies(env, x),
 		"match":      map[string]any{"any": exceptionMatch(x)},
 	}
 	if conditions := exceptionConditions(x); len(conditions) > 0 {
@@ -60,20 +60,12 @@ func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manif
 
 // waivedPolicies names policies and rules exactly, with the autogen rules that
 // judge controllers; an image rule by each of its policies that is emitted.
-func waivedPolicies(p *plan.Plan, env plan.Environment, x plan.Exception) []any {
+func waivedPolicies(env plan.Environment, x plan.Exception) []any {
 	var out []any
 	for _, waived := range x.Policies {
-		i := slices.IndexFunc(env.Policies, func(policy plan.Policy) bool { return policy.Name == waived.Name })
-		policy := env.Policies[i]
-		names := []string{policy.Name}
-		if policy.Image != nil {
-			names = nil
-			for _, object := range imagePolicies(p, policy) {
-				names = append(names, object.Name())
-			}
-		}
-		for _, name := range names {
-			out = append(out, map[string]any{"policyName": name, "ruleNames": list(waived.Rules)})
+		policy, _ := env.Policy(waived.Name)
+		for _, o := range policy.Objects() {
+			out = append(out, map[string]any{"policyName": o.Name, "ruleNames": list(waived.Rules)})
 		}
 	}
 	return out

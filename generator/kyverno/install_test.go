@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -17,8 +18,8 @@ func installPlan() *plan.Plan {
 		ExceptionNamespace: "policy-exceptions",
 		SystemNamespaces:   []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno", "rook"},
 		Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
-			Name: "restrict-wildcard-verbs", Background: true, Actions: map[string]plan.Action{"apps": plan.Audit},
-			Body: matching("rbac.authorization.k8s.io/*/Role", "rbac.authorization.k8s.io/*/ClusterRole"),
+			Name: "restrict-wildcard-verbs", Control: &catalog.Control{Background: true}, Actions: map[string]plan.Action{"apps": plan.Audit},
+			Policy: catalog.Policy{Matches: matching("rbac.authorization.k8s.io/*/Role", "rbac.authorization.k8s.io/*/ClusterRole")},
 		}}}},
 	}
 }

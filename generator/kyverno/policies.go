@@ -47,12 +47,12 @@ func Policies(p *plan.Plan) []manifest.File {
 
 // validatePolicy adds to the template's checks where they hold and how strictly.
 func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
-	enforced, audited, off := tiersAt(p, policy, plan.Enforce), tiersAt(p, policy, plan.Audit), tiersAt(p, policy, plan.Off)
+	enforced, audited, off := p.TiersAt(policy, plan.Enforce), p.TiersAt(policy, plan.Audit), p.TiersAt(policy, plan.Off)
 	object := policyObject(policy, policy.Name)
 	spec := object["spec"].(map[string]any)
-	exempt := policy.ExemptDeployers && len(enforced) > 0
+	exempt := policy.Control.ExemptDeployers && len(enforced) > 0
 	// Kyverno forbids user names in a policy that also runs in the background.
-	spec["background"] = policy.Background && !exempt
+	spec["background"] = policy.Control.Background && !exempt
 	spec["webhookConfiguration"] = webhook(len(enforced) > 0, validateTimeout)
 	exclude := exclusions(p, policy, off)
 	if exempt {
@@ -67,7 +67,7 @@ func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
 		switch {
 		case len(enforced) == 0:
 			validate["failureAction"] = plan.Audit.String()
-		case len(audited) == 0 || policy.ClusterScoped:
+		case len(audited) == 0 || policy.Control.ClusterScoped:
 			validate["failureAction"] = plan.Enforce.String()
 		default:
 			validate["failureAction"] = plan.Enforce.String()
@@ -83,7 +83,7 @@ func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
 // auditSelector selects the audited namespaces. Those that are off never get
 // here, so where the last tier is audited, everything but the enforced tiers is.
 func auditSelector(p *plan.Plan, enforced, audited []string) map[string]any {
-	if slices.Contains(audited, p.Tiers[len(p.Tiers)-1]) {
+	if slices.Contains(audited, p.LastTier()) {
 		return selector("NotIn", enforced)
 	}
 	return selector("In", audited)
@@ -93,7 +93,7 @@ func auditSelector(p *plan.Plan, enforced, audited []string) map[string]any {
 // where it is off. Excluding by namespace keeps Kyverno's autogen on.
 func exclusions(p *plan.Plan, policy plan.Policy, off []string) []any {
 	exclude := []any{map[string]any{"resources": map[string]any{"namespaces": list(p.SystemNamespaces)}}}
-	if len(off) > 0 && !policy.ClusterScoped {
+	if len(off) > 0 && !policy.Control.ClusterScoped {
 		exclude = append(exclude, map[string]any{"resources": map[string]any{"namespaceSelector": tierSelector(p, off)}})
 	}
 	return exclude
@@ -121,7 +121,7 @@ func excludeDeployers(p *plan.Plan) map[string]any {
 // To Kyverno a cluster-scoped object has no labels, so where a policy judges
 // such objects beside namespaced ones they count for the last tier, too.
 func tierSelector(p *plan.Plan, tiers []string) map[string]any {
-	if !slices.Contains(tiers, p.Tiers[len(p.Tiers)-1]) {
+	if !slices.Contains(tiers, p.LastTier()) {
 		return selector("In", tiers)
 	}
 	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
@@ -130,11 +130,6 @@ func tierSelector(p *plan.Plan, tiers []string) map[string]any {
 
 func selector(operator string, tiers []string) map[string]any {
 	return map[string]any{"matchExpressions": []any{map[string]any{"key": v1alpha1.LabelTier, "operator": operator, "values": list(tiers)}}}
-}
-
-// tiersAt lists the tiers for which the policy has the action, in their order.
-func tiersAt(p *plan.Plan, policy plan.Policy, action plan.Action) []string {
-	return slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return policy.Actions[t] != action })
 }
 
 // webhook decides what happens when Kyverno does not answer or a rule cannot be
@@ -151,11 +146,11 @@ func webhook(enforced bool, timeout int64) map[string]any {
 func policyObject(policy plan.Policy, name string) manifest.Object {
 	object := manifest.Object(runtime.DeepCopyJSON(policy.Body))
 	annotations := map[string]any{
-		"policies.kyverno.io/title":       policy.Title,
-		"policies.kyverno.io/category":    policy.Category,
-		"policies.kyverno.io/severity":    policy.Severity,
-		"policies.kyverno.io/description": policy.Description,
-		v1alpha1.Group + "/control":       policy.Control,
+		"policies.kyverno.io/title":       policy.Control.Title,
+		"policies.kyverno.io/category":    policy.Control.Category,
+		"policies.kyverno.io/severity":    policy.Control.Severity,
+		"policies.kyverno.io/description": policy.Control.Description,
+		v1alpha1.Group + "/control":       policy.Control.ID,
 		// Messages and expressions may hold ${, which is not for Flux.
 		"kustomize.toolkit.fluxcd.io/substitute": "disabled",
 	}
@@ -164,7 +159,7 @@ func policyObject(policy plan.Policy, name string) manifest.Object {
 	}
 	object["metadata"] = map[string]any{"name": name, "annotations": annotations, "labels": managed()}
 	spec := object["spec"].(map[string]any)
-	spec["admission"], spec["background"], spec["emitWarning"] = true, policy.Background, false
+	spec["admission"], spec["background"], spec["emitWarning"] = true, policy.Control.Background, false
 	return object
 }
 
@@ -181,11 +176,8 @@ func list(s []string) []any {
 // imagePolicies emits the enforced and the audited half of an image rule.
 func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
 	var objects []manifest.Object
-	if enforced := tiersAt(p, policy, plan.Enforce); len(enforced) > 0 {
-		objects = append(objects, imagePolicy(p, policy, policy.Name, enforced, plan.Enforce))
-	}
-	if audited := tiersAt(p, policy, plan.Audit); len(audited) > 0 {
-		objects = append(objects, imagePolicy(p, policy, policy.AuditName(), audited, plan.Audit))
+	for _, o := range policy.Objects() {
+		objects = append(objects, imagePolicy(p, policy, o.Name, p.TiersAt(policy, o.Action), o.Action))
 	}
 	return objects
 }
@@ -198,7 +190,7 @@ func imagePolicy(p *plan.Plan, policy plan.Policy, name string, tiers []string, 
 	object := policyObject(policy, name)
 	spec := object["spec"].(map[string]any)
 	enforce := action == plan.Enforce
-	spec["background"] = policy.Background && !enforce // else each scan asks the registry again for what was verified at admission
+	spec["background"] = policy.Control.Background && !enforce // else each scan asks the registry again for what was verified at admission
 	spec["webhookConfiguration"] = webhook(enforce, imageTimeout)
 	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
 	attestors, context := attestorSet(p, policy.Image)

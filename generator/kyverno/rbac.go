@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -24,10 +23,10 @@ const aggregateToReports = "rbac.kyverno.io/aggregate-to-reports-controller"
 func reportsRules(env plan.Environment) map[string][]string {
 	resources := map[string][]string{}
 	for _, policy := range env.Policies {
-		if !policy.Background || policy.Strictest() == plan.Off {
+		if !policy.Control.Background || policy.Strictest() == plan.Off {
 			continue
 		}
-		for _, ref := range catalog.Matches(policy.Body) {
+		for _, ref := range policy.Matches {
 			for _, k := range unreadable(ref) {
 				if !slices.Contains(resources[k.Group], k.Plural) {
 					resources[k.Group] = append(resources[k.Group], k.Plural)

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
@@ -48,17 +49,18 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// matching is a policy with one rule.
-func matching(names ...string) map[string]any {
-	resources := map[string]any{"kinds": list(names)}
-	return map[string]any{"spec": map[string]any{"rules": []any{
-		map[string]any{"match": map[string]any{"any": []any{map[string]any{"resources": resources}}}},
-	}}}
+// matching are the kinds that a policy matches.
+func matching(names ...string) []kinds.Ref {
+	var refs []kinds.Ref
+	for _, name := range names {
+		refs = append(refs, kinds.Parse(name))
+	}
+	return refs
 }
 
 func TestReportsRules(t *testing.T) {
 	policy := func(background bool, action plan.Action, names ...string) plan.Policy {
-		return plan.Policy{Background: background, Actions: map[string]plan.Action{"apps": action}, Body: matching(names...)}
+		return plan.Policy{Control: &catalog.Control{Background: background}, Actions: map[string]plan.Action{"apps": action}, Policy: catalog.Policy{Matches: matching(names...)}}
 	}
 	tests := []struct {
 		name     string

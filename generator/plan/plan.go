@@ -1,11 +1,12 @@
 // Package plan is the resolved model: what a profile means, with every default
 // applied, every reference followed and every decision made. It is plain data,
-// sorted, and shared by all emitters, which decide nothing.
+// sorted, and shared by emitters and judges, which decide nothing: they ask it.
 package plan
 
 import (
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
@@ -35,10 +36,11 @@ type Plan struct {
 
 // Kyverno is the Kyverno that the clusters run.
 type Kyverno struct {
-	Version   string // minor version, such as 1.19
-	Namespace string
-	Install   bool // by a HelmRelease of this repository
-	Replicas  int
+	Version    string // minor version, such as 1.19
+	PolicyType string // the kind of policies that are emitted, one of catalog.Targets
+	Namespace  string
+	Install    bool // by a HelmRelease of this repository
+	Replicas   int
 }
 
 // Flux says how the layers reach the clusters.
@@ -158,47 +160,20 @@ type Port struct {
 type Policy struct {
 	// Name of the policy: the control's id, or verify-images-<rule>.
 	Name string
-	// Control is the id in the catalogue.
-	Control                                string
-	Title, Description, Category, Severity string
-	// ClusterScoped policies match only cluster-scoped kinds: they have no tier
-	// and take the strictest action.
-	ClusterScoped bool
-	// Background is false where the rules need what only an admission request has.
-	Background bool
-	// ExemptDeployers excludes the identities that apply the repository where enforced.
-	ExemptDeployers bool
-	// PodSecurity is the Pod Security Standards level that the control is part of, or empty.
-	PodSecurity string
-	// Actions per tier; every tier of the plan has an entry.
+	// Control is what the policy is made of, in the catalogue.
+	Control *catalog.Control
+	// Policy is the rendered template, without strictness, and what its rules say.
+	catalog.Policy
+	// Actions by tier; a tier without an entry is off.
 	Actions map[string]Action
 	// Stage is the control's effective stage here.
 	Stage string
-	// Body is the rendered template: a ClusterPolicy with rules and no strictness.
-	Body map[string]any
 	// Parameters that the template was rendered with.
 	Parameters map[string]any
-	// Rules that the policy has in the cluster, autogen rules included.
-	Rules []Rule
 	// Image is set for an image rule.
 	Image *Image
 	// At is where the control was asked for.
 	At diag.Position
-}
-
-// Strictest is the highest action of any tier.
-func (p Policy) Strictest() Action {
-	strictest := Off
-	for _, a := range p.Actions {
-		strictest = max(strictest, a)
-	}
-	return strictest
-}
-
-// Rule is one rule with the kinds it matches.
-type Rule struct {
-	Name  string
-	Kinds []string
 }
 
 // Image is an image rule: which images need whose signatures.

@@ -15,8 +15,10 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"sigs.k8s.io/yaml"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/test/upstream/chart"
 )
@@ -243,9 +245,8 @@ func TestChartTakesUpOurRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule := map[string]any{"match": map[string]any{"resources": map[string]any{"kinds": []any{"Role"}}}}
 	p := &plan.Plan{Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
-		Background: true, Actions: map[string]plan.Action{"apps": plan.Audit}, Body: map[string]any{"spec": map[string]any{"rules": []any{rule}}},
+		Control: &catalog.Control{Background: true}, Actions: map[string]plan.Action{"apps": plan.Audit}, Policy: catalog.Policy{Matches: []kinds.Ref{kinds.Parse("Role")}},
 	}}}}}
 	for key := range kyverno.Install(p)[0].Objects[0].Metadata()["labels"].(map[string]any) {
 		if strings.HasPrefix(key, "rbac.kyverno.io/") && !strings.Contains(string(raw), `"`+key+`":"true"`) {

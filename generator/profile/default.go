@@ -1,7 +1,7 @@
-package generator
+package profile
 
 import (
-	"path"
+	"maps"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -116,9 +116,6 @@ func defaultStages(tiers []string) []v1alpha1.Stage {
 	return append(stages, v1alpha1.Stage{Name: "enforce", Enforce: tiers})
 }
 
-// sourcePath is a path in the Flux source, cleaned; "." for its root.
-func sourcePath(p string) string { return path.Clean(p) }
-
 func or[T any](p *T, value T) *T {
 	if p != nil {
 		return p
@@ -133,3 +130,5 @@ func orZero[T any](p *T) T {
 	var zero T
 	return zero
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

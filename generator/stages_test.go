@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
-// TestCompileStages bumps the later ring only, which a build would refuse.
-func TestCompileStages(t *testing.T) {
+// TestWithStages bumps the later ring only, which a build would refuse.
+func TestWithStages(t *testing.T) {
 	source := fstest.MapFS{"all.yaml": {Data: []byte(`apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
@@ -35,7 +35,10 @@ spec: {ring: 2, stage: audit}
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bundle, problems := generator.Compile(source, ".", generator.Options{AllowSkip: true, Stages: tt.stages})
+			bundle, problems := generator.Compile(source, ".", generator.Options{AllowSkip: true})
+			if tt.stages != nil {
+				bundle, problems = bundle.WithStages(tt.stages)
+			}
 			if problems.HasErrors() {
 				t.Fatal(problems.Err())
 			}
@@ -48,7 +51,8 @@ spec: {ring: 2, stage: audit}
 			}
 		})
 	}
-	if _, problems := generator.Compile(source, ".", generator.Options{AllowSkip: true, Stages: map[string]string{"prod": "nowhere"}}); !problems.HasErrors() {
+	bundle, _ := generator.Compile(source, ".", generator.Options{AllowSkip: true})
+	if _, problems := bundle.WithStages(map[string]string{"prod": "nowhere"}); !problems.HasErrors() {
 		t.Error("an unknown stage is accepted")
 	}
 }

@@ -1,4 +1,5 @@
-package generator
+// Package kyvernotest emits tests for the kyverno CLI.
+package kyvernotest
 
 import (
 	"cmp"
@@ -22,7 +23,7 @@ const (
 	fail, skip = "fail", "skip"
 )
 
-// Tests emits what upstream's `kyverno test tests/` runs: a folder
+// Emit returns what upstream's `kyverno test tests/` runs: a folder
 // tests/<env>/policies/<policy>/ for every policy with cases whose results are
 // known, and tests/<env>/exceptions/<name>/ for every exception that one of
 // them shows. All cases are in a namespace of the strictest tier; one for each
@@ -31,7 +32,7 @@ const (
 //
 // `kyverno test` knows no update of another object, no subresource and no
 // second user, and its policies see no cluster; what needs these is left out.
-func Tests(p *plan.Plan, in *Input) ([]manifest.File, diag.List) {
+func Emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	var files []manifest.File
 	var problems diag.List
 	judged := map[string]*policyCases{} // the parameters are the same in each environment
@@ -40,7 +41,7 @@ func Tests(p *plan.Plan, in *Input) ([]manifest.File, diag.List) {
 		e := &testEmitter{plan: p, env: env, cases: judged}
 		for _, policy := range env.Policies {
 			if _, done := judged[policy.Name]; !done {
-				cases, err := casesOf(in.Catalog, policy)
+				cases, err := casesOf(policy)
 				if err != nil {
 					problems.Add(diag.Diagnostic{Code: "control-tests", Position: policy.At, Summary: err.Error()})
 				}
@@ -70,24 +71,20 @@ func aboutTests(p *plan.Plan, files []manifest.File) manifest.File {
 		"What needs one of these is left out here, and so are documents that do not fit the parameters of the profile;\n`gatehouse test` asks the engine itself.\n")
 	for _, env := range p.Environments {
 		for _, policy := range env.Policies {
-			path := "tests/" + env.Name + "/policies/" + policy.Name + "/kyverno-test.yaml"
+			path := layout.Tests + "/" + env.Name + "/policies/" + policy.Name + "/kyverno-test.yaml"
 			if !slices.ContainsFunc(files, func(f manifest.File) bool { return f.Path == path }) {
 				fmt.Fprintf(&b, "\n- No test here for %s in %s.", policy.Name, env.Name)
 			}
 		}
 	}
-	return manifest.File{Path: "tests/README.md", Text: []byte(strings.TrimRight(b.String(), "\n") + "\n")}
+	return manifest.File{Path: layout.Tests + "/README.md", Text: []byte(strings.TrimRight(b.String(), "\n") + "\n")}
 }
 
 // policyCases are the cases of a policy with known results.
 type policyCases struct{ good, bad []catalog.JudgedCase }
 
-func casesOf(c *catalog.Catalog, policy plan.Policy) (*policyCases, error) {
-	control, ok := c.Control(policy.Control)
-	if !ok {
-		panic("not validated: control " + policy.Control)
-	}
-	good, bad, err := control.Judged(policy.Parameters)
+func casesOf(policy plan.Policy) (*policyCases, error) {
+	good, bad, err := policy.Control.Judged(policy.Parameters)
 	if err != nil {
 		return &policyCases{}, err
 	}
@@ -162,7 +159,7 @@ func (s *suite) expect(rule, result, resource string) {
 // policy tests one policy.
 func (e *testEmitter) policy(policy plan.Policy) []manifest.File {
 	cases := e.cases[policy.Name]
-	strictest := e.strictest(policy)
+	strictest := e.plan.StrictestTier(policy)
 	s := newSuite("policies/"+policy.Name, policy)
 	for _, j := range cases.good {
 		resource := s.add(j, objectName(j), e.namespace(j, strictest), strictest)
@@ -179,7 +176,7 @@ func (e *testEmitter) policy(policy plan.Policy) []manifest.File {
 			s.expect(rule, result, resource)
 		}
 	}
-	if !policy.ClusterScoped {
+	if !policy.Control.ClusterScoped {
 		e.otherTiers(s, cases.bad, strictest)
 	}
 	return e.files(s, policy.At.File)
@@ -218,8 +215,8 @@ func (e *testEmitter) exception(x plan.Exception) []manifest.File {
 	}
 	var files []manifest.File
 	for _, waived := range x.Policies {
-		i := slices.IndexFunc(e.env.Policies, func(policy plan.Policy) bool { return policy.Name == waived.Name })
-		s := newSuite("exceptions/"+x.Name+"/"+waived.Name, e.env.Policies[i])
+		policy, _ := e.env.Policy(waived.Name)
+		s := newSuite("exceptions/"+x.Name+"/"+waived.Name, policy)
 		s.exception = x.Name
 		e.waive(s, x, waived.Rules)
 		files = append(files, e.files(s, x.At.File)...)
@@ -231,12 +228,12 @@ func (e *testEmitter) exception(x plan.Exception) []manifest.File {
 func (e *testEmitter) waive(s *suite, x plan.Exception, waived []string) {
 	for _, j := range e.cases[s.policy.Name].bad {
 		name := exempted(x, j.Kind.Kind)
-		namespace, tier := "", e.strictest(s.policy)
+		namespace, tier := "", e.plan.StrictestTier(s.policy)
 		if len(x.Namespaces) > 0 && !slices.Contains(x.ClusterKinds, j.Kind.Kind) {
 			namespace = x.Namespaces[0]
-			tier = e.tierOf(namespace)
+			tier = e.plan.TierOf(e.env, namespace)
 		}
-		if s.policy.Actions[tier] == plan.Off && !s.policy.ClusterScoped {
+		if s.policy.ActionIn(tier) == plan.Off {
 			continue
 		}
 		if name == "" || j.Namespace != "" && j.Namespace != catalog.CaseNamespace || (j.Namespace == "") != (namespace == "") {
@@ -272,24 +269,10 @@ func (e *testEmitter) namespace(j catalog.JudgedCase, tier string) string {
 	return j.Namespace
 }
 
-// strictest is the first tier with the strictest action.
-func (e *testEmitter) strictest(policy plan.Policy) string {
-	i := slices.IndexFunc(e.plan.Tiers, func(tier string) bool { return policy.Actions[tier] == policy.Strictest() })
-	return e.plan.Tiers[i]
-}
-
 // offWithoutTier tells whether a policy leaves alone what is in no namespace of
 // a tier: that belongs to the last one.
 func (e *testEmitter) offWithoutTier(policy plan.Policy) bool {
-	return !policy.ClusterScoped && policy.Actions[e.plan.Tiers[len(e.plan.Tiers)-1]] == plan.Off
-}
-
-// tierOf a namespace; those that the profile does not name are of the last one.
-func (e *testEmitter) tierOf(namespace string) string {
-	if i := slices.IndexFunc(e.env.Namespaces, func(n plan.Namespace) bool { return n.Name == namespace }); i >= 0 {
-		return e.env.Namespaces[i].Tier
-	}
-	return e.plan.Tiers[len(e.plan.Tiers)-1]
+	return !policy.Control.ClusterScoped && policy.Actions[e.plan.LastTier()] == plan.Off
 }
 
 func objectName(j catalog.JudgedCase) string { return manifest.Object(j.Object).Name() }
@@ -303,7 +286,7 @@ func (e *testEmitter) files(s *suite, origin string) []manifest.File {
 	if len(s.results) == 0 {
 		return nil
 	}
-	dir := "tests/" + e.env.Name + "/" + s.dir
+	dir := layout.Tests + "/" + e.env.Name + "/" + s.dir
 	up := strings.Repeat("../", strings.Count(s.dir, "/")+1) // to tests/<env>
 	environment := up + "../../" + layout.Environments + "/" + e.env.Name
 	test := manifest.Object{
@@ -340,7 +323,7 @@ func (s *suite) sortedResults() []any {
 // selectors are the labels of the namespaces, which `kyverno test` cannot look up.
 func (s *suite) selectors() []any {
 	var out []any
-	for _, name := range sortedKeys(s.namespaces) {
+	for _, name := range slices.Sorted(maps.Keys(s.namespaces)) {
 		out = append(out, map[string]any{"name": name, "labels": map[string]any{v1alpha1.LabelTier: s.namespaces[name]}})
 	}
 	return out
@@ -353,7 +336,7 @@ func (e *testEmitter) user() manifest.File {
 	for i, group := range user.Groups {
 		groups[i] = group
 	}
-	return manifest.File{Path: "tests/" + e.env.Name + "/user.yaml", Objects: []manifest.Object{{
+	return manifest.File{Path: layout.Tests + "/" + e.env.Name + "/user.yaml", Objects: []manifest.Object{{
 		"apiVersion": "cli.kyverno.io/v1alpha1", "kind": "UserInfo", "metadata": map[string]any{"name": "somebody"},
 		"userInfo": map[string]any{"username": user.Username, "groups": groups},
 	}}}

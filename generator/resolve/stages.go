@@ -1,11 +1,11 @@
-package generator
+package resolve
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -18,7 +18,7 @@ import (
 func (r *resolver) podSecurity() {
 	var needed []string
 	for _, level := range []string{"baseline", "restricted"} {
-		for _, c := range r.in.Catalog.Controls() {
+		for _, c := range r.src.Catalog.Controls() {
 			if c.PodSecurity == level {
 				needed = append(needed, c.ID)
 			}
@@ -47,7 +47,7 @@ func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) ma
 	for _, t := range r.plan.Tiers {
 		actions[t] = plan.Enforce
 		for _, id := range needed {
-			actions[t] = min(actions[t], actionIn(*env, id, t))
+			actions[t] = min(actions[t], env.Action(id, t))
 			if !r.defaults[id] {
 				actions[t] = min(actions[t], plan.Audit)
 			}
@@ -70,49 +70,27 @@ func waivedNamespaces(env *plan.Environment, controls []string) map[string]bool 
 }
 
 // rings refuses an environment that is stricter than one in an earlier ring.
-func (r *resolver) rings(environments []Loaded[v1alpha1.Environment]) {
+func (r *resolver) rings() {
 	for i, later := range r.plan.Environments {
-		if *environments[i].Value.Spec.AllowAhead {
+		if r.src.Environments[i].AllowAhead {
 			continue
 		}
 		for _, earlier := range r.plan.Environments[:i] {
 			if earlier.Ring == later.Ring {
 				continue
 			}
-			ahead := map[string][]string{} // by the field that is to blame
-			for _, p := range later.Policies {
-				for _, t := range r.plan.Tiers {
-					if p.Actions[t] > actionIn(earlier, p.Name, t) {
-						field := "spec.stage"
-						if _, own := environments[i].Value.Spec.Controls[p.Control]; own {
-							field = fmt.Sprintf("spec.controls[%s].stage", p.Control)
-						}
-						ahead[field] = append(ahead[field], p.Name)
-						break
-					}
-				}
-			}
-			for _, field := range sortedKeys(ahead) {
-				r.problems.Add(diag.Diagnostic{Code: "ring-ahead", Position: environments[i].Positions.At(field), Path: field,
-					Summary: fmt.Sprintf("%s would be stricter than %s (ring %d) for %s", later.Name, earlier.Name, earlier.Ring, some(ahead[field])),
-					Hint:    fmt.Sprintf("raise %s first, or set allowAhead: true", earlier.Name)})
-			}
+			r.blame(i, func(p plan.Policy, tier string) bool { return p.Actions[tier] > earlier.Action(p.Name, tier) }, func(policies string) diag.Diagnostic {
+				return diag.Diagnostic{Code: "ring-ahead",
+					Summary: fmt.Sprintf("%s would be stricter than %s (ring %d) for %s", later.Name, earlier.Name, earlier.Ring, policies),
+					Hint:    fmt.Sprintf("raise %s first, or set allowAhead: true", earlier.Name)}
+			})
 		}
 	}
-}
-
-func actionIn(env plan.Environment, policy, tier string) plan.Action {
-	for _, p := range env.Policies {
-		if p.Name == policy {
-			return p.Actions[tier]
-		}
-	}
-	return plan.Off
 }
 
 // skips refuses to enforce what the lock does not show in Audit before
 // (docs/safety.md#audit-before-enforce).
-func (r *resolver) skips(environments []Loaded[v1alpha1.Environment], o Options) {
+func (r *resolver) skips(o Options) {
 	if o.AllowSkip {
 		return
 	}
@@ -120,24 +98,30 @@ func (r *resolver) skips(environments []Loaded[v1alpha1.Environment], o Options)
 		if env.AllowSkip {
 			continue
 		}
-		skipped := map[string][]string{}
-		for _, p := range env.Policies {
-			for _, t := range r.plan.Tiers {
-				if p.Actions[t] == plan.Enforce && !shown(o.Prior, env.Name, p.Name, t) {
-					field := "spec.stage"
-					if _, own := environments[i].Value.Spec.Controls[p.Control]; own {
-						field = fmt.Sprintf("spec.controls[%s].stage", p.Control)
-					}
-					skipped[field] = append(skipped[field], p.Name)
-					break
-				}
-			}
+		r.blame(i, func(p plan.Policy, tier string) bool {
+			return p.Actions[tier] == plan.Enforce && !shown(o.Prior, env.Name, p.Name, tier)
+		}, func(policies string) diag.Diagnostic {
+			return diag.Diagnostic{Code: "stage-skip",
+				Summary: fmt.Sprintf("would enforce what was never audited in %s: %s", env.Name, policies),
+				Hint:    "build and apply an audit stage first; for a new environment set allowSkip: true, or build with --allow-skip"}
+		})
+	}
+}
+
+// blame reports the policies of the i-th environment that are wrong in some
+// tier, once for each field that sets their stage.
+func (r *resolver) blame(i int, wrong func(p plan.Policy, tier string) bool, problem func(policies string) diag.Diagnostic) {
+	blamed := map[string][]string{}
+	for _, p := range r.plan.Environments[i].Policies {
+		if slices.ContainsFunc(r.plan.Tiers, func(tier string) bool { return wrong(p, tier) }) {
+			_, field := r.src.Environments[i].StageOf(p.Control.ID)
+			blamed[field] = append(blamed[field], p.Name)
 		}
-		for _, field := range sortedKeys(skipped) {
-			r.problems.Add(diag.Diagnostic{Code: "stage-skip", Position: environments[i].Positions.At(field), Path: field,
-				Summary: fmt.Sprintf("would enforce what was never audited in %s: %s", env.Name, some(skipped[field])),
-				Hint:    "build and apply an audit stage first; for a new environment set allowSkip: true, or build with --allow-skip"})
-		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(blamed)) {
+		d := problem(some(blamed[field]))
+		d.Position, d.Path = r.src.Environments[i].At(field), field
+		r.Problems.Add(d)
 	}
 }
 
@@ -149,7 +133,7 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
-// shown tells whether the lock has a policy at Audit or Enforce for a tier.
+// shown reports whether the lock has a policy at Audit or Enforce for a tier.
 func shown(prior *manifest.Lock, environment, policy, tier string) bool {
 	if prior == nil {
 		return false

@@ -1,4 +1,5 @@
-package generator
+// Package namespaces emits the Namespaces of the bundle.
+package namespaces
 
 import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -14,10 +15,10 @@ import (
 // what is new is seen early. A cluster older than this takes it for its latest.
 const podSecurityVersion = "v1.34"
 
-// Namespaces returns one file per Namespace: those of the profile, and those
+// Emit returns one file per Namespace: those of the profile, and those
 // that gatehouse itself needs, which lie in the first shard. Flux never deletes
 // one (prune is disabled): with a Namespace goes everything in it.
-func Namespaces(p *plan.Plan) []manifest.File {
+func Emit(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	keep := map[string]any{"kustomize.toolkit.fluxcd.io/prune": "disabled"} // shared: there may be thousands
 	for _, env := range p.Environments {
@@ -27,25 +28,16 @@ func Namespaces(p *plan.Plan) []manifest.File {
 				labels[k] = v
 			}
 			addPodSecurity(labels, ns.PodSecurity)
-			files = append(files, namespaceFile(namespacesOf(env.Name, ns.Shard), ns.At.File, ns.Name, labels, keep))
+			files = append(files, namespaceFile(folderOf(env.Name, ns.Shard), ns.At.File, ns.Name, labels, keep))
 		}
-		for _, name := range ownNamespaces(p) {
-			files = append(files, namespaceFile(namespacesOf(env.Name, 0), "", name, map[string]any{v1alpha1.LabelEnvironment: env.Name}, keep))
+		for _, name := range p.OwnNamespaces() {
+			files = append(files, namespaceFile(folderOf(env.Name, 0), "", name, map[string]any{v1alpha1.LabelEnvironment: env.Name}, keep))
 		}
 	}
 	return files
 }
 
-// ownNamespaces are what a profile does not list and its bundle needs. A
-// Kyverno that somebody else installs has its namespace already.
-func ownNamespaces(p *plan.Plan) []string {
-	if p.Kyverno.Install && p.Kyverno.Namespace != p.ExceptionNamespace {
-		return []string{p.Kyverno.Namespace, p.ExceptionNamespace}
-	}
-	return []string{p.ExceptionNamespace}
-}
-
-func namespacesOf(environment string, shard int) layout.Folder {
+func folderOf(environment string, shard int) layout.Folder {
 	return layout.Folder{Environment: environment, Kind: layout.Namespaces, Shard: shard}
 }
 

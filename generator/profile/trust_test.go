@@ -1,4 +1,4 @@
-package generator
+package profile
 
 import (
 	"crypto/ecdsa"
@@ -16,19 +16,20 @@ import (
 )
 
 func TestCheckCertificates(t *testing.T) {
+	now := time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	certificate := func(end time.Time) string {
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acme"}, NotBefore: testNow.AddDate(-1, 0, 0), NotAfter: end}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acme"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: end}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}
-	good, expired := certificate(testNow.AddDate(1, 0, 0)), certificate(testNow.AddDate(0, 0, -1))
+	good, expired := certificate(now.AddDate(1, 0, 0)), certificate(now.AddDate(0, 0, -1))
 	for name, c := range map[string]struct{ text, want string }{
 		"one":               {good, ""},
 		"a chain":           {good + good, ""},
@@ -38,7 +39,7 @@ func TestCheckCertificates(t *testing.T) {
 		"not a certificate": {"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", "is not a certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := checkCertificates([]byte(c.text), testNow)
+			err := checkCertificates([]byte(c.text), now)
 			if got := errorText(err); c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
@@ -47,7 +48,11 @@ func TestCheckCertificates(t *testing.T) {
 }
 
 func TestCheckPublicKey(t *testing.T) {
-	key := injectionSource["release.pub"]
+	const key = `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE6RRIckrIFB3zJi0jjPWPC+ZJN5/W
+ZzhV0wE+cuIpJsAKqo/+qhdKFG3peFy+IfrFzV6MD9J/9sHpnmR1lM3ULg==
+-----END PUBLIC KEY-----
+`
 	for name, c := range map[string]struct{ text, want string }{
 		"a key":              {key, ""},
 		"with blank lines":   {"\n" + key + "\n\n", ""},

@@ -1,14 +1,17 @@
-package generator
+package kyvernotest_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -28,7 +31,7 @@ func testsOf(t *testing.T, stage string) map[string]manifest.File {
 		"exception.yaml": file("Exception", "agent", `{controls: [disallow-host-path], match: {namespaces: [agents], kinds: [DaemonSet], names: [agent-*]},
 			reason: It reads the logs of its node., owner: team, expires: 2027-03-31}`),
 	}
-	bundle, problems := Compile(source, ".", Options{Version: "test", Now: testNow})
+	bundle, problems := generator.Compile(source, ".", generator.Options{Version: "test", Now: time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
@@ -74,7 +77,7 @@ func TestTestsFiles(t *testing.T) {
 		"tests/e/user.yaml",
 	}
 	files := testsOf(t, "all")
-	if diff := cmp.Diff(want, sortedKeys(files)); diff != "" {
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if text, want := string(files["tests/README.md"].Text), "- No test here for require-network-policy in e.\n"; !strings.HasSuffix(text, "\n\n"+want) {
@@ -113,15 +116,6 @@ func TestTestsException(t *testing.T) {
 	}
 	test := files[folder+"/kyverno-test.yaml"].Objects[0]
 	if diff := cmp.Diff([]any{"../../../../../environments/e/exceptions/agent.yaml"}, test["exceptions"]); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestMove(t *testing.T) {
-	o := map[string]any{"metadata": map[string]any{"namespace": "apps", "name": "apps"}, "refs": []any{map[string]any{"namespace": "apps"}, map[string]any{"namespace": "other"}}}
-	move(o, "apps", "there")
-	want := map[string]any{"metadata": map[string]any{"namespace": "there", "name": "apps"}, "refs": []any{map[string]any{"namespace": "there"}, map[string]any{"namespace": "other"}}}
-	if diff := cmp.Diff(want, o); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -1,13 +1,8 @@
-package generator
+package profile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -24,9 +19,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/profiles"
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
-
-// maxFileSize bounds what is read of one file of a source.
-const maxFileSize = 64 << 20
 
 // Loaded is one document as it was written, with the position of each field.
 type Loaded[T any] struct {
@@ -58,7 +50,7 @@ func (in *Input) Hash() string { return in.files.hash() }
 // repositories are not read. A relative `extends` stays inside fsys. The input is
 // nil unless it can be validated, which it can with unknown fields left out.
 func Load(fsys fs.FS, name string) (*Input, diag.List) {
-	l := &loader{files: &reader{fsys: fsys, sums: map[string][32]byte{}}, parsed: map[string][]*source.Document{}}
+	l := &loader{files: newReader(fsys), parsed: map[string][]*source.Document{}}
 	names, err := l.list(fsys, name)
 	if err != nil {
 		l.problem(diag.Position{File: name}, "source-unreadable", "", "", "%v", plainError(err))
@@ -405,61 +397,4 @@ func extends(doc *source.Document) []*yaml.Node {
 // isFile tells a relative file from the name of a built-in profile.
 func isFile(name string) bool {
 	return strings.ContainsAny(name, "/.") || name == ""
-}
-
-// reader reads bounded files and remembers what it read.
-type reader struct {
-	fsys fs.FS
-	sums map[string][32]byte
-}
-
-// Open makes a reader an fs.FS that remembers.
-func (r *reader) Open(name string) (fs.File, error) { return r.fsys.Open(name) }
-
-// ReadFile is fs.ReadFile, bounded and remembered.
-func (r *reader) ReadFile(name string) ([]byte, error) { return r.read(name) }
-
-func (r *reader) read(name string) ([]byte, error) {
-	if !fs.ValidPath(name) {
-		return nil, fmt.Errorf("%s is outside the source", name)
-	}
-	f, err := r.fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFileSize {
-		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFileSize>>20)
-	}
-	r.sums[name] = sha256.Sum256(data)
-	return data, nil
-}
-
-func (r *reader) hash() string {
-	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(r.sums)) {
-		fmt.Fprintf(h, "%q %x\n", name, r.sums[name])
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// plainError says what went wrong with a file without the name of the call.
-func plainError(err error) string {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return p.Path + " does not exist"
-		case errors.Is(err, fs.ErrPermission):
-			return p.Path + " may not be read"
-		}
-		return fmt.Sprintf("%s: %v", p.Path, p.Err)
-	}
-	return err.Error()
 }

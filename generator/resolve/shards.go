@@ -1,4 +1,4 @@
-package generator
+package resolve
 
 import (
 	"slices"
@@ -24,7 +24,7 @@ func assignShards(p *plan.Plan, prior *manifest.Lock) {
 		for i, ns := range env.Namespaces {
 			names[i] = ns.Name
 		}
-		shards := fillShards(names, before[env.Name], maxShard, len(ownNamespaces(p)))
+		shards := fillShards(names, before[env.Name], maxShard, len(p.OwnNamespaces()))
 		for i, ns := range env.Namespaces {
 			if n := shards[ns.Name]; n > 1 {
 				env.Namespaces[i].Shard = n

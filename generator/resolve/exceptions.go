@@ -1,29 +1,30 @@
-package generator
+package resolve
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
 // exceptions gives every environment the waivers that hold in it, and refuses
 // those that waive what is not on, match what the control does not judge, or
 // say what another one says already.
 func (r *resolver) exceptions() {
-	for _, e := range r.in.Exceptions {
-		rep := reporter{positions: e.Positions}
+	for _, e := range r.src.Exceptions {
+		rep := source.Reporter{Positions: e.Positions}
 		held := false
 		for i := range r.plan.Environments {
 			env := &r.plan.Environments[i]
-			named := slices.Contains(e.Value.Spec.Environments, env.Name)
-			if e.Value.Spec.Environments != nil && !named {
+			named := slices.Contains(e.Environments, env.Name)
+			if e.Environments != nil && !named {
 				continue
 			}
 			if x, ok := r.exception(&rep, e, env, named); ok {
@@ -31,10 +32,10 @@ func (r *resolver) exceptions() {
 				held = true
 			}
 		}
-		if !held && !rep.problems.HasErrors() {
-			rep.report("spec.controls", "exception-control-off", "remove the exception", "none of its controls is on in any environment")
+		if !held && !rep.Problems.HasErrors() {
+			rep.Report("spec.controls", "exception-control-off", "remove the exception", "none of its controls is on in any environment")
 		}
-		r.problems = append(r.problems, rep.problems...)
+		r.Problems = append(r.Problems, rep.Problems...)
 	}
 	for _, env := range r.plan.Environments {
 		r.overlaps(env)
@@ -43,24 +44,16 @@ func (r *resolver) exceptions() {
 
 // exception finds the rules that an exception waives in one environment. Where
 // the author named the environment, every control must be on in it.
-func (r *resolver) exception(rep *reporter, e Loaded[v1alpha1.Exception], env *plan.Environment, named bool) (plan.Exception, bool) {
-	spec := e.Value.Spec
+func (r *resolver) exception(rep *source.Reporter, e profile.Exception, env *plan.Environment, named bool) (plan.Exception, bool) {
 	x := plan.Exception{
-		Name: e.Value.Metadata.Name, Namespaces: sorted(spec.Match.Namespaces), Kinds: sorted(spec.Match.Kinds), Names: sorted(spec.Match.Names),
-		Images: sorted(spec.Images), Reason: spec.Reason, Owner: spec.Owner, Ticket: *spec.Ticket, At: e.Positions.At(""),
+		Name: e.Name, Namespaces: sorted(e.Match.Namespaces), Kinds: sorted(e.Match.Kinds), Names: sorted(e.Match.Names),
+		Images: sorted(e.Images), Reason: e.Reason, Owner: e.Owner, Ticket: *e.Ticket, Expires: e.End, At: e.At(""),
 	}
-	if *spec.Expires != "" {
-		end, err := parseExpiry(*spec.Expires)
-		if err != nil {
-			panic("not validated: " + *spec.Expires)
-		}
-		x.Expires = end
-	}
-	for i, id := range spec.Controls {
+	for i, id := range e.Controls {
 		field := fmt.Sprintf("spec.controls[%d]", i)
 		found := false
 		for _, p := range env.Policies {
-			if p.Name != id && p.Control != id {
+			if p.Name != id && p.Control.ID != id {
 				continue
 			}
 			found = true
@@ -69,7 +62,7 @@ func (r *resolver) exception(rep *reporter, e Loaded[v1alpha1.Exception], env *p
 			}
 		}
 		if !found && named {
-			rep.report(field, "exception-control-off", "remove it from the exception", "%s is not on in environment %s", id, env.Name)
+			rep.Report(field, "exception-control-off", "remove it from the exception", "%s is not on in environment %s", id, env.Name)
 		}
 	}
 	return x, len(x.Policies) > 0
@@ -79,7 +72,7 @@ func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
 
 // waive lists the rules of a policy that judge the exception's kinds or what
 // their controllers make.
-func (r *resolver) waive(rep *reporter, field string, p plan.Policy, x *plan.Exception) (plan.ExceptionPolicy, bool) {
+func (r *resolver) waive(rep *source.Reporter, field string, p plan.Policy, x *plan.Exception) (plan.ExceptionPolicy, bool) {
 	judged := map[string]bool{}
 	for _, rule := range p.Rules {
 		for _, k := range rule.Kinds {
@@ -90,7 +83,7 @@ func (r *resolver) waive(rep *reporter, field string, p plan.Policy, x *plan.Exc
 	waived := map[string]bool{}
 	for _, k := range x.Kinds {
 		if !judged[k] {
-			rep.report(field, "exception-kind", diag.OneOf(k, sortedKeys(judged)), "%s does not judge objects of kind %s", p.Name, k)
+			rep.Report(field, "exception-kind", diag.OneOf(k, slices.Sorted(maps.Keys(judged))), "%s does not judge objects of kind %s", p.Name, k)
 			return plan.ExceptionPolicy{}, false
 		}
 		for _, made := range plan.Makes(k) {
@@ -112,12 +105,11 @@ func (r *resolver) waive(rep *reporter, field string, p plan.Policy, x *plan.Exc
 // exceptionScope finds which kinds of an exception have no namespace in a policy,
 // and reports whether its namespaces fit: the others need them, and where there
 // are no others they would be a mistake.
-func (r *resolver) exceptionScope(rep *reporter, p plan.Policy, x *plan.Exception) bool {
+func (r *resolver) exceptionScope(rep *source.Reporter, p plan.Policy, x *plan.Exception) bool {
 	const field = "spec.match.namespaces"
-	control, _ := r.in.Catalog.Control(p.Control)
 	var others, unknown []string
 	for _, kind := range x.Kinds {
-		switch control.ScopeOf(catalog.Matches(p.Body), kind) {
+		switch p.Control.ScopeOf(p.Matches, kind) {
 		case kinds.Cluster:
 			if !slices.Contains(x.ClusterKinds, kind) { // of another control
 				x.ClusterKinds = append(x.ClusterKinds, kind)
@@ -131,17 +123,17 @@ func (r *resolver) exceptionScope(rep *reporter, p plan.Policy, x *plan.Exceptio
 	unsure := strings.Join(unknown, ", ")
 	switch {
 	case len(x.Namespaces) > 0 && len(others) == 0:
-		rep.report(field, "exception-scope", "remove them", "%s objects have no namespace: the exception would match nothing", strings.Join(x.Kinds, " and "))
+		rep.Report(field, "exception-scope", "remove them", "%s objects have no namespace: the exception would match nothing", strings.Join(x.Kinds, " and "))
 		return false
 	case len(x.Namespaces) > 0 && len(unknown) > 0:
-		rep.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "exception-scope", Position: rep.positions.At(field), Path: field,
+		rep.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "exception-scope", Position: rep.Positions.At(field), Path: field,
 			Summary: fmt.Sprintf("whether %s objects have a namespace is not known; if they have none, the exception matches nothing", unsure),
-			Hint:    "say it in spec.customKinds of control " + p.Control})
+			Hint:    "say it in spec.customKinds of control " + p.Control.ID})
 	case len(x.Namespaces) == 0 && len(unknown) > 0:
-		rep.report(field, "exception-wide", fmt.Sprintf("name each namespace, or say in spec.customKinds of control %s that %s has none", p.Control, unsure), "without namespaces it would hold in all of them")
+		rep.Report(field, "exception-wide", fmt.Sprintf("name each namespace, or say in spec.customKinds of control %s that %s has none", p.Control.ID, unsure), "without namespaces it would hold in all of them")
 		return false
 	case len(x.Namespaces) == 0 && len(others) > 0:
-		rep.report(field, "exception-wide", "name each namespace", "without namespaces it would hold in all of them")
+		rep.Report(field, "exception-wide", "name each namespace", "without namespaces it would hold in all of them")
 		return false
 	}
 	return true
@@ -155,7 +147,7 @@ func (r *resolver) overlaps(env plan.Environment) {
 			if i == j || !covers(a, b) || covers(b, a) && i > j {
 				continue
 			}
-			r.problems.Add(diag.Diagnostic{Code: "exception-overlap", Position: b.At, Path: "spec",
+			r.Problems.Add(diag.Diagnostic{Code: "exception-overlap", Position: b.At, Path: "spec",
 				Summary: fmt.Sprintf("everything in it is also in exception %s (%s), in environment %s", a.Name, a.At, env.Name), Hint: "keep one of them"})
 		}
 	}

@@ -1,4 +1,4 @@
-package generator
+package namespaces
 
 import (
 	"encoding/json"
@@ -33,7 +33,7 @@ metadata:
   name: payments
 `
 
-func TestNamespaces(t *testing.T) {
+func TestEmit(t *testing.T) {
 	payments := plan.Namespace{
 		Name: "payments", Shard: 2, PodSecurity: plan.PodSecurity{Audit: "restricted", Enforce: "baseline"}, At: diag.Position{File: "acme.yaml"},
 		Labels: map[string]string{"owner": "team-payments", "gatehouse.dev/tier": "apps", "gatehouse.dev/environment": "prod"},
@@ -42,7 +42,7 @@ func TestNamespaces(t *testing.T) {
 		Kyverno: plan.Kyverno{Namespace: "kyverno", Install: true}, ExceptionNamespace: "policy-exceptions",
 		Environments: []plan.Environment{{Name: "prod", Namespaces: []plan.Namespace{payments, {Name: "plain"}}}},
 	}
-	files := Namespaces(p)
+	files := Emit(p)
 	var paths []string
 	for _, f := range files {
 		paths = append(paths, f.Path)
@@ -83,7 +83,7 @@ func TestNamespaces(t *testing.T) {
 	}
 
 	p.Kyverno.Install = false
-	for _, f := range Namespaces(p) {
+	for _, f := range Emit(p) {
 		if f.Objects[0].Name() == "kyverno" {
 			t.Error("the namespace of somebody else's Kyverno was taken over")
 		}

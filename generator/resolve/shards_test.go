@@ -1,4 +1,4 @@
-package generator
+package resolve
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/generator/namespaces"
 	"github.com/gatehouse-dev/gatehouse/generator/output"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -66,7 +67,7 @@ func TestShardsAreSticky(t *testing.T) {
 			t.Fatal(err)
 		}
 		assignShards(p, prior)
-		files := Namespaces(p)
+		files := namespaces.Emit(p)
 		if _, err := output.Write(t.Context(), dir, files, manifest.Lock{Tool: "test"}, output.Options{}); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package generator
+package board
 
 import (
 	"testing"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -19,9 +20,9 @@ func boardPlan() *plan.Plan {
 			{
 				Name: "prod", Ring: 3, Stage: "enforce-platform", Clusters: []string{"prod-eu", "prod-us"}, Owners: []string{"@acme/prod"},
 				Policies: []plan.Policy{
-					{Name: "disallow-host-path", Severity: "high", Actions: map[string]plan.Action{"platform": plan.Enforce, "apps": plan.Audit}},
-					{Name: "require-labels", Severity: "low", Actions: map[string]plan.Action{"platform": plan.Audit, "apps": plan.Off}},
-					{Name: "restrict-wildcard-verbs", Severity: "medium", ClusterScoped: true, Actions: map[string]plan.Action{"platform": plan.Enforce, "apps": plan.Audit}},
+					{Name: "disallow-host-path", Control: &catalog.Control{Severity: "high"}, Actions: map[string]plan.Action{"platform": plan.Enforce, "apps": plan.Audit}},
+					{Name: "require-labels", Control: &catalog.Control{Severity: "low"}, Actions: map[string]plan.Action{"platform": plan.Audit, "apps": plan.Off}},
+					{Name: "restrict-wildcard-verbs", Control: &catalog.Control{Severity: "medium", ClusterScoped: true}, Actions: map[string]plan.Action{"platform": plan.Enforce, "apps": plan.Audit}},
 				},
 				Exceptions: []plan.Exception{
 					{
@@ -71,7 +72,7 @@ Stage enforce-platform, ring 3.
 
 func TestDocuments(t *testing.T) {
 	got := map[string]string{}
-	for _, f := range Documents(boardPlan()) {
+	for _, f := range Emit(boardPlan(), nil) {
 		if f.Folder.Applied() {
 			t.Errorf("%s would be applied", f.Path)
 		}
@@ -104,13 +105,13 @@ func TestDocuments(t *testing.T) {
 func TestBoardDoesNotDependOnTheDay(t *testing.T) {
 	p, later := boardPlan(), boardPlan()
 	later.Now = later.Now.AddDate(0, 0, 40)
-	if diff := cmp.Diff(board(p), board(later)); diff != "" {
+	if diff := cmp.Diff(board(p, nil), board(later, nil)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestNoOwnersNoFile(t *testing.T) {
-	for _, f := range Documents(&plan.Plan{Environments: []plan.Environment{{Name: "dev", Clusters: []string{"dev"}}}}) {
+	for _, f := range Emit(&plan.Plan{Environments: []plan.Environment{{Name: "dev", Clusters: []string{"dev"}}}}, nil) {
 		if f.Path == "CODEOWNERS" {
 			t.Errorf("got %q", f.Text)
 		}

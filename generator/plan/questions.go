@@ -1,0 +1,123 @@
+package plan
+
+import "slices"
+
+// LastTier is the tier of what is in no namespace of the profile.
+func (p *Plan) LastTier() string { return p.Tiers[len(p.Tiers)-1] }
+
+// Environment finds an environment by name.
+func (p *Plan) Environment(name string) (Environment, bool) {
+	i := slices.IndexFunc(p.Environments, func(e Environment) bool { return e.Name == name })
+	if i < 0 {
+		return Environment{}, false
+	}
+	return p.Environments[i], true
+}
+
+// EnvironmentNames lists the environments by ring, then name.
+func (p *Plan) EnvironmentNames() []string {
+	names := make([]string, len(p.Environments))
+	for i, e := range p.Environments {
+		names[i] = e.Name
+	}
+	return names
+}
+
+// StageNames lists the stages from the loosest to the strictest.
+func (p *Plan) StageNames() []string {
+	names := make([]string, len(p.Stages))
+	for i, s := range p.Stages {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// TierOf is the tier of a namespace in an environment: that of the profile, or
+// the last one for a namespace that the profile does not name.
+func (p *Plan) TierOf(env Environment, namespace string) string {
+	for _, n := range env.Namespaces {
+		if n.Name == namespace {
+			return n.Tier
+		}
+	}
+	return p.LastTier()
+}
+
+// TiersAt lists the tiers in which a policy has an action, in order.
+func (p *Plan) TiersAt(policy Policy, action Action) []string {
+	return slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return policy.Actions[t] != action })
+}
+
+// StrictestTier is the first tier in which a policy has its strictest action.
+func (p *Plan) StrictestTier(policy Policy) string { return p.TiersAt(policy, policy.Strictest())[0] }
+
+// OwnNamespaces are what a profile does not list and its bundle needs. A Kyverno
+// that was installed by other means has its namespace already.
+func (p *Plan) OwnNamespaces() []string {
+	if p.Kyverno.Install && p.Kyverno.Namespace != p.ExceptionNamespace {
+		return []string{p.Kyverno.Namespace, p.ExceptionNamespace}
+	}
+	return []string{p.ExceptionNamespace}
+}
+
+// Policy finds a policy that is on, by name.
+func (e Environment) Policy(name string) (Policy, bool) {
+	i := slices.IndexFunc(e.Policies, func(p Policy) bool { return p.Name == name })
+	if i < 0 {
+		return Policy{}, false
+	}
+	return e.Policies[i], true
+}
+
+// Action is what a policy does in a tier; Off if there is no such policy.
+func (e Environment) Action(policy, tier string) Action {
+	p, _ := e.Policy(policy)
+	return p.Actions[tier]
+}
+
+// Strictest is the highest action of any tier.
+func (p Policy) Strictest() Action {
+	strictest := Off
+	for _, a := range p.Actions {
+		strictest = max(strictest, a)
+	}
+	return strictest
+}
+
+// ActionIn is what the policy does to an object in a namespace of a tier. What a
+// cluster-scoped policy judges has no namespace: it takes the strictest action.
+func (p Policy) ActionIn(tier string) Action {
+	if p.Control.ClusterScoped {
+		return p.Strictest()
+	}
+	return p.Actions[tier]
+}
+
+// AuditName is the name of the second policy of an image rule, for the tiers in
+// which it is audited: Kyverno cannot override the action of an image rule.
+func (p Policy) AuditName() string { return p.Name + "-audit" }
+
+// Objects names the objects that the policy is emitted as, with the action of
+// each: one, or for an image rule one for each action that a tier has.
+func (p Policy) Objects() []PolicyObject {
+	if p.Image == nil {
+		return []PolicyObject{{p.Name, p.Strictest()}}
+	}
+	var objects []PolicyObject
+	for _, o := range []PolicyObject{{p.Name, Enforce}, {p.AuditName(), Audit}} {
+		for _, action := range p.Actions {
+			if action == o.Action {
+				objects = append(objects, o)
+				break
+			}
+		}
+	}
+	return objects
+}
+
+// PolicyObject is one object that a policy is emitted as. Action is the strictest
+// one that it takes.
+type PolicyObject struct {
+	Name   string
+	Action Action
+}

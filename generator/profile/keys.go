@@ -1,0 +1,86 @@
+package profile
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// checkPublicKey accepts one PEM block PUBLIC KEY with a key that is strong enough.
+func checkPublicKey(data []byte) error {
+	block, rest := pem.Decode(data)
+	switch {
+	case block == nil:
+		return errors.New("holds no PEM block")
+	case strings.Contains(block.Type, "PRIVATE KEY"):
+		return errors.New("holds a private key; remove it, and replace the key: it has been seen")
+	case block.Type != "PUBLIC KEY":
+		return fmt.Errorf("holds a PEM block %q, not PUBLIC KEY", block.Type)
+	}
+	if before, _, _ := bytes.Cut(data, []byte("-----BEGIN")); len(bytes.TrimSpace(before)) > 0 {
+		return errors.New("has text before the PEM block")
+	}
+	if next, _ := pem.Decode(rest); next != nil {
+		if strings.Contains(next.Type, "PRIVATE KEY") {
+			return errors.New("holds a private key; remove it, and replace the key: it has been seen")
+		}
+		return errors.New("holds several keys; make an attestor of each and say with count how many are enough")
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return errors.New("has text after the PEM block")
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return fmt.Errorf("is not a public key: %w", err)
+	}
+	return checkStrength(key)
+}
+
+func checkStrength(key any) error {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		if k.N.BitLen() < 2048 {
+			return fmt.Errorf("is an RSA key of %d bits; at least 2048 are needed", k.N.BitLen())
+		}
+	case *ecdsa.PublicKey:
+		if k.Curve.Params().BitSize < 256 {
+			return fmt.Errorf("is an ECDSA key of %d bits; at least 256 are needed", k.Curve.Params().BitSize)
+		}
+	case ed25519.PublicKey:
+	default:
+		return fmt.Errorf("is a %T, which cosign does not verify with", key)
+	}
+	return nil
+}
+
+// checkCertificates accepts one or more PEM certificates that are valid at the time.
+func checkCertificates(data []byte, now time.Time) error {
+	found := false
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return fmt.Errorf("holds a PEM block %q, not CERTIFICATE", block.Type)
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		switch {
+		case err != nil:
+			return fmt.Errorf("is not a certificate: %w", err)
+		case now.After(c.NotAfter):
+			return fmt.Errorf("%s expired on %s", c.Subject, c.NotAfter.UTC().Format(time.DateOnly))
+		}
+		if err := checkStrength(c.PublicKey); err != nil {
+			return fmt.Errorf("%s %w", c.Subject, err)
+		}
+		found = true
+	}
+	if !found {
+		return errors.New("holds no PEM block")
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package profile
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/source"
+)
+
+// Parse turns an input with defaults (see [Default]) into what it means. It
+// reports all that is wrong with single fields, and every name that is used and
+// not defined. The source is complete only if no problem is an error. Expiries
+// are judged by now.
+func Parse(in *Input, now time.Time) (*Source, diag.List) {
+	p := &parser{in: in, now: now, spec: in.Profile.Value.Spec, reporter: reporterOf(in.Profile.Positions)}
+	p.out = &Source{
+		Document: Document{in.Profile.Value.Metadata.Name, in.Profile.Positions}, Catalog: in.Catalog,
+		Tiers: p.spec.Tiers, Owners: p.spec.Owners, ExceptionNamespace: *p.spec.Exceptions.Namespace,
+	}
+	p.name("metadata.name", p.out.Name, 40)
+	p.kyverno()
+	p.flux()
+	p.ladder()
+	p.controls()
+	p.registries()
+	p.trust()
+	p.owners("spec.owners", p.spec.Owners)
+	p.deployers()
+	environments := p.environmentNames()
+	p.namespaces(environments)
+	clusters := map[string]string{}
+	for _, e := range in.Environments {
+		p.environment(e, clusters)
+	}
+	slices.SortStableFunc(p.out.Environments, func(a, b Environment) int { return cmp.Compare(a.Ring, b.Ring) })
+	for _, e := range in.Exceptions {
+		p.exception(e, environments)
+	}
+	return p.out, in.withoutFollowUps(p.Problems.Sort())
+}
+
+// parser parses the documents of one source into out.
+type parser struct {
+	reporter
+	in   *Input
+	now  time.Time
+	spec v1alpha1.ProfileSpec
+	out  *Source
+}
+
+// reporter has the checks that documents share.
+type reporter struct{ source.Reporter }
+
+func reporterOf(positions source.Positions) reporter {
+	return reporter{source.Reporter{Positions: positions}}
+}
+
+// name checks a DNS label (RFC 1123) of at most limit characters.
+func (r *reporter) name(field, name string, limit int) {
+	if errs := validation.IsDNS1123Label(name); len(errs) > 0 {
+		r.Report(field, "name-invalid", "lower-case letters, digits and dashes, beginning and ending with a letter or digit", "%q is not a name", name)
+	} else if len(name) > limit {
+		r.Report(field, "name-invalid", "", "%q is longer than %d characters", name, limit)
+	}
+}
+
+// oneOf checks a value against a set.
+func (r *reporter) oneOf(field, code, value string, allowed []string) bool {
+	if slices.Contains(allowed, value) {
+		return true
+	}
+	r.Report(field, code, diag.OneOf(value, allowed), "unsupported value %q", value)
+	return false
+}
+
+// known checks that a name is defined.
+func (r *reporter) known(field, code, what, name string, defined []string) bool {
+	if slices.Contains(defined, name) {
+		return true
+	}
+	r.Report(field, code, diag.OneOf(name, defined), "%s %q is not defined", what, name)
+	return false
+}
+
+// control checks that a control is defined.
+func (r *reporter) control(field, id string, defined []string) bool {
+	if slices.Contains(defined, id) {
+		return true
+	}
+	r.Report(field, "control-unknown", diag.OneOfMany(id, defined, "gatehouse catalog list shows them"), "control %q is not defined", id)
+	return false
+}
+
+// distinct checks that no value is there twice.
+func (r *reporter) distinct(field string, values []string) {
+	seen := map[string]bool{}
+	for i, s := range values {
+		if seen[s] {
+			r.Report(fmt.Sprintf("%s[%d]", field, i), "duplicate-name", "", "%q is listed twice", s)
+		}
+		seen[s] = true
+	}
+}
+
+// codeOwner is @user, @org/team or an e-mail address.
+var codeOwner = regexp.MustCompile(`^(@[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*|[^\s@#]+@[A-Za-z0-9.-]+)$`)
+
+func (r *reporter) owners(field string, owners []string) {
+	for i, o := range owners {
+		if !codeOwner.MatchString(o) {
+			r.Report(fmt.Sprintf("%s[%d]", field, i), "owner-invalid", "@user, @org/team or an e-mail address", "%q is not an owner", o)
+		}
+	}
+}
+
+func (r *reporter) label(field, key, value string) {
+	for _, e := range validation.IsQualifiedName(key) {
+		r.Report(field, "label-invalid", "", "%q is not a label: %s", key, e)
+	}
+	for _, e := range validation.IsValidLabelValue(value) {
+		r.Report(field, "label-invalid", "", "%q is not a label value: %s", value, e)
+	}
+}

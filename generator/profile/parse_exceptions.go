@@ -1,0 +1,126 @@
+package profile
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+// expiryWarning is how long before its end an exception is warned of.
+const expiryWarning = 14 * 24 * time.Hour
+
+var (
+	kindName   = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
+	objectGlob = regexp.MustCompile(`^[a-z0-9*]([-a-z0-9.*]*[a-z0-9*])?$`)
+	imageGlob  = regexp.MustCompile(`^[a-zA-Z0-9*][-a-zA-Z0-9._:/@*]*$`)
+)
+
+// exception parses one waiver by itself; package resolve compares it with what is on.
+func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) {
+	r, spec := reporterOf(e.Positions), e.Value.Spec
+	r.name("metadata.name", e.Value.Metadata.Name, 63)
+	for field, text := range map[string]string{"spec.reason": spec.Reason, "spec.owner": spec.Owner} {
+		if strings.TrimSpace(text) == "" {
+			r.Report(field, "exception-"+strings.TrimPrefix(field, "spec."), "", "an exception needs one")
+		}
+	}
+	if len(spec.Controls) == 0 {
+		r.Report("spec.controls", "required", "", "an exception names the controls that it waives")
+	}
+	r.distinct("spec.controls", spec.Controls)
+	known := slices.Concat(p.in.Catalog.Defined(), p.imagePolicies())
+	for i, id := range spec.Controls {
+		r.control(fmt.Sprintf("spec.controls[%d]", i), id, known)
+	}
+	r.distinct("spec.environments", spec.Environments)
+	for i, name := range spec.Environments {
+		r.known(fmt.Sprintf("spec.environments[%d]", i), "environment-unknown", "environment", name, environments)
+	}
+	p.exceptionMatch(&r, spec)
+	end := r.expiry(*spec.Expires, *p.spec.Exceptions.AllowPermanent, p.now)
+	p.out.Exceptions = append(p.out.Exceptions, Exception{Document: Document{e.Value.Metadata.Name, e.Positions}, ExceptionSpec: spec, End: end})
+	p.Problems = append(p.Problems, r.Problems...)
+}
+
+func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
+	for i, n := range spec.Match.Namespaces {
+		field := fmt.Sprintf("spec.match.namespaces[%d]", i)
+		if errs := validation.IsDNS1123Label(n); len(errs) > 0 {
+			r.Report(field, "exception-wide", "name each namespace", "%q is not the name of one namespace", n)
+		} else if slices.Contains(p.out.SystemNamespaces, n) {
+			r.Report(field, "exception-pointless", "remove it", "%s is a system namespace: nothing is enforced there", n)
+		}
+	}
+	if len(spec.Match.Kinds) == 0 {
+		r.Report("spec.match.kinds", "exception-wide", "such as Deployment", "an exception names its kinds")
+	}
+	for i, k := range spec.Match.Kinds {
+		if !kindName.MatchString(k) {
+			r.Report(fmt.Sprintf("spec.match.kinds[%d]", i), "exception-wide", "such as Deployment", "%q is not a kind", k)
+		}
+	}
+	if len(spec.Match.Names) == 0 {
+		r.Report("spec.match.names", "exception-wide", "write \"*\" for all of the namespace", "an exception names its objects")
+	}
+	for i, n := range spec.Match.Names {
+		if !objectGlob.MatchString(n) && !validRBACName(spec.Match.Kinds, n) {
+			r.Report(fmt.Sprintf("spec.match.names[%d]", i), "name-invalid", "a name; * stands for any characters", "%q is not the name of an object", n)
+		}
+	}
+	for i, image := range spec.Images {
+		if !imageGlob.MatchString(image) {
+			r.Report(fmt.Sprintf("spec.images[%d]", i), "image-reference", "such as ghcr.io/acme/agent:*", "%q is not a glob over image references", image)
+		}
+	}
+	for list, values := range map[string][]string{"namespaces": spec.Match.Namespaces, "kinds": spec.Match.Kinds, "names": spec.Match.Names} {
+		r.distinct("spec.match."+list, values)
+	}
+	r.distinct("spec.images", spec.Images)
+}
+
+// validRBACName allows the colons of RBAC objects' names (system:node), which are path segments.
+func validRBACName(kinds []string, name string) bool {
+	rbac := []string{"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
+	outside := func(k string) bool { return !slices.Contains(rbac, k) }
+	return len(kinds) > 0 && !slices.ContainsFunc(kinds, outside) && name != "" && !strings.ContainsAny(name, "/%? \n\t")
+}
+
+// expiry parses when an exception stops to apply: at the start of that day in
+// UTC. It is zero for a permanent one.
+func (r *reporter) expiry(expires string, allowPermanent bool, now time.Time) time.Time {
+	const field = "spec.expires"
+	if expires == "" {
+		if !allowPermanent {
+			r.Report(field, "exception-expiry", "such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or spec.exceptions.allowPermanent in the profile", "an exception needs an end")
+		}
+		return time.Time{}
+	}
+	end, err := time.Parse(time.DateOnly, expires)
+	switch left := end.Sub(now); {
+	case err != nil:
+		r.Report(field, "date-invalid", "such as 2027-03-31", "%q is not a date", expires)
+	case left <= 0:
+		r.Report(field, "exception-expired", "remove the exception, or decide on it again", "ended on %s", expires)
+	case left <= expiryWarning:
+		r.Warn(field, "exception-expires-soon", "the workload will be refused from then on", "ends on %s, in %d days", expires, int(left.Hours())/24)
+	}
+	return end
+}
+
+// imagePolicies are the names of the policies made of spec.trust.images.
+func (p *parser) imagePolicies() []string {
+	names := make([]string, len(p.spec.Trust.Images))
+	for i, rule := range p.spec.Trust.Images {
+		names[i] = imagePolicy(rule.Name)
+	}
+	return names
+}
+
+// imagePolicy is the name of the policy that is made of an image rule.
+func imagePolicy(rule string) string { return verifyImages + "-" + rule }

@@ -1,0 +1,121 @@
+package profile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+)
+
+// reservedLabels are set by gatehouse, Flux or Pod Security Admission, or by Kubernetes itself.
+var reservedLabels = []string{v1alpha1.Group + "/", "pod-security.kubernetes.io/", "kustomize.toolkit.fluxcd.io/", "kubernetes.io/metadata.name", v1alpha1.LabelManagedBy}
+
+func (p *parser) namespaces(environments []string) {
+	names := make([]string, len(p.spec.Namespaces))
+	for i, n := range p.spec.Namespaces {
+		field := fmt.Sprintf("spec.namespaces[%d]", i)
+		names[i] = n.Name
+		p.name(field+".name", n.Name, 63)
+		if slices.Contains(p.out.SystemNamespaces, n.Name) {
+			p.Report(field+".name", "namespace-system", "remove it: gatehouse never enforces there and creates what it needs itself", "%s is a system namespace", n.Name)
+		}
+		tier := ""
+		if len(p.spec.Tiers) > 0 {
+			tier = *n.Tier
+			p.known(field+".tier", "tier-unknown", "tier", tier, p.spec.Tiers)
+		}
+		p.distinct(field+".environments", n.Environments)
+		for j, e := range n.Environments {
+			p.known(fmt.Sprintf("%s.environments[%d]", field, j), "environment-unknown", "environment", e, environments)
+		}
+		p.labels(field+".labels", n.Labels)
+		p.out.Namespaces = append(p.out.Namespaces, Namespace{
+			Name: n.Name, Tier: tier, Labels: n.Labels, Network: p.network(field+".network", n), At: p.Positions.At(field), environments: n.Environments,
+		})
+	}
+	p.distinct("spec.namespaces", names)
+}
+
+func (p *parser) labels(field string, labels map[string]string) {
+	for _, key := range sortedKeys(labels) {
+		at := fmt.Sprintf("%s[%s]", field, key)
+		p.label(at, key, labels[key])
+		for _, reserved := range reservedLabels {
+			if strings.HasPrefix(key, reserved) {
+				p.Report(at, "label-reserved", "", "gatehouse or Kubernetes sets this label itself")
+			}
+		}
+	}
+}
+
+// network parses what may pass; nil where the profile leaves the namespace open.
+func (p *parser) network(field string, n v1alpha1.Namespace) *plan.Network {
+	if !*n.Network.DefaultDeny && (len(n.Network.Ingress) > 0 || len(n.Network.Egress) > 0) {
+		p.Report(field+".defaultDeny", "network-open", "remove the rules, or the line", "rules allow nothing more where nothing is denied")
+	}
+	out := &plan.Network{DNS: *n.Network.DNS}
+	for i, rule := range n.Network.Ingress {
+		at := fmt.Sprintf("%s.ingress[%d]", field, i)
+		out.Ingress = append(out.Ingress, p.networkRule(n.Name, at, ".from", rule.From, rule.Pods, rule.Ports))
+	}
+	for i, rule := range n.Network.Egress {
+		at := fmt.Sprintf("%s.egress[%d]", field, i)
+		out.Egress = append(out.Egress, p.networkRule(n.Name, at, ".to", rule.To, rule.Pods, rule.Ports))
+	}
+	if !*n.Network.DefaultDeny {
+		return nil
+	}
+	return out
+}
+
+func (p *parser) networkRule(namespace, field, side string, peer v1alpha1.Peer, pods map[string]string, ports []string) plan.NetworkRule {
+	p.selector(field+".pods", pods)
+	rule := plan.NetworkRule{Pods: pods, Peer: p.peer(namespace, field+side, peer)}
+	p.distinct(field+".ports", ports)
+	for i, s := range ports {
+		port, err := ParsePort(s)
+		if err != nil {
+			p.Report(fmt.Sprintf("%s.ports[%d]", field, i), "network-port", "", "%v", err)
+		}
+		rule.Ports = append(rule.Ports, port)
+	}
+	return rule
+}
+
+func (p *parser) selector(field string, labels map[string]string) {
+	for _, key := range sortedKeys(labels) {
+		p.label(fmt.Sprintf("%s[%s]", field, key), key, labels[key])
+	}
+}
+
+// peer parses the other end of a rule; one without a namespace is in the
+// namespace that the rule is for.
+func (p *parser) peer(namespace, field string, peer v1alpha1.Peer) plan.Peer {
+	p.selector(field+".pods", peer.Pods)
+	out := plan.Peer{Pods: peer.Pods, Except: peer.Except}
+	if peer.Namespace != nil {
+		p.name(field+".namespace", *peer.Namespace, 63)
+	}
+	switch {
+	case peer.CIDR != nil && (peer.Namespace != nil || peer.Pods != nil):
+		p.Report(field, "network-peer", "", "a peer is a CIDR or Pods in a namespace, not both")
+	case peer.CIDR == nil && peer.Namespace == nil && peer.Pods == nil:
+		p.Report(field, "network-peer", "set namespace, pods or cidr", "a peer without anything would allow everybody")
+	case peer.CIDR == nil && len(peer.Except) > 0:
+		p.Report(field+".except", "network-peer", "", "except needs a cidr")
+	}
+	switch {
+	case peer.CIDR != nil:
+		out.CIDR = *peer.CIDR
+		for _, err := range CheckCIDR(*peer.CIDR, peer.Except) {
+			p.Report(field, "network-cidr", "", "%v", err)
+		}
+	case peer.Namespace != nil:
+		out.Namespace = *peer.Namespace
+	default:
+		out.Namespace = namespace
+	}
+	return out
+}

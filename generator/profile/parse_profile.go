@@ -1,0 +1,253 @@
+package profile
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+)
+
+func (p *parser) kyverno() {
+	k := p.spec.Kyverno
+	p.oneOf("spec.kyverno.version", "kyverno-version", *k.Version, []string{v1alpha1.KyvernoVersion})
+	known := p.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, []string{"ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"})
+	if targets := catalog.Targets(); known && !slices.Contains(targets, *k.PolicyType) {
+		p.Report("spec.kyverno.policyType", "policy-type", "use "+strings.Join(targets, " or "), "%s cannot be emitted yet by this version of gatehouse", *k.PolicyType)
+	}
+	p.oneOf("spec.kyverno.install", "kyverno-install", *k.Install, []string{"helm", "none"})
+	p.name("spec.kyverno.namespace", *k.Namespace, 63)
+	if *k.Replicas < 1 || *k.Replicas > 15 {
+		p.Report("spec.kyverno.replicas", "out-of-range", "3 survives the loss of two", "%d is not between 1 and 15", *k.Replicas)
+	}
+	p.out.Kyverno = plan.Kyverno{Version: *k.Version, PolicyType: *k.PolicyType, Namespace: *k.Namespace, Install: *k.Install == "helm", Replicas: *k.Replicas}
+	p.systemNamespaces()
+	p.name("spec.exceptions.namespace", p.out.ExceptionNamespace, 63)
+	if slices.Contains(p.out.SystemNamespaces, p.out.ExceptionNamespace) {
+		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: whoever may write there could waive every control", p.out.ExceptionNamespace)
+	}
+	for _, n := range p.spec.Namespaces {
+		if n.Name == p.out.ExceptionNamespace {
+			p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is also a namespace of spec.namespaces: PolicyExceptions need one of their own", n.Name)
+		}
+	}
+}
+
+// systemNamespaces are those that nothing may ever be enforced on, sorted.
+func (p *parser) systemNamespaces() {
+	for i, n := range p.spec.SystemNamespaces {
+		p.name(fmt.Sprintf("spec.systemNamespaces[%d]", i), n, 63)
+	}
+	all := slices.Concat(systemNamespaces, p.spec.SystemNamespaces, []string{*p.spec.Flux.Namespace, *p.spec.Kyverno.Namespace})
+	slices.Sort(all)
+	p.out.SystemNamespaces = slices.Compact(all)
+}
+
+func (p *parser) flux() {
+	f := p.spec.Flux
+	p.oneOf("spec.flux.install", "flux-install", *f.Install, []string{"cli", "operator", "none"})
+	p.oneOf("spec.flux.source.kind", "flux-source", *f.Source.Kind, []string{"GitRepository", "OCIRepository"})
+	p.name("spec.flux.source.name", *f.Source.Name, 63)
+	p.name("spec.flux.namespace", *f.Namespace, 63)
+	if *f.ServiceAccountName != "" {
+		p.name("spec.flux.serviceAccountName", *f.ServiceAccountName, 63)
+	}
+	p.out.Flux = plan.Flux{
+		Namespace: *f.Namespace, SourceKind: *f.Source.Kind, SourceName: *f.Source.Name, ServiceAccountName: *f.ServiceAccountName,
+		Path:          p.path("spec.flux.path", *f.Path),
+		Interval:      p.duration("spec.flux.interval", *f.Interval, time.Minute),
+		RetryInterval: p.duration("spec.flux.retryInterval", *f.RetryInterval, 10*time.Second),
+		Timeout:       p.duration("spec.flux.timeout", *f.Timeout, 30*time.Second),
+	}
+	if *f.Install != defaultFluxInstall {
+		p.out.Flux.Install = *f.Install
+	}
+	if d := f.Decryption; d != nil {
+		p.oneOf("spec.flux.decryption.provider", "flux-decryption", d.Provider, []string{"sops"})
+		p.out.Flux.DecryptionProvider = d.Provider
+		if d.SecretRef != nil {
+			p.name("spec.flux.decryption.secretRef.name", d.SecretRef.Name, 63)
+			p.out.Flux.DecryptionSecret = d.SecretRef.Name
+		}
+	}
+	p.workloads(f.Workloads)
+}
+
+func (p *parser) workloads(workloads []v1alpha1.Workload) {
+	names := make([]string, len(workloads))
+	for i, w := range workloads {
+		field := fmt.Sprintf("spec.flux.workloads[%d]", i)
+		names[i] = w.Name
+		p.name(field+".name", w.Name, 63)
+		plainPath := strings.NewReplacer("${env}", "env", "${cluster}", "cluster").Replace(w.Path)
+		if strings.Contains(plainPath, "${") || strings.Contains(plainPath, "$(") {
+			p.Report(field+".path", "text-variable", "only ${env} and ${cluster} are replaced", "unknown variable in %q", w.Path)
+		} else {
+			p.path(field+".path", plainPath)
+		}
+		p.out.Flux.Workloads = append(p.out.Flux.Workloads, plan.Workload{Name: w.Name, Path: path.Clean(w.Path), At: p.Positions.At(field)})
+	}
+	p.distinct("spec.flux.workloads", names)
+}
+
+// path parses a path in the Flux source: cleaned, "." for its root.
+func (p *parser) path(field, given string) string {
+	clean := path.Clean(given)
+	if given == "" || path.IsAbs(given) || strings.Contains(given, `\`) || !fs.ValidPath(clean) {
+		p.Report(field, "path-invalid", "a path relative to the root of the source, such as ./policies", "%q is not a path inside the source", given)
+	}
+	return clean
+}
+
+// fluxDuration is the pattern of the Kustomization CRD.
+var fluxDuration = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`)
+
+func (p *parser) duration(field, s string, least time.Duration) time.Duration {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil || !fluxDuration.MatchString(s):
+		p.Report(field, "duration-invalid", "such as 10m; units ms, s, m, h", "%q is not a duration", s)
+	case d < least:
+		p.Report(field, "out-of-range", "", "%s is shorter than %s", s, least)
+	case d > 24*time.Hour:
+		p.Report(field, "out-of-range", "", "%s is longer than a day", s)
+	}
+	return d
+}
+
+func (p *parser) ladder() {
+	if len(p.spec.Tiers) == 0 {
+		p.Report("spec.tiers", "required", "", "at least one tier is needed")
+	}
+	for i, t := range p.spec.Tiers {
+		p.name(fmt.Sprintf("spec.tiers[%d]", i), t, 40)
+	}
+	p.distinct("spec.tiers", p.spec.Tiers)
+	if len(p.spec.Rollout.Stages) == 0 {
+		p.Report("spec.rollout.stages", "required", "", "at least one stage is needed")
+	}
+	for i, s := range p.spec.Rollout.Stages {
+		field := fmt.Sprintf("spec.rollout.stages[%d]", i)
+		stage := p.stage(field, s)
+		if i > 0 {
+			p.stricter(field, p.out.Stages[i-1], stage)
+		}
+		p.out.Stages = append(p.out.Stages, stage)
+	}
+	p.distinct("spec.rollout.stages", p.stageNames())
+}
+
+func (p *parser) stage(field string, s v1alpha1.Stage) plan.Stage {
+	stage := plan.Stage{Name: s.Name, Actions: map[string]plan.Action{}}
+	p.name(field+".name", s.Name, 63)
+	for list, tiers := range map[string][]string{".audit": s.Audit, ".enforce": s.Enforce} {
+		p.distinct(field+list, tiers)
+		for j, t := range tiers {
+			p.known(fmt.Sprintf("%s%s[%d]", field, list, j), "tier-unknown", "tier", t, p.spec.Tiers)
+		}
+	}
+	for _, t := range s.Enforce {
+		if slices.Contains(s.Audit, t) {
+			p.Report(field, "ladder-conflict", "", "tier %q is in audit and in enforce", t)
+		}
+	}
+	for _, t := range p.spec.Tiers {
+		switch {
+		case slices.Contains(s.Enforce, t):
+			stage.Actions[t] = plan.Enforce
+		case slices.Contains(s.Audit, t):
+			stage.Actions[t] = plan.Audit
+		default:
+			stage.Actions[t] = plan.Off
+		}
+	}
+	return stage
+}
+
+// stricter checks that no tier is looser than at the stage before.
+func (p *parser) stricter(field string, before, now plan.Stage) {
+	for _, t := range p.spec.Tiers {
+		if now.Actions[t] < before.Actions[t] {
+			p.Report(field, "ladder-order", "stages go from the loosest to the strictest", "tier %q is %s here but %s at the stage before", t, now.Actions[t], before.Actions[t])
+		}
+	}
+}
+
+func (p *parser) stageNames() []string {
+	names := make([]string, len(p.out.Stages))
+	for i, s := range p.out.Stages {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// stageIndex parses the name of a stage, in the document that r reports on.
+func (p *parser) stageIndex(r *reporter, field, name string) int {
+	names := p.stageNames()
+	r.known(field, "stage-unknown", "stage", name, names)
+	return slices.Index(names, name)
+}
+
+func (p *parser) controls() {
+	ids := p.in.Catalog.Defined()
+	for _, id := range sortedKeys(p.spec.Controls) {
+		field, settings := fmt.Sprintf("spec.controls[%s]", id), p.spec.Controls[id]
+		if !p.control(field, id, ids) {
+			continue
+		}
+		limit := len(p.out.Stages) - 1
+		if settings.MaxStage != nil {
+			limit = p.stageIndex(&p.reporter, field+".maxStage", *settings.MaxStage)
+		}
+		if control, ok := p.in.Catalog.Control(id); ok && p.enabled(id) {
+			p.out.Controls = append(p.out.Controls, Control{Control: control, MaxStage: limit, Parameters: settings.Parameters, Field: field})
+		}
+	}
+}
+
+// enabled reports whether the profile switches a control on.
+func (p *parser) enabled(id string) bool {
+	c, ok := p.spec.Controls[id]
+	return ok && (c.Enabled == nil || *c.Enabled)
+}
+
+// registry is a registry or a repository in it: lower case, no scheme, no tag, no wildcard.
+var registry = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`)
+
+func (p *parser) registries() {
+	p.out.Registries = p.spec.Registries.Allowed
+	p.distinct("spec.registries.allowed", p.out.Registries)
+	for i, r := range p.out.Registries {
+		if !registry.MatchString(r) {
+			p.Report(fmt.Sprintf("spec.registries.allowed[%d]", i), "registry-invalid", "such as ghcr.io/acme: lower case, no scheme, tag or wildcard", "%q is not a registry or repository", r)
+		}
+	}
+}
+
+var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@:._/-]*$`)
+
+// deployers are the service accounts of the Flux controllers that apply the
+// repository, and those that the profile names.
+func (p *parser) deployers() {
+	for i, d := range p.spec.Deployers {
+		if !userName.MatchString(d) {
+			p.Report(fmt.Sprintf("spec.deployers[%d]", i), "deployer-invalid", "such as system:serviceaccount:NAMESPACE:NAME", "%q is not a user name", d)
+		}
+	}
+	all := slices.Clone(p.spec.Deployers)
+	accounts := []string{"helm-controller", "kustomize-controller"}
+	if p.out.Flux.ServiceAccountName != "" {
+		accounts = append(accounts, p.out.Flux.ServiceAccountName)
+	}
+	for _, account := range accounts {
+		all = append(all, "system:serviceaccount:"+p.out.Flux.Namespace+":"+account)
+	}
+	slices.Sort(all)
+	p.out.Deployers = slices.Compact(all)
+}

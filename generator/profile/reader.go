@@ -1,0 +1,75 @@
+package profile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// maxFileSize bounds what is read of one file of a source.
+const maxFileSize = 64 << 20
+
+// reader reads each file once, bounded, and remembers it.
+type reader struct {
+	fsys fs.FS
+	data map[string][]byte
+}
+
+func newReader(fsys fs.FS) *reader { return &reader{fsys: fsys, data: map[string][]byte{}} }
+
+// Open makes a reader an fs.FS that remembers.
+func (r *reader) Open(name string) (fs.File, error) { return r.fsys.Open(name) }
+
+// ReadFile is fs.ReadFile, bounded and remembered.
+func (r *reader) ReadFile(name string) ([]byte, error) { return r.read(name) }
+
+func (r *reader) read(name string) ([]byte, error) {
+	if data, ok := r.data[name]; ok {
+		return data, nil
+	}
+	if !fs.ValidPath(name) {
+		return nil, fmt.Errorf("%s is outside the source", name)
+	}
+	f, err := r.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFileSize {
+		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFileSize>>20)
+	}
+	r.data[name] = data
+	return data, nil
+}
+
+func (r *reader) hash() string {
+	h := sha256.New()
+	for _, name := range sortedKeys(r.data) {
+		fmt.Fprintf(h, "%q %x\n", name, sha256.Sum256(r.data[name]))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// plainError says what went wrong with a file without the name of the call.
+func plainError(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return p.Path + " does not exist"
+		case errors.Is(err, fs.ErrPermission):
+			return p.Path + " may not be read"
+		}
+		return fmt.Sprintf("%s: %v", p.Path, p.Err)
+	}
+	return err.Error()
+}

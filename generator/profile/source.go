@@ -1,0 +1,110 @@
+package profile
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/source"
+)
+
+// Source is a parsed source: every value of the language as what it means.
+type Source struct {
+	// Document is the profile's.
+	Document
+	Kyverno            plan.Kyverno
+	Flux               plan.Flux
+	Tiers              []string
+	Stages             []plan.Stage
+	ExceptionNamespace string
+	// SystemNamespaces, Deployers: complete, sorted.
+	SystemNamespaces, Deployers []string
+	Owners                      []string
+	Registries                  []string
+	Namespaces                  []Namespace
+	// Controls that the profile switches on, by id.
+	Controls []Control
+	Images   []Image
+	// Environments by ring, then name; Exceptions by name.
+	Environments []Environment
+	Exceptions   []Exception
+	// Catalog holds the built-in controls and those of the source.
+	Catalog *catalog.Catalog
+}
+
+// Document is where a parsed value was written.
+type Document struct {
+	Name      string
+	Positions source.Positions
+}
+
+// At is the position of a field of the document.
+func (d Document) At(field string) diag.Position { return d.Positions.At(field) }
+
+// Namespace is one of spec.namespaces.
+type Namespace struct {
+	Name, Tier string
+	Labels     map[string]string // as written
+	Network    *plan.Network     // nil where the profile leaves the namespace open
+	At         diag.Position
+
+	environments []string // nil: all
+}
+
+// In reports whether the namespace exists in an environment.
+func (n Namespace) In(environment string) bool {
+	return n.environments == nil || slices.Contains(n.environments, environment)
+}
+
+// Control is a control that is on.
+type Control struct {
+	*catalog.Control
+	// MaxStage is the highest stage that it may reach, an index of Stages.
+	MaxStage int
+	// Parameters as written; nil for none.
+	Parameters map[string]any
+	// Field is the path of its settings in the profile.
+	Field string
+}
+
+// Image is one of spec.trust.images: the rule, its policy and its tiers.
+type Image struct {
+	plan.Image
+	// Policy is the name of the policy that is made of it.
+	Policy string
+	Tiers  []string
+	// Trust is what its attestors refer to, an entry for each key.
+	Trust []plan.TrustObject
+	At    diag.Position
+}
+
+// Environment is one Environment.
+type Environment struct {
+	Document
+	Ring     int
+	Clusters []string // sorted
+	// Stage is an index of Stages, and so are those of Controls, by id.
+	Stage                 int
+	Controls              map[string]int
+	Owners                []string
+	AllowSkip, AllowAhead bool
+}
+
+// StageOf is the stage of a control, and the field that sets it.
+func (e Environment) StageOf(control string) (stage int, field string) {
+	if own, ok := e.Controls[control]; ok {
+		return own, "spec.controls[" + control + "].stage"
+	}
+	return e.Stage, "spec.stage"
+}
+
+// Exception is one Exception.
+type Exception struct {
+	Document
+	v1alpha1.ExceptionSpec
+	// End is when it stops to apply; zero for a permanent one.
+	End time.Time
+}
