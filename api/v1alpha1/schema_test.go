@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 	"github.com/gatehouse-dev/gatehouse/profiles"
 )
@@ -355,11 +355,11 @@ func TestSchemaDefaults(t *testing.T) {
 	if err := json.Unmarshal(v1alpha1.Schema(), &schema); err != nil {
 		t.Fatal(err)
 	}
-	var in generator.Input
+	var in profile.Input
 	in.Profile.Value.Spec.Namespaces = []v1alpha1.Namespace{{Name: "a"}}
 	in.Profile.Value.Spec.Trust = &v1alpha1.Trust{Images: []v1alpha1.ImageRule{{Name: "a"}}}
-	in.Environments = []generator.Loaded[v1alpha1.Environment]{{}}
-	set := generator.Default(in)
+	in.Environments = []profile.Loaded[v1alpha1.Environment]{{}}
+	set := profile.Default(in)
 	actual := map[string]map[string]any{}
 	for _, v := range []any{set.Profile.Value, set.Environments[0].Value} {
 		scalars(reflect.ValueOf(v), actual)

@@ -3,8 +3,8 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
@@ -31,7 +31,7 @@ func (o *catalogOptions) bind(cmd *cobra.Command) {
 // load reads the built-in controls, and those of the source if one is given.
 func (o *catalogOptions) load() (*catalog.Catalog, diag.List, error) {
 	if o.source == "" {
-		all, problems := generator.Catalog(nil, "")
+		all, problems := profile.Catalog(nil, "")
 		return all, problems, problems.Err()
 	}
 	source, err := openSource(o.source)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
@@ -52,7 +52,7 @@ func completeWorkloads(*cobra.Command, []string, string) ([]cobra.Completion, co
 }
 
 // fromSource offers names from the SOURCE on the command line.
-func fromSource(names func(*generator.Input) []string) cobra.CompletionFunc {
+func fromSource(names func(*profile.Input) []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -61,29 +61,29 @@ func fromSource(names func(*generator.Input) []string) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		loaded, _ := generator.Load(s.fsys, s.name)
+		loaded, _ := profile.Load(s.fsys, s.name)
 		if loaded == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return names(generator.Default(*loaded)), cobra.ShellCompDirectiveNoFileComp
+		return names(profile.Default(*loaded)), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-func environmentNames(in *generator.Input) (names []string) {
+func environmentNames(in *profile.Input) (names []string) {
 	for _, e := range in.Environments {
 		names = append(names, e.Value.Metadata.Name)
 	}
 	return names
 }
 
-func stageNames(in *generator.Input) (names []string) {
+func stageNames(in *profile.Input) (names []string) {
 	for _, s := range in.Profile.Value.Spec.Rollout.Stages {
 		names = append(names, s.Name)
 	}
 	return names
 }
 
-func namespaceNames(in *generator.Input) (names []string) {
+func namespaceNames(in *profile.Input) (names []string) {
 	for _, n := range in.Profile.Value.Spec.Namespaces {
 		names = append(names, n.Name)
 	}

@@ -97,10 +97,6 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	if err != nil {
 		return warnings, err
 	}
-	controls, _, err := source.catalog()
-	if err != nil {
-		return warnings, err
-	}
 	objects, err := openWorkloads(ctx, workloads, &o.cluster, impact.Kinds(next.Plan), in)
 	if err != nil {
 		return warnings, err
@@ -112,7 +108,7 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	defer client.Close()
 	console := newConsole(errOut)
 	progress := func(p impact.Progress) { console.status(bar(p)) }
-	report, problems, err := impact.Run(ctx, client, now, next, steps, objects, controls, impact.Options{Now: now.Plan.Now, Progress: progress})
+	report, problems, err := impact.Run(ctx, client, now, next, steps, objects, impact.Options{Now: now.Plan.Now, Progress: progress})
 	console.done()
 	if err == nil {
 		err = problems.Err()
@@ -132,24 +128,21 @@ func (o *impactOptions) steps(p *plan.Plan) ([]impact.Step, error) {
 	if err := o.check(p); err != nil {
 		return nil, err
 	}
-	var stages []string
-	for _, s := range p.Stages {
-		stages = append(stages, s.Name)
-	}
+	stages := p.StageNames()
 	if o.stage != "" && !slices.Contains(stages, o.stage) {
 		return nil, usagef("--stage: there is no stage %q (%s)", o.stage, diag.OneOf(o.stage, stages))
 	}
 	return impact.Steps(p, o.environments, o.stage), nil
 }
 
-// bump compiles the source again with the stages of the bumps. The warnings are the
-// same as before.
+// bump returns the bundle with the stages of the bumps. The warnings are the same
+// as before.
 func bump(ctx context.Context, source *source, now *generator.Bundle, steps []impact.Step) (*generator.Bundle, error) {
 	stages := impact.Stages(steps)
 	if len(stages) == 0 {
 		return now, nil
 	}
-	next, _, err := source.compile(ctx, generator.Options{Version: version(), Now: now.Plan.Now, AllowSkip: true, Stages: stages})
+	next, _, err := source.await(ctx, func() (*generator.Bundle, diag.List) { return now.WithStages(stages) })
 	return next, err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
@@ -42,12 +43,18 @@ func openSource(path string) (*source, error) {
 
 // compile compiles the source. With a bundle it returns only warnings.
 func (s *source) compile(ctx context.Context, o generator.Options) (*generator.Bundle, diag.List, error) {
+	return s.await(ctx, func() (*generator.Bundle, diag.List) { return generator.Compile(s.fsys, s.name, o) })
+}
+
+// await waits for a compilation, which takes seconds for a large source, or for
+// the end of ctx.
+func (s *source) await(ctx context.Context, compile func() (*generator.Bundle, diag.List)) (*generator.Bundle, diag.List, error) {
 	type compiled struct {
 		bundle   *generator.Bundle
 		problems diag.List
 	}
-	c, err := await(ctx, func() compiled { // a large source takes seconds
-		bundle, problems := generator.Compile(s.fsys, s.name, o)
+	c, err := await(ctx, func() compiled {
+		bundle, problems := compile()
 		return compiled{bundle, problems}
 	})
 	if err != nil {
@@ -59,7 +66,7 @@ func (s *source) compile(ctx context.Context, o generator.Options) (*generator.B
 
 // catalog reads the built-in controls and those of the source.
 func (s *source) catalog() (*catalog.Catalog, diag.List, error) {
-	all, problems := generator.Catalog(s.fsys, s.name)
+	all, problems := profile.Catalog(s.fsys, s.name)
 	warnings, err := s.warnings(problems)
 	return all, warnings, err
 }
@@ -79,7 +86,7 @@ func (s *source) warnings(problems diag.List) (diag.List, error) {
 // locate returns the path of a file of the source from the working directory.
 // Built-in files have none.
 func (s *source) locate(file string) string {
-	if file == "" || strings.HasPrefix(file, generator.BuiltIn) {
+	if file == "" || strings.HasPrefix(file, profile.BuiltIn) {
 		return file
 	}
 	return filepath.Join(s.dir, filepath.FromSlash(file))

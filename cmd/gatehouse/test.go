@@ -53,10 +53,6 @@ func runTest(ctx context.Context, g *globals, path string, o testOptions, out, e
 	if err := o.check(bundle.Plan); err != nil {
 		return warnings, err
 	}
-	controls, _, err := source.catalog()
-	if err != nil {
-		return warnings, err
-	}
 	tests, problems := verdict.LoadTests(source.fsys, bundle.Plan)
 	unused, err := source.warnings(problems)
 	warnings = append(warnings, unused...)
@@ -70,7 +66,7 @@ func runTest(ctx context.Context, g *globals, path string, o testOptions, out, e
 	defer client.Close()
 	console := newConsole(errOut)
 	progress := func(environment, what string) { console.status(environment + ": " + what) }
-	report, err := verdict.Run(ctx, client, bundle, controls, tests, verdict.Options{Environments: o.environments, Progress: progress})
+	report, err := verdict.Run(ctx, client, bundle, tests, verdict.Options{Environments: o.environments, Progress: progress})
 	console.done()
 	if err != nil {
 		return warnings, err

@@ -59,7 +59,8 @@ func Steps(p *plan.Plan, environments []string, stage string) []Step {
 	return steps
 }
 
-// Stages is the option of generator.Compile that makes the steps.
+// Stages returns the stages of the environments after the steps, for
+// [generator.Bundle.WithStages].
 func Stages(steps []Step) map[string]string {
 	stages := map[string]string{}
 	for _, s := range steps {
@@ -91,7 +92,7 @@ type Progress struct {
 // Run judges all workloads of a source: now is the bundle as it is, next the one
 // with the stages of the steps. The problems are those of the source; the report
 // is nil if one of them is an error, because it would not tell everything.
-func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, controls *catalog.Catalog, o Options) (*Report, diag.List, error) {
+func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, o Options) (*Report, diag.List, error) {
 	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}}}
 	for _, step := range steps {
 		b, err := newBump(now, next, step)
@@ -110,8 +111,21 @@ func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Ste
 	for _, b := range r.bumps {
 		r.report.Environments = append(r.report.Environments, b.summary)
 	}
-	r.report.finish(controls)
+	r.report.finish(controlsOf(now.Plan, next.Plan))
 	return r.report, problems, nil
+}
+
+// controlsOf returns the controls of the policies of some plans, by the name of the policy.
+func controlsOf(plans ...*plan.Plan) map[string]*catalog.Control {
+	controls := map[string]*catalog.Control{}
+	for _, p := range plans {
+		for _, env := range p.Environments {
+			for _, policy := range env.Policies {
+				controls[policy.Name] = policy.Control
+			}
+		}
+	}
+	return controls
 }
 
 // Objects are judged in chunks, each for all environments, because the engine
@@ -276,7 +290,7 @@ func notAsked(p plan.Policy) string {
 	switch {
 	case p.Image != nil:
 		return needsRegistry
-	case !p.Background:
+	case !p.Control.Background:
 		return judgesRequest
 	}
 	return ""
@@ -344,17 +358,17 @@ func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
 		if reason := notAsked(p); reason != "" {
 			b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: p.Name, Reason: reason})
 		}
-		b.deployersExempt[p.Name] = p.ExemptDeployers
+		b.deployersExempt[p.Name] = p.Control.ExemptDeployers
 	}
 	return b, nil
 }
 
 func newSide(b *generator.Bundle, environment string) (*side, error) {
-	i := slices.IndexFunc(b.Plan.Environments, func(e plan.Environment) bool { return e.Name == environment })
-	if i < 0 {
+	env, ok := b.Plan.Environment(environment)
+	if !ok {
 		return nil, fmt.Errorf("it is not in the bundle")
 	}
-	s := &side{env: b.Plan.Environments[i], policies: []string{}}
+	s := &side{env: env, policies: []string{}}
 	for _, p := range s.env.Policies {
 		if notAsked(p) == "" {
 			s.policies = append(s.policies, p.Name)

@@ -18,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/impact"
@@ -52,13 +51,22 @@ spec: {controls: [disallow-host-path], environments: [dev, prod], match: {namesp
 
 var now = time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)
 
-func compile(t *testing.T, stages map[string]string) *generator.Bundle {
+func compile(t *testing.T) *generator.Bundle {
 	t.Helper()
-	bundle, problems := generator.Compile(fstest.MapFS{"all.yaml": {Data: []byte(source)}}, ".", generator.Options{Now: now, AllowSkip: true, Stages: stages})
+	bundle, problems := generator.Compile(fstest.MapFS{"all.yaml": {Data: []byte(source)}}, ".", generator.Options{Now: now, AllowSkip: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
 	return bundle
+}
+
+func withStages(t *testing.T, bundle *generator.Bundle, stages map[string]string) *generator.Bundle {
+	t.Helper()
+	next, problems := bundle.WithStages(stages)
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	return next
 }
 
 // fake judges by the field faults of an object, "POLICY" or "POLICY=RESULT", at
@@ -171,21 +179,12 @@ func files(texts ...string) *workload.Files {
 	return workload.NewFiles(inputs, nil, "default")
 }
 
-func controls(t *testing.T) *catalog.Catalog {
-	t.Helper()
-	all, problems := generator.Catalog(nil, "")
-	if problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
-	return all
-}
-
 // run compares each environment with the next stage.
 func run(t *testing.T, e impact.Engine, s workload.Source) (*impact.Report, error) {
 	t.Helper()
-	bundle := compile(t, nil)
+	bundle := compile(t)
 	steps := impact.Steps(bundle.Plan, nil, "")
-	report, problems, err := impact.Run(t.Context(), e, bundle, compile(t, impact.Stages(steps)), steps, s, controls(t), impact.Options{Now: now})
+	report, problems, err := impact.Run(t.Context(), e, bundle, withStages(t, bundle, impact.Stages(steps)), steps, s, impact.Options{Now: now})
 	if err == nil && problems.HasErrors() {
 		err = problems.Err()
 	}
@@ -257,7 +256,7 @@ func TestNotEvaluated(t *testing.T) {
 	}, got); diff != "" {
 		t.Error(diff)
 	}
-	kinds := impact.Kinds(compile(t, nil).Plan)
+	kinds := impact.Kinds(compile(t).Plan)
 	if !slices.Contains(kinds, "Pod") || slices.Contains(kinds, "v1/Namespace") {
 		t.Errorf("kinds are %v", kinds)
 	}
@@ -343,7 +342,7 @@ func TestRunLive(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	p := compile(t, nil).Plan
+	p := compile(t).Plan
 	tests := []struct {
 		name         string
 		environments []string
@@ -373,7 +372,7 @@ func TestProgress(t *testing.T) {
 	for i := range 3000 {
 		text.WriteString(object("Deployment", "ops", fmt.Sprintf("web-%d", i)))
 	}
-	bundle := compile(t, nil)
+	bundle := compile(t)
 	steps := impact.Steps(bundle.Plan, nil, "")
 	last, calls := 0.0, 0
 	progress := func(p impact.Progress) {
@@ -383,7 +382,7 @@ func TestProgress(t *testing.T) {
 		}
 		last = p.Share
 	}
-	_, _, err := impact.Run(t.Context(), new(fake), bundle, compile(t, impact.Stages(steps)), steps, files(text.String()), controls(t), impact.Options{Now: now, Progress: progress})
+	_, _, err := impact.Run(t.Context(), new(fake), bundle, withStages(t, bundle, impact.Stages(steps)), steps, files(text.String()), impact.Options{Now: now, Progress: progress})
 	if err != nil || calls < 20 || last < 0.8 {
 		t.Errorf("%d calls, %v at the end, error %v", calls, last, err)
 	}

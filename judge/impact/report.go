@@ -81,7 +81,7 @@ type Control struct {
 }
 
 // finish sorts the findings and looks their controls up.
-func (r *Report) finish(controls *catalog.Catalog) {
+func (r *Report) finish(controls map[string]*catalog.Control) {
 	order := map[string]int{}
 	for i, e := range r.Environments {
 		order[e.Name] = i
@@ -93,7 +93,7 @@ func (r *Report) finish(controls *catalog.Catalog) {
 	found := map[string]bool{}
 	r.Controls = []Control{}
 	for _, f := range r.Findings {
-		if c, ok := controls.Control(f.Control); ok && !found[f.Control] {
+		if c := controls[f.Control]; c != nil && !found[f.Control] {
 			r.Controls = append(r.Controls, Control{ID: c.ID, Title: c.Title, Description: c.Description, Category: c.Category, Severity: c.Severity, References: c.References})
 		}
 		found[f.Control] = true

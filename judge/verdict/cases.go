@@ -17,7 +17,8 @@ import (
 const signatures = "a test has no registry with signed images; the rule is tried with images of its own"
 
 // policy tries the documents of a control.
-func (r *run) policy(k *cluster, policy plan.Policy, control *catalog.Control) error {
+func (r *run) policy(k *cluster, policy plan.Policy) error {
+	control := policy.Control
 	if len(k.names(policy)) == 0 {
 		return nil // the load has failed for it
 	}
@@ -94,7 +95,7 @@ func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
 	}
 	var checks []check
 	for _, tier := range k.plan.Tiers {
-		for _, at := range k.places(tier, looksUp(policy)) {
+		for _, at := range k.places(tier, len(policy.LookUps) > 0) {
 			action := k.action(policy, tier)
 			if !movable(p.Case) {
 				if at = k.labelled(tier); slices.Contains(k.plan.SystemNamespaces, p.Namespace) {
@@ -154,7 +155,7 @@ func (r *run) skip(result Result, reason string) {
 }
 
 func clusterScoped(c catalog.Case, policy plan.Policy) bool {
-	return c.ClusterScoped || c.Namespace == "" && policy.ClusterScoped
+	return c.ClusterScoped || c.Namespace == "" && policy.Control.ClusterScoped
 }
 
 // movable tells whether a document may be in any namespace; others are about theirs.

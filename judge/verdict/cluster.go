@@ -28,7 +28,7 @@ type cluster struct {
 // newCluster collects what the bundle brings to an environment.
 func newCluster(b *generator.Bundle, env plan.Environment) (*cluster, error) {
 	k := &cluster{plan: b.Plan, env: env, params: engine.LoadParams{ExceptionNamespace: b.Plan.ExceptionNamespace}, loaded: map[string]bool{}}
-	read := slices.ContainsFunc(env.Policies, looksUp)
+	read := slices.ContainsFunc(env.Policies, func(p plan.Policy) bool { return len(p.LookUps) > 0 })
 	for _, f := range b.Files {
 		if f.Folder.Environment != env.Name {
 			continue
@@ -75,9 +75,6 @@ func (k *cluster) add(o manifest.Object, read bool) error {
 
 func isException(object string) bool { return strings.HasPrefix(object, "PolicyException/") }
 
-// looksUp reports whether a rule of the policy reads objects of the cluster.
-func looksUp(policy plan.Policy) bool { return len(catalog.LookUps(policy.Body)) > 0 }
-
 // place is a namespace in which something is tried.
 type place struct {
 	tier, namespace string
@@ -94,7 +91,7 @@ func (k *cluster) places(tier string, empty bool) []place {
 	if i := slices.IndexFunc(k.env.Namespaces, func(n plan.Namespace) bool { return n.Tier == tier && !k.excepted(n.Name) }); i >= 0 && !empty {
 		out[0] = place{tier: tier, namespace: k.env.Namespaces[i].Name}
 	}
-	if tier == k.lastTier() {
+	if tier == k.plan.LastTier() {
 		out = append(out, place{tier: tier, namespace: catalog.TestNamespace("unknown"), labels: map[string]string{}})
 	}
 	return out
@@ -110,24 +107,11 @@ func (k *cluster) excepted(namespace string) bool {
 	return slices.ContainsFunc(k.env.Exceptions, func(x plan.Exception) bool { return slices.Contains(x.Namespaces, namespace) })
 }
 
-func (k *cluster) lastTier() string { return k.plan.Tiers[len(k.plan.Tiers)-1] }
-
-// tierOf a namespace; one that the profile does not know is of the last tier.
-func (k *cluster) tierOf(namespace string) string {
-	if i := slices.IndexFunc(k.env.Namespaces, func(n plan.Namespace) bool { return n.Name == namespace }); i >= 0 {
-		return k.env.Namespaces[i].Tier
-	}
-	return k.lastTier()
-}
-
 // action of a policy for an object: one for cluster-scoped kinds is staged as a
 // whole, and a cluster-scoped object of another one counts for the last tier.
 func (k *cluster) action(policy plan.Policy, tier string) plan.Action {
-	switch {
-	case policy.ClusterScoped:
-		return policy.Strictest()
-	case tier == "":
-		return policy.Actions[k.lastTier()]
+	if tier == "" {
+		tier = k.plan.LastTier()
 	}
-	return policy.Actions[tier]
+	return policy.ActionIn(tier)
 }

@@ -35,8 +35,8 @@ type subject struct {
 // exception shows for each kind, name and namespace of an exception that the
 // object is exempt until the expiry and not after it, and that neither another
 // name nor another namespace nor another policy is.
-func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolicy, controls *catalog.Catalog) error {
-	policy := k.env.Policies[slices.IndexFunc(k.env.Policies, func(p plan.Policy) bool { return p.Name == waived.Name })]
+func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolicy) error {
+	policy, _ := k.env.Policy(waived.Name)
 	t := trial{cluster: k, exception: x, policy: policy, image: k.trials[policy.Name]}
 	if len(k.names(policy)) == 0 {
 		return nil // the load has failed for it
@@ -45,13 +45,9 @@ func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolic
 		r.skip(t.result(subject{}, "exempt"), "no image of the rule can be made up")
 		return nil
 	}
-	control, ok := controls.Control(policy.Control)
-	if !ok {
-		return fmt.Errorf("control %s is not in the catalogue", policy.Control)
-	}
-	_, bad, err := control.Tests(policy.Parameters)
+	_, bad, err := policy.Control.Tests(policy.Parameters)
 	if err != nil {
-		return fmt.Errorf("the documents of control %s: %w", control.ID, err)
+		return fmt.Errorf("the documents of control %s: %w", policy.Control.ID, err)
 	}
 	if t.image != nil {
 		for i, c := range bad {
@@ -104,7 +100,7 @@ func concrete(glob string) string { return strings.NewReplacer("*", "x", "?", "x
 func (r *run) subject(t trial, s subject) error {
 	tier := ""
 	if s.namespace != "" {
-		tier = t.cluster.tierOf(s.namespace)
+		tier = t.cluster.plan.TierOf(t.cluster.env, s.namespace)
 	}
 	bad := wantBad(t.cluster.action(t.policy, tier))
 	if bad == silent {
@@ -202,8 +198,8 @@ func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []
 	for _, p := range t.cluster.env.Policies {
 		image := t.cluster.trials[p.Name]
 		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
-		judged := slices.ContainsFunc(p.Rules, func(rule plan.Rule) bool { return slices.Contains(rule.Kinds, s.made) })
-		if named || !judged || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.tierOf(s.namespace)) == plan.Off {
+		judged := slices.ContainsFunc(p.Rules, func(rule catalog.Rule) bool { return slices.Contains(rule.Kinds, s.made) })
+		if named || !judged || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.plan.TierOf(t.cluster.env, s.namespace)) == plan.Off {
 			continue
 		}
 		c := t.check(s, "an image rule that it does not name", withImages(object, image.unsigned(image.repositories[0])), now, want{untouched, t.exception.Name})
@@ -225,7 +221,7 @@ func (t trial) otherName(s subject) string {
 
 // elsewhere is the subject in a namespace of the same tier that no exception knows.
 func (t trial) elsewhere(s subject) subject {
-	s.namespace = catalog.TestNamespace(t.cluster.tierOf(s.namespace))
+	s.namespace = catalog.TestNamespace(t.cluster.plan.TierOf(t.cluster.env, s.namespace))
 	return s
 }
 
@@ -326,7 +322,7 @@ func (t trial) result(s subject, what string) Result {
 		Case: t.exception.Name + ": " + what, Expected: want{exempted, t.exception.Name}.String(),
 	}
 	if s.namespace != "" {
-		out.Tier = t.cluster.tierOf(s.namespace)
+		out.Tier = t.cluster.plan.TierOf(t.cluster.env, s.namespace)
 		if tier, ok := catalog.CutTestNamespace(s.namespace); ok {
 			out.Tier = tier
 		}

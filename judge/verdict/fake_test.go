@@ -16,7 +16,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
@@ -79,17 +78,13 @@ func sourceOf(files map[string]string) fstest.MapFS {
 }
 
 // compile builds the source of files().
-func compile(t *testing.T, files map[string]string) (*generator.Bundle, *catalog.Catalog) {
+func compile(t *testing.T, files map[string]string) *generator.Bundle {
 	t.Helper()
 	bundle, problems := generator.Compile(sourceOf(files), ".", generator.Options{Now: now(), AllowSkip: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	controls, problems := generator.Catalog(sourceOf(files), ".")
-	if problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
-	return bundle, controls
+	return bundle
 }
 
 // fake answers as a cluster should by the plan, but for its faults.

@@ -85,9 +85,9 @@ func TestRunImages(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bundle, controls := compile(t, imageFiles(t, rule+test.rule+"}"))
+			bundle := compile(t, imageFiles(t, rule+test.rule+"}"))
 			test.fake.plan = bundle.Plan
-			report, err := Run(t.Context(), &test.fake, bundle, controls, nil, Options{})
+			report, err := Run(t.Context(), &test.fake, bundle, nil, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestRunImages(t *testing.T) {
 
 // TestRunImagesAsks: which images there are, signed by whom, and what is said to be left out.
 func TestRunImagesAsks(t *testing.T) {
-	bundle, controls := compile(t, imageFiles(t, `{name: acme, references: [quay.io/acme/app], attestors: {count: 1, of: [ci, secret, vault, file]}, tiers: [platform]}`))
+	bundle := compile(t, imageFiles(t, `{name: acme, references: [quay.io/acme/app], attestors: {count: 1, of: [ci, secret, vault, file]}, tiers: [platform]}`))
 	_, stand := standIn(bundle.Plan, bundle.Plan.Environments[0])
 	want := []engine.Attestor{ // the file and the Secret hold the same key
 		{Name: "secret", Key: "k8s://kyverno/pub"}, {Name: "vault", Key: "hashivault://release"}, {Name: "secret", Key: strings.TrimSpace(bundle.Plan.Environments[0].Trust[0].Data["a.pub"])},
@@ -118,7 +118,7 @@ func TestRunImagesAsks(t *testing.T) {
 		t.Errorf("attestors (-want +got):\n%s", diff)
 	}
 	f := &fake{plan: bundle.Plan}
-	report, err := Run(t.Context(), f, bundle, controls, []Test{{
+	report, err := Run(t.Context(), f, bundle, []Test{{
 		Name: "signed", Expect: "refuse", Policies: []string{"verify-images-acme"}, Environments: []string{"dev"}, Objects: []json.RawMessage{json.RawMessage(`{"kind":"Pod"}`)},
 	}}, Options{})
 	if err != nil {
@@ -156,9 +156,9 @@ func TestRunImagesAsks(t *testing.T) {
 func TestRunImagesWithout(t *testing.T) {
 	source := imageFiles(t, `{name: acme, references: [ghcr.io/acme/*], attestors: [odd]}`)
 	source["profile.yaml"] = strings.Replace(source["profile.yaml"], "attestors: [{", `attestors: [{name: odd, keyless: {issuer: "https://ci.example", subjectRegExp: "^(a\\bb)$"}}, {`, 1)
-	bundle, controls := compile(t, source)
+	bundle := compile(t, source)
 	f := &fake{plan: bundle.Plan}
-	report, err := Run(t.Context(), f, bundle, controls, nil, Options{})
+	report, err := Run(t.Context(), f, bundle, nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

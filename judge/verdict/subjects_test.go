@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
@@ -15,7 +16,7 @@ func TestSubjectsOfBothScopes(t *testing.T) {
 			Namespaces: []string{"a", "b"}, Names: []string{"old"},
 			Kinds: []string{"PersistentVolumeClaim", "StorageClass"}, ClusterKinds: []string{"StorageClass"},
 		},
-		policy: plan.Policy{Rules: []plan.Rule{{Name: "owner", Kinds: []string{"PersistentVolumeClaim", "StorageClass"}}}},
+		policy: plan.Policy{Policy: catalog.Policy{Rules: []catalog.Rule{{Name: "owner", Kinds: []string{"PersistentVolumeClaim", "StorageClass"}}}}},
 	}
 	got := map[string][]string{}
 	for _, s := range made.subjects([]string{"owner"}) {

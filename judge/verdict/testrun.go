@@ -2,11 +2,9 @@ package verdict
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -26,11 +24,11 @@ func (r *run) test(k *cluster, t Test) error {
 		}
 		for _, name := range t.Policies {
 			c := t.check(k, raw, name, []string{name})
-			i := slices.IndexFunc(k.env.Policies, func(p plan.Policy) bool { return p.Name == name })
+			policy, on := k.env.Policy(name)
 			switch {
-			case i < 0: // on in another environment
+			case !on: // on in another environment
 				r.answerOff(c, name+" is off in environment "+k.env.Name)
-			case k.env.Policies[i].Image != nil:
+			case policy.Image != nil:
 				c.result.Expected = c.want.String()
 				r.skip(c.result, signatures)
 			case k.loaded[name]:
@@ -79,7 +77,7 @@ func (t Test) check(k *cluster, raw json.RawMessage, policy string, policies []s
 		Resource: described(string(t.Operation), object.Kind(), "", namespace, object.Name()),
 	}
 	if namespace != "" {
-		result.Tier = k.tierOf(namespace)
+		result.Tier = k.plan.TierOf(k.env, namespace)
 	}
 	return check{request: request, want: want{verdict: verdicts[t.Expect]}, result: result, strict: true}
 }

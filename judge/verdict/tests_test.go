@@ -20,7 +20,7 @@ func document(spec string) string {
 
 // TestTests runs tests of the user: each of the three expectations, right and wrong.
 func TestTests(t *testing.T) {
-	bundle, controls := compile(t, files())
+	bundle := compile(t, files())
 	tests := []struct {
 		name, spec string
 		want       []string // environment: status got
@@ -50,7 +50,7 @@ func TestTests(t *testing.T) {
 			if problems.HasErrors() {
 				t.Fatal(problems.Err())
 			}
-			report, err := Run(t.Context(), &fake{plan: bundle.Plan}, bundle, controls, loaded, Options{})
+			report, err := Run(t.Context(), &fake{plan: bundle.Plan}, bundle, loaded, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestTests(t *testing.T) {
 
 // TestLoadTests: what is wrong with a test is told where it is.
 func TestLoadTests(t *testing.T) {
-	bundle, _ := compile(t, files())
+	bundle := compile(t, files())
 	tests := []struct {
 		name, text string
 		want       string // all diagnostics

@@ -13,7 +13,6 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -113,10 +112,10 @@ type Options struct {
 	Progress func(environment, what string)
 }
 
-// Run checks a bundle. The controls of its policies must be in the catalogue.
+// Run checks a bundle.
 // The error is of the engine or of a control's documents; what is wrong with the
 // bundle is in the report.
-func Run(ctx context.Context, e Engine, b *generator.Bundle, controls *catalog.Catalog, tests []Test, o Options) (*Report, error) {
+func Run(ctx context.Context, e Engine, b *generator.Bundle, tests []Test, o Options) (*Report, error) {
 	r := &run{ctx: ctx, engine: e, report: &Report{Results: []Result{}}}
 	for _, env := range b.Plan.Environments {
 		if len(o.Environments) > 0 && !slices.Contains(o.Environments, env.Name) {
@@ -128,7 +127,7 @@ func Run(ctx context.Context, e Engine, b *generator.Bundle, controls *catalog.C
 			}
 		}
 		before := len(r.report.Results)
-		if err := r.environment(b, env, controls, tests); err != nil {
+		if err := r.environment(b, env, tests); err != nil {
 			return nil, fmt.Errorf("environment %s: %w", env.Name, err)
 		}
 		counted := EnvironmentCounts{Name: env.Name, Stage: env.Stage}
@@ -148,7 +147,7 @@ type run struct {
 	progress func(what string)
 }
 
-func (r *run) environment(b *generator.Bundle, env plan.Environment, controls *catalog.Catalog, tests []Test) error {
+func (r *run) environment(b *generator.Bundle, env plan.Environment, tests []Test) error {
 	r.progress("loading the policies")
 	k, err := newCluster(b, env)
 	if err != nil {
@@ -161,18 +160,14 @@ func (r *run) environment(b *generator.Bundle, env plan.Environment, controls *c
 	}
 	for _, policy := range env.Policies {
 		r.progress(policy.Name)
-		control, ok := controls.Control(policy.Control)
-		if !ok {
-			return fmt.Errorf("control %s is not in the catalogue", policy.Control)
-		}
-		if err := r.policy(k, policy, control); err != nil {
+		if err := r.policy(k, policy); err != nil {
 			return err
 		}
 	}
 	for _, x := range env.Exceptions {
 		r.progress("exception " + x.Name)
 		for _, waived := range x.Policies {
-			if err := r.exception(k, x, waived, controls); err != nil {
+			if err := r.exception(k, x, waived); err != nil {
 				return err
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // TestRun: an engine that answers as the plan says fails nothing, and every
 // fault of an engine is found by the check that is there for it.
 func TestRun(t *testing.T) {
-	bundle, controls := compile(t, files())
+	bundle := compile(t, files())
 	each := func(change func(*engine.RuleResult)) func(engine.EvaluateParams, *engine.Evaluation) {
 		return func(_ engine.EvaluateParams, e *engine.Evaluation) {
 			e.Result.Blocked = false
@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			test.fake.plan = bundle.Plan
-			report, err := Run(t.Context(), &test.fake, bundle, controls, nil, Options{})
+			report, err := Run(t.Context(), &test.fake, bundle, nil, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,9 +85,9 @@ func TestRun(t *testing.T) {
 
 // TestRunAsks: what is asked at all, and where.
 func TestRunAsks(t *testing.T) {
-	bundle, controls := compile(t, files())
+	bundle := compile(t, files())
 	f := &fake{plan: bundle.Plan}
-	report, err := Run(t.Context(), f, bundle, controls, nil, Options{Environments: []string{"dev"}})
+	report, err := Run(t.Context(), f, bundle, nil, Options{Environments: []string{"dev"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +134,11 @@ func TestRunAsks(t *testing.T) {
 
 // TestRunLoad: what Kyverno refuses is a failure, and nothing is claimed of it.
 func TestRunLoad(t *testing.T) {
-	bundle, controls := compile(t, files())
+	bundle := compile(t, files())
 	run := func(f *fake) *Report {
 		t.Helper()
 		f.plan = bundle.Plan
-		report, err := Run(t.Context(), f, bundle, controls, nil, Options{Environments: []string{"dev"}})
+		report, err := Run(t.Context(), f, bundle, nil, Options{Environments: []string{"dev"}})
 		if err != nil {
 			t.Fatal(err)
 		}

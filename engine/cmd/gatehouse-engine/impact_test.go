@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/judge/impact"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
@@ -43,7 +42,7 @@ spec:
 const hostPath = "      volumes: [{name: logs, hostPath: {path: /var/log}}]\n"
 
 // example is examples/acme, which extends the profile hardened, as it is and bumped.
-func example(t testing.TB, environments []string, stage string) (now, next *generator.Bundle, steps []impact.Step, controls *catalog.Catalog) {
+func example(t testing.TB, environments []string, stage string) (now, next *generator.Bundle, steps []impact.Step) {
 	t.Helper()
 	fsys := os.DirFS("../../../examples/acme")
 	options := generator.Options{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), AllowSkip: true}
@@ -52,14 +51,10 @@ func example(t testing.TB, environments []string, stage string) (now, next *gene
 		t.Fatal(problems.Err())
 	}
 	steps = impact.Steps(now.Plan, environments, stage)
-	options.Stages = impact.Stages(steps)
-	if next, problems = generator.Compile(fsys, ".", options); problems.HasErrors() {
+	if next, problems = now.WithStages(impact.Stages(steps)); problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	if controls, problems = generator.Catalog(fsys, "."); problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
-	return now, next, steps, controls
+	return now, next, steps
 }
 
 func workloads(text string) workload.Source {
@@ -93,7 +88,7 @@ func guarded(t *testing.T, b *generator.Bundle) string {
 // both tiers, one that is exempt in one namespace only, and what the bundle itself
 // has brought into the cluster, which only the deployers may write.
 func TestImpact(t *testing.T) {
-	now, next, steps, controls := example(t, nil, "")
+	now, next, steps := example(t, nil, "")
 	report, problems, err := impact.Run(t.Context(), start(t), now, next, steps, workloads(
 		controller("Deployment", "shop", "good", "")+
 			controller("Deployment", "shop", "bad", "      hostNetwork: true\n")+
@@ -101,7 +96,7 @@ func TestImpact(t *testing.T) {
 			controller("DaemonSet", "monitoring", "node-agent", hostPath)+
 			controller("DaemonSet", "logging", "node-agent", hostPath)+
 			controller("Deployment", "kube-system", "bad", "      hostNetwork: true\n")+
-			guarded(t, now)), controls, impact.Options{Now: now.Plan.Now})
+			guarded(t, now)), impact.Options{Now: now.Plan.Now})
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}

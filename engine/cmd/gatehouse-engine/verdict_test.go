@@ -23,15 +23,11 @@ func TestExample(t *testing.T) {
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	controls, problems := generator.Catalog(fsys, ".")
-	if problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
 	tests, problems := verdict.LoadTests(fsys, bundle.Plan)
 	if len(problems) > 0 || len(tests) == 0 {
 		t.Fatalf("%d tests, %v", len(tests), problems)
 	}
-	report, err := verdict.Run(t.Context(), start(t), bundle, controls, tests, verdict.Options{})
+	report, err := verdict.Run(t.Context(), start(t), bundle, tests, verdict.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,9 +131,8 @@ func wantFailure(t *testing.T, client *protocol.Client, source fs.FS, damage fun
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	controls, _ := generator.Catalog(nil, "")
 	damage(bundle)
-	report, err := verdict.Run(t.Context(), client, bundle, controls, nil, verdict.Options{})
+	report, err := verdict.Run(t.Context(), client, bundle, nil, verdict.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
