@@ -20,7 +20,7 @@ func checkPublicKey(data []byte) error {
 	case block == nil:
 		return errors.New("holds no PEM block")
 	case strings.Contains(block.Type, "PRIVATE KEY"):
-		return errors.New("holds a private key; remove it, and replace the key: it has been seen")
+		return errors.New("holds a private key; remove it and rotate the key")
 	case block.Type != "PUBLIC KEY":
 		return fmt.Errorf("holds a PEM block %q, not PUBLIC KEY", block.Type)
 	}
@@ -29,7 +29,7 @@ func checkPublicKey(data []byte) error {
 	}
 	if next, _ := pem.Decode(rest); next != nil {
 		if strings.Contains(next.Type, "PRIVATE KEY") {
-			return errors.New("holds a private key; remove it, and replace the key: it has been seen")
+			return errors.New("holds a private key; remove it and rotate the key")
 		}
 		return errors.New("holds several keys; make an attestor of each and say with count how many are enough")
 	}

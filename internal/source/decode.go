@@ -231,9 +231,9 @@ func (d *decoder) text(n *yaml.Node, path, s string) {
 	case strings.Contains(s, "{{") || strings.Contains(s, "}}"):
 		d.problem(n, "text-variable", path, "", "{{ and }} are not allowed: Kyverno would evaluate them")
 	case strings.Contains(s, "$(") || strings.Contains(s, "${") && !strings.HasPrefix(path, "spec.flux.workloads["):
-		d.problem(n, "text-variable", path, "${env} and ${cluster} stand only in spec.flux.workloads[*].path", "${ and $( are not allowed: Kyverno or Flux would evaluate them")
+		d.problem(n, "text-variable", path, "${env} and ${cluster} are allowed only in spec.flux.workloads[*].path", "${ and $( are not allowed: Kyverno or Flux would evaluate them")
 	case strings.Contains(s, "PRIVATE KEY-----"):
-		d.problem(n, "private-key", path, "remove it, and replace the key: it has been seen", "a private key must never be in the source")
+		d.problem(n, "private-key", path, "remove it and rotate the key", "the source must not contain a private key")
 	}
 }
 

@@ -119,7 +119,7 @@ func check(doc *Document) (problems diag.List) {
 	}
 	walk(doc.Node, "")
 	if count > maxAliased {
-		problems.Add(diag.Diagnostic{Code: "yaml-alias", Position: doc.At(doc.Node), Summary: fmt.Sprintf("the aliases of the document stand for more than %d values", maxAliased)})
+		problems.Add(diag.Diagnostic{Code: "yaml-alias", Position: doc.At(doc.Node), Summary: fmt.Sprintf("the aliases of the document expand to more than %d values", maxAliased)})
 	}
 	return problems
 }

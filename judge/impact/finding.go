@@ -113,12 +113,12 @@ func findingsOf(b *bump, w workload.Workload, before, above engine.Evaluation) [
 	var findings []Finding
 	for _, f := range byPolicy {
 		if b.deployersExempt[f.Control] && (f.Status == WouldBlock || f.Status == Blocked) {
-			f.Message = unique.Make(f.Message + " (but for those who deploy the repository)").Value()
+			f.Message = unique.Make(f.Message + " (deployers are exempt)").Value()
 		}
 		findings = append(findings, *f)
 	}
 	if above.Result.Blocked && !slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == WouldBlock || f.Status == Blocked || f.Status == Errored }) {
-		base.Status, base.Message = Errored, "the engine refuses it without saying which rule does"
+		base.Status, base.Message = Errored, "the engine refuses it, but names no rule"
 		findings = append(findings, base)
 	}
 	return findings

@@ -279,7 +279,7 @@ func (r *run) request(w workload.Workload, s *side, labels map[string]map[string
 // Why a policy is not asked.
 const (
 	needsRegistry = "needs the registry"
-	judgesRequest = "judges who writes or what changes, which an object does not tell"
+	needsRequest  = "needs to know who writes or what changes, which an object does not show"
 )
 
 // notAsked tells why a policy has nothing to say about an object that lies in a
@@ -291,7 +291,7 @@ func notAsked(p plan.Policy) string {
 	case p.Image != nil:
 		return needsRegistry
 	case !p.Control.Background:
-		return judgesRequest
+		return needsRequest
 	}
 	return ""
 }

@@ -237,7 +237,7 @@ func TestNotEvaluated(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []impact.NotEvaluated{
-		{Control: "protect-tier-labels", Reason: "judges who writes or what changes, which an object does not tell"},
+		{Control: "protect-tier-labels", Reason: "needs to know who writes or what changes, which an object does not show"},
 		{Control: "verify-images-acme", Reason: "needs the registry"},
 	}
 	for _, e := range report.Environments {
@@ -251,7 +251,7 @@ func TestNotEvaluated(t *testing.T) {
 	}
 	const why = "validation error: restrict-wildcard-verbs | no."
 	if diff := cmp.Diff([]string{
-		"dev restrict-wildcard-verbs blocked: " + why + " (but for those who deploy the repository)",
+		"dev restrict-wildcard-verbs blocked: " + why + " (deployers are exempt)",
 		"prod restrict-wildcard-verbs warns: " + why,
 	}, got); diff != "" {
 		t.Error(diff)

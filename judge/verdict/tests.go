@@ -114,7 +114,7 @@ func (l *testLoader) file(name string) bool {
 	for _, doc := range docs {
 		at := doc.At(doc.Node)
 		if doc.APIVersion != v1alpha1.APIVersion || doc.Kind != v1alpha1.KindTest {
-			l.problem(at, "unknown-type", "kind", "kind: "+v1alpha1.KindTest, "%s %s is no Test; a file of tests holds nothing else", doc.APIVersion, doc.Kind)
+			l.problem(at, "unknown-type", "kind", "kind: "+v1alpha1.KindTest, "%s %s is not a Test; a file of tests holds only Tests", doc.APIVersion, doc.Kind)
 			continue
 		}
 		var written v1alpha1.Test

@@ -90,7 +90,7 @@ func TestLoadTests(t *testing.T) {
 		{"unknown operation", document("expect: admit, operation: update, resource: {kind: Pod}"), `tests/a.yaml:1:106: spec.operation: unsupported value "update" (did you mean "UPDATE"?) [test-invalid]`},
 		{"twice", document("expect: admit, resource: {kind: Pod}") + "\n---\n" + document("expect: admit, resource: {kind: Pod}"),
 			`tests/a.yaml:3:67: metadata.name: Test "one" is defined twice, first at tests/a.yaml:1:67 [duplicate-name]`},
-		{"another kind", "{apiVersion: gatehouse.dev/v1alpha1, kind: Tset, metadata: {name: x}}", "tests/a.yaml:1:1: kind: gatehouse.dev/v1alpha1 Tset is no Test; a file of tests holds nothing else (kind: Test) [unknown-type]"},
+		{"another kind", "{apiVersion: gatehouse.dev/v1alpha1, kind: Tset, metadata: {name: x}}", "tests/a.yaml:1:1: kind: gatehouse.dev/v1alpha1 Tset is not a Test; a file of tests holds only Tests (kind: Test) [unknown-type]"},
 		{"nothing of ours", "{apiVersion: v1, kind: Pod}", "tests/a.yaml: warning: holds no Test, and no Test names it (a test begins with apiVersion: gatehouse.dev/v1alpha1 and kind: Test) [test-unused]"},
 	}
 	for _, test := range tests {
