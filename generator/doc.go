@@ -1,14 +1,12 @@
 // Package generator compiles a profile into a policy repository.
 //
-// There is one way through it, and each stage is one file:
+// [Compile] is the way through it; each stage is a package, or a file here:
 //
-//	load      the YAML of a source: documents with positions, what they extend, the catalogue
-//	default   what the source does not say
-//	validate  every field by itself, and every name that is used
-//	plan      what it means: package plan, where every decision is made
-//	emit      objects: packages kyverno, network and flux, and the files for people
-//	link      across objects: identity, schemas, the graph and its proof
-//	write     the only effects
+//	load, default, parse   package profile: the language
+//	resolve                package resolve: every decision; package plan is the model
+//	emit                   packages namespaces, kyverno, network, board, kyvernotest
+//	link                   link.go and package flux: identity, schemas, the graph and its proof
+//	write                  package output: the only effects
 //
-// [Compile] is the stages up to link; [WriteDir] and [CheckDir] are the last one.
+// The package is for this module: its functions return types of internal packages.
 package generator
