@@ -47,8 +47,7 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 // endOf returns the error that a command ends with: the signal if there was one,
 // because errors after it are its consequences, else err.
 func endOf(ctx context.Context, err error) error {
-	var i interruption
-	if errors.As(context.Cause(ctx), &i) {
+	if i, ok := errors.AsType[interruption](context.Cause(ctx)); ok {
 		return i
 	}
 	return err

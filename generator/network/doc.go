@@ -1,5 +1,4 @@
-// Package network emits the NetworkPolicies of a plan and reads the ports and
-// CIDRs of the language.
+// Package network emits the NetworkPolicies of a plan.
 //
 // Objects are plain maps, not k8s.io/api types: a large fleet has a hundred
 // thousand of them, and the way through a struct and back costs as much as all

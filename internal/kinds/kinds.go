@@ -23,11 +23,12 @@ type InForce int
 const (
 	// NotPolicy is for the kinds that are not policies.
 	NotPolicy InForce = iota
-	// ReadyCondition: the condition Ready is True.
+	// ReadyCondition is for kinds whose condition Ready is True then.
 	ReadyCondition
-	// ReadyStatus: status.conditionStatus.ready is true. The kinds with CEL have it.
+	// ReadyStatus is for kinds whose status.conditionStatus.ready is true then: those
+	// with CEL.
 	ReadyStatus
-	// Unreported: they do not say it.
+	// Unreported is for kinds that do not say it.
 	Unreported
 )
 

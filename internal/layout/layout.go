@@ -31,16 +31,20 @@ const (
 )
 
 const (
-	// Clusters and Environments are the folders below which Flux applies folders.
-	Clusters, Environments = "clusters", "environments"
+	// Clusters is the folder with a folder for each cluster.
+	Clusters = "clusters"
+	// Environments is the folder with the layers of each environment.
+	Environments = "environments"
 	// Tests is the folder of tests for the kyverno CLI.
 	Tests = "tests"
 	// Index is the file that lists what Flux applies from a folder.
 	Index = "kustomization.yaml"
 	// Board is the file that shows people the state of the rollout.
 	Board = "README.md"
-	// CodeOwners and SourceIgnore are read by the forge and by Flux's source.
-	CodeOwners, SourceIgnore = "CODEOWNERS", ".sourceignore"
+	// CodeOwners is read by the forge.
+	CodeOwners = "CODEOWNERS"
+	// SourceIgnore is read by Flux's source: what it leaves out.
+	SourceIgnore = ".sourceignore"
 	// Lock is where the lock lies; see manifest.Lock.
 	Lock = "gatehouse.lock"
 	// Journal lists, while a build writes, the hashes of what it is about to

@@ -66,7 +66,7 @@ func TestDocumentsReader(t *testing.T) {
 	for _, err := range Documents(io.MultiReader(strings.NewReader("a: b\n---\nc: d\n"), iotest.ErrReader(broken))) {
 		got = append(got, err)
 	}
-	if len(got) != 2 || got[0] != nil || got[1] != broken {
+	if len(got) != 2 || got[0] != nil || !errors.Is(got[1], broken) {
 		t.Errorf("got %v", got)
 	}
 }

@@ -64,18 +64,19 @@ type Table struct{ b *strings.Builder }
 // NewTable writes the head of a table. A column whose head ends in a colon is
 // aligned to the right.
 func NewTable(b *strings.Builder, heads ...string) Table {
-	rule := ""
+	var rule strings.Builder
 	for _, head := range heads {
 		title, right := strings.CutSuffix(head, ":")
 		b.WriteString("| ")
 		if title != "" {
 			fmt.Fprintf(b, "%s ", Text(title))
 		}
-		if rule += "|---"; right {
-			rule += ":"
+		rule.WriteString("|---")
+		if right {
+			rule.WriteByte(':')
 		}
 	}
-	fmt.Fprintf(b, "|\n%s|\n", rule)
+	fmt.Fprintf(b, "|\n%s|\n", rule.String())
 	return Table{b}
 }
 
