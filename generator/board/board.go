@@ -69,8 +69,8 @@ func kyvernoSettings(b *strings.Builder, values map[string]any) {
 	if err != nil {
 		panic(err) // plain values always encode
 	}
-	b.WriteString("\n## Kyverno\n\nThis repository does not install Kyverno. What runs in the clusters must have these values of the chart: without them " +
-		"exceptions do not count, and a Kyverno that is down keeps Flux and itself from starting.\n\n```yaml\n" + string(stated) + "```\n")
+	b.WriteString("\n## Kyverno\n\nThis repository does not install Kyverno. The Kyverno in the clusters needs these chart values. " +
+		"Without them, exceptions have no effect, and a Kyverno that is down keeps Flux and itself from starting.\n\n```yaml\n" + string(stated) + "```\n")
 }
 
 // controls is the table of a control's action in each tier. What is on in no tier is not in the plan.

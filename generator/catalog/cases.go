@@ -110,7 +110,7 @@ func (c *Control) cases(name string, text []byte, params map[string]any) ([]Case
 			return nil, fmt.Errorf("%s: document %d: %w", file, i+1, err)
 		}
 		if seen[out[i].Name] {
-			return nil, fmt.Errorf("%s: document %d: the name %q is there twice", file, i+1, out[i].Name)
+			return nil, fmt.Errorf("%s: document %d: the name %q is used twice", file, i+1, out[i].Name)
 		}
 		seen[out[i].Name] = true
 		out[i].ClusterScoped = c.scopeOf(kinds.Ref{Group: out[i].Kind.Group, Kind: out[i].Kind.Kind}) == kinds.Cluster
@@ -181,9 +181,9 @@ func checkReview(review admissionReview) error {
 	case !known:
 		return fmt.Errorf("request.operation %q is not CREATE, UPDATE, DELETE or CONNECT", r.Operation)
 	case want.object != (r.Object != nil):
-		return fmt.Errorf("request.object must be there on CREATE, UPDATE and CONNECT, and on no DELETE; this is %s", r.Operation)
+		return fmt.Errorf("request.object must be set on CREATE, UPDATE and CONNECT, and not on DELETE; this is %s", r.Operation)
 	case want.old != (r.OldObject != nil):
-		return fmt.Errorf("request.oldObject must be there on UPDATE and DELETE, and only there; this is %s", r.Operation)
+		return fmt.Errorf("request.oldObject must be set on UPDATE and DELETE, and only there; this is %s", r.Operation)
 	}
 	return nil
 }

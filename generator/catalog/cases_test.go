@@ -44,15 +44,15 @@ func TestTests(t *testing.T) {
 func TestTestsRefuses(t *testing.T) {
 	const request = "  operation: DELETE\n"
 	tests := map[string]struct{ old, new, want string }{
-		"a name twice":           {"name: b", "name: a", `document 2: the name "a" is there twice`},
+		"a name twice":           {"name: b", "name: a", `document 2: the name "a" is used twice`},
 		"no name":                {"name: b", "generateName: b-", "document 2: needs a metadata.name"},
 		"no kind":                {"kind: Deployment, ", "", "document 2: needs apiVersion and kind"},
 		"a typo in a request":    {"subResource", "subresource", `unknown field "request.subresource"`},
 		"another review version": {"admission.k8s.io/v1", "admission.k8s.io/v1beta1", "must be admission.k8s.io/v1"},
 		"no uid":                 {"  uid: deleted\n", "", "needs a request.uid"},
 		"an unknown operation":   {request, "  operation: PATCH\n", `"PATCH" is not CREATE`},
-		"an update of nothing":   {request, "  operation: UPDATE\n", "request.object must be there"},
-		"a create with an old":   {request, "  operation: CREATE\n  object: {apiVersion: v1, kind: Pod}\n", "request.oldObject must be there on UPDATE and DELETE"},
+		"an update of nothing":   {request, "  operation: UPDATE\n", "request.object must be set"},
+		"a create with an old":   {request, "  operation: CREATE\n  object: {apiVersion: v1, kind: Pod}\n", "request.oldObject must be set on UPDATE and DELETE"},
 		"a template that fails":  {"name: b", "name: << .b >>", `no entry for key "b"`},
 	}
 	for name, tt := range tests {
@@ -70,7 +70,7 @@ func TestTestsRefuses(t *testing.T) {
 func TestVerify(t *testing.T) {
 	tests := map[string]struct{ file, old, new, want string }{
 		"template":            {"clusterpolicy.yaml", "ClusterPolicy", "Policy", "[control-template]"},
-		"too few":             {"tests/bad.yaml", "---\n{apiVersion: v1, kind: Pod, metadata: {name: e}}\n", "", "has 3 good and 4 bad documents, needs 3 and 5 [control-tests]"},
+		"too few":             {"tests/bad.yaml", "---\n{apiVersion: v1, kind: Pod, metadata: {name: e}}\n", "", "has 3 good and 4 bad documents, but needs at least 3 and 5 [control-tests]"},
 		"tests":               {"tests/bad.yaml", "name: e", "name: d", "[control-tests]"},
 		"unused parameter":    {"tests/bad.yaml", "<< .mode >>", "1", "no template uses the parameter mode"},
 		"scope is Cluster":    {"control.yaml", "scope: Namespaced", "scope: Cluster", "scope is Cluster, but it matches only Pod"},

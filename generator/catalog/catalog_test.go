@@ -175,7 +175,7 @@ func TestLoadProblems(t *testing.T) {
 		"reference":           {"https://example.com/", "http://example.com", "spec.references[0]: \"http://example.com\" is not an https URL"},
 		"no reference":        {"[https://example.com/]", "[]", "spec.references: needs at least one"},
 		"framework":           {"soc2", "soc3", `did you mean "soc2"?`},
-		"empty compliance":    {`["CC6.1"]`, "[]", "spec.compliance[soc2]: needs ids"},
+		"empty compliance":    {`["CC6.1"]`, "[]", "spec.compliance[soc2]: needs non-empty ids"},
 		"instances":           {"scope: Namespaced", "scope: Namespaced\n  instances: namespaces", "spec.instances: unsupported value"},
 		"two documents":       {"apiVersion", "a: 1\n---\napiVersion", "has 2 documents"},
 		"not YAML":            {"kind: Control", "kind: [", "yaml-syntax"},

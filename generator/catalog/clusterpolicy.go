@@ -69,7 +69,7 @@ func (p *policyCheck) fields(at string, v any, allowed ...string) map[string]any
 func (p *policyCheck) list(at string, v any) []any {
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 {
-		p.errorf(at, "must be a list that is not empty")
+		p.errorf(at, "must be a non-empty list")
 	}
 	return list
 }
@@ -77,7 +77,7 @@ func (p *policyCheck) list(at string, v any) []any {
 func (p *policyCheck) policy(policy map[string]any) {
 	p.fields("policy", policy, "apiVersion", "kind", "metadata", "spec")
 	if policy["apiVersion"] != "kyverno.io/v1" || policy["kind"] != "ClusterPolicy" {
-		p.errorf("policy", "must be a kyverno.io/v1 ClusterPolicy, is %v %v", policy["apiVersion"], policy["kind"])
+		p.errorf("policy", "must be a kyverno.io/v1 ClusterPolicy, not %v %v", policy["apiVersion"], policy["kind"])
 	}
 	if policy["metadata"] != nil {
 		metadata := p.fields("metadata", policy["metadata"], "annotations")
@@ -107,7 +107,7 @@ func (p *policyCheck) rule(at string, r map[string]any) {
 	resources := p.match(at+".match", r["match"])
 	switch {
 	case r["validate"] != nil && r["verifyImages"] != nil || r["validate"] == nil && r["verifyImages"] == nil:
-		p.errorf(at, "needs validate or verifyImages, and only one of them")
+		p.errorf(at, "needs exactly one of validate and verifyImages")
 	case r["validate"] != nil:
 		p.validate(at+".validate", r["validate"], resources)
 	default:
@@ -153,11 +153,11 @@ func (p *policyCheck) kind(at string, v any, resources map[string]any) {
 		return
 	}
 	if len(resources["kinds"].([]any)) > 1 {
-		p.errorf(at+".kinds", "Pod must stand alone: beside other kinds Kyverno does not derive rules for Deployments and the like")
+		p.errorf(at+".kinds", "Pod must be the only kind: with others, Kyverno does not derive rules for Deployments and other controllers")
 	}
 	for _, field := range []string{"names", "selector", "annotations"} {
 		if resources[field] != nil {
-			p.errorf(at+"."+field, "is not allowed with Pod: Kyverno would not derive rules for Deployments and the like")
+			p.errorf(at+"."+field, "is not allowed with Pod: Kyverno would not derive rules for Deployments and other controllers")
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (p *policyCheck) validate(at string, v any, resources []map[string]any) {
 	checks := []string{"pattern", "anyPattern", "deny", "foreach", "podSecurity", "cel"}
 	validate := p.fields(at, v, append([]string{"message", "allowExistingViolations"}, checks...)...)
 	if message, _ := validate["message"].(string); strings.TrimSpace(message) == "" {
-		p.errorf(at+".message", "must tell the person what to change")
+		p.errorf(at+".message", "must tell the user what to change")
 	}
 	used := slices.DeleteFunc(checks, func(check string) bool { return validate[check] == nil })
 	if len(used) != 1 {

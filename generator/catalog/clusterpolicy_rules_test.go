@@ -39,7 +39,7 @@ func TestRules(t *testing.T) {
 			`- {name: r, match: {any: [{resources: {kinds: [Pod/exec]}}]}}`, "",
 			[]Rule{{"r", []string{"Pod/exec"}}},
 		},
-		"Pod beside another kind": {
+		"Pod with another kind": {
 			`- {name: r, match: {any: [{resources: {kinds: [Pod, Service]}}]}}`, "",
 			[]Rule{{"r", []string{"Pod", "Service"}}},
 		},

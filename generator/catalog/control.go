@@ -194,7 +194,7 @@ func (f *controlFile) check() []Problem {
 		oneOf(at, framework, Frameworks()...)
 		ids := f.Spec.Compliance[framework]
 		if len(ids) == 0 || slices.Contains(ids, "") {
-			out = append(out, Problem{Path: at, Summary: "needs ids that are not empty"})
+			out = append(out, Problem{Path: at, Summary: "needs non-empty ids"})
 		}
 	}
 	return out

@@ -180,7 +180,7 @@ var unsafe = regexp.MustCompile("['`\"{}\\n]|\\\\$")
 
 func (s *Schema) validateString(path, v string) []Problem {
 	if found := unsafe.FindString(v); found != "" {
-		return []Problem{{Path: path, Summary: fmt.Sprintf("%q contains %q, which has a meaning to Kyverno's expressions", v, found)}}
+		return []Problem{{Path: path, Summary: fmt.Sprintf("%q contains %q, which has a special meaning in Kyverno expressions", v, found)}}
 	}
 	if s.Enum != nil && !slices.Contains(s.Enum, any(v)) {
 		return []Problem{{Path: path, Summary: fmt.Sprintf("unsupported value %q", v), Hint: diag.OneOf(v, s.enumStrings())}}
@@ -208,9 +208,9 @@ func (s *Schema) validateArray(path string, v []any) []Problem {
 	var out []Problem
 	switch {
 	case s.MinItems != nil && len(v) < *s.MinItems:
-		out = append(out, Problem{Path: path, Summary: fmt.Sprintf("has %d items, needs at least %d", len(v), *s.MinItems)})
+		out = append(out, Problem{Path: path, Summary: fmt.Sprintf("has %d items, but needs at least %d", len(v), *s.MinItems)})
 	case s.MaxItems != nil && len(v) > *s.MaxItems:
-		out = append(out, Problem{Path: path, Summary: fmt.Sprintf("has %d items, may have %d", len(v), *s.MaxItems)})
+		out = append(out, Problem{Path: path, Summary: fmt.Sprintf("has %d items, but at most %d are allowed", len(v), *s.MaxItems)})
 	}
 	if s.Items == nil {
 		return out
@@ -231,7 +231,7 @@ func (s *Schema) validateObject(path string, v map[string]any) []Problem {
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		switch {
 		case values != nil && !freeKey.MatchString(key):
-			out = append(out, Problem{Path: path, Summary: fmt.Sprintf("the key %q has other characters than letters, digits and ._/-", key)})
+			out = append(out, Problem{Path: path, Summary: fmt.Sprintf("the key %q may contain only letters, digits and ._/-", key)})
 		case values != nil:
 			out = append(out, values.validate(path+"["+key+"]", v[key])...)
 		case s.Properties[key] != nil:

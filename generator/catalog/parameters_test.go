@@ -76,13 +76,13 @@ func TestResolveParametersProblems(t *testing.T) {
 		"enum":                  {map[string]any{"mode": "stric"}, `mode: unsupported value "stric" (did you mean "strict"?)`},
 		"minimum":               {map[string]any{"count": int64(0)}, "count: 0 is less than 1"},
 		"maximum":               {map[string]any{"count": int64(6)}, "count: 6 is more than 5"},
-		"minItems":              {map[string]any{"names": []any{}}, "names: has 0 items, needs at least 1"},
-		"maxItems":              {map[string]any{"names": []any{"a", "b", "c", "d"}}, "names: has 4 items, may have 3"},
+		"minItems":              {map[string]any{"names": []any{}}, "names: has 0 items, but needs at least 1"},
+		"maxItems":              {map[string]any{"names": []any{"a", "b", "c", "d"}}, "names: has 4 items, but at most 3 are allowed"},
 		"unknown nested":        {map[string]any{"limits": map[string]any{"cpus": "1"}}, `limits.cpus: unknown field (did you mean "cpu"?)`},
 		"wrong nested":          {map[string]any{"limits": map[string]any{"cpu": "x"}}, "limits.cpu: "},
 		"wrong value of a key":  {map[string]any{"labels": map[string]any{"a": "A"}}, "labels[a]: "},
 		"an anchor as a key":    {map[string]any{"labels": map[string]any{"X(a)": "a"}}, "labels: the key"},
-		"an expression's end":   {map[string]any{"names": []any{"a'"}}, `contains "'", which has a meaning`},
+		"an expression's end":   {map[string]any{"names": []any{"a'"}}, `contains "'", which has a special meaning`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestResolveParametersProblems(t *testing.T) {
 func TestResolveParametersNeedsTheProfile(t *testing.T) {
 	c := sample(t, "control.yaml", "", "")
 	_, problems := c.ResolveParameters(nil, nothing)
-	want := "registries: has 0 items, needs at least 1 (set it, or registries.allowed of the profile)"
+	want := "registries: has 0 items, but needs at least 1 (set it, or registries.allowed of the profile)"
 	if len(problems) != 1 || problems[0].Error() != want {
 		t.Errorf("want %q, got %v", want, problems)
 	}

@@ -56,7 +56,7 @@ func (c *Control) Verify() diag.List {
 	case err != nil:
 		problem("tests", "control-tests", "%s", err)
 	case len(good) < minGood || len(bad) < minBad:
-		problem("tests", "control-tests", "has %d good and %d bad documents, needs %d and %d", len(good), len(bad), minGood, minBad)
+		problem("tests", "control-tests", "has %d good and %d bad documents, but needs at least %d and %d", len(good), len(bad), minGood, minBad)
 	}
 	return problems
 }

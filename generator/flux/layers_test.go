@@ -79,7 +79,7 @@ func releaseCases() []proofCase {
 		{name: "another release with webhooks, pruned", world: func(w *world) {
 			secondRelease(w)
 			w.table[w.table.index(layout.Trust)].releases.webhooks = true
-		}, want: "gatehouse-trust would uninstall external-secrets while its webhooks still stand [graph-prune]"},
+		}, want: "gatehouse-trust would uninstall external-secrets while its webhooks still exist [graph-prune]"},
 		{name: "a release without a role, pruned", world: func(w *world) {
 			w.layers["trust"] = layerFiles("environments/prod/trust", helmRelease("tetragon"))
 		}, elsewhere: true, want: "gatehouse-trust would uninstall tetragon, and the table of layers does not say what it is for [graph-prune]"},

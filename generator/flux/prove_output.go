@@ -123,7 +123,7 @@ func checkStray(p *proof) {
 		}
 		switch base := path.Base(file); {
 		case path.Dir(file) == dir && (base == "kustomization.yml" || base == "Kustomization"):
-			p.list.Add(diag.Diagnostic{Code: codeStrayYAML, Summary: file + " is a second index, and two stop the layer", Hint: "remove it"})
+			p.list.Add(diag.Diagnostic{Code: codeStrayYAML, Summary: file + " is a second index: Flux does not apply a folder with two", Hint: "remove it"})
 		case slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(file)):
 			p.list.Add(diag.Diagnostic{Severity: diag.Warning, Code: codeStrayYAML,
 				Summary: file + " was not written by gatehouse, and Flux does not apply it", Hint: "move it out of " + dir})

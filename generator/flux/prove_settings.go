@@ -44,7 +44,7 @@ func checkTimes(p *proof) {
 // checkTime refuses what Flux's CRD refuses, which accepts ms, s, m and h.
 func checkTime(p *proof, n *Node, field string, d time.Duration) {
 	if d <= 0 || d%time.Millisecond != 0 {
-		p.report(n, codeInterval, "positive, in ms, s, m or h", "has the %s %s", field, d)
+		p.report(n, codeInterval, "must be positive, in ms, s, m or h", "has the %s %s", field, d)
 	}
 }
 
@@ -83,7 +83,7 @@ func checkPrune(p *proof) {
 				case r.role == nil:
 					p.report(n, codePrune, "", "would uninstall %s, and the table of layers does not say what it is for", r.name)
 				case r.role.webhooks:
-					p.report(n, codePrune, "", "would uninstall %s while its webhooks still stand", r.name)
+					p.report(n, codePrune, "", "would uninstall %s while its webhooks still exist", r.name)
 				}
 			}
 		}
@@ -151,7 +151,7 @@ func checkExprs(p *proof, n *Node) {
 			p.report(n, codeHealthExpr, "", "has no expression for when %s is current", k.kind)
 		}
 		if e.Failed != "" {
-			p.report(n, codeHealthExpr, "", "gives up on %s at the first failure, but a moment of failure is normal", k.kind)
+			p.report(n, codeHealthExpr, "", "gives up on %s at the first failure, but a short failure is normal", k.kind)
 		}
 		seen[k] = true
 	}
@@ -162,7 +162,7 @@ func checkSubstitution(p *proof) {
 		for _, n := range c.nodes {
 			for _, s := range []string{n.Name(), n.Kustomization.Spec.Path} {
 				if strings.Contains(s, "${") {
-					p.report(n, codeSubstitution, "only ${env} and ${cluster}, and only in paths", "has a variable that nothing replaces: %s", s)
+					p.report(n, codeSubstitution, "use only ${env} and ${cluster}, and only in paths", "has a variable that nothing replaces: %s", s)
 				}
 			}
 			if n.Kustomization.Spec.PostBuild == nil {

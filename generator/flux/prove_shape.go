@@ -17,13 +17,13 @@ func checkNames(p *proof) {
 	for _, c := range p.clusters {
 		for _, n := range c.nodes {
 			if len(n.Name()) > maxName {
-				p.report(n, codeNameTooLong, "shorten it", "has a name of %d characters, at most %d are possible", len(n.Name()), maxName)
+				p.report(n, codeNameTooLong, "shorten it", "has a name of %d characters, but at most %d are allowed", len(n.Name()), maxName)
 			}
 			if !n.Folder.Applied() && p.reserved(n.Name()) {
 				p.report(n, codeNameReserved, "give it another name", "has the name of a Kustomization that gatehouse or Flux itself needs")
 			}
 			if problems := validation.IsDNS1123Subdomain(n.Name()); len(problems) > 0 && len(n.Name()) <= maxName {
-				p.report(n, codeName, "lower-case letters, digits and -", "has a name that Kubernetes refuses: %q", n.Name())
+				p.report(n, codeName, "use lower-case letters, digits and -", "has a name that Kubernetes refuses: %q", n.Name())
 			}
 		}
 	}
@@ -136,7 +136,7 @@ func checkPaths(p *proof) {
 		for _, n := range c.nodes {
 			raw := n.Kustomization.Spec.Path
 			if path.IsAbs(raw) || raw != "" && !isLocal(raw) {
-				p.report(n, codePath, "relative to the root of the source", "has the path %s, which is not inside the source", raw)
+				p.report(n, codePath, "make it relative to the root of the source", "has the path %s, which is not inside the source", raw)
 			}
 		}
 	}
@@ -168,7 +168,7 @@ func checkOverlaps(p *proof) {
 				}
 			}
 			if dir := p.owned(a); !a.Folder.Applied() && dir != "" {
-				p.report(a, codePathOverlap, "give it a folder of its own", "applies %s, which overlaps %s of gatehouse", a.Kustomization.Spec.Path, dir)
+				p.report(a, codePathOverlap, "give it its own folder", "applies %s, which overlaps %s of gatehouse", a.Kustomization.Spec.Path, dir)
 			}
 		}
 	}
@@ -180,7 +180,7 @@ func (p *proof) checkOverlap(n, a, b *Node) {
 		other = b
 	}
 	if mine, theirs := n.Kustomization.Spec.Path, other.Kustomization.Spec.Path; overlap(mine, theirs) {
-		p.report(n, codePathOverlap, "give it a folder of its own", "applies %s, which overlaps %s of %s", mine, theirs, other.Name())
+		p.report(n, codePathOverlap, "give it its own folder", "applies %s, which overlaps %s of %s", mine, theirs, other.Name())
 	}
 }
 

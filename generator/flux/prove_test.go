@@ -68,7 +68,7 @@ func workload(name, dir string) func(*world) {
 func shapeCases() []proofCase {
 	return []proofCase{
 		{name: "name too long", world: workload(strings.Repeat("a", 64), "./apps"), workload: true,
-			want: "workload " + strings.Repeat("a", 64) + " has a name of 64 characters, at most 63 are possible (shorten it) [graph-name-too-long]"},
+			want: "workload " + strings.Repeat("a", 64) + " has a name of 64 characters, but at most 63 are allowed (shorten it) [graph-name-too-long]"},
 		{name: "name invalid", world: workload("My_Apps", "./apps"), workload: true,
 			want: `workload My_Apps has a name that Kubernetes refuses: "My_Apps"`},
 		{name: "name leaves the folder", world: workload("../../apps", "./apps"), workload: true, want: "[graph-name]"},
@@ -97,11 +97,11 @@ func shapeCases() []proofCase {
 		{name: "two sources", graph: func(t *testing.T, g *Graph) { spec(t, g, "gatehouse-policies").SourceRef.Name = "policies" }, elsewhere: true,
 			want: "cluster prod-eu: Kustomization gatehouse-policies comes from GitRepository flux-system/policies, but waits for gatehouse-exceptions from GitRepository flux-system/flux-system [graph-two-sources]"},
 		{name: "path leaves the source", world: workload("apps", "../other"), workload: true,
-			want: "workload apps has the path ./../other, which is not inside the source (relative to the root of the source) [graph-path]"},
+			want: "workload apps has the path ./../other, which is not inside the source (make it relative to the root of the source) [graph-path]"},
 		{name: "absolute path", world: workload("apps", "/apps"), workload: true, want: "has the path /apps, which is not inside the source"},
 		{name: "two workloads in one folder", workload: true, world: func(w *world) {
 			w.plan.Flux.Workloads = append(w.plan.Flux.Workloads, plan.Workload{Name: "more", Path: "apps/${env}", At: workloadAt})
-		}, want: "workload more applies ./apps/prod, which overlaps ./apps/prod/prod-eu of apps (give it a folder of its own) [graph-path-overlap]"},
+		}, want: "workload more applies ./apps/prod, which overlaps ./apps/prod/prod-eu of apps (give it its own folder) [graph-path-overlap]"},
 		{name: "workload on a layer", world: workload("apps", "deploy/environments/prod/policies"), workload: true,
 			want: "workload apps applies ./deploy/environments/prod/policies, which overlaps deploy/environments of gatehouse"},
 		{name: "workload on the layers of another environment", world: workload("apps", "deploy/environments/dev"), workload: true,
@@ -127,7 +127,7 @@ func shapeCases() []proofCase {
 
 func settingsCases() []proofCase {
 	return []proofCase{
-		{name: "no interval", world: func(w *world) { w.plan.Flux.Interval = 0 }, elsewhere: true, want: "has the interval 0s (positive, in ms, s, m or h) [graph-interval]"},
+		{name: "no interval", world: func(w *world) { w.plan.Flux.Interval = 0 }, elsewhere: true, want: "has the interval 0s (must be positive, in ms, s, m or h) [graph-interval]"},
 		{name: "interval in microseconds", world: func(w *world) { w.plan.Flux.RetryInterval = 1500 * time.Microsecond / 1000 }, elsewhere: true,
 			want: "has the retryInterval 1.5µs"},
 		{name: "no retry interval", graph: func(t *testing.T, g *Graph) { spec(t, g, "apps").RetryInterval = nil }, want: "has no retryInterval"},
@@ -143,14 +143,14 @@ func settingsCases() []proofCase {
 			w.layers["trust"] = layerFiles("environments/prod/trust", object("v1", "Namespace", "", "keys"))
 		}, want: "would delete the namespace keys and all that is in it, once it leaves the profile [graph-prune]"},
 		{name: "pruned Kyverno", graph: func(t *testing.T, g *Graph) { spec(t, g, "gatehouse-kyverno").Prune = true },
-			want: "would uninstall kyverno while its webhooks still stand [graph-prune]"},
+			want: "would uninstall kyverno while its webhooks still exist [graph-prune]"},
 		{name: "policies do not wait", graph: func(t *testing.T, g *Graph) {
 			spec(t, g, "gatehouse-policies").Wait, spec(t, g, "gatehouse-policies").HealthCheckExprs = false, nil
 		}, want: "does not wait until its policies are in force, but others follow it [graph-no-wait]"},
 		{name: "Kyverno does not wait", graph: func(t *testing.T, g *Graph) { spec(t, g, "gatehouse-kyverno").HealthChecks = nil },
 			want: "does not wait until Kyverno answers, but others follow it [graph-no-wait]"},
 		{name: "unknown variable", world: workload("apps", "./apps/${region}"), workload: true,
-			want: "workload apps has a variable that nothing replaces: ./apps/${region} (only ${env} and ${cluster}, and only in paths) [graph-substitution]"},
+			want: "workload apps has a variable that nothing replaces: ./apps/${region} (use only ${env} and ${cluster}, and only in paths) [graph-substitution]"},
 		{name: "variable in a name", world: workload("apps-${env}", "./apps"), workload: true, elsewhere: true, want: "has a variable that nothing replaces: apps-${env}"},
 		{name: "object with a variable in a layer that substitutes", world: func(w *world) {
 			o := object("kyverno.io/v1", "ClusterPolicy", "", "p")
@@ -203,7 +203,7 @@ func orderCases() []proofCase {
 			want: "holds policies and does not wait for gatehouse-kyverno-rbac, which lets Kyverno read what they match [graph-rbac-after-policy]"},
 		{name: "exception after policy", graph: independent("gatehouse-policies"), elsewhere: true,
 			want: "holds policies and does not wait for gatehouse-exceptions, which holds the exceptions from them [graph-exception-after-policy]"},
-		{name: "exception beside its policy", world: func(w *world) {
+		{name: "exception in the layer of its policy", world: func(w *world) {
 			w.layers["policies"] = layerFiles("environments/prod/policies", object("kyverno.io/v1", "ClusterPolicy", "", "p"),
 				object("policies.kyverno.io/v1", "PolicyException", "policy-exceptions", "e"))
 		}, want: "holds policies and does not wait for gatehouse-policies, which holds the exceptions from them"},
@@ -245,10 +245,10 @@ func outputCases() []proofCase {
 			want: "environments/prod/trust does not list keys/00-cosign-keys.yaml [graph-index]"},
 		{name: "stray file", world: func(w *world) { w.existing = []string{"environments/prod/policies/extra/mine.yaml"} }, warning: true,
 			want: "warning: environments/prod/policies/extra/mine.yaml was not written by gatehouse, and Flux does not apply it (move it out of environments/prod/policies) [graph-stray-yaml]"},
-		{name: "stray file beside the Kustomizations", world: func(w *world) { w.existing = []string{"clusters/prod-eu/gatehouse/mine.yml"} }, warning: true,
+		{name: "stray file with the Kustomizations", world: func(w *world) { w.existing = []string{"clusters/prod-eu/gatehouse/mine.yml"} }, warning: true,
 			want: "clusters/prod-eu/gatehouse/mine.yml was not written by gatehouse"},
 		{name: "second index", world: func(w *world) { w.existing = []string{"environments/prod/policies/kustomization.yml"} },
-			want: "environments/prod/policies/kustomization.yml is a second index, and two stop the layer (remove it) [graph-stray-yaml]"},
+			want: "environments/prod/policies/kustomization.yml is a second index: Flux does not apply a folder with two (remove it) [graph-stray-yaml]"},
 		{name: "move to a layer that does not come before", world: func(w *world) {
 			w.prior = lock("environments/prod/exceptions/p.yaml", "environments/prod/exceptions", policy)
 		}, want: "cluster prod-eu: kyverno.io/ClusterPolicy//disallow-latest-tag moves from environments/prod/exceptions to environments/prod/policies, and Flux may delete it on the way [graph-move]"},

@@ -76,7 +76,7 @@ func readLock(root *os.Root, name string) (*manifest.Lock, error) {
 	}
 	lock, err := manifest.DecodeLock(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w (restore %s from Git: it tells gatehouse which files are its own)", err, name)
+		return nil, fmt.Errorf("%w (restore %s from Git: it says which files gatehouse wrote)", err, name)
 	}
 	return lock, nil
 }
@@ -115,7 +115,7 @@ func (s state) String() string {
 		unchanged: "unchanged", missing: "missing", outdated: "differs", obsolete: "no longer needed",
 		edited: "was edited since gatehouse wrote it", orphan: "was edited since gatehouse wrote it, and is no longer needed",
 		foreign: "was not written by gatehouse", link: "is not a regular file",
-		folder: "is a folder, a file is needed", notFolder: "is not a folder",
+		folder: "is a folder, but must be a file", notFolder: "is not a folder",
 	}[s]
 }
 

@@ -53,9 +53,9 @@ func checkPath(name string) error {
 	case !fs.ValidPath(name) || name == ".":
 		return fmt.Errorf("%q is not a path inside the output", name)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return fmt.Errorf("%q holds characters that cannot be printed", name)
+		return fmt.Errorf("%q contains unprintable characters", name)
 	case strings.ContainsAny(name, `\:*?"<>|`):
-		return fmt.Errorf("%q holds characters that some file systems refuse", name)
+		return fmt.Errorf("%q contains characters that some file systems do not allow", name)
 	}
 	switch first, _, _ := strings.Cut(strings.ToLower(name), "/"); first {
 	case layout.Lock, layout.Journal, layout.Staging, ".git":

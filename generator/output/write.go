@@ -127,7 +127,7 @@ func Check(ctx context.Context, dir string, files []manifest.File, lock manifest
 	}
 	for _, leftover := range []string{layout.Journal, layout.Staging} {
 		if _, err := root.Lstat(leftover); err == nil {
-			stale = append(stale, Stale{leftover, "left by a build that did not end"})
+			stale = append(stale, Stale{leftover, "left by a build that did not finish"})
 		}
 	}
 	slices.SortFunc(stale, func(a, b Stale) int { return strings.Compare(a.Path, b.Path) })

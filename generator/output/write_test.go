@@ -204,7 +204,7 @@ func TestWriteDirConflicts(t *testing.T) {
 		{
 			name:   "folder in the place of a file",
 			change: func(t *testing.T, dir string) { put(t, dir, "a/x.yaml/theirs", "1") },
-			files:  text("a/x.yaml=1"), want: []Stale{{"a/x.yaml", "is a folder, a file is needed"}},
+			files:  text("a/x.yaml=1"), want: []Stale{{"a/x.yaml", "is a folder, but must be a file"}},
 		},
 		{
 			name: "link in the place of a folder",
@@ -332,7 +332,7 @@ func TestCheckDir(t *testing.T) {
 		"f/g: missing", "gatehouse.lock: differs", "theirs: was not written by gatehouse")
 	put(t, dir, layout.Staging+"/x", "left")
 	put(t, dir, "d", "1")
-	check(text("a=1", "b/c=1", "d=1"), layout.Staging+": left by a build that did not end")
+	check(text("a=1", "b/c=1", "d=1"), layout.Staging+": left by a build that did not finish")
 
 	stale, err := Check(t.Context(), filepath.Join(dir, "nowhere"), text("a=1"), lock)
 	if err != nil || len(stale) != 1 || stale[0].Reason != "the folder is missing" {
@@ -372,11 +372,11 @@ func TestCheckPaths(t *testing.T) {
 		"empty":                {[]string{""}, "not a path inside the output"},
 		"double slash":         {[]string{"a//b"}, "not a path inside the output"},
 		"trailing slash":       {[]string{"a/"}, "not a path inside the output"},
-		"backslash":            {[]string{`a\..\x`}, "some file systems refuse"},
-		"drive":                {[]string{"c:x"}, "some file systems refuse"},
-		"line feed":            {[]string{"a\nb"}, "cannot be printed"},
-		"nul":                  {[]string{"a\x00b"}, "cannot be printed"},
-		"direction override":   {[]string{"a\u202eb"}, "cannot be printed"},
+		"backslash":            {[]string{`a\..\x`}, "some file systems do not allow"},
+		"drive":                {[]string{"c:x"}, "some file systems do not allow"},
+		"line feed":            {[]string{"a\nb"}, "unprintable characters"},
+		"nul":                  {[]string{"a\x00b"}, "unprintable characters"},
+		"direction override":   {[]string{"a\u202eb"}, "unprintable characters"},
 		"not UTF-8":            {[]string{"a\xffb"}, "not a path inside the output"},
 		"lock":                 {[]string{"gatehouse.lock"}, "reserved"},
 		"journal":              {[]string{"gatehouse.lock.next"}, "reserved"},

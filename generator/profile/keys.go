@@ -31,7 +31,7 @@ func checkPublicKey(data []byte) error {
 		if strings.Contains(next.Type, "PRIVATE KEY") {
 			return errors.New("holds a private key; remove it and rotate the key")
 		}
-		return errors.New("holds several keys; make an attestor of each and say with count how many are enough")
+		return errors.New("holds several keys; define an attestor for each, and set count in the image rule")
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
 		return errors.New("has text after the PEM block")
@@ -55,7 +55,7 @@ func checkStrength(key any) error {
 		}
 	case ed25519.PublicKey:
 	default:
-		return fmt.Errorf("is a %T, which cosign does not verify with", key)
+		return fmt.Errorf("is a %T, which cosign does not support", key)
 	}
 	return nil
 }

@@ -219,10 +219,10 @@ func (l *loader) classify(in *Input, names []string) {
 	}
 	switch {
 	case len(roots) == 0 && !l.problems.HasErrors():
-		l.problem(diag.Position{File: path.Join(names...)}, "profile-missing", "", "write one document with kind: Profile, or run gatehouse init", "the source holds no Profile")
+		l.problem(diag.Position{File: path.Join(names...)}, "profile-missing", "", "write one document with kind: Profile, or run gatehouse init", "the source has no Profile")
 	case len(roots) > 1 && !l.profileBroken:
 		for _, extra := range roots[1:] {
-			l.problem(extra.At(extra.Node), "profile-duplicate", "", "a source has one; a base is named in spec.extends", "second Profile; the first is at %s", roots[0].At(roots[0].Node))
+			l.problem(extra.At(extra.Node), "profile-duplicate", "", "keep one; name a base in spec.extends", "second Profile; the first is at %s", roots[0].At(roots[0].Node))
 		}
 	}
 	if len(roots) > 0 {

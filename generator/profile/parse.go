@@ -65,7 +65,7 @@ func reporterOf(positions source.Positions) reporter {
 // name checks a DNS label (RFC 1123) of at most limit characters.
 func (r *reporter) name(field, name string, limit int) {
 	if errs := validation.IsDNS1123Label(name); len(errs) > 0 {
-		r.Report(field, "name-invalid", "lower-case letters, digits and dashes, beginning and ending with a letter or digit", "%q is not a name", name)
+		r.Report(field, "name-invalid", "use lower-case letters, digits and dashes; begin and end with a letter or digit", "%q is not a name", name)
 	} else if len(name) > limit {
 		r.Report(field, "name-invalid", "", "%q is longer than %d characters", name, limit)
 	}
@@ -115,7 +115,7 @@ var codeOwner = regexp.MustCompile(`^(@[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*|[^\s@#
 func (r *reporter) owners(field string, owners []string) {
 	for i, o := range owners {
 		if !codeOwner.MatchString(o) {
-			r.Report(fmt.Sprintf("%s[%d]", field, i), "owner-invalid", "@user, @org/team or an e-mail address", "%q is not an owner", o)
+			r.Report(fmt.Sprintf("%s[%d]", field, i), "owner-invalid", "use @user, @org/team or an e-mail address", "%q is not an owner", o)
 		}
 	}
 }

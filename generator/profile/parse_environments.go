@@ -15,7 +15,7 @@ func (p *parser) environmentNames() []string {
 		names[i] = e.Value.Metadata.Name
 	}
 	if len(names) == 0 {
-		p.Report("", "environment-missing", "write one document with kind: Environment", "the source holds no Environment")
+		p.Report("", "environment-missing", "write one document with kind: Environment", "the source has no Environment")
 	}
 	return names
 }
@@ -30,7 +30,7 @@ func (p *parser) environment(e Loaded[v1alpha1.Environment], clusters map[string
 	}
 	r.name("metadata.name", out.Name, 40)
 	if spec.Ring < 1 {
-		r.Report("spec.ring", "out-of-range", "1 is the first", "ring %d is less than 1", spec.Ring)
+		r.Report("spec.ring", "out-of-range", "the first ring is 1", "ring %d is less than 1", spec.Ring)
 	}
 	out.Stage = p.stageIndex(&r, "spec.stage", spec.Stage)
 	if len(spec.Clusters) == 0 {

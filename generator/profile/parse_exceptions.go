@@ -27,11 +27,11 @@ func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) 
 	r.name("metadata.name", e.Value.Metadata.Name, 63)
 	for field, text := range map[string]string{"spec.reason": spec.Reason, "spec.owner": spec.Owner} {
 		if strings.TrimSpace(text) == "" {
-			r.Report(field, "exception-"+strings.TrimPrefix(field, "spec."), "", "an exception needs one")
+			r.Report(field, "exception-"+strings.TrimPrefix(field, "spec."), "", "must not be empty")
 		}
 	}
 	if len(spec.Controls) == 0 {
-		r.Report("spec.controls", "required", "", "an exception names the controls that it waives")
+		r.Report("spec.controls", "required", "", "set the controls that the exception waives")
 	}
 	r.distinct("spec.controls", spec.Controls)
 	known := slices.Concat(p.in.Catalog.Defined(), p.imagePolicies())
@@ -58,7 +58,7 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 		}
 	}
 	if len(spec.Match.Kinds) == 0 {
-		r.Report("spec.match.kinds", "exception-wide", "such as Deployment", "an exception names its kinds")
+		r.Report("spec.match.kinds", "exception-wide", "such as Deployment", "set the kinds of the exception")
 	}
 	for i, k := range spec.Match.Kinds {
 		if !kindName.MatchString(k) {
@@ -66,7 +66,7 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 		}
 	}
 	if len(spec.Match.Names) == 0 {
-		r.Report("spec.match.names", "exception-wide", "write \"*\" for all of the namespace", "an exception names its objects")
+		r.Report("spec.match.names", "exception-wide", "write \"*\" for every object in the namespace", "set the names of the exempt objects")
 	}
 	for i, n := range spec.Match.Names {
 		if !objectGlob.MatchString(n) && !validRBACName(spec.Match.Kinds, n) {
@@ -97,7 +97,7 @@ func (r *reporter) expiry(expires string, allowPermanent bool, now time.Time) ti
 	const field = "spec.expires"
 	if expires == "" {
 		if !allowPermanent {
-			r.Report(field, "exception-expiry", "such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or spec.exceptions.allowPermanent in the profile", "an exception needs an end")
+			r.Report(field, "exception-expiry", "such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or spec.exceptions.allowPermanent in the profile", "set an expiry date")
 		}
 		return time.Time{}
 	}

@@ -17,7 +17,7 @@ func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, at
 	}
 	p.name(field+".name", rule.Name, 40)
 	if len(rule.Attestors.Of) == 0 {
-		p.Report(field+".attestors", "image-attestors", "", "without attestors nothing is verified")
+		p.Report(field+".attestors", "image-attestors", "", "without attestors, nothing is verified")
 	}
 	p.distinct(field+".attestors", rule.Attestors.Of)
 	for i, name := range rule.Attestors.Of {
@@ -31,7 +31,7 @@ func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, at
 		}
 	}
 	if count := *rule.Attestors.Count; len(rule.Attestors.Of) > 0 && (count < 1 || count > len(rule.Attestors.Of)) {
-		p.Report(field+".attestors.count", "out-of-range", "", "%d of %d attestors cannot be asked for", count, len(rule.Attestors.Of))
+		p.Report(field+".attestors.count", "out-of-range", "", "count is %d, but the rule has %d attestors", count, len(rule.Attestors.Of))
 	}
 	if len(rule.Tiers) == 0 {
 		p.Report(field+".tiers", "required", "leave the field out for all tiers", "at least one tier is needed")
@@ -53,7 +53,7 @@ func (p *parser) references(field string, given []string) []string {
 	for i, ref := range given {
 		globs, err := expandReference(ref)
 		if err != nil {
-			p.Report(fmt.Sprintf("%s.references[%d]", field, i), "image-reference", "a repository such as ghcr.io/acme/app, or a glob such as ghcr.io/acme/*", "%v", err)
+			p.Report(fmt.Sprintf("%s.references[%d]", field, i), "image-reference", "write a repository such as ghcr.io/acme/app, or a glob such as ghcr.io/acme/*", "%v", err)
 		}
 		all = append(all, globs...)
 	}

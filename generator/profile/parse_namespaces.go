@@ -19,7 +19,7 @@ func (p *parser) namespaces(environments []string) {
 		names[i] = n.Name
 		p.name(field+".name", n.Name, 63)
 		if slices.Contains(p.out.SystemNamespaces, n.Name) {
-			p.Report(field+".name", "namespace-system", "remove it: gatehouse never enforces there and creates what it needs itself", "%s is a system namespace", n.Name)
+			p.Report(field+".name", "namespace-system", "remove it: gatehouse never enforces there, and creates what it needs", "%s is a system namespace", n.Name)
 		}
 		tier := ""
 		if len(p.spec.Tiers) > 0 {
@@ -44,7 +44,7 @@ func (p *parser) labels(field string, labels map[string]string) {
 		p.label(at, key, labels[key])
 		for _, reserved := range reservedLabels {
 			if strings.HasPrefix(key, reserved) {
-				p.Report(at, "label-reserved", "", "gatehouse or Kubernetes sets this label itself")
+				p.Report(at, "label-reserved", "", "gatehouse or Kubernetes sets this label")
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func (p *parser) labels(field string, labels map[string]string) {
 // network parses what may pass; nil where the profile leaves the namespace open.
 func (p *parser) network(field string, n v1alpha1.Namespace) *plan.Network {
 	if !*n.Network.DefaultDeny && (len(n.Network.Ingress) > 0 || len(n.Network.Egress) > 0) {
-		p.Report(field+".defaultDeny", "network-open", "remove the rules, or the line", "rules allow nothing more where nothing is denied")
+		p.Report(field+".defaultDeny", "network-open", "remove the rules, or defaultDeny: false", "rules have no effect without a default deny")
 	}
 	out := &plan.Network{DNS: *n.Network.DNS}
 	for i, rule := range n.Network.Ingress {
@@ -102,7 +102,7 @@ func (p *parser) peer(namespace, field string, peer v1alpha1.Peer) plan.Peer {
 	case peer.CIDR != nil && (peer.Namespace != nil || peer.Pods != nil):
 		p.Report(field, "network-peer", "", "a peer is a CIDR or Pods in a namespace, not both")
 	case peer.CIDR == nil && peer.Namespace == nil && peer.Pods == nil:
-		p.Report(field, "network-peer", "set namespace, pods or cidr", "a peer without anything would allow everybody")
+		p.Report(field, "network-peer", "set namespace, pods or cidr", "an empty peer would allow everyone")
 	case peer.CIDR == nil && len(peer.Except) > 0:
 		p.Report(field+".except", "network-peer", "", "except needs a cidr")
 	}

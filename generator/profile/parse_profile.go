@@ -19,22 +19,22 @@ func (p *parser) kyverno() {
 	p.oneOf("spec.kyverno.version", "kyverno-version", *k.Version, []string{v1alpha1.KyvernoVersion})
 	known := p.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, []string{"ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"})
 	if targets := catalog.Targets(); known && !slices.Contains(targets, *k.PolicyType) {
-		p.Report("spec.kyverno.policyType", "policy-type", "use "+strings.Join(targets, " or "), "%s cannot be emitted yet by this version of gatehouse", *k.PolicyType)
+		p.Report("spec.kyverno.policyType", "policy-type", "use "+strings.Join(targets, " or "), "this version of gatehouse cannot emit %s", *k.PolicyType)
 	}
 	p.oneOf("spec.kyverno.install", "kyverno-install", *k.Install, []string{"helm", "none"})
 	p.name("spec.kyverno.namespace", *k.Namespace, 63)
 	if *k.Replicas < 1 || *k.Replicas > 15 {
-		p.Report("spec.kyverno.replicas", "out-of-range", "3 survives the loss of two", "%d is not between 1 and 15", *k.Replicas)
+		p.Report("spec.kyverno.replicas", "out-of-range", "with 3, two can fail", "%d is not between 1 and 15", *k.Replicas)
 	}
 	p.out.Kyverno = plan.Kyverno{Version: *k.Version, PolicyType: *k.PolicyType, Namespace: *k.Namespace, Install: *k.Install == "helm", Replicas: *k.Replicas}
 	p.systemNamespaces()
 	p.name("spec.exceptions.namespace", p.out.ExceptionNamespace, 63)
 	if slices.Contains(p.out.SystemNamespaces, p.out.ExceptionNamespace) {
-		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: whoever may write there could waive every control", p.out.ExceptionNamespace)
+		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: anyone who can write there could waive every control", p.out.ExceptionNamespace)
 	}
 	for _, n := range p.spec.Namespaces {
 		if n.Name == p.out.ExceptionNamespace {
-			p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is also a namespace of spec.namespaces: PolicyExceptions need one of their own", n.Name)
+			p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is also a namespace of spec.namespaces: PolicyExceptions need their own namespace", n.Name)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (p *parser) stage(field string, s v1alpha1.Stage) plan.Stage {
 	}
 	for _, t := range s.Enforce {
 		if slices.Contains(s.Audit, t) {
-			p.Report(field, "ladder-conflict", "", "tier %q is in audit and in enforce", t)
+			p.Report(field, "ladder-conflict", "", "tier %q is in both audit and enforce", t)
 		}
 	}
 	for _, t := range p.spec.Tiers {

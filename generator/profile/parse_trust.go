@@ -46,17 +46,17 @@ const verifyImages = "verify-images"
 
 func (p *parser) attestor(field string, a v1alpha1.Attestor) attestor {
 	if set := given(a.Keys != nil, a.Certificates != nil, a.Keyless != nil, a.Notary != nil); set != 1 {
-		p.Report(field, "attestor-kind", "", "exactly one of keys, certificates, keyless and notary is needed, not %d", set)
+		p.Report(field, "attestor-kind", "", "set exactly one of keys, certificates, keyless and notary, not %d", set)
 	}
 	if a.Certificates != nil {
-		p.Report(field+".certificates", "attestor-unsupported", "use keys or keyless", "certificates cannot be compiled yet by this version of gatehouse")
+		p.Report(field+".certificates", "attestor-unsupported", "use keys or keyless", "this version of gatehouse cannot compile certificates")
 		p.certificates(field+".certificates.file", a.Certificates.File)
 		if a.Certificates.ChainFile != nil {
 			p.certificates(field+".certificates.chainFile", *a.Certificates.ChainFile)
 		}
 	}
 	if a.Notary != nil {
-		p.Report(field+".notary", "attestor-unsupported", "use keys or keyless", "notary cannot be compiled yet by this version of gatehouse")
+		p.Report(field+".notary", "attestor-unsupported", "use keys or keyless", "this version of gatehouse cannot compile notary")
 		p.certificates(field+".notary.file", a.Notary.File)
 	}
 	out := attestor{Attestor: plan.Attestor{Name: a.Name}}
@@ -85,7 +85,7 @@ func given(alternatives ...bool) int {
 
 func (p *parser) keys(field string, k v1alpha1.Keys, out *attestor) {
 	if set := given(k.PublicKeys != nil, k.ConfigMap != nil, k.Secret != nil, k.KMS != nil); set != 1 {
-		p.Report(field, "attestor-kind", "", "exactly one of publicKeys, configMap, secret and kms is needed, not %d", set)
+		p.Report(field, "attestor-kind", "", "set exactly one of publicKeys, configMap, secret and kms, not %d", set)
 	}
 	out.RekorURL = p.rekor(field+".rekor", k.Rekor, "")
 	switch {
@@ -96,21 +96,21 @@ func (p *parser) keys(field string, k v1alpha1.Keys, out *attestor) {
 		out.PublicKeys = *k.PublicKeys
 	case k.KMS != nil:
 		if !kmsURI.MatchString(*k.KMS) {
-			p.Report(field+".kms", "kms-invalid", "begins with awskms://, gcpkms://, azurekms:// or hashivault://", "%q is not the URI of a key", *k.KMS)
+			p.Report(field+".kms", "kms-invalid", "must begin with awskms://, gcpkms://, azurekms:// or hashivault://", "%q is not the URI of a key", *k.KMS)
 		}
 		out.KMS = *k.KMS
 	}
 	if k.ConfigMap != nil {
 		out.ConfigMap, out.ConfigMapKey = k.ConfigMap.Name, dataKey(*k.ConfigMap)
 		if !validDataKey.MatchString(out.ConfigMapKey) {
-			p.Report(field+".configMap.key", "key-name", "letters, digits, -, _ and .", "%q is not a key of a ConfigMap", out.ConfigMapKey)
+			p.Report(field+".configMap.key", "key-name", "use letters, digits, -, _ and .", "%q is not a key of a ConfigMap", out.ConfigMapKey)
 		}
 		out.object = p.keyObject(field+".configMap", "ConfigMap", out.ConfigMapKey, *k.ConfigMap)
 	}
 	if k.Secret != nil {
 		out.Secret = k.Secret.Name
 		if k.Secret.Key != nil && *k.Secret.Key != secretDataKey {
-			p.Report(field+".secret.key", "key-name", "leave it out", "Kyverno reads %s of a Secret and nothing else", secretDataKey)
+			p.Report(field+".secret.key", "key-name", "leave it out", "Kyverno reads only %s of a Secret", secretDataKey)
 		}
 		out.object = p.keyObject(field+".secret", "Secret", secretDataKey, *k.Secret)
 	}
@@ -157,7 +157,7 @@ func (p *parser) keyObjects() {
 			continue
 		}
 		if other, ok := files[key]; ok && other != object.File {
-			p.Report(fmt.Sprintf("spec.trust.attestors[%d].keys.%s", i, kind), "key-conflict", "give one of them another name or key", "%s and %s would both be %s", other, object.File, key)
+			p.Report(fmt.Sprintf("spec.trust.attestors[%d].keys.%s", i, kind), "key-conflict", "give one of them a different name or key", "%s and %s would both be %s", other, object.File, key)
 		}
 		files[key] = object.File
 	}
@@ -166,13 +166,13 @@ func (p *parser) keyObjects() {
 func (p *parser) keyless(field string, k v1alpha1.Keyless, out *attestor) {
 	both := func(exact, pattern *string, name string) {
 		if (exact == nil || *exact == "") == (pattern == nil || *pattern == "") {
-			p.Report(field, "keyless-identity", "without it any identity of the certificate authority would pass", "exactly one of %s and %sRegExp is needed", name, name)
+			p.Report(field, "keyless-identity", "otherwise any identity of the certificate authority would pass", "set exactly one of %s and %sRegExp", name, name)
 		}
 		if pattern != nil {
 			p.identityPattern(field+"."+name+"RegExp", *pattern)
 		}
 		if exact != nil && strings.ContainsAny(*exact, "*?") {
-			p.Report(field+"."+name, "keyless-identity", "use "+name+"RegExp", "%q: wildcards are not exact", *exact)
+			p.Report(field+"."+name, "keyless-identity", "use "+name+"RegExp", "%q: an exact value cannot contain wildcards", *exact)
 		}
 	}
 	both(k.Issuer, k.IssuerRegExp, "issuer")
@@ -202,7 +202,7 @@ func (p *parser) identityPattern(field, pattern string) {
 	case strings.Contains(pattern, "|") && !strings.HasPrefix(pattern, "^("):
 		p.Report(field, "regexp-open", "put the alternatives in parentheses: ^(a|b)$", "%q is anchored on one side of each | only", pattern)
 	case re.MatchString("https://attacker.invalid/x") || re.MatchString("attacker@attacker.invalid"):
-		p.Report(field, "regexp-open", "name the organisation", "%q matches anybody", pattern)
+		p.Report(field, "regexp-open", "name the organisation", "%q matches any identity", pattern)
 	}
 }
 

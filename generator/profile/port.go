@@ -106,12 +106,12 @@ func CheckCIDR(cidr string, except []string) []error {
 			errs = append(errs, fmt.Errorf("except: %w", innerErr))
 			continue
 		case seen[inner]:
-			errs = append(errs, fmt.Errorf("except: %s is there twice", e))
+			errs = append(errs, fmt.Errorf("except: %s is listed twice", e))
 		case err != nil: // nothing to compare with
 		case inner.Addr().Is4() != block.Addr().Is4():
 			errs = append(errs, fmt.Errorf("except: %s and %s are of different IP families", e, cidr))
 		case inner.Bits() <= block.Bits() || !block.Contains(inner.Addr()):
-			errs = append(errs, fmt.Errorf("except: %s does not lie inside %s (it must be a smaller block of it)", e, cidr))
+			errs = append(errs, fmt.Errorf("except: %s is not inside %s (it must be a smaller block)", e, cidr))
 		}
 		seen[inner] = true
 	}

@@ -67,7 +67,7 @@ func plainError(err error) string {
 		case errors.Is(err, fs.ErrNotExist):
 			return p.Path + " does not exist"
 		case errors.Is(err, fs.ErrPermission):
-			return p.Path + " may not be read"
+			return p.Path + " cannot be read: permission denied"
 		}
 		return fmt.Sprintf("%s: %v", p.Path, p.Err)
 	}

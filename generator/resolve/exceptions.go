@@ -33,7 +33,7 @@ func (r *resolver) exceptions() {
 			}
 		}
 		if !held && !rep.Problems.HasErrors() {
-			rep.Report("spec.controls", "exception-control-off", "remove the exception", "none of its controls is on in any environment")
+			rep.Report("spec.controls", "exception-control-off", "remove the exception", "none of the controls of this exception is on in any environment")
 		}
 		r.Problems = append(r.Problems, rep.Problems...)
 	}
@@ -123,17 +123,17 @@ func (r *resolver) exceptionScope(rep *source.Reporter, p plan.Policy, x *plan.E
 	unsure := strings.Join(unknown, ", ")
 	switch {
 	case len(x.Namespaces) > 0 && len(others) == 0:
-		rep.Report(field, "exception-scope", "remove them", "%s objects have no namespace: the exception would match nothing", strings.Join(x.Kinds, " and "))
+		rep.Report(field, "exception-scope", "remove the namespaces", "%s objects have no namespace: the exception would match nothing", strings.Join(x.Kinds, " and "))
 		return false
 	case len(x.Namespaces) > 0 && len(unknown) > 0:
 		rep.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "exception-scope", Position: rep.Positions.At(field), Path: field,
-			Summary: fmt.Sprintf("whether %s objects have a namespace is not known; if they have none, the exception matches nothing", unsure),
-			Hint:    "say it in spec.customKinds of control " + p.Control.ID})
+			Summary: fmt.Sprintf("gatehouse does not know whether %s objects have a namespace; if not, the exception matches nothing", unsure),
+			Hint:    "declare the scope in spec.customKinds of control " + p.Control.ID})
 	case len(x.Namespaces) == 0 && len(unknown) > 0:
-		rep.Report(field, "exception-wide", fmt.Sprintf("name each namespace, or say in spec.customKinds of control %s that %s has none", p.Control.ID, unsure), "without namespaces it would hold in all of them")
+		rep.Report(field, "exception-wide", fmt.Sprintf("name each namespace, or declare %s as Cluster in spec.customKinds of control %s", unsure, p.Control.ID), "without namespaces, the exception would hold in all of them")
 		return false
 	case len(x.Namespaces) == 0 && len(others) > 0:
-		rep.Report(field, "exception-wide", "name each namespace", "without namespaces it would hold in all of them")
+		rep.Report(field, "exception-wide", "name each namespace", "without namespaces, the exception would hold in all of them")
 		return false
 	}
 	return true
@@ -148,7 +148,7 @@ func (r *resolver) overlaps(env plan.Environment) {
 				continue
 			}
 			r.Problems.Add(diag.Diagnostic{Code: "exception-overlap", Position: b.At, Path: "spec",
-				Summary: fmt.Sprintf("everything in it is also in exception %s (%s), in environment %s", a.Name, a.At, env.Name), Hint: "keep one of them"})
+				Summary: fmt.Sprintf("exception %s (%s) already covers all of it in environment %s", a.Name, a.At, env.Name), Hint: "keep one of them"})
 		}
 	}
 }

@@ -224,7 +224,7 @@ func (r *resolver) namespaceLabels(env plan.Environment) {
 			for _, label := range required {
 				if name, _ := label.(string); n.Labels[name] == "" {
 					r.Problems.Add(diag.Diagnostic{Code: "namespace-label-missing", Position: n.At, Path: "spec.namespaces",
-						Summary: fmt.Sprintf("namespace %s has no label %s, which %s asks for", n.Name, name, p.Name), Hint: "add it to the namespace's labels"})
+						Summary: fmt.Sprintf("namespace %s has no label %s, which %s requires", n.Name, name, p.Name), Hint: "add it to the namespace's labels"})
 				}
 			}
 		}
