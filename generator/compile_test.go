@@ -22,8 +22,8 @@ var update = flag.Bool("update", false, "update the expectations of the tests")
 var testNow = time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)
 
 // TestCompile compiles the files of each archive in testdata. `-- want/PATH --`
-// is the whole content of a file of the output, `-- want-diagnostics --` all
-// that is told; `-- prior-lock --` is the lock of the output as it is.
+// is the whole content of a file of the output, `-- want-diagnostics --` is every
+// diagnostic, and `-- prior-lock --` is the lock of the current output.
 func TestCompile(t *testing.T) {
 	archives, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(archives) == 0 {
@@ -49,7 +49,7 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// compileArchive returns the archive with what was really made.
+// compileArchive returns the archive with the actual output.
 func compileArchive(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 	t.Helper()
 	source, options := fstest.MapFS{}, Options{Version: "test", Now: testNow, AllowSkip: bytes.Contains(archive.Comment, []byte("--allow-skip"))}
@@ -93,7 +93,7 @@ func compileArchive(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 	return out
 }
 
-// TestUnknownFieldHidesNothing: an unknown field and what validation finds are told in one run.
+// TestUnknownFieldHidesNothing checks that one run reports an unknown field and what validation finds.
 func TestUnknownFieldHidesNothing(t *testing.T) {
 	fsys := fstest.MapFS{
 		"profile.yaml": {Data: []byte("apiVersion: gatehouse.dev/v1alpha1\nkind: Profile\nmetadata: {name: x}\nspec: {tier: [apps], flux: {install: helm}}\n")},

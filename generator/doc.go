@@ -1,6 +1,6 @@
 // Package generator compiles a profile into a policy repository.
 //
-// [Compile] is the way through it; each stage is a package, or a file here:
+// [Compile] runs these stages. Each is a package, or a file here:
 //
 //	load, default, parse   package profile: the language
 //	resolve                package resolve: every decision; package plan is the model

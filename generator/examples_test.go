@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/output"
 )
 
-// TestExamples holds the committed output of every example against what its
-// source compiles to, byte by byte.
+// TestExamples compares the committed output of every example, byte by byte, with
+// what its source compiles to.
 func TestExamples(t *testing.T) {
 	examples, err := os.ReadDir("../examples")
 	if err != nil {

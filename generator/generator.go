@@ -21,21 +21,21 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Options are what a build depends on besides the source.
+// Options holds what a build depends on besides the source.
 type Options struct {
 	// Version of gatehouse, for the lock.
 	Version string
-	// Now is the time by which expiries are judged.
+	// Now is the time to judge expiries by.
 	Now time.Time
-	// AllowSkip permits every environment to enforce what was never audited.
+	// AllowSkip lets every environment enforce what was never audited.
 	AllowSkip bool
-	// Prior is the lock of the output as it is; nil for a new one.
+	// Prior is the lock of the current output; nil if there is none.
 	Prior *manifest.Lock
-	// Existing lists the files in the output as it is, relative, with slashes.
+	// Existing lists the files in the current output, relative to it, with slashes.
 	Existing []string
 }
 
-// Bundle is a compiled profile that was proven but not written.
+// Bundle is a compiled profile: proven, but not written.
 type Bundle struct {
 	Plan  *plan.Plan
 	Graph *flux.Graph
@@ -52,9 +52,9 @@ type Bundle struct {
 // resolve, emit, link. It reads fsys and writes nothing. name is "." for a
 // folder, or one file of fsys.
 //
-// A stage runs to its end and reports all that is wrong; the next one starts only
-// if nothing is. The bundle is nil if the list has an error, and complete
-// otherwise, also with warnings.
+// A stage runs to its end and reports everything that is wrong. The next one starts
+// only if there is no error. The bundle is nil if the list has an error; otherwise
+// it is complete, even with warnings.
 func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
 	input, problems := profile.Load(fsys, name)
 	if input == nil {
@@ -63,8 +63,8 @@ func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
 	return compile(input, problems, o)
 }
 
-// compile is every stage after load, on an input that it does not change;
-// problems are those of load.
+// compile runs every stage after load. It does not change the input. problems are
+// those of load.
 func compile(input *profile.Input, problems diag.List, o Options) (*Bundle, diag.List) {
 	src, found := profile.Parse(profile.Default(*input), o.Now)
 	s := stages{append(problems, found...)}
@@ -79,11 +79,11 @@ func compile(input *profile.Input, problems diag.List, o Options) (*Bundle, diag
 	return bundle, s.problems.Sort()
 }
 
-// stages collects what the stages found.
+// stages collects the problems that the stages find.
 type stages struct{ problems diag.List }
 
-// run runs a stage unless one before it found an error, and returns the zero
-// value if there is nothing to go on with.
+// run runs a stage unless an earlier one found an error. It returns the zero value
+// if there is an error.
 func run[T any](s *stages, stage func() (T, diag.List)) (result T) {
 	if s.problems.HasErrors() {
 		return result
@@ -95,14 +95,14 @@ func run[T any](s *stages, stage func() (T, diag.List)) (result T) {
 	return made
 }
 
-// WithStages compiles the source of the bundle again as if environments, by name,
-// were at other stages. Rings are not compared: all may be a step ahead at the
-// same time. Such a bundle is for looking at, not for writing.
+// WithStages compiles the source of the bundle again with environments, by name, at
+// other stages. It does not compare rings, so that all environments may be a step
+// ahead at the same time. Such a bundle is for inspection; do not write it.
 func (b *Bundle) WithStages(stages map[string]string) (*Bundle, diag.List) {
 	return compile(b.input.WithStages(stages), nil, b.options)
 }
 
-// emit makes every object that the plan asks for, and the files that are for people.
+// emit returns every object of the plan, and the files for people.
 func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files := namespaces.Emit(p)
 	files = append(files, kyverno.Install(p)...)
@@ -115,8 +115,8 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	return append(files, tests...), problems
 }
 
-// lock records what each environment is shown, so that no stage can skip, and
-// what bootstrap must know of the profile.
+// lock records the action of each policy in each environment, so that the next
+// build can refuse to skip a stage, and what bootstrap must know of the profile.
 func lock(p *plan.Plan, hash string, o Options) manifest.Lock {
 	l := manifest.Lock{Tool: o.Version, Source: hash, FluxInstall: p.Flux.Install, Kyverno: kyverno.Locked(p), Environments: map[string]manifest.LockedEnvironment{}}
 	for _, env := range p.Environments {
@@ -136,7 +136,7 @@ func lock(p *plan.Plan, hash string, o Options) manifest.Lock {
 }
 
 // Print writes all manifests as one stream of YAML documents, each file with
-// its path in a comment. Files for people and tests are left out.
+// its path in a comment. It leaves out tests and the files for people.
 func (b *Bundle) Print(w io.Writer) error {
 	for _, f := range b.Files {
 		if f.Objects == nil || !applied(f) {
@@ -153,7 +153,7 @@ func (b *Bundle) Print(w io.Writer) error {
 	return nil
 }
 
-// applied tells whether Flux applies the objects of a file.
+// applied reports whether Flux applies the objects of a file.
 func applied(f manifest.File) bool {
 	return f.Folder.Applied() && path.Base(f.Path) != layout.Index
 }

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// injectionSource uses every string of the language that a profile may set
+// injectionSource sets every string of the language that a profile may choose
 // freely. The control with parameters takes a list of strings.
 var injectionSource = map[string]string{
 	"profile.yaml": `
@@ -95,7 +95,7 @@ ZzhV0wE+cuIpJsAKqo/+qhdKFG3peFy+IfrFzV6MD9J/9sHpnmR1lM3ULg==
 `,
 }
 
-// payloads are what would change a document, if a value reached it as text.
+// payloads would change a document if a value reached it as text.
 var payloads = []string{
 	"a: b", "a\nspec: {}", "x\n---\nkind: Evil", "- item", "&anchor *alias", "# comment", `"`, `'`, `\`, "a\\\" , evil: \"b",
 	"{{ request.userInfo }}", "{{", "}}", "<< .labels >>", "<<", ">>", "$(x)", "${x}", "`", "|", "> 0", "!x", "*", "?", "a*", "a?",
@@ -103,9 +103,9 @@ var payloads = []string{
 	"x', '2099-01-01T00:00:00Z') || time_now_utc() || ('", "^.*$|^x$",
 }
 
-// TestInjection puts each payload in the place of each string of the language,
-// alone and behind what stands there. Compile refuses it, or makes objects of
-// the same structure as without it.
+// TestInjection replaces each string of the language with each payload, and also
+// appends the payload to it. Compile must refuse it, or make objects of the same
+// structure as without it.
 func TestInjection(t *testing.T) {
 	leaves := stringLeaves(t)
 	if len(leaves) < 80 {
@@ -130,7 +130,7 @@ func TestInjection(t *testing.T) {
 	}
 }
 
-// FuzzInjection does the same for texts that nobody thought of.
+// FuzzInjection does the same with arbitrary texts.
 func FuzzInjection(f *testing.F) {
 	for i, payload := range payloads {
 		f.Add(uint(i*7), payload)
@@ -142,7 +142,7 @@ func FuzzInjection(f *testing.F) {
 	})
 }
 
-// checkInjection tells whether the text was accepted, after it compared structures.
+// checkInjection compares structures, and reports whether the text was accepted.
 func checkInjection(t testing.TB, original *Bundle, leaf stringLeaf, text string) bool {
 	t.Helper()
 	bundle := compileLeaf(t, &leaf, text)
@@ -164,11 +164,11 @@ func checkInjection(t testing.TB, original *Bundle, leaf stringLeaf, text string
 
 type stringLeaf struct {
 	file, path, value string
-	// decides is set where another valid value rightly changes which objects there are or what they hold.
+	// decides is set if another valid value may change which objects there are or what they hold.
 	decides bool
 }
 
-// deciding are the strings whose valid values choose between structures.
+// deciding lists the strings whose valid values choose between structures.
 var deciding = []string{
 	"spec.extends", "spec.kyverno.install", "spec.flux.serviceAccountName", "].stage", ".maxStage", ".stage", "spec.match.kinds", "spec.match.names", "spec.controls[",
 	"spec.environments", "].environments", ".ports[", ".references[", ".tiers", "spec.tiers", "audit[", "enforce[", ".of[", "spec.controls[0]", "spec.rollout",
@@ -208,8 +208,8 @@ func walkStrings(n *yaml.Node, path string, visit func(string, *yaml.Node)) {
 	}
 }
 
-// compileLeaf compiles the source with one string replaced, which YAML itself
-// quotes; nil if it is refused.
+// compileLeaf compiles the source with one string replaced and quoted as YAML
+// quotes it. It returns nil if Compile refuses the source.
 func compileLeaf(t testing.TB, leaf *stringLeaf, text string) *Bundle {
 	t.Helper()
 	fsys := fstest.MapFS{}
@@ -245,7 +245,7 @@ func compileLeaf(t testing.TB, leaf *stringLeaf, text string) *Bundle {
 	return bundle
 }
 
-// structure is the shape of every object that Flux applies: keys, list lengths
+// structure returns the shape of every object that Flux applies: keys, list lengths
 // and types, read back from the bytes that would be written. A key that is the
 // replaced string itself (a label, a key of a ConfigMap) counts as the same.
 func structure(t testing.TB, bundle *Bundle, replaced string) []string {

@@ -17,8 +17,8 @@ import (
 )
 
 // link gives every layer its index, builds the Flux graph over the layers, and
-// checks everything that is true only of all files together: schemas, identity,
-// and the proof of the graph.
+// checks what can only be checked on all files together: schemas, identity, and
+// the proof of the graph.
 func link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
 	graph := flux.Build(p, files)
 	graphFiles, err := graph.Files()
@@ -32,8 +32,8 @@ func link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
 	return &Bundle{Plan: p, Graph: graph, Files: files}, problems
 }
 
-// indexes is the kustomization.yaml of each layer: without it Flux would apply
-// every YAML file that it finds there.
+// indexes returns the kustomization.yaml of each layer. Without it, Flux would
+// apply every YAML file that it finds there.
 func indexes(files []manifest.File) []manifest.File {
 	listed := map[layout.Folder][]string{}
 	for _, f := range files {
@@ -48,8 +48,8 @@ func indexes(files []manifest.File) []manifest.File {
 	return out
 }
 
-// checkObjects holds every object that Flux will apply against its schema, and
-// refuses two with one identity in an environment.
+// checkObjects checks every object that Flux will apply against its schema, and
+// refuses two objects with the same identity in an environment.
 func checkObjects(files []manifest.File) diag.List {
 	var problems diag.List
 	errs := schemaErrors(files)
@@ -75,7 +75,7 @@ func checkObjects(files []manifest.File) diag.List {
 	return problems
 }
 
-// schemaErrors checks every object once, also one that files share.
+// schemaErrors checks every object once, even if several files share it.
 func schemaErrors(files []manifest.File) map[*manifest.Object][]error {
 	var objects []*manifest.Object
 	errs := map[*manifest.Object][]error{}
@@ -91,7 +91,7 @@ func schemaErrors(files []manifest.File) map[*manifest.Object][]error {
 		}
 	}
 	found := make([][]error, len(objects))
-	_ = parallel.Do(context.Background(), len(objects), func(i int) error { // checks end, and none fails
+	_ = parallel.Do(context.Background(), len(objects), func(i int) error { // no check fails or blocks
 		found[i] = schema.Check(*objects[i])
 		return nil
 	})

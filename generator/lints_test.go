@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestLintsAreDocumented holds docs/lints.md against the codes in the sources:
-// each has a section, and no section is left over.
+// TestLintsAreDocumented compares docs/lints.md with the codes in the sources:
+// each code has a section, and each section has a code.
 func TestLintsAreDocumented(t *testing.T) {
 	used := map[string]bool{"exception-reason": true, "exception-owner": true} // composed from the field's name
 	for _, dir := range []string{".", "catalog", "flux", "kyvernotest", "profile", "resolve", "../internal/source", "../judge/verdict", "../judge/workload"} {
@@ -63,7 +63,7 @@ func TestLintsAreDocumented(t *testing.T) {
 
 var isCode = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 
-// codeOf is the code that a node names: the field Code, the second argument of
+// codeOf returns the code that a node names: the field Code, the second argument of
 // a reporting method, or a constant code….
 func codeOf(n ast.Node) string {
 	switch n := n.(type) {

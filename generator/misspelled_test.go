@@ -15,8 +15,8 @@ import (
 )
 
 // TestMisspelledFields misspells each key of the example, one at a time. Nothing
-// panics, and what the language knows by its right name is an error: only keys
-// that users choose, such as labels and parameters, may be anything.
+// panics, and a misspelt key of the language is an error. Only keys that users
+// choose, such as labels and parameters, may be anything.
 func TestMisspelledFields(t *testing.T) {
 	source := readSource(t, os.DirFS("../examples/acme"))
 	refused := 0
@@ -44,7 +44,7 @@ func TestMisspelledFields(t *testing.T) {
 	}
 }
 
-// readSource is what a build reads of a folder.
+// readSource returns the files of a folder that a build reads.
 func readSource(t *testing.T, fsys fs.FS) fstest.MapFS {
 	t.Helper()
 	source := fstest.MapFS{}
@@ -67,7 +67,7 @@ func readSource(t *testing.T, fsys fs.FS) fstest.MapFS {
 	return source
 }
 
-// keysOf are the keys of all maps in a file.
+// keysOf returns the keys of all maps in a file.
 func keysOf(t *testing.T, data []byte) []*yaml.Node {
 	t.Helper()
 	var keys []*yaml.Node

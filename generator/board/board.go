@@ -16,8 +16,8 @@ import (
 )
 
 // Emit returns the files of the output that no cluster applies: the
-// rollout board for people, the owners for the forge, and what Flux's source
-// leaves out. values are what the chart of Kyverno is configured with.
+// rollout board for people, the owners for the forge, and the ignore file of Flux's
+// source. values are the values of the Kyverno chart.
 func Emit(p *plan.Plan, values map[string]any) []manifest.File {
 	files := []manifest.File{
 		{Path: layout.Board, Text: []byte(board(p, values))},
@@ -29,7 +29,7 @@ func Emit(p *plan.Plan, values map[string]any) []manifest.File {
 	return files
 }
 
-// board is the state of the rollout in Markdown. It has dates, not days left,
+// board returns the state of the rollout in Markdown. It shows dates, not days left,
 // and nothing else that depends on the day of the build: otherwise a repository
 // would be stale the next morning (docs/adr/0008).
 func board(p *plan.Plan, values map[string]any) string {
@@ -61,8 +61,8 @@ func board(p *plan.Plan, values map[string]any) string {
 	return b.String()
 }
 
-// kyvernoSettings says what a Kyverno that somebody else installs must be
-// configured with: the safety of the bundle depends on it
+// kyvernoSettings writes the chart values that a Kyverno needs if gatehouse does not
+// install it. The safety of the bundle depends on them
 // (docs/safety.md#kyverno-down).
 func kyvernoSettings(b *strings.Builder, values map[string]any) {
 	stated, err := yaml.Marshal(map[string]any{"config": values["config"], "features": values["features"]})
@@ -73,7 +73,7 @@ func kyvernoSettings(b *strings.Builder, values map[string]any) {
 		"Without them, exceptions have no effect, and a Kyverno that is down keeps Flux and itself from starting.\n\n```yaml\n" + string(stated) + "```\n")
 }
 
-// controls is the table of a control's action in each tier. What is on in no tier is not in the plan.
+// controls writes the table with the action of each control in each tier. The plan has only controls that are on in some tier.
 func controls(b *strings.Builder, tiers []string, policies []plan.Policy) {
 	if len(policies) == 0 {
 		b.WriteString("\nNo control is on.\n")
@@ -112,7 +112,7 @@ func exceptions(b *strings.Builder, exceptions []plan.Exception) {
 	}
 }
 
-// expiry is the day, with the time if it is not midnight, in UTC.
+// expiry returns the day in UTC, with the time if it is not midnight.
 func expiry(at time.Time) string {
 	at = at.UTC()
 	switch {
@@ -124,8 +124,8 @@ func expiry(at time.Time) string {
 	return at.Format(time.RFC3339)
 }
 
-// codeOwners gives each environment to its owners and the rest to the profile's.
-// The last line that matches decides. It is empty where nobody owns anything.
+// codeOwners gives each environment to its owners, and the rest to the owners of the
+// profile: the last line that matches decides. It is empty if there are no owners.
 func codeOwners(p *plan.Plan) string {
 	var lines []string
 	add := func(pattern string, owners []string) {
@@ -146,7 +146,7 @@ func codeOwners(p *plan.Plan) string {
 	return manifest.Header + "\n" + strings.Join(lines, "\n") + "\n"
 }
 
-// sourceIgnore leaves out of Flux's artifact what gatehouse writes and no
+// sourceIgnore excludes from Flux's artifact what gatehouse writes and no
 // cluster applies. It does not exclude everything else: the repository may hold
 // Flux's own manifests and the workloads.
 func sourceIgnore(p *plan.Plan) string {

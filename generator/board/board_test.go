@@ -101,7 +101,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// A repository does not go stale overnight.
+// A repository must not become stale overnight.
 func TestBoardDoesNotDependOnTheDay(t *testing.T) {
 	p, later := boardPlan(), boardPlan()
 	later.Now = later.Now.AddDate(0, 0, 40)

@@ -11,13 +11,13 @@ import (
 // podSecurityVersion is the version of the Pod Security Standards that the
 // catalogue's controls amount to (1.34 added the host of probes and hooks). A
 // later version that enforces more would refuse Pods that no audit of gatehouse
-// ever showed, so enforce does not move with the cluster. Audit and warn do:
-// what is new is seen early. A cluster older than this takes it for its latest.
+// ever showed, so enforce does not follow the version of the cluster. Audit and warn
+// do, to show early what is new. An older cluster treats this version as its latest.
 const podSecurityVersion = "v1.34"
 
-// Emit returns one file per Namespace: those of the profile, and those
-// that gatehouse itself needs, which lie in the first shard. Flux never deletes
-// one (prune is disabled): with a Namespace goes everything in it.
+// Emit returns one file for each Namespace: those of the profile, and those that
+// gatehouse itself needs, in the first shard. Flux never deletes one (prune is
+// disabled), because that would delete everything in it.
 func Emit(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	keep := map[string]any{"kustomize.toolkit.fluxcd.io/prune": "disabled"} // shared: there may be thousands

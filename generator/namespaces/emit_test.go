@@ -85,7 +85,7 @@ func TestEmit(t *testing.T) {
 	p.Kyverno.Install = false
 	for _, f := range Emit(p) {
 		if f.Objects[0].Name() == "kyverno" {
-			t.Error("the namespace of somebody else's Kyverno was taken over")
+			t.Error("took over the namespace of a Kyverno that gatehouse does not install")
 		}
 	}
 }

@@ -14,23 +14,23 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// maxName is what a label value can hold: a policy's name should fit into one.
+// maxName is the maximal length of a label value, which should be able to hold the
+// name of a policy.
 const maxName = 63
 
-// Emit returns a file per environment and namespace that has a network: one
-// policy that denies everything, one for DNS, and one per rule, whose name says
-// what it allows and does not depend on the other rules. The plan must hold
-// rules that ParsePort and CheckCIDR accept.
+// Emit returns a file for each environment and namespace that has a network: one
+// policy that denies everything, one for DNS, and one for each rule. The name of a
+// rule's policy says what it allows, and does not depend on the other rules. The plan
+// must hold rules that profile.ParsePort and profile.CheckCIDR accept.
 //
-// DNS is the Pods with k8s-app=kube-dns in kube-system, which is what kubeadm
-// and the managed clusters run CoreDNS as. Where NodeLocal DNSCache answers,
-// the look-ups go to an address of the node, which no Pod selector covers: the
-// profile then needs an egress rule to that address (169.254.20.10/32 by
-// default) on 53/UDP and 53/TCP. OpenShift needs one to its own namespace,
-// openshift-dns, on 5353.
+// DNS means the Pods with k8s-app=kube-dns in kube-system: kubeadm and managed
+// clusters run CoreDNS with this label. With NodeLocal DNSCache, look-ups go to an
+// address of the node, which no Pod selector covers. The profile then needs an egress
+// rule to that address (169.254.20.10/32 by default) on 53/UDP and 53/TCP. OpenShift
+// needs one to its namespace openshift-dns on 5353.
 //
-// Objects share parts, and the files of environments that share a network share
-// its objects: they must not be changed.
+// Objects share parts, and the files of environments that share a network share its
+// objects. Do not change them.
 func Emit(p *plan.Plan) []manifest.File {
 	e := newEmitter()
 	var files []manifest.File
@@ -48,15 +48,15 @@ func Emit(p *plan.Plan) []manifest.File {
 	return files
 }
 
-// emitter makes equal specs once: namespaces of a fleet are much alike, and
-// their policies would not fit into the memory of a small machine otherwise.
+// emitter makes equal specs once. The namespaces of a fleet are much alike, and their
+// policies would not fit into the memory of a small machine otherwise.
 type emitter struct {
 	labels map[string]any
 	specs  map[string]map[string]any
 	byUse  map[use][]manifest.Object
 }
 
-// use of a network by a namespace, which may be in many environments.
+// use is the use of a network by a namespace, which may be in many environments.
 type use struct {
 	namespace string
 	network   *plan.Network
@@ -94,7 +94,7 @@ func (e *emitter) policies(ns plan.Namespace) []manifest.Object {
 	return append(objects, e.allows(ns.Name, "egress", "to", ns.Network.Egress)...)
 }
 
-// allows makes one policy per rule of a direction; a rule that is there twice makes one.
+// allows returns one policy for each distinct rule of a direction.
 func (e *emitter) allows(namespace, direction, side string, rules []plan.NetworkRule) []manifest.Object {
 	type named struct {
 		rule       plan.NetworkRule
@@ -145,8 +145,8 @@ func (e *emitter) policy(namespace, name string, spec map[string]any) manifest.O
 
 var notInName = regexp.MustCompile(`[^a-z0-9.]+`)
 
-// readable is such as allow-ingress-from-ingress-nginx-8080-tcp. complete tells
-// whether it says all of the rule.
+// readable returns a name such as allow-ingress-from-ingress-nginx-8080-tcp, and
+// reports whether the name describes the complete rule.
 func readable(direction, side string, r plan.NetworkRule) (name string, complete bool) {
 	parts := []string{"allow", direction, side}
 	switch {
@@ -172,7 +172,7 @@ func readable(direction, side string, r plan.NetworkRule) (name string, complete
 	return strings.TrimRight(name, "-."), r.Pods == nil && r.Peer.Pods == nil && len(r.Peer.Except) == 0
 }
 
-// hash of all that a rule says.
+// hash returns a hash of everything in a rule.
 func hash(r plan.NetworkRule) string {
 	raw, err := json.Marshal(r)
 	if err != nil {
@@ -186,7 +186,7 @@ func spec(pods map[string]string, types ...any) map[string]any {
 	return map[string]any{"podSelector": selector(pods), "policyTypes": types}
 }
 
-// allow is the spec of a policy with one rule.
+// allow returns the spec of a policy with one rule.
 func allow(direction, side string, r plan.NetworkRule) map[string]any {
 	s := spec(r.Pods, strings.ToUpper(direction[:1])+direction[1:])
 	rule := map[string]any{side: []any{peer(r.Peer)}}
@@ -201,7 +201,7 @@ func allow(direction, side string, r plan.NetworkRule) map[string]any {
 	return s
 }
 
-// selector selects everything if there are no labels.
+// selector returns a label selector. Without labels, it selects everything.
 func selector(labels map[string]string) map[string]any {
 	if len(labels) == 0 {
 		return map[string]any{}
@@ -213,7 +213,8 @@ func selector(labels map[string]string) map[string]any {
 	return map[string]any{"matchLabels": match}
 }
 
-// peer names a namespace by the label that the API server sets on it and nobody else can.
+// peer returns the peer of a rule. It names a namespace by a label that only the API
+// server can set.
 func peer(p plan.Peer) map[string]any {
 	if p.CIDR != "" {
 		block := map[string]any{"cidr": p.CIDR}

@@ -151,7 +151,7 @@ func TestPeers(t *testing.T) {
 		"Pods of a namespace":    {plan.Peer{Namespace: "a", Pods: pods}, `{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"a"}},"podSelector":{"matchLabels":{"app":"db"}}}`},
 		"Pods of this namespace": {plan.Peer{Pods: pods}, `{"podSelector":{"matchLabels":{"app":"db"}}}`},
 		"CIDR":                   {plan.Peer{CIDR: "::/0"}, `{"ipBlock":{"cidr":"::/0"}}`},
-		// Never an empty peer: that would be everybody.
+		// Never an empty peer: that would be everyone.
 		"nothing": {plan.Peer{}, `{"podSelector":{}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// What is emitted is what the API server knows, and says what the plan says.
+// What Emit returns is valid for the API server, and says what the plan says.
 func TestObjectsDecodeStrictly(t *testing.T) {
 	rules := []plan.NetworkRule{
 		{Peer: plan.Peer{Namespace: "a"}, Ports: []plan.Port{{Name: "http", Protocol: "TCP"}, {Number: 1, End: 2, Protocol: "SCTP"}}},
@@ -246,7 +246,7 @@ func TestObjectsDecodeStrictly(t *testing.T) {
 		}
 		for _, r := range typed.Spec.Ingress {
 			if len(r.From) == 0 {
-				t.Errorf("%s lets everybody in", o.Name())
+				t.Errorf("%s lets everyone in", o.Name())
 			}
 		}
 		for _, r := range typed.Spec.Egress {
@@ -257,7 +257,7 @@ func TestObjectsDecodeStrictly(t *testing.T) {
 	}
 }
 
-// The name of a rule's policy stays when rules are added and reordered.
+// The name of a rule's policy does not change when rules are added or reordered.
 func TestNamesAreStable(t *testing.T) {
 	var rules []plan.NetworkRule
 	for i := range 20 {

@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/parallel"
 )
 
-// priorOutput is what gatehouse knows to have written into a folder.
+// priorOutput is what gatehouse knows that it wrote into a folder.
 type priorOutput struct {
 	lock    manifest.Lock
 	journal manifest.Lock
@@ -47,8 +47,8 @@ func readPrior(root *os.Root) (*priorOutput, error) {
 	return p, nil
 }
 
-// journalWith is the journal of a build that makes the changes: it keeps what
-// earlier builds that did not end may have written.
+// journalWith returns the journal of a build that makes the changes. It keeps what
+// earlier, unfinished builds may have written.
 func (p *priorOutput) journalWith(changes []manifest.LockedFile) manifest.Lock {
 	j := manifest.Lock{Files: slices.Clone(p.journal.Files)}
 	for _, c := range changes {
@@ -81,7 +81,7 @@ func readLock(root *os.Root, name string) (*manifest.Lock, error) {
 	return lock, nil
 }
 
-// holdsLock tells whether the folder holds exactly this lock.
+// holdsLock reports whether the folder holds exactly this lock.
 func holdsLock(root *os.Root, lock manifest.Lock) (bool, error) {
 	want, err := lock.Encode()
 	if err != nil {
@@ -94,7 +94,7 @@ func holdsLock(root *os.Root, lock manifest.Lock) (bool, error) {
 	return string(got) == string(want), nil
 }
 
-// state is how a path compares with what it should hold.
+// state is how a path differs from what it should hold.
 type state int
 
 const (
@@ -102,12 +102,12 @@ const (
 	missing
 	outdated  // ours, with other content
 	obsolete  // ours, no longer needed
-	edited    // ours, changed by somebody
-	orphan    // ours, changed by somebody, no longer needed
+	edited    // ours, but edited
+	orphan    // ours, but edited; no longer needed
 	foreign   // not ours
 	link      // a symbolic link or a device
-	folder    // a folder in the place of a file
-	notFolder // a link or file in the place of a folder
+	folder    // a folder where a file is needed
+	notFolder // a link or file where a folder is needed
 )
 
 func (s state) String() string {
@@ -119,7 +119,7 @@ func (s state) String() string {
 	}[s]
 }
 
-// isConflict tells whether the state needs a decision of the user. Force is that decision for most.
+// isConflict reports whether the state needs a decision of the user. For most states, force is that decision.
 func (s state) isConflict(force bool) bool {
 	return s == folder || s == notFolder || s >= edited && !force
 }
@@ -130,7 +130,7 @@ type finding struct {
 	state state
 }
 
-// diff is how a folder compares with what it should hold.
+// diff is how a folder differs from what it should hold.
 type diff struct {
 	files   []manifest.LockedFile // what it should hold
 	states  []state               // of each file
@@ -139,8 +139,8 @@ type diff struct {
 	emptied []string              // folders that may be empty now, deepest first
 }
 
-// compare reads the folder and encodes the files. It hands the bytes of each
-// file that is not as it should be to stage (nil: to nobody) and keeps none.
+// compare reads the folder and encodes the files. It passes the bytes of each file
+// that is not as it should be to stage, unless stage is nil. It keeps no bytes.
 func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []manifest.File, stage func(i int, sum string, data []byte) error) (*diff, error) {
 	if err := checkPaths(files); err != nil {
 		return nil, err
@@ -189,11 +189,11 @@ func lockedFile(f manifest.File, data []byte) manifest.LockedFile {
 	return locked
 }
 
-// dirStates are unchanged, missing or notFolder, by folder.
+// dirStates holds the state of each folder: unchanged, missing or notFolder.
 type dirStates map[string]state
 
-// check finds out the state of a folder and of those above it, once. A folder
-// below one that is missing or no folder is the same.
+// check determines the state of a folder and its parents, once. A folder below one
+// that is missing or not a folder has the same state.
 func (d dirStates) check(root *os.Root, dir string) error {
 	if _, known := d[dir]; known || dir == "." {
 		return nil
@@ -218,7 +218,7 @@ func (d dirStates) check(root *os.Root, dir string) error {
 	return nil
 }
 
-// with lists the folders of a state, those above first.
+// with returns the folders in a state, parents first.
 func (d dirStates) with(s state) []string {
 	var dirs []string
 	for dir, is := range d {
@@ -230,7 +230,7 @@ func (d dirStates) with(s state) []string {
 	return dirs
 }
 
-// fileState compares what lies at the path of a file with the file.
+// fileState returns how the path of a file differs from the file.
 func (d dirStates) fileState(root *os.Root, f manifest.LockedFile, ours []string) (state, error) {
 	if s := d[path.Dir(f.Path)]; s != unchanged {
 		return s, nil
@@ -273,8 +273,8 @@ func hashOf(root *os.Root, name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// findGone sorts out what gatehouse wrote and does not need any more. What is
-// no regular file any more is not what gatehouse wrote, and is left alone.
+// findGone finds what gatehouse wrote and no longer needs. If a path is not a regular
+// file now, gatehouse did not write it, and findGone leaves it alone.
 func (d *diff) findGone(root *os.Root, prior *priorOutput) error {
 	needed := map[string]bool{}
 	for _, f := range d.files {
@@ -314,7 +314,7 @@ func (d *diff) findGone(root *os.Root, prior *priorOutput) error {
 	return nil
 }
 
-// findings lists all that is not as it should be.
+// findings returns every path that is not as it should be.
 func (d *diff) findings() []finding {
 	found := slices.Clone(d.gone)
 	for i, s := range d.states {
@@ -330,12 +330,12 @@ func (d *diff) findings() []finding {
 	return found
 }
 
-// stale is what differs, by path.
+// stale returns what differs, sorted by path.
 func (d *diff) stale() []Stale {
 	return asStale(d.findings())
 }
 
-// conflicts is what may not be touched, by path.
+// conflicts returns what Write must not touch, sorted by path.
 func (d *diff) conflicts(force bool) []Stale {
 	return asStale(slices.DeleteFunc(d.findings(), func(f finding) bool { return !f.state.isConflict(force) }))
 }
@@ -349,7 +349,7 @@ func asStale(found []finding) []Stale {
 	return stale
 }
 
-// changes lists the files to be written.
+// changes returns the files to write.
 func (d *diff) changes() []manifest.LockedFile {
 	var files []manifest.LockedFile
 	for i, s := range d.states {
@@ -365,8 +365,8 @@ func (d *diff) result() Result {
 	return Result{Written: written, Unchanged: len(d.files) - written, Removed: len(d.gone)}
 }
 
-// apply removes what is no longer needed and renames staged files into place. It
-// cannot be cancelled: half of a tree would stay.
+// apply removes what is no longer needed, and renames staged files into place. It
+// cannot be cancelled, because that would leave half of a tree.
 func (d *diff) apply(disk disk) error {
 	for _, f := range d.gone {
 		if err := disk.Remove(f.path); err != nil {
@@ -374,7 +374,7 @@ func (d *diff) apply(disk disk) error {
 		}
 	}
 	for _, dir := range d.emptied {
-		// ErrExist is what "not empty" is: somebody else's files are in it.
+		// ErrExist means that the folder is not empty: it holds other files.
 		if err := disk.Remove(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("removing %s: %w", dir, err)
 		}

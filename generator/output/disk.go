@@ -6,18 +6,19 @@ import (
 	"os"
 )
 
-// disk is all that the writer does to the output: what can fail, and what a
-// crash can fall between. Names have slashes and cannot leave the folder.
+// disk has every operation with which the writer changes the output. Each can fail,
+// and a crash can happen between any two. Names have slashes and cannot leave the
+// folder.
 type disk interface {
-	// Mkdir creates a folder whose parent exists; one that is there is fine.
+	// Mkdir creates a folder whose parent exists. The folder may exist.
 	Mkdir(name string) error
 	// Create writes a new file; sync waits until it is on the disk.
 	Create(name string, data []byte, sync bool) error
 	// Rename moves a file over another.
 	Rename(from, to string) error
-	// Remove deletes a file or an empty folder; one that is gone is fine.
+	// Remove deletes a file or an empty folder, if it exists.
 	Remove(name string) error
-	// RemoveAll deletes a folder with all that is in it; one that is gone is fine.
+	// RemoveAll deletes a folder and everything in it, if it exists.
 	RemoveAll(name string) error
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// checkPaths refuses paths that could leave the output, that do not mean the
-// same on every file system, and that collide. All that are wrong are named.
+// checkPaths refuses paths that could leave the output, that do not mean the same on
+// every file system, or that collide. The error names all of them.
 func checkPaths(files []manifest.File) error {
 	var errs []error
 	folded := make(map[string]string, len(files))

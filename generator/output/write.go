@@ -1,7 +1,7 @@
-// Package output writes a compiled repository into a folder, and tells how the
-// folder differs from it. It never touches what gatehouse did not write, writes
-// each file whole and the lock last, and leaves a tree that the next build
-// completes if it is interrupted.
+// Package output writes a compiled repository into a folder, and reports how the
+// folder differs from it. It never touches what gatehouse did not write. It writes
+// each file as a whole, and the lock last. If it is interrupted, the next build
+// completes the tree.
 package output
 
 import (
@@ -22,8 +22,9 @@ import (
 
 // Options adjust Write.
 type Options struct {
-	// Force overwrites files that somebody else wrote or edited. A folder in the
-	// place of a file, and a link in the place of a folder, stay conflicts.
+	// Force overwrites files that gatehouse did not write, or that were edited. A
+	// folder where a file is needed, and a link where a folder is needed, remain
+	// conflicts.
 	Force bool
 }
 
@@ -48,7 +49,7 @@ func (e *ConflictError) Error() string {
 // Stale is one path of the output that is not as it should be.
 type Stale struct{ Path, Reason string }
 
-// String is `path: reason`.
+// String returns `path: reason`.
 func (s Stale) String() string { return s.Path + ": " + s.Reason }
 
 // ReadLock returns the lock in dir, or nil if there is no lock or no dir.
@@ -64,29 +65,30 @@ func ReadLock(dir string) (*manifest.Lock, error) {
 	return readLock(root, layout.Lock)
 }
 
-// Write makes dir hold files and the lock, which it completes with the list
-// of files. It changes only what gatehouse wrote before: by the lock that lies
-// in dir, a file is ours if it has a hash that gatehouse wrote at that path (or
-// is empty: then there is nothing to lose). Other files at a path that is needed
-// are a ConflictError, unless their content is what would be written: those are
-// adopted. Files of ours that are no longer needed are removed, and the folders
-// that they leave empty. Files that are as they should be are not touched.
+// Write writes files and the lock into dir. It adds the list of files to the lock.
 //
-// A build that dies at any moment is completed by the next one, also if the
-// source changed in between:
+// Write changes only what gatehouse wrote before. By the lock in dir, gatehouse wrote
+// a file if the file has a hash that gatehouse wrote at that path, or is empty: then
+// there is nothing to lose. Any other file at a needed path is a ConflictError, unless
+// it already has the right content: then Write adopts it. Write removes files of
+// gatehouse that are no longer needed, and folders that become empty. It does not
+// touch files that are up to date.
 //
-//  1. every new content is written to a staging folder: a conflict, a full disk
-//     or an encoding error ends here, with the output as it was;
-//  2. the hashes of what will be written are added to a journal beside the lock,
-//     so that the next build knows half of a new tree for its own;
-//  3. obsolete files are removed, staged ones renamed into place;
-//  4. the lock is renamed into place, the journal removed.
+// The next build completes a build that dies at any moment, even if the source
+// changed in between:
 //
-// Cancelling the context stops a build up to the second step. What is begun after
-// it takes a moment and is completed.
+//  1. Write all new content to a staging folder. A conflict, a full disk or an
+//     encoding error stops the build here, and the output is unchanged.
+//  2. Add the hashes of what will be written to a journal next to the lock, so that
+//     the next build knows which files gatehouse wrote.
+//  3. Remove obsolete files, and rename staged files into place.
+//  4. Rename the lock into place, and remove the journal.
 //
-// Lock and journal are synced to disk before they get their names, other files
-// are not: after a loss of power, a file may be empty and is then written again.
+// Cancelling the context stops a build during the first step only. The other steps
+// are short, and always run to the end.
+//
+// Lock and journal are synced to disk before they get their names. Other files are
+// not: after a loss of power a file may be empty, and the next build writes it again.
 func Write(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock, opts Options) (Result, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("creating the output: %w", err)
@@ -99,8 +101,8 @@ func Write(ctx context.Context, dir string, files []manifest.File, lock manifest
 	return writeTree(ctx, root, rootDisk{root}, files, lock, opts)
 }
 
-// Check returns what Write would change in dir, sorted by path; none means
-// that dir is up to date. It writes nothing.
+// Check returns what Write would change in dir, sorted by path. It returns nothing if
+// dir is up to date. It writes nothing.
 func Check(ctx context.Context, dir string, files []manifest.File, lock manifest.Lock) ([]Stale, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -210,8 +212,8 @@ func putLock(d disk, name string, lock manifest.Lock) error {
 	return nil
 }
 
-// stagedName holds the hash so that two builds at once in one folder, which must
-// not be, cannot put a content under a wrong name.
+// stagedName contains the hash, so that two builds in one folder at the same time,
+// which are not allowed, cannot put content under a wrong name.
 func stagedName(i int, sum string) string {
 	return path.Join(layout.Staging, strconv.Itoa(i)+"-"+sum[:16])
 }

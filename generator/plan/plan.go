@@ -1,6 +1,6 @@
-// Package plan is the resolved model: what a profile means, with every default
-// applied, every reference followed and every decision made. It is plain data,
-// sorted, and shared by emitters and judges, which decide nothing: they ask it.
+// Package plan is the resolved model of a profile: every default is applied, every
+// reference is resolved, and every decision is made. It is plain, sorted data.
+// Emitters and judges share it, and decide nothing themselves.
 package plan
 
 import (
@@ -26,11 +26,11 @@ type Plan struct {
 	SystemNamespaces []string
 	// Deployers are the user names that apply the repository; sorted.
 	Deployers []string
-	// Owners are the CODEOWNERS of what no environment owns.
+	// Owners are the CODEOWNERS of everything outside the environments.
 	Owners []string
 	// Environments by ring, then name.
 	Environments []Environment
-	// Now is the time of the build: expiries are judged by it.
+	// Now is the time of the build, to judge expiries by.
 	Now time.Time
 }
 
@@ -59,8 +59,8 @@ type Flux struct {
 	Workloads          []Workload
 }
 
-// Workload is a Kustomization of the users' own that waits for the policies.
-// Its path may hold ${env} and ${cluster}.
+// Workload is a Kustomization of the user that waits for the policies. Its path may
+// hold ${env} and ${cluster}.
 type Workload struct {
 	Name, Path string
 	At         diag.Position
@@ -82,7 +82,7 @@ const (
 	Enforce
 )
 
-// String is Kyverno's spelling; off for Off.
+// String returns Kyverno's spelling, and off for Off.
 func (a Action) String() string { return [...]string{"off", "Audit", "Enforce"}[a] }
 
 // Environment is one environment with all that is on in it.
@@ -160,7 +160,7 @@ type Port struct {
 type Policy struct {
 	// Name of the policy: the control's id, or verify-images-<rule>.
 	Name string
-	// Control is what the policy is made of, in the catalogue.
+	// Control is the control of the catalogue that the policy is made from.
 	Control *catalog.Control
 	// Policy is the rendered template, without strictness, and what its rules say.
 	catalog.Policy
@@ -172,14 +172,14 @@ type Policy struct {
 	Parameters map[string]any
 	// Image is set for an image rule.
 	Image *Image
-	// At is where the control was asked for.
+	// At is where the profile asks for the control.
 	At diag.Position
 }
 
-// Image is an image rule: which images need whose signatures.
+// Image is an image rule: the images, and the signatures that they need.
 type Image struct {
 	References []string // globs; each repository both as repo:* and repo@*
-	// Count of Attestors who must have signed.
+	// Count is how many of the Attestors must have signed.
 	Count         int
 	Attestors     []Attestor
 	MutateDigest  bool
@@ -213,7 +213,7 @@ type TrustObject struct {
 	At   diag.Position
 }
 
-// Exception is one waiver in one environment.
+// Exception is one exception in one environment.
 type Exception struct {
 	Name       string
 	Policies   []ExceptionPolicy
@@ -227,7 +227,7 @@ type Exception struct {
 	Reason       string
 	Owner        string
 	Ticket       string
-	// Expires is the moment at which it stops to apply; zero for a permanent one.
+	// Expires is when it stops applying; zero if it is permanent.
 	Expires time.Time
 	At      diag.Position
 }

@@ -2,10 +2,10 @@ package plan
 
 import "slices"
 
-// LastTier is the tier of what is in no namespace of the profile.
+// LastTier returns the tier of everything outside the namespaces of the profile.
 func (p *Plan) LastTier() string { return p.Tiers[len(p.Tiers)-1] }
 
-// Environment finds an environment by name.
+// Environment returns an environment by name, and reports whether it exists.
 func (p *Plan) Environment(name string) (Environment, bool) {
 	i := slices.IndexFunc(p.Environments, func(e Environment) bool { return e.Name == name })
 	if i < 0 {
@@ -14,7 +14,7 @@ func (p *Plan) Environment(name string) (Environment, bool) {
 	return p.Environments[i], true
 }
 
-// EnvironmentNames lists the environments by ring, then name.
+// EnvironmentNames returns the names of the environments, ordered by ring, then name.
 func (p *Plan) EnvironmentNames() []string {
 	names := make([]string, len(p.Environments))
 	for i, e := range p.Environments {
@@ -23,7 +23,7 @@ func (p *Plan) EnvironmentNames() []string {
 	return names
 }
 
-// StageNames lists the stages from the loosest to the strictest.
+// StageNames returns the names of the stages, from the loosest to the strictest.
 func (p *Plan) StageNames() []string {
 	names := make([]string, len(p.Stages))
 	for i, s := range p.Stages {
@@ -32,8 +32,8 @@ func (p *Plan) StageNames() []string {
 	return names
 }
 
-// TierOf is the tier of a namespace in an environment: that of the profile, or
-// the last one for a namespace that the profile does not name.
+// TierOf returns the tier of a namespace in an environment. A namespace that the
+// profile does not name is in the last tier.
 func (p *Plan) TierOf(env Environment, namespace string) string {
 	for _, n := range env.Namespaces {
 		if n.Name == namespace {
@@ -43,16 +43,16 @@ func (p *Plan) TierOf(env Environment, namespace string) string {
 	return p.LastTier()
 }
 
-// TiersAt lists the tiers in which a policy has an action, in order.
+// TiersAt returns the tiers in which a policy has an action, in order.
 func (p *Plan) TiersAt(policy Policy, action Action) []string {
 	return slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return policy.Actions[t] != action })
 }
 
-// StrictestTier is the first tier in which a policy has its strictest action.
+// StrictestTier returns the first tier in which a policy has its strictest action.
 func (p *Plan) StrictestTier(policy Policy) string { return p.TiersAt(policy, policy.Strictest())[0] }
 
-// OwnNamespaces are what a profile does not list and its bundle needs. A Kyverno
-// that was installed by other means has its namespace already.
+// OwnNamespaces returns the namespaces that the bundle needs and the profile does not
+// list. A Kyverno that was installed by other means already has its namespace.
 func (p *Plan) OwnNamespaces() []string {
 	if p.Kyverno.Install && p.Kyverno.Namespace != p.ExceptionNamespace {
 		return []string{p.Kyverno.Namespace, p.ExceptionNamespace}
@@ -60,7 +60,7 @@ func (p *Plan) OwnNamespaces() []string {
 	return []string{p.ExceptionNamespace}
 }
 
-// Policy finds a policy that is on, by name.
+// Policy returns a policy that is on, by name, and reports whether it exists.
 func (e Environment) Policy(name string) (Policy, bool) {
 	i := slices.IndexFunc(e.Policies, func(p Policy) bool { return p.Name == name })
 	if i < 0 {
@@ -69,13 +69,13 @@ func (e Environment) Policy(name string) (Policy, bool) {
 	return e.Policies[i], true
 }
 
-// Action is what a policy does in a tier; Off if there is no such policy.
+// Action returns the action of a policy in a tier; Off if the policy does not exist.
 func (e Environment) Action(policy, tier string) Action {
 	p, _ := e.Policy(policy)
 	return p.Actions[tier]
 }
 
-// Strictest is the highest action of any tier.
+// Strictest returns the strictest action of any tier.
 func (p Policy) Strictest() Action {
 	strictest := Off
 	for _, a := range p.Actions {
@@ -84,8 +84,8 @@ func (p Policy) Strictest() Action {
 	return strictest
 }
 
-// ActionIn is what the policy does to an object in a namespace of a tier. What a
-// cluster-scoped policy judges has no namespace: it takes the strictest action.
+// ActionIn returns the action of the policy for an object in a namespace of a tier.
+// What a cluster-scoped policy judges has no namespace and gets the strictest action.
 func (p Policy) ActionIn(tier string) Action {
 	if p.Control.ClusterScoped {
 		return p.Strictest()
@@ -93,12 +93,12 @@ func (p Policy) ActionIn(tier string) Action {
 	return p.Actions[tier]
 }
 
-// AuditName is the name of the second policy of an image rule, for the tiers in
+// AuditName returns the name of the second policy of an image rule, for the tiers in
 // which it is audited: Kyverno cannot override the action of an image rule.
 func (p Policy) AuditName() string { return p.Name + "-audit" }
 
-// Objects names the objects that the policy is emitted as, with the action of
-// each: one, or for an image rule one for each action that a tier has.
+// Objects returns the objects that the policy is emitted as: one, or for an image
+// rule one for each action that a tier has.
 func (p Policy) Objects() []PolicyObject {
 	if p.Image == nil {
 		return []PolicyObject{{p.Name, p.Strictest()}}
@@ -115,8 +115,8 @@ func (p Policy) Objects() []PolicyObject {
 	return objects
 }
 
-// PolicyObject is one object that a policy is emitted as. Action is the strictest
-// one that it takes.
+// PolicyObject is one object that a policy is emitted as. Action is its strictest
+// action.
 type PolicyObject struct {
 	Name   string
 	Action Action

@@ -6,7 +6,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
-// Makes returns the kind and the kinds that its controller makes of it.
+// Makes returns the kind, and the kinds that its controller makes from it.
 func Makes(kind string) []string {
 	made := []string{kind}
 	for _, k := range kinds.Named(kind).Kinds() {
@@ -15,17 +15,17 @@ func Makes(kind string) []string {
 	return made
 }
 
-// maxGenerateName is the longest prefix that Kubernetes puts five random
-// characters behind (apiserver/pkg/storage/names).
+// maxGenerateName is the longest prefix to which Kubernetes appends five random
+// characters (apiserver/pkg/storage/names).
 const maxGenerateName = 63 - 5
 
-// MadeNames are globs for the names that objects of kind made have when the
-// controller of an object of the given kind and name makes them. ? stands for
-// one character. The lengths are those of Kubernetes: five random characters
-// behind a Pod; a hash of up to ten behind a ReplicaSet, in practice at least
-// six (a 32-bit number in decimal); the minute of the run in eight digits behind
-// the Job of a CronJob; the ordinal behind the Pod of a StatefulSet and the
-// index of that of an indexed Job, at most three digits here.
+// MadeNames returns globs for the names of the objects of kind made that the
+// controller of an object of the given kind and name makes. ? stands for one
+// character. Kubernetes appends five random characters to the name of a Pod; a hash
+// of up to ten characters to a ReplicaSet, in practice at least six (a 32-bit number
+// in decimal); the minute of the run in eight digits to the Job of a CronJob; the
+// ordinal to the Pod of a StatefulSet; and the index to the Pod of an indexed Job.
+// Ordinal and index have at most three digits here.
 func MadeNames(kind, made, name string) []string {
 	switch {
 	case made == kind:
@@ -55,7 +55,7 @@ func MadeNames(kind, made, name string) []string {
 	return []string{randomSuffix(name)}
 }
 
-// jobPods are the Pods of a Job, which have their index in the name if its
+// jobPods returns globs for the Pods of a Job. Their names have an index if its
 // completionMode is Indexed.
 func jobPods(job string) []string {
 	names := []string{randomSuffix(job)}
@@ -69,7 +69,7 @@ func numbered(name string) []string {
 	return []string{name + "-?", name + "-??", name + "-???"}
 }
 
-// randomSuffix is what generateName makes of <name>-.
+// randomSuffix returns a glob for what Kubernetes makes of generateName: <name>-.
 func randomSuffix(name string) string {
 	prefix := name + "-"
 	if len(prefix) > maxGenerateName {

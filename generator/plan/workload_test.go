@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestMadeNames holds the globs against names as the controllers of Kubernetes
-// make them. The engine's tests show that Kyverno reads the globs so.
+// TestMadeNames compares the globs with names that the controllers of Kubernetes
+// make. The tests of the engine show that Kyverno reads the globs in this way.
 func TestMadeNames(t *testing.T) {
 	long := strings.Repeat("x", 60)
 	for _, tt := range []struct {

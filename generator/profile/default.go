@@ -7,29 +7,29 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// What a profile means where it says nothing.
+// Defaults of a profile.
 const (
 	defaultPolicyType       = "ClusterPolicy"
 	defaultInstall          = "helm"
 	defaultKyvernoNamespace = "kyverno"
-	defaultReplicas         = 3 // two may fail; one is not enough for a webhook that fails closed
+	defaultReplicas         = 3 // two can fail; a webhook that fails closed needs more than one
 	defaultFluxInstall      = "none"
 	defaultFluxNamespace    = "flux-system"
 	defaultSourceKind       = "GitRepository"
 	defaultSourceName       = "flux-system"
 	defaultInterval         = "10m"
-	defaultRetryInterval    = "2m" // Flux's own default is the interval: a failed gate would wait that long
+	defaultRetryInterval    = "2m" // Flux's own default is the interval, which is too long after a failed gate
 	defaultTimeout          = "5m"
 	defaultExceptions       = "policy-exceptions"
 	defaultRekorURL         = "https://rekor.sigstore.dev"
 )
 
-// systemNamespaces are never enforced on, beside those of Flux and Kyverno and
-// of the exceptions.
+// systemNamespaces are never enforced on. The same is true for the namespaces of
+// Flux, Kyverno and the exceptions.
 var systemNamespaces = []string{"kube-node-lease", "kube-public", "kube-system"}
 
-// Default returns the input with every default in its place: afterwards no
-// optional scalar is nil. It does not change its argument.
+// Default returns the input with every default applied: no optional scalar is nil.
+// It does not change its argument.
 func Default(in Input) *Input {
 	in.Profile.Value.Spec = defaultProfile(in.Profile.Value.Spec)
 	in.Environments = slices.Clone(in.Environments)
@@ -107,7 +107,7 @@ func defaultFlux(given *v1alpha1.Flux) *v1alpha1.Flux {
 	return &f
 }
 
-// defaultStages is the default ladder: off, audit, then one tier after the other.
+// defaultStages returns the default ladder: off, audit, then one tier after another.
 func defaultStages(tiers []string) []v1alpha1.Stage {
 	stages := []v1alpha1.Stage{{Name: "off"}, {Name: "audit", Audit: tiers}}
 	for i := 1; i < len(tiers); i++ {

@@ -1,12 +1,11 @@
-// Package profile is the language: it reads a source and turns every value into
-// what it means.
+// Package profile implements the language: it reads a source and parses every value.
 //
-//	[Load]    YAML documents with positions, what they extend, the catalogue
-//	[Default] what the source does not say
-//	[Parse]   each field by itself, and every name that is used
+//	[Load]    reads YAML documents with positions, what they extend, and the catalogue
+//	[Default] fills in what the source does not say
+//	[Parse]   checks each field by itself, and every name that is used
 //
-// A value is parsed once, here, and together with all its problems: what comes
-// after works with durations, ports, keys and moments, never with their spelling.
-// What follows from several documents together (parameters that are derived,
-// rings, stages that skip, exceptions) is decided by package resolve.
+// Each value is parsed once, here, and all its problems are reported here. Later
+// stages work with durations, ports, keys and times, never with their spelling.
+// Package resolve decides what follows from several documents together: derived
+// parameters, rings, skipped stages, exceptions.
 package profile

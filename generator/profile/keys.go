@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// checkPublicKey accepts one PEM block PUBLIC KEY with a key that is strong enough.
+// checkPublicKey accepts exactly one PEM block PUBLIC KEY with a strong key.
 func checkPublicKey(data []byte) error {
 	block, rest := pem.Decode(data)
 	switch {
@@ -60,7 +60,7 @@ func checkStrength(key any) error {
 	return nil
 }
 
-// checkCertificates accepts one or more PEM certificates that are valid at the time.
+// checkCertificates accepts one or more PEM certificates that have not expired.
 func checkCertificates(data []byte, now time.Time) error {
 	found := false
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {

@@ -20,7 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
 
-// Loaded is one document as it was written, with the position of each field.
+// Loaded is one document as written, with the position of each field.
 type Loaded[T any] struct {
 	File      string
 	Value     T
@@ -35,20 +35,20 @@ type Input struct {
 	Catalog      *catalog.Catalog
 
 	files *reader
-	// partial: a document is not YAML. What it defines is unknown.
+	// partial is set if a document is not YAML: what it defines is unknown.
 	partial bool
 }
 
-// ReadFile returns a file of the source that a document refers to.
+// ReadFile returns the content of a file that a document refers to.
 func (in *Input) ReadFile(name string) ([]byte, error) { return in.files.read(name) }
 
-// Hash is the SHA-256 over the names and contents of all files that were read.
+// Hash returns the SHA-256 of the names and contents of all files that were read.
 func (in *Input) Hash() string { return in.files.hash() }
 
-// Load reads a source: name is "." for the whole of fsys, or one file in it.
-// Hidden files, the top-level folder tests, folders of controls and generated
-// repositories are not read. A relative `extends` stays inside fsys. The input is
-// nil unless it can be validated, which it can with unknown fields left out.
+// Load reads a source. name is "." for all of fsys, or one file in it. Load skips
+// hidden files, the top-level folder tests, folders of controls and generated
+// repositories. A relative `extends` stays inside fsys. The input is nil if it
+// cannot be validated; unknown fields do not prevent that.
 func Load(fsys fs.FS, name string) (*Input, diag.List) {
 	l := &loader{files: newReader(fsys), parsed: map[string][]*source.Document{}}
 	names, err := l.list(fsys, name)
@@ -73,21 +73,20 @@ func Load(fsys fs.FS, name string) (*Input, diag.List) {
 const codeSyntax = "yaml-syntax"
 
 // unusable reports whether a problem leaves nothing to validate. An unknown field
-// does not, nor does a broken document that is not the profile: what else is wrong is
-// told in the same run.
+// does not, nor does a broken document that is not the profile: the same run reports
+// what else is wrong.
 func unusable(d diag.Diagnostic) bool {
 	return d.Severity == diag.Error && d.Code != "unknown-field" && d.Code != codeSyntax
 }
 
-// withoutFollowUps drops what a document that is not YAML may have answered.
+// withoutFollowUps drops problems that a document with broken YAML may have caused.
 func (in *Input) withoutFollowUps(problems diag.List) diag.List {
 	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool {
 		return in.partial && (d.Code == "environment-missing" || d.Code == "environment-unknown")
 	})
 }
 
-// Catalog reads the built-in controls, and those of a source; fsys nil means
-// without one.
+// Catalog reads the built-in controls, and those of a source unless fsys is nil.
 func Catalog(fsys fs.FS, name string) (*catalog.Catalog, diag.List) {
 	if fsys != nil {
 		in, problems := Load(fsys, name)
@@ -100,14 +99,14 @@ func Catalog(fsys fs.FS, name string) (*catalog.Catalog, diag.List) {
 	return l.catalog(&Input{}), l.problems
 }
 
-// BuiltIn is what the names of built-in profiles begin with, in positions.
+// BuiltIn is the prefix of the file names of built-in profiles in positions.
 const BuiltIn = "builtin/"
 
 type loader struct {
 	files    *reader
 	parsed   map[string][]*source.Document
 	problems diag.List
-	// profileBroken: the profile, or one that it extends, is not YAML.
+	// profileBroken is set if the profile, or one that it extends, is not YAML.
 	profileBroken bool
 }
 
@@ -167,7 +166,7 @@ func (l *loader) parse(name string) []*source.Document {
 	return docs
 }
 
-// profileKind finds Profiles in a text, also in what is not YAML.
+// profileKind finds Profiles in a text, even if it is not YAML.
 var profileKind = regexp.MustCompile(`(?m)^kind:[ \t]+["']?Profile\b`)
 
 func count(docs []*source.Document, kind string) (n int) {
@@ -184,7 +183,8 @@ func broken(file string, problems diag.List) bool {
 	return slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.File == file && d.Code == codeSyntax })
 }
 
-// classify decodes every document; profiles that another one extends are bases.
+// classify decodes every document. A profile that another one extends is a base,
+// and not the profile of the source.
 func (l *loader) classify(in *Input, names []string) {
 	var candidates []*source.Document
 	environments, exceptions := map[string]diag.Position{}, map[string]diag.Position{}
@@ -229,7 +229,7 @@ func (l *loader) classify(in *Input, names []string) {
 		root := l.inherit(roots[0], nil)
 		known := len(l.problems)
 		in.Profile = decode[v1alpha1.Profile](l, root)
-		if l.profileBroken { // what is missing may stand in the broken part
+		if l.profileBroken { // the broken part may hold what is missing
 			l.problems = append(l.problems[:known], withoutRequired(l.problems[known:])...)
 		}
 	}
@@ -280,7 +280,7 @@ func (l *loader) unique(doc *source.Document, seen map[string]diag.Position) {
 	seen[doc.Name] = at
 }
 
-// inherit merges a profile onto the profiles that it extends.
+// inherit returns the profile merged onto the profiles that it extends.
 func (l *loader) inherit(doc *source.Document, chain []string) *source.Document {
 	var base *source.Document
 	for i, e := range extends(doc) {
@@ -340,7 +340,7 @@ func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*sour
 	return docs[0], name
 }
 
-// builtinControls are read once: they are part of the program.
+// builtinControls reads the built-in controls once: they are part of the program.
 var builtinControls = sync.OnceValue(func() catalog.Set {
 	controls, problems := catalog.Load(templates.FS(), "controls")
 	if len(problems) > 0 {
@@ -375,7 +375,7 @@ func decode[T any](l *loader, doc *source.Document) Loaded[T] {
 	loaded := Loaded[T]{File: doc.File}
 	var problems diag.List
 	loaded.Positions, problems = source.Decode(doc, &loaded.Value)
-	if doc.APIVersion != "" { // a document may have it from the one before
+	if doc.APIVersion != "" { // a document may inherit it from the one before
 		problems = slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "required" && d.Path == "apiVersion" })
 	}
 	l.problems = append(l.problems, problems...)
@@ -394,7 +394,7 @@ func extends(doc *source.Document) []*yaml.Node {
 	return slices.DeleteFunc(slices.Clone(list.Content), func(n *yaml.Node) bool { return n.Kind != yaml.ScalarNode })
 }
 
-// isFile tells a relative file from the name of a built-in profile.
+// isFile reports whether a name is a relative file, not a built-in profile.
 func isFile(name string) bool {
 	return strings.ContainsAny(name, "/.") || name == ""
 }

@@ -14,10 +14,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
-// Parse turns an input with defaults (see [Default]) into what it means. It
-// reports all that is wrong with single fields, and every name that is used and
-// not defined. The source is complete only if no problem is an error. Expiries
-// are judged by now.
+// Parse parses an input with defaults (see [Default]). It reports everything that is
+// wrong with single fields, and every name that is used but not defined. The source
+// is complete only if no problem is an error. Expiries are compared with now.
 func Parse(in *Input, now time.Time) (*Source, diag.List) {
 	p := &parser{in: in, now: now, spec: in.Profile.Value.Spec, reporter: reporterOf(in.Profile.Positions)}
 	p.out = &Source{
@@ -55,7 +54,7 @@ type parser struct {
 	out  *Source
 }
 
-// reporter has the checks that documents share.
+// reporter provides the checks that all documents share.
 type reporter struct{ source.Reporter }
 
 func reporterOf(positions source.Positions) reporter {
@@ -98,7 +97,7 @@ func (r *reporter) control(field, id string, defined []string) bool {
 	return false
 }
 
-// distinct checks that no value is there twice.
+// distinct checks that no value is listed twice.
 func (r *reporter) distinct(field string, values []string) {
 	seen := map[string]bool{}
 	for i, s := range values {

@@ -7,8 +7,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// environmentNames are the names of the environments of the source, of which
-// there must be one.
+// environmentNames returns the names of the environments. There must be at least one.
 func (p *parser) environmentNames() []string {
 	names := make([]string, len(p.in.Environments))
 	for i, e := range p.in.Environments {
@@ -20,8 +19,8 @@ func (p *parser) environmentNames() []string {
 	return names
 }
 
-// environment parses one Environment. clusters are those of the environments
-// before it, with the environment of each.
+// environment parses one Environment. clusters maps the clusters of the environments
+// before it to their environment; environment adds its own.
 func (p *parser) environment(e Loaded[v1alpha1.Environment], clusters map[string]string) {
 	r, spec := reporterOf(e.Positions), e.Value.Spec
 	out := Environment{

@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// expiryWarning is how long before its end an exception is warned of.
+// expiryWarning is how long before the end of an exception warnings start.
 const expiryWarning = 14 * 24 * time.Hour
 
 var (
@@ -21,7 +21,8 @@ var (
 	imageGlob  = regexp.MustCompile(`^[a-zA-Z0-9*][-a-zA-Z0-9._:/@*]*$`)
 )
 
-// exception parses one waiver by itself; package resolve compares it with what is on.
+// exception parses one exception by itself. Package resolve compares it with the
+// controls that are on.
 func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) {
 	r, spec := reporterOf(e.Positions), e.Value.Spec
 	r.name("metadata.name", e.Value.Metadata.Name, 63)
@@ -84,15 +85,16 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 	r.distinct("spec.images", spec.Images)
 }
 
-// validRBACName allows the colons of RBAC objects' names (system:node), which are path segments.
+// validRBACName reports whether the name is valid for the kinds, which must all be of RBAC.
+// Such names are path segments and may have colons (system:node).
 func validRBACName(kinds []string, name string) bool {
 	rbac := []string{"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
 	outside := func(k string) bool { return !slices.Contains(rbac, k) }
 	return len(kinds) > 0 && !slices.ContainsFunc(kinds, outside) && name != "" && !strings.ContainsAny(name, "/%? \n\t")
 }
 
-// expiry parses when an exception stops to apply: at the start of that day in
-// UTC. It is zero for a permanent one.
+// expiry parses the time at which an exception stops applying: the start of that day
+// in UTC. It is zero for a permanent exception.
 func (r *reporter) expiry(expires string, allowPermanent bool, now time.Time) time.Time {
 	const field = "spec.expires"
 	if expires == "" {
@@ -113,7 +115,7 @@ func (r *reporter) expiry(expires string, allowPermanent bool, now time.Time) ti
 	return end
 }
 
-// imagePolicies are the names of the policies made of spec.trust.images.
+// imagePolicies returns the names of the policies that are made from spec.trust.images.
 func (p *parser) imagePolicies() []string {
 	names := make([]string, len(p.spec.Trust.Images))
 	for i, rule := range p.spec.Trust.Images {
@@ -122,5 +124,5 @@ func (p *parser) imagePolicies() []string {
 	return names
 }
 
-// imagePolicy is the name of the policy that is made of an image rule.
+// imagePolicy returns the name of the policy that is made from an image rule.
 func imagePolicy(rule string) string { return verifyImages + "-" + rule }

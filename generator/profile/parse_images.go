@@ -8,8 +8,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
-// image parses one rule; attestors are the parsed ones by name, names those of
-// the profile in order.
+// image parses one rule. attestors are the parsed attestors by name; names lists
+// them in the order of the profile.
 func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, attestors map[string]attestor) {
 	out := Image{
 		Image:  plan.Image{Count: *rule.Attestors.Count, MutateDigest: *rule.MutateDigest, RequireDigest: *rule.RequireDigest, References: p.references(field, rule.References)},
@@ -43,7 +43,7 @@ func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, at
 	p.out.Images = append(p.out.Images, out)
 }
 
-// references parses what a rule is for into globs, sorted.
+// references parses the references of a rule into sorted globs.
 func (p *parser) references(field string, given []string) []string {
 	if len(given) == 0 {
 		p.Report(field+".references", "required", "", "at least one reference is needed")

@@ -50,7 +50,8 @@ func (p *parser) labels(field string, labels map[string]string) {
 	}
 }
 
-// network parses what may pass; nil where the profile leaves the namespace open.
+// network parses the network rules. It returns nil if the profile leaves the
+// namespace open.
 func (p *parser) network(field string, n v1alpha1.Namespace) *plan.Network {
 	if !*n.Network.DefaultDeny && (len(n.Network.Ingress) > 0 || len(n.Network.Egress) > 0) {
 		p.Report(field+".defaultDeny", "network-open", "remove the rules, or defaultDeny: false", "rules have no effect without a default deny")
@@ -90,8 +91,8 @@ func (p *parser) selector(field string, labels map[string]string) {
 	}
 }
 
-// peer parses the other end of a rule; one without a namespace is in the
-// namespace that the rule is for.
+// peer parses the other end of a rule. Without a namespace, it is in the namespace
+// that the rule is for.
 func (p *parser) peer(namespace, field string, peer v1alpha1.Peer) plan.Peer {
 	p.selector(field+".pods", peer.Pods)
 	out := plan.Peer{Pods: peer.Pods, Except: peer.Except}

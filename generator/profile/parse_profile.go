@@ -39,7 +39,7 @@ func (p *parser) kyverno() {
 	}
 }
 
-// systemNamespaces are those that nothing may ever be enforced on, sorted.
+// systemNamespaces parses the namespaces in which nothing may ever be enforced.
 func (p *parser) systemNamespaces() {
 	for i, n := range p.spec.SystemNamespaces {
 		p.name(fmt.Sprintf("spec.systemNamespaces[%d]", i), n, 63)
@@ -96,7 +96,7 @@ func (p *parser) workloads(workloads []v1alpha1.Workload) {
 	p.distinct("spec.flux.workloads", names)
 }
 
-// path parses a path in the Flux source: cleaned, "." for its root.
+// path parses a path in the Flux source. The result is clean; the root is ".".
 func (p *parser) path(field, given string) string {
 	clean := path.Clean(given)
 	if given == "" || path.IsAbs(given) || strings.Contains(given, `\`) || !fs.ValidPath(clean) {
@@ -187,7 +187,7 @@ func (p *parser) stageNames() []string {
 	return names
 }
 
-// stageIndex parses the name of a stage, in the document that r reports on.
+// stageIndex returns the index of a stage. It reports an unknown name through r.
 func (p *parser) stageIndex(r *reporter, field, name string) int {
 	names := p.stageNames()
 	r.known(field, "stage-unknown", "stage", name, names)
@@ -232,8 +232,8 @@ func (p *parser) registries() {
 
 var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@:._/-]*$`)
 
-// deployers are the service accounts of the Flux controllers that apply the
-// repository, and those that the profile names.
+// deployers collects the service accounts of the Flux controllers that apply the
+// repository, and the users that the profile names.
 func (p *parser) deployers() {
 	for i, d := range p.spec.Deployers {
 		if !userName.MatchString(d) {

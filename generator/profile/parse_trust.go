@@ -11,14 +11,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
-// attestor is a parsed attestor, and the object that its key lies in; nil for none.
+// attestor is a parsed attestor. object holds its key, and is nil if there is none.
 type attestor struct {
 	plan.Attestor
 	object *plan.TrustObject
 }
 
-// trust parses attestors and image rules: what Kyverno accepts and then
-// verifies nothing with is refused (docs/safety.md#attestors).
+// trust parses attestors and image rules. It refuses what Kyverno accepts but
+// verifies nothing with (docs/safety.md#attestors).
 func (p *parser) trust() {
 	names := make([]string, len(p.spec.Trust.Attestors))
 	attestors := map[string]attestor{}
@@ -72,7 +72,7 @@ func (p *parser) attestor(field string, a v1alpha1.Attestor) attestor {
 	return out
 }
 
-// given counts the alternatives that are set.
+// given returns how many alternatives are set.
 func given(alternatives ...bool) int {
 	set := 0
 	for _, a := range alternatives {
@@ -128,11 +128,11 @@ func (p *parser) keyObject(field, kind, key string, object v1alpha1.KeyObject) *
 	return &plan.TrustObject{Kind: kind, Name: object.Name, Data: map[string]string{key: string(data)}}
 }
 
-// secretDataKey is the only key of a Secret that Kyverno looks at.
+// secretDataKey is the only key of a Secret that Kyverno reads.
 const secretDataKey = "cosign.pub"
 
-// dataKey is the key of a ConfigMap that holds a public key: the name of its
-// file unless the profile says another.
+// dataKey returns the key of the ConfigMap that holds a public key: by default the
+// name of the file.
 func dataKey(object v1alpha1.KeyObject) string { return *or(object.Key, path.Base(object.File)) }
 
 var (
@@ -140,7 +140,7 @@ var (
 	kmsURI       = regexp.MustCompile(`^(awskms|gcpkms|azurekms|hashivault)://[^\s*?]+$`)
 )
 
-// keyObjects refuses two attestors that want different content in one place.
+// keyObjects refuses two attestors that want different content under the same key.
 func (p *parser) keyObjects() {
 	files := map[string]string{}
 	for i, a := range p.spec.Trust.Attestors {
@@ -190,7 +190,7 @@ func (p *parser) certificates(field, file string) {
 	}
 }
 
-// identityPattern refuses a pattern that is not anchored or that everything matches.
+// identityPattern refuses a pattern that is not anchored or that matches everything.
 func (p *parser) identityPattern(field, pattern string) {
 	re, err := regexp.Compile(pattern)
 	switch {
@@ -206,7 +206,7 @@ func (p *parser) identityPattern(field, pattern string) {
 	}
 }
 
-// rekor parses which transparency log is asked; otherwise is for a rule without one.
+// rekor parses the transparency log to ask. It returns otherwise if there is none.
 func (p *parser) rekor(field string, r *v1alpha1.Rekor, otherwise string) string {
 	if r == nil {
 		return otherwise

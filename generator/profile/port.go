@@ -12,16 +12,16 @@ import (
 
 const maxPort = 65535
 
-// protocols that a NetworkPolicy knows.
+// protocols lists the protocols of a NetworkPolicy.
 var protocols = [...]string{"TCP", "UDP", "SCTP"}
 
-// portName is IANA_SVC_NAME (RFC 6335, 5.1) without its length and its need of
-// a letter, which portError tests on their own.
+// portName is IANA_SVC_NAME (RFC 6335, 5.1). ParsePort checks the length, and that
+// there is a letter.
 var portName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// ParsePort reads PORT, FIRST-LAST or NAME, followed by /TCP, /UDP or /SCTP. The
-// protocol is TCP if it is left out, as in Kubernetes. A NAME is the name of a
-// container port. Error texts carry their hint in parentheses.
+// ParsePort parses PORT, FIRST-LAST or NAME, followed by /TCP, /UDP or /SCTP. The
+// default protocol is TCP, as in Kubernetes. NAME is the name of a container port.
+// Errors have their hint in parentheses.
 func ParsePort(s string) (plan.Port, error) {
 	port, protocol, hasProtocol := strings.Cut(s, "/")
 	if !hasProtocol {
@@ -69,7 +69,7 @@ func checkProtocol(s, port, protocol string) error {
 	return fmt.Errorf("port %q: unknown protocol %q (one of TCP, UDP, SCTP)", s, protocol)
 }
 
-// portNumber takes decimal digits only: strconv would let a sign pass.
+// portNumber accepts decimal digits only; strconv would also accept a sign.
 func portNumber(s string) (int32, error) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil && strings.Trim(s, "0123456789") != "" || s == "" {
@@ -86,12 +86,11 @@ func portNumber(s string) (int32, error) {
 
 func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
 
-// CheckCIDR tells what is wrong with a block and the blocks that are taken out
-// of it: all findings, in order. Blocks must be in canonical form, without host
-// bits, because what looks like one address and means 16 million is how a
-// network is opened by accident; each exception must lie strictly inside the
-// block (the API server refuses others) and stand there once. Error texts carry
-// their hint in parentheses.
+// CheckCIDR returns everything that is wrong with a block and its exceptions, in
+// order. Blocks must be in canonical form, without host bits: a block that looks
+// like one address but means 16 million opens a network by accident. Each exception
+// must be strictly inside the block, because the API server refuses others, and be
+// listed once. Errors have their hint in parentheses.
 func CheckCIDR(cidr string, except []string) []error {
 	var errs []error
 	block, err := parsePrefix(cidr)

@@ -9,10 +9,10 @@ import (
 	"io/fs"
 )
 
-// maxFileSize bounds what is read of one file of a source.
+// maxFileSize is the maximal size of one file of a source.
 const maxFileSize = 64 << 20
 
-// reader reads each file once, bounded, and remembers it.
+// reader reads each file once, up to maxFileSize, and caches it.
 type reader struct {
 	fsys fs.FS
 	data map[string][]byte
@@ -20,10 +20,10 @@ type reader struct {
 
 func newReader(fsys fs.FS) *reader { return &reader{fsys: fsys, data: map[string][]byte{}} }
 
-// Open makes a reader an fs.FS that remembers.
+// Open implements [fs.FS]. It does not use the cache; ReadFile does.
 func (r *reader) Open(name string) (fs.File, error) { return r.fsys.Open(name) }
 
-// ReadFile is fs.ReadFile, bounded and remembered.
+// ReadFile implements [fs.ReadFileFS] with the cache.
 func (r *reader) ReadFile(name string) ([]byte, error) { return r.read(name) }
 
 func (r *reader) read(name string) ([]byte, error) {
@@ -60,7 +60,7 @@ func (r *reader) hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// plainError says what went wrong with a file without the name of the call.
+// plainError returns the text of an error without the name of the system call.
 func plainError(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		switch {

@@ -9,16 +9,15 @@ import (
 
 var (
 	referenceText = regexp.MustCompile(`^[a-z0-9*._/:-]+$`)
-	// dockerHub are the names under which one registry answers: a rule for one
-	// of them must hold for all. The short name is what Kyverno makes of an
-	// image without a registry.
+	// dockerHub lists the names of one registry: a rule for one of them must hold
+	// for all. Kyverno uses the short name for an image without a registry.
 	dockerHub = []string{"docker.io", "index.docker.io", "registry-1.docker.io"}
 )
 
-// expandReference turns what the author names into globs that cannot be
-// bypassed: Kyverno matches repo:tag or repo@digest, never both
-// (docs/image-traps.md#references), so a repository becomes repo:* and repo@*,
-// and one of Docker Hub is written under each of its names.
+// expandReference expands a reference into globs that cannot be bypassed. Kyverno
+// matches repo:tag or repo@digest, never both (docs/image-traps.md#references), so a
+// repository becomes repo:* and repo@*. A repository of Docker Hub is listed under
+// each of its names.
 func expandReference(ref string) ([]string, error) {
 	repository := strings.TrimSuffix(strings.TrimSuffix(ref, ":*"), "@*")
 	slash := strings.LastIndex(repository, "/")
@@ -43,7 +42,7 @@ func expandReference(ref string) ([]string, error) {
 	return globs, nil
 }
 
-// registryNames completes a repository by its registry, under all names of it.
+// registryNames returns the repository with its registry, under each name of the registry.
 func registryNames(repository string) []string {
 	host, rest, found := strings.Cut(repository, "/")
 	if found && !strings.ContainsAny(host, ".:*") && host != "localhost" || !found && !strings.ContainsAny(host, "*") {
@@ -52,7 +51,7 @@ func registryNames(repository string) []string {
 	if !slices.Contains(dockerHub, host) {
 		return []string{repository}
 	}
-	// nginx is docker.io/library/nginx, and Kyverno makes docker.io/nginx of it.
+	// nginx is docker.io/library/nginx, but Kyverno expands it to docker.io/nginx.
 	rests := []string{rest}
 	if official, ok := strings.CutPrefix(rest, "library/"); ok {
 		rests = append(rests, official)

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
-// Source is a parsed source: every value of the language as what it means.
+// Source is a parsed source: every value of the language in its typed form.
 type Source struct {
 	// Document is the profile's.
 	Document
@@ -25,30 +25,30 @@ type Source struct {
 	Owners                      []string
 	Registries                  []string
 	Namespaces                  []Namespace
-	// Controls that the profile switches on, by id.
+	// Controls that the profile switches on, ordered by id.
 	Controls []Control
 	Images   []Image
-	// Environments by ring, then name; Exceptions by name.
+	// Environments are ordered by ring, then name; Exceptions by name.
 	Environments []Environment
 	Exceptions   []Exception
 	// Catalog holds the built-in controls and those of the source.
 	Catalog *catalog.Catalog
 }
 
-// Document is where a parsed value was written.
+// Document names the document that a value was parsed from.
 type Document struct {
 	Name      string
 	Positions source.Positions
 }
 
-// At is the position of a field of the document.
+// At returns the position of a field of the document.
 func (d Document) At(field string) diag.Position { return d.Positions.At(field) }
 
 // Namespace is one of spec.namespaces.
 type Namespace struct {
 	Name, Tier string
 	Labels     map[string]string // as written
-	Network    *plan.Network     // nil where the profile leaves the namespace open
+	Network    *plan.Network     // nil if the profile leaves the namespace open
 	At         diag.Position
 
 	environments []string // nil: all
@@ -73,10 +73,10 @@ type Control struct {
 // Image is one of spec.trust.images: the rule, its policy and its tiers.
 type Image struct {
 	plan.Image
-	// Policy is the name of the policy that is made of it.
+	// Policy is the name of the policy that is made from it.
 	Policy string
 	Tiers  []string
-	// Trust is what its attestors refer to, an entry for each key.
+	// Trust holds what its attestors refer to, with one entry for each key.
 	Trust []plan.TrustObject
 	At    diag.Position
 }
@@ -93,7 +93,7 @@ type Environment struct {
 	AllowSkip, AllowAhead bool
 }
 
-// StageOf is the stage of a control, and the field that sets it.
+// StageOf returns the stage of a control, and the field that sets it.
 func (e Environment) StageOf(control string) (stage int, field string) {
 	if own, ok := e.Controls[control]; ok {
 		return own, "spec.controls[" + control + "].stage"
@@ -105,6 +105,6 @@ func (e Environment) StageOf(control string) (stage int, field string) {
 type Exception struct {
 	Document
 	v1alpha1.ExceptionSpec
-	// End is when it stops to apply; zero for a permanent one.
+	// End is when it stops applying; zero if it is permanent.
 	End time.Time
 }

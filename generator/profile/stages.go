@@ -2,8 +2,8 @@ package profile
 
 import "slices"
 
-// WithStages returns the input as if environments, by name, were at other stages,
-// and allowed to be ahead of earlier rings. It does not change its receiver.
+// WithStages returns the input with environments, by name, at other stages. Every
+// environment may be ahead of earlier rings. It does not change its receiver.
 func (in *Input) WithStages(stages map[string]string) *Input {
 	out := *in
 	out.Environments = slices.Clone(in.Environments)

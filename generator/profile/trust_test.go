@@ -80,8 +80,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// TestExpandReference: what the author names cannot be gone around by writing
-// the reference another way.
+// TestExpandReference checks that no other spelling of a reference bypasses a rule.
 func TestExpandReference(t *testing.T) {
 	for ref, want := range map[string][]string{
 		"ghcr.io/acme/*":     {"ghcr.io/acme/*"},

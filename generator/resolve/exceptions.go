@@ -14,9 +14,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
-// exceptions gives every environment the waivers that hold in it, and refuses
-// those that waive what is not on, match what the control does not judge, or
-// say what another one says already.
+// exceptions gives every environment its exceptions. It refuses an exception that
+// waives what is not on, that matches what the control does not judge, or that
+// another exception covers.
 func (r *resolver) exceptions() {
 	for _, e := range r.src.Exceptions {
 		rep := source.Reporter{Positions: e.Positions}
@@ -42,8 +42,8 @@ func (r *resolver) exceptions() {
 	}
 }
 
-// exception finds the rules that an exception waives in one environment. Where
-// the author named the environment, every control must be on in it.
+// exception finds the rules that an exception waives in one environment. If the
+// exception names the environment, every control must be on in it.
 func (r *resolver) exception(rep *source.Reporter, e profile.Exception, env *plan.Environment, named bool) (plan.Exception, bool) {
 	x := plan.Exception{
 		Name: e.Name, Namespaces: sorted(e.Match.Namespaces), Kinds: sorted(e.Match.Kinds), Names: sorted(e.Match.Names),
@@ -70,8 +70,8 @@ func (r *resolver) exception(rep *source.Reporter, e profile.Exception, env *pla
 
 func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
 
-// waive lists the rules of a policy that judge the exception's kinds or what
-// their controllers make.
+// waive returns the rules of a policy that judge the kinds of an exception, or what
+// the controllers of these kinds make.
 func (r *resolver) waive(rep *source.Reporter, field string, p plan.Policy, x *plan.Exception) (plan.ExceptionPolicy, bool) {
 	judged := map[string]bool{}
 	for _, rule := range p.Rules {
@@ -102,9 +102,9 @@ func (r *resolver) waive(rep *source.Reporter, field string, p plan.Policy, x *p
 	return out, true
 }
 
-// exceptionScope finds which kinds of an exception have no namespace in a policy,
-// and reports whether its namespaces fit: the others need them, and where there
-// are no others they would be a mistake.
+// exceptionScope notes the cluster-scoped kinds of an exception, and reports whether
+// its namespaces fit: all other kinds need namespaces, and without other kinds
+// namespaces are a mistake.
 func (r *resolver) exceptionScope(rep *source.Reporter, p plan.Policy, x *plan.Exception) bool {
 	const field = "spec.match.namespaces"
 	var others, unknown []string
@@ -139,8 +139,8 @@ func (r *resolver) exceptionScope(rep *source.Reporter, p plan.Policy, x *plan.E
 	return true
 }
 
-// overlaps refuses an exception that says nothing beyond another one: one of
-// them would outlive the decision that ended the other.
+// overlaps refuses an exception that another one covers: when one of them ends, the
+// other would still hold.
 func (r *resolver) overlaps(env plan.Environment) {
 	for i, a := range env.Exceptions {
 		for j, b := range env.Exceptions {
@@ -153,7 +153,7 @@ func (r *resolver) overlaps(env plan.Environment) {
 	}
 }
 
-// covers tells whether a exempts everything that b exempts.
+// covers reports whether a exempts everything that b exempts.
 func covers(a, b plan.Exception) bool {
 	for _, p := range b.Policies {
 		if !slices.ContainsFunc(a.Policies, func(q plan.ExceptionPolicy) bool { return q.Name == p.Name && subset(p.Rules, q.Rules) }) {
@@ -171,8 +171,8 @@ func subset(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
-// matchGlob is for names without slashes in which only * is special; a * in
-// the name stands for itself, so a glob covers a narrower glob.
+// matchGlob reports whether a glob matches a name. Names have no slashes, and only *
+// is special. A * in the name stands for itself, so a glob covers a narrower glob.
 func matchGlob(glob, name string) bool {
 	ok, err := path.Match(glob, name)
 	return err == nil && ok

@@ -1,7 +1,7 @@
-// Package resolve makes the plan: it decides everything that follows from
-// several documents together, such as parameters that are derived, what each
-// control becomes in each environment, exceptions, shards, and whether a stage
-// may be reached. Later stages decide nothing.
+// Package resolve makes the plan. It decides everything that follows from several
+// documents together, such as derived parameters, what each control becomes in each
+// environment, exceptions, shards, and whether an environment may reach a stage.
+// Later stages decide nothing.
 package resolve
 
 import (
@@ -19,18 +19,18 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
-// Options are what the plan depends on besides the source.
+// Options holds what the plan depends on besides the source.
 type Options struct {
-	// Now is the time by which expiries are judged.
+	// Now is the time to judge expiries by.
 	Now time.Time
-	// AllowSkip permits every environment to enforce what was never audited.
+	// AllowSkip lets every environment enforce what was never audited.
 	AllowSkip bool
-	// Prior is the lock of the output as it is; nil for a new one.
+	// Prior is the lock of the current output; nil if there is none.
 	Prior *manifest.Lock
 }
 
-// Plan resolves a parsed source without errors into what is emitted. The plan is
-// nil if what follows depends on a problem, and complete if none is an error.
+// Plan makes the plan of a parsed source that has no errors. The plan is complete if
+// no problem is an error. It is nil if an error stops the work early.
 func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 	r := &resolver{src: src, Reporter: source.Reporter{Positions: src.Positions}, defaults: map[string]bool{}}
 	r.plan = &plan.Plan{
@@ -53,24 +53,25 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 	return r.plan, r.Problems.Sort()
 }
 
-// resolver turns a source into the plan. The environments of both have the same order.
+// resolver turns a source into the plan. Both have their environments in the same order.
 type resolver struct {
 	source.Reporter
 	src      *profile.Source
 	plan     *plan.Plan
 	controls []resolvedControl
-	// defaults are the controls whose parameters are those of the catalogue.
+	// defaults holds the controls whose parameters are the defaults of the catalogue.
 	defaults map[string]bool
 }
 
-// resolvedControl is a control that is on, rendered: the policy that it becomes
-// without stage and image rule, and the highest stage that it may reach.
+// resolvedControl is a rendered control that is on: its policy, still without stage
+// and image rule, and the highest stage that it may reach.
 type resolvedControl struct {
 	policy   plan.Policy
 	maxStage int
 }
 
-// derived returns the values of parameters with x-gatehouse-from.
+// derived returns the value of a parameter with x-gatehouse-from, and reports whether
+// there is one.
 func (r *resolver) derived(from string) (any, bool) {
 	values := map[string]any{
 		"registries.allowed":   r.src.Registries,
@@ -89,7 +90,8 @@ func (r *resolver) derived(from string) (any, bool) {
 	return value, ok
 }
 
-// environmentNames is sorted: a ring that changes must not change a policy.
+// environmentNames returns the names sorted, so that a change of a ring does not
+// change a policy.
 func (r *resolver) environmentNames() []string {
 	names := make([]string, len(r.src.Environments))
 	for i, e := range r.src.Environments {
@@ -158,7 +160,7 @@ func namespace(n profile.Namespace, environment string) plan.Namespace {
 }
 
 // policies returns what a control becomes at a stage: one policy, or one for each
-// image rule; none where it is off for every tier.
+// image rule. It returns none if the control is off in every tier.
 func (r *resolver) policies(c resolvedControl, stage int) []plan.Policy {
 	policy := c.policy
 	policy.Stage, policy.Actions = r.plan.Stages[stage].Name, map[string]plan.Action{}
@@ -211,8 +213,8 @@ func (r *resolver) trust(env *plan.Environment) []plan.TrustObject {
 	return all
 }
 
-// namespaceLabels refuses a namespace that the profile's own policy would
-// refuse: the identity that applies the repository must never be blocked
+// namespaceLabels refuses a namespace that a policy of the profile would refuse: the
+// identity that applies the repository must never be blocked
 // (docs/safety.md#deployer-and-system-namespaces).
 func (r *resolver) namespaceLabels(env plan.Environment) {
 	for _, p := range env.Policies {

@@ -9,14 +9,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// maxShard is how many namespaces one layer holds: the time in which Flux
-// builds a layer grows with the square of its objects, and a namespace has
-// about four policies: 600 of them take half a second (make bench).
+// maxShard is the number of namespaces that one layer holds. The time that Flux
+// needs to build a layer grows with the square of its objects. A namespace has about
+// four policies, and 600 policies take half a second (make bench).
 const maxShard = 150
 
-// assignShards decides the shard of each namespace. The prior lock (nil: none)
-// says where each namespace is now. It stays there, because a move between
-// layers is a deletion to Flux.
+// assignShards decides the shard of each namespace. The prior lock, which may be nil,
+// says where each namespace is now. It stays there, because Flux deletes what moves
+// to another layer.
 func assignShards(p *plan.Plan, prior *manifest.Lock) {
 	before := priorShards(prior)
 	for _, env := range p.Environments {
@@ -33,9 +33,9 @@ func assignShards(p *plan.Plan, prior *manifest.Lock) {
 	}
 }
 
-// fillShards returns a shard, counted from 1, for each name. A name keeps the
-// one it had before; new names, in their order in the alphabet, fill the first
-// shards that hold fewer than size. The first one holds some others already.
+// fillShards returns the shard of each name, counted from 1. A name keeps the shard
+// that it had before. New names, in alphabetical order, fill the first shards that
+// hold fewer than size. others is how many other objects the first shard holds.
 func fillShards(names []string, before map[string]int, size, others int) map[string]int {
 	shards := make(map[string]int, len(names))
 	held := map[int]int{1: others}
@@ -60,7 +60,7 @@ func fillShards(names []string, before map[string]int, size, others int) map[str
 	return shards
 }
 
-// priorShards reads from a lock in which shard each Namespace lies, by environment.
+// priorShards returns the shard of each Namespace in a lock, by environment.
 func priorShards(lock *manifest.Lock) map[string]map[string]int {
 	before := map[string]map[string]int{}
 	if lock == nil {

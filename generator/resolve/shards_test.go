@@ -51,7 +51,7 @@ func TestPriorShards(t *testing.T) {
 	}
 }
 
-// A namespace stays in its layer over builds, by the lock that a build writes.
+// A namespace stays in its layer over builds, because of the lock that a build writes.
 func TestShardsAreSticky(t *testing.T) {
 	planOf := func(from, to int) *plan.Plan {
 		env := plan.Environment{Name: "prod"}

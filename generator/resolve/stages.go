@@ -11,10 +11,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// podSecurity decides the Pod Security Admission level of each namespace from
-// the controls of that level and those below. It must not refuse what the
-// policies admit: an exception or a parameter that is not the default keeps it
-// from enforcing.
+// podSecurity decides the Pod Security Admission level of each namespace from the
+// controls of that level and below. The level must not refuse what the policies
+// admit, so it does not enforce if there is an exception or a parameter that is not
+// the default.
 func (r *resolver) podSecurity() {
 	var needed []string
 	for _, level := range []string{"baseline", "restricted"} {
@@ -40,8 +40,8 @@ func (r *resolver) podSecurity() {
 	}
 }
 
-// podSecurityActions is, per tier, the loosest action of the needed controls;
-// Audit at the most where one of them has parameters of its own.
+// podSecurityActions returns the loosest action of the needed controls for each
+// tier. It is at most Audit if one of them has parameters that are not the defaults.
 func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) map[string]plan.Action {
 	actions := map[string]plan.Action{}
 	for _, t := range r.plan.Tiers {
@@ -56,7 +56,7 @@ func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) ma
 	return actions
 }
 
-// waivedNamespaces are those in which an exception waives one of the controls.
+// waivedNamespaces returns the namespaces in which an exception waives one of the controls.
 func waivedNamespaces(env *plan.Environment, controls []string) map[string]bool {
 	waived := map[string]bool{}
 	for _, x := range env.Exceptions {
@@ -88,7 +88,7 @@ func (r *resolver) rings() {
 	}
 }
 
-// skips refuses to enforce what the lock does not show in Audit before
+// skips refuses to enforce what the lock does not show as audited
 // (docs/safety.md#audit-before-enforce).
 func (r *resolver) skips(o Options) {
 	if o.AllowSkip {
@@ -108,8 +108,8 @@ func (r *resolver) skips(o Options) {
 	}
 }
 
-// blame reports the policies of the i-th environment that are wrong in some
-// tier, once for each field that sets their stage.
+// blame reports the policies of the i-th environment that are wrong in some tier:
+// one problem for each field that sets their stage.
 func (r *resolver) blame(i int, wrong func(p plan.Policy, tier string) bool, problem func(policies string) diag.Diagnostic) {
 	blamed := map[string][]string{}
 	for _, p := range r.plan.Environments[i].Policies {
@@ -125,7 +125,7 @@ func (r *resolver) blame(i int, wrong func(p plan.Policy, tier string) bool, pro
 	}
 }
 
-// some names the first few of a long list.
+// some returns the names as text, and only the first few of a long list.
 func some(names []string) string {
 	if len(names) <= 4 {
 		return strings.Join(names, ", ")
