@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
 
-// complianceIDs are the forms in which each framework numbers what it asks for.
+// complianceIDs holds the form of the ids of each framework.
 var complianceIDs = map[string]*regexp.Regexp{
 	"cis-kubernetes": regexp.MustCompile(`^[1-5](\.\d+){1,2}$`),
 	"nsa-cisa":       regexp.MustCompile(`^[A-Z][A-Za-z, -]+$`),
@@ -17,12 +17,12 @@ var complianceIDs = map[string]*regexp.Regexp{
 	"pci-dss":        regexp.MustCompile(`^\d+(\.\d+){1,3}$`),
 }
 
-// withoutCompliance are the controls that no framework asks for, and why.
+// withoutCompliance holds the controls that no framework requires, and why.
 var withoutCompliance = map[string]string{
 	"require-probes": "about availability during rollouts, which none of the frameworks makes a rule for workloads",
 }
 
-// TestBuiltin walks every control that gatehouse comes with.
+// TestBuiltin checks every built-in control.
 func TestBuiltin(t *testing.T) {
 	set, problems := catalog.Load(templates.FS(), "controls")
 	for _, p := range problems {

@@ -21,12 +21,12 @@ type Case struct {
 	Operation string
 	// Object is nil on DELETE; OldObject is nil on CREATE and CONNECT.
 	Object, OldObject map[string]any
-	// Kind of the request: that of the object, unless the request says otherwise.
+	// Kind of the request: the kind of the object, unless the request sets another.
 	Kind GroupVersionKind
-	// Namespace of the request, empty for cluster-scoped objects and where the
-	// document leaves it out.
+	// Namespace of the request; empty for cluster-scoped objects, or if the document
+	// does not set it.
 	Namespace string
-	// ClusterScoped is true where objects of the kind are known to have no namespace.
+	// ClusterScoped is set if objects of the kind are known to have no namespace.
 	ClusterScoped bool
 	// SubResource such as exec or ephemeralcontainers; empty for the object itself.
 	SubResource string
@@ -42,19 +42,19 @@ type GroupVersionKind struct {
 	Kind    string `json:"kind"`
 }
 
-// UserInfo is who asks.
+// UserInfo is the user that makes a request.
 type UserInfo struct {
 	Username string   `json:"username"`
 	Groups   []string `json:"groups,omitempty"`
 }
 
-// Plain tells whether the case is the CREATE of an object by the ordinary user.
+// Plain reports whether the case is the CREATE of an object by the ordinary user.
 func (c Case) Plain() bool {
 	user := OrdinaryUser()
 	return c.Operation == "CREATE" && c.SubResource == "" && c.UserInfo.Username == user.Username && slices.Equal(c.UserInfo.Groups, user.Groups)
 }
 
-// OrdinaryUser asks where a document does not say who does: somebody without any special right.
+// OrdinaryUser returns the user of a document that does not name one: a user without special rights.
 func OrdinaryUser() UserInfo {
 	return UserInfo{Username: "developer@example.com", Groups: []string{"system:authenticated"}}
 }
@@ -79,9 +79,9 @@ type admissionRequest struct {
 	OldObject   map[string]any    `json:"oldObject"`
 }
 
-// Tests returns the cases of the control, rendered with resolved parameters:
-// those it must admit and those it must refuse. A document that is no
-// AdmissionReview stands for its CREATE by an ordinary user.
+// Tests returns the cases of the control, rendered with resolved parameters: the
+// good ones, which it must admit, and the bad ones, which it must refuse. A document
+// that is not an AdmissionReview stands for its CREATE by the ordinary user.
 func (c *Control) Tests(params map[string]any) (good, bad []Case, err error) {
 	if good, err = c.cases(goodFile, c.good, params); err != nil {
 		return nil, nil, err
@@ -166,7 +166,7 @@ func reviewCase(doc map[string]any) (Case, error) {
 	return out, err
 }
 
-// checkReview demands the objects that the API server would send.
+// checkReview requires the objects that the API server would send.
 func checkReview(review admissionReview) error {
 	r := review.Request
 	wants := map[string]struct{ object, old bool }{

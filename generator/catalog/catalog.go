@@ -17,18 +17,18 @@ type Catalog struct {
 	broken   []string
 }
 
-// Set is what is in one folder of controls.
+// Set holds the controls of one folder.
 type Set struct {
 	Controls []*Control
-	// Broken are the names of the folders whose controls have problems and are
-	// not among Controls.
+	// Broken holds the names of the folders whose controls have problems and are not
+	// in Controls.
 	Broken []string
 }
 
-// Load reads the controls below root, one folder each, in the order of their
-// names. Files beside the folders, and folders whose name begins with a dot,
-// are not looked at. It reports every problem. Templates are read but not
-// parsed: see Control.Verify.
+// Load reads the controls below root, one folder each, in the order of their names.
+// It ignores files next to the folders, and folders whose name begins with a dot. It
+// reports every problem. It reads templates but does not parse them; see
+// [Control.Verify].
 func Load(fsys fs.FS, root string) (Set, diag.List) {
 	var problems diag.List
 	var set Set
@@ -53,8 +53,8 @@ func Load(fsys fs.FS, root string) (Set, diag.List) {
 }
 
 // New joins sets of controls: the built-in ones first, then those of the user.
-// An id that is there twice is a problem: a control of the user must not change
-// what a built-in id means to the reader of a profile. The first one stays.
+// A duplicate id is a problem: a control of the user must not change what a built-in
+// id means to the reader of a profile. The first control stays.
 func New(sets ...Set) (*Catalog, diag.List) {
 	var problems diag.List
 	out := &Catalog{}
@@ -87,11 +87,11 @@ func (c *Catalog) IDs() []string {
 	return out
 }
 
-// Defined returns the ids of all controls and of those that could not be read:
-// what names one of them is not to blame.
+// Defined returns the ids of all controls, and of those that could not be read: a
+// reference to one of these is not a mistake.
 func (c *Catalog) Defined() []string { return append(c.IDs(), c.broken...) }
 
-// Control returns the control with the id.
+// Control returns the control with the id, and reports whether it exists.
 func (c *Catalog) Control(id string) (*Control, bool) {
 	i, ok := slices.BinarySearchFunc(c.controls, id, func(c *Control, id string) int { return strings.Compare(c.ID, id) })
 	if !ok {
@@ -100,7 +100,7 @@ func (c *Catalog) Control(id string) (*Control, bool) {
 	return c.controls[i], true
 }
 
-// cause is an error of the file system without the path, which the position has.
+// cause returns the text of a file system error without the path, which the position has.
 func cause(err error) string {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err.Error()

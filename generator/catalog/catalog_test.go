@@ -120,7 +120,7 @@ const badText = `{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {x: << .
 {apiVersion: v1, kind: Pod, metadata: {name: e}}
 `
 
-// files is a catalogue with one control, after replacing old by new in one of its files.
+// files returns a catalogue with one control, with old replaced by new in one of its files.
 func files(t *testing.T, file, old, new string) fstest.MapFS {
 	t.Helper()
 	texts := map[string]string{"control.yaml": controlText, "clusterpolicy.yaml": policyText, "tests/good.yaml": goodText, "tests/bad.yaml": badText}
@@ -135,7 +135,7 @@ func files(t *testing.T, file, old, new string) fstest.MapFS {
 	return out
 }
 
-// sample is the control after the replacement, which must not make it invalid.
+// sample returns the control after the replacement, which must not make it invalid.
 func sample(t *testing.T, file, old, new string) *Control {
 	t.Helper()
 	set, problems := Load(files(t, file, old, new), "cat")
@@ -231,11 +231,11 @@ func TestLoadReportsEverything(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if _, problems := Load(fsys, "nowhere"); !problems.HasErrors() {
-		t.Error("a catalogue that does not exist is no problem")
+		t.Error("no problem for a catalogue that does not exist")
 	}
 }
 
-// TestLoadFolder: a control has all files that it needs, and no others.
+// TestLoadFolder checks that a control has all files that it needs, and no others.
 func TestLoadFolder(t *testing.T) {
 	tests := map[string]struct {
 		add, remove string

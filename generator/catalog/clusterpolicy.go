@@ -18,8 +18,8 @@ const autogenAnnotation = "pod-policies.kyverno.io/autogen-controllers"
 // maxRuleName leaves room for the prefix autogen-cronjob- in the 63 characters of a rule's name.
 const maxRuleName = 47
 
-// renderClusterPolicy makes a ClusterPolicy of a template: apiVersion, kind,
-// spec.rules and perhaps the autogen annotation.
+// renderClusterPolicy renders a ClusterPolicy from a template with apiVersion, kind,
+// spec.rules and, optionally, the autogen annotation.
 func renderClusterPolicy(c *Control, file string, text []byte, params map[string]any) (Policy, error) {
 	rendered, err := tmpl.Render(file, text, params)
 	if err != nil {
@@ -162,8 +162,8 @@ func (p *policyCheck) kind(at string, v any, resources map[string]any) {
 	}
 }
 
-// validate checks that there is one check and a message, and that a condition
-// on the object is not evaluated on DELETE, where there is none.
+// validate checks that there is one check and a message, and that a condition on the
+// object is not evaluated on DELETE, which has no object.
 func (p *policyCheck) validate(at string, v any, resources []map[string]any) {
 	checks := []string{"pattern", "anyPattern", "deny", "foreach", "podSecurity", "cel"}
 	validate := p.fields(at, v, append([]string{"message", "allowExistingViolations"}, checks...)...)
@@ -185,8 +185,8 @@ func (p *policyCheck) validate(at string, v any, resources []map[string]any) {
 	}
 }
 
-// verifyImages checks what is the template's part of an image rule; references,
-// attestors and strictness come from the profile.
+// verifyImages checks the part of an image rule that comes from the template.
+// References, attestors and strictness come from the profile.
 func (p *policyCheck) verifyImages(at string, v any) {
 	entries := p.list(at, v)
 	if len(entries) > 1 {
@@ -197,7 +197,7 @@ func (p *policyCheck) verifyImages(at string, v any) {
 	}
 }
 
-// userVariable is what Kyverno refuses in a policy that also runs in the background.
+// userVariable matches variables that Kyverno refuses in a policy that also runs in the background.
 var userVariable = regexp.MustCompile(`(^|[^.\w])(request\.(userInfo|roles|clusterRoles)|serviceAccountName|serviceAccountNamespace)\b`)
 
 // noRequest refuses variables that only an admission request has.

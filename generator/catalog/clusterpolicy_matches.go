@@ -7,8 +7,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Matches returns the kinds that the rules of a ClusterPolicy match, in order and each
-// once. The kinds of the rules that Kyverno derives are not among them; see [Rules].
+// Matches returns the distinct kinds that the rules of a ClusterPolicy match, in order.
+// It leaves out the kinds of the rules that Kyverno derives; see [Rules].
 func Matches(policy map[string]any) []kinds.Ref {
 	var found []kinds.Ref
 	for _, rule := range rulesOf(policy) {
@@ -24,8 +24,8 @@ func Matches(policy map[string]any) []kinds.Ref {
 }
 
 // LookUps returns the paths of the API calls by which the rules of a ClusterPolicy
-// read other objects of the cluster, as they are written, in order. They may
-// hold variables.
+// read other objects of the cluster, as written and in order. They may hold
+// variables.
 func LookUps(policy map[string]any) []string {
 	var paths []string
 	for _, rule := range rulesOf(policy) {
@@ -34,8 +34,8 @@ func LookUps(policy map[string]any) []string {
 	return paths
 }
 
-// calls returns the paths of the API calls in a rule, or in a part of it that
-// has a context of its own.
+// calls returns the paths of the API calls in a rule, or in a part of a rule that has
+// its own context.
 func calls(part manifest.Object) []string {
 	var paths []string
 	for _, entry := range part.Maps("context") {

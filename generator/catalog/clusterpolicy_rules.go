@@ -10,25 +10,25 @@ import (
 
 // Rule is one rule of a policy as the engine runs it.
 type Rule struct {
-	// Name as reports and PolicyExceptions have it.
+	// Name as in reports and PolicyExceptions.
 	Name string
-	// Kinds that the rule matches, without group and version, ordered; a
-	// subresource stands behind a slash.
+	// Kinds that the rule matches, sorted, without group and version. A subresource
+	// follows a slash.
 	Kinds []string
 }
 
-// cronJob has a derived rule of its own, because its Pod template lies deeper.
+// cronJob has its own derived rule, because its Pod template is nested deeper.
 const cronJob = "CronJob"
 
-// Rules returns the rules that a ClusterPolicy has in a cluster, with those that
-// Kyverno 1.19 derives from its Pod rules (autogen): the policy's own first, in
-// order, then for each its autogen- and its autogen-cronjob- rule.
+// Rules returns the rules that a ClusterPolicy has in a cluster: first the rules of
+// the policy, in order, then the autogen- and the autogen-cronjob- rule that Kyverno
+// 1.19 derives from each Pod rule.
 //
-// Kyverno decides per policy: no rule is derived when any match or exclude
-// names objects by name, selector or annotation, or has Pod beside another
-// kind, or when no filter has Pod or a controller by its bare name (v1/Pod does
-// not count). A rule gets derived ones when it matches Pod and its exclude, if
-// it has kinds, has Pod too.
+// Kyverno decides per policy. It derives no rule if any match or exclude selects
+// objects by name, selector or annotation, or has Pod and another kind, or if no
+// filter has Pod or a controller by its bare name (v1/Pod does not count). It derives
+// rules from a rule that matches Pod, if the exclude of the rule has no kinds or has
+// Pod too.
 func Rules(policy map[string]any) []Rule {
 	rules := rulesOf(policy)
 	controllers := autogenControllers(policy, rules)
@@ -51,8 +51,8 @@ func Rules(policy map[string]any) []Rule {
 	return append(own, derived...)
 }
 
-// autogenControllers are the kinds that rules are derived for, ordered; none if
-// the policy does not qualify.
+// autogenControllers returns the kinds that rules are derived for, sorted. It returns
+// none if Kyverno derives no rules for the policy.
 func autogenControllers(policy map[string]any, rules []manifest.Object) []string {
 	derived := kinds.Controllers()
 	needed := false
@@ -81,7 +81,7 @@ func autogenControllers(policy map[string]any, rules []manifest.Object) []string
 	return slices.DeleteFunc(derived, func(k string) bool { return !slices.Contains(wanted, k) })
 }
 
-// filters are the resource descriptions of a match or an exclude.
+// filters returns the resource descriptions of a match or an exclude.
 func filters(block manifest.Object) []manifest.Object {
 	var out []manifest.Object
 	for _, key := range []string{"any", "all"} {
@@ -105,8 +105,8 @@ func kindsOf(filters []manifest.Object) []string {
 	return slices.Compact(out)
 }
 
-// replacePod is what a derived rule matches: filters with Pod get the
-// controllers instead, other filters stay.
+// replacePod returns the kinds that a derived rule matches: the controllers replace
+// filters with Pod, and other filters stay.
 func replacePod(filters []manifest.Object, controllers []string) []string {
 	out := slices.Clone(controllers)
 	for _, f := range filters {
@@ -118,7 +118,7 @@ func replacePod(filters []manifest.Object, controllers []string) []string {
 	return slices.Compact(out)
 }
 
-// hasPod is true for Pod and for its subresources, as it is for Kyverno.
+// hasPod reports whether the kinds have Pod or one of its subresources, as Kyverno does.
 func hasPod(kinds []string) bool {
 	return slices.ContainsFunc(kinds, func(k string) bool { return k == "Pod" || strings.HasPrefix(k, "Pod/") })
 }

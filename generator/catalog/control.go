@@ -17,12 +17,12 @@ import (
 const (
 	apiVersion  = "gatehouse.dev/v1alpha1"
 	controlKind = "Control"
-	// maxID keeps the names that are made from an id, such as those of the
-	// tests and of split policies, within 63 characters.
+	// maxID keeps names that are made from an id, such as the names of tests and of
+	// split policies, within 63 characters.
 	maxID = 40
 )
 
-// Control is one entry of the catalogue. It is made by Load, and is not changed afterwards.
+// Control is one entry of the catalogue. Load makes it, and nothing changes it afterwards.
 type Control struct {
 	// ID is the name of the folder and of the policy.
 	ID          string
@@ -32,27 +32,27 @@ type Control struct {
 	Category string
 	// Severity is low, medium, high or critical.
 	Severity string
-	// ClusterScoped says that every matched kind is cluster-scoped; such a policy is staged as a whole.
+	// ClusterScoped is set if every matched kind is cluster-scoped. Such a policy is staged as a whole.
 	ClusterScoped bool
 	// CustomKinds are the scopes of matched custom resources, by kind. Those of
 	// Kubernetes, Kyverno and Flux are known.
 	CustomKinds map[string]kinds.Scope
 	// PodSecurity is the Pod Security Standards level that the control is part of: baseline, restricted or empty.
 	PodSecurity string
-	// Background is false where the rules need what only an admission request has.
+	// Background is false if the rules need what only an admission request has.
 	Background bool
-	// ExemptDeployers asks for an exclusion of the identities that deploy the repository.
+	// ExemptDeployers is set if the policy excludes the identities that deploy the repository.
 	ExemptDeployers bool
-	// Instances is the list of the profile that makes one policy for each of
-	// its entries (only trust.images); empty for the usual control with one policy.
+	// Instances names the list of the profile (only trust.images) that has one policy
+	// for each entry. It is empty for a control with one policy.
 	Instances string
-	// NamespaceLabels names the parameter that lists the labels which every
-	// Namespace must carry; empty if the control asks for none. A profile whose own
-	// namespaces lack one is refused.
+	// NamespaceLabels names the parameter that lists the labels that every Namespace
+	// must have; empty if the control requires none. gatehouse refuses a profile whose
+	// namespaces lack one.
 	NamespaceLabels string
 	// Parameters is an object without free keys; it may have no properties.
 	Parameters Schema
-	// ExampleParameters are what tests and documentation set.
+	// ExampleParameters are the parameters for tests and documentation.
 	ExampleParameters map[string]any
 	// References are https URLs, at least one.
 	References []string
@@ -65,15 +65,15 @@ type Control struct {
 	good, bad, results []byte            // results may be nil
 }
 
-// Categories in the order in which they are shown.
+// Categories returns the categories in the order of presentation.
 func Categories() []string {
 	return []string{"Images", "Pod Security Baseline", "Pod Security Restricted", "Hardening", "Network", "Access", "GitOps"}
 }
 
-// Severities from the mildest to the most severe.
+// Severities returns the severities from the mildest to the most severe.
 func Severities() []string { return []string{"low", "medium", "high", "critical"} }
 
-// Frameworks are the compliance frameworks that a control may name: the CIS
+// Frameworks returns the compliance frameworks that a control may name: the CIS
 // Kubernetes Benchmark, the NSA/CISA Kubernetes Hardening Guide, the SOC 2
 // trust services criteria, ISO/IEC 27001 Annex A, and PCI DSS.
 func Frameworks() []string {
@@ -110,11 +110,11 @@ type controlSpec struct {
 	Compliance        map[string][]string `json:"compliance,omitempty"`
 }
 
-// codeControl marks whatever makes a control.yaml or its folder wrong.
+// codeControl is the code of what is wrong with a control.yaml or its folder.
 const codeControl = "control-invalid"
 
-// readControl decodes and checks one control.yaml. The control is usable only
-// if there are no problems.
+// readControl decodes and checks one control.yaml. The control is usable only if
+// there are no problems.
 func readControl(file string, text []byte) (*Control, diag.List) {
 	docs, problems := source.Parse(file, text)
 	if len(docs) != 1 {
@@ -201,7 +201,7 @@ func (f *controlFile) check() []Problem {
 }
 
 // checkParameters checks the schema and the examples. Templates see every
-// parameter, so each top-level one needs a value when nobody sets it.
+// parameter, so each top-level parameter needs a default.
 func (c *Control) checkParameters() []Problem {
 	const at = "spec.parameters"
 	if c.Parameters.Type != "object" || c.Parameters.AdditionalProperties != false {

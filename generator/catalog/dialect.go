@@ -12,7 +12,7 @@ import (
 // ClusterPolicy is the target of templates of Kyverno's ClusterPolicy.
 const ClusterPolicy = "ClusterPolicy"
 
-// Policy is a control's template, rendered, and what its rules say.
+// Policy is the rendered template of a control, and what its rules say.
 type Policy struct {
 	// Target is the kind of policy, one of Targets.
 	Target string
@@ -27,7 +27,7 @@ type Policy struct {
 	LookUps []string
 }
 
-// dialect is a language for templates; each is for one kind of policy.
+// dialect is a template language for one kind of policy.
 type dialect struct {
 	// target is the kind of policy, as spec.kyverno.policyType of a profile has it.
 	target string
@@ -37,8 +37,8 @@ type dialect struct {
 	render func(c *Control, file string, text []byte, params map[string]any) (Policy, error)
 }
 
-// dialects are those that gatehouse can emit. A new one is a row here, and a
-// package that emits it.
+// dialects returns the dialects that gatehouse can emit. A new one needs a row here,
+// and a package that emits it.
 func dialects() []dialect {
 	return []dialect{{ClusterPolicy, "clusterpolicy.yaml", renderClusterPolicy}}
 }
@@ -52,17 +52,17 @@ func Targets() []string {
 	return targets
 }
 
-// Targets returns the kinds of policies that the control has a template for, at least one.
+// Targets returns the kinds of policies that the control has a template for. There is at least one.
 func (c *Control) Targets() []string {
 	return slices.DeleteFunc(Targets(), func(target string) bool { return c.templates[target] == nil })
 }
 
 // Render returns the policy of the control for a target and resolved parameters.
 //
-// An error tells the file, and what breaks the rules of the format: that there is
-// no template for the target, a template that internal/tmpl refuses, fields that
-// are not the template's business, or a rule that the engine would accept and
-// that would not do what it seems to.
+// An error names the file and what breaks the rules of the format: there is no
+// template for the target, internal/tmpl refuses the template, the template sets
+// fields that it must not set, or the engine would accept a rule that does not do
+// what it seems to.
 func (c *Control) Render(target string, params map[string]any) (Policy, error) {
 	if text := c.templates[target]; text != nil {
 		for _, d := range dialects() {

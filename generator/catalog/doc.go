@@ -1,5 +1,5 @@
-// Package catalog reads controls: what a policy is about, which parameters it
-// takes, how it is rendered, and the documents that prove it.
+// Package catalog reads controls: the description of a policy, its parameters, its
+// templates, and the documents that prove it.
 //
 // One control is one folder, named by the control's id:
 //
@@ -11,24 +11,24 @@
 //	tests/results.yaml    what the engine said about them, recorded; see [Recordings]
 //	README.md             for people
 //
-// Other files are refused: their author expects that they count.
+// Other files are an error, because they would have no effect.
 //
-// Whether a policy is staged by namespace or as a whole is spec.scope of
-// control.yaml. The kinds of Kubernetes, Kyverno and Flux are known; what else a
-// control matches has its scope in spec.customKinds, {ClusterIssuer: Cluster},
-// which exceptions for it need.
+// spec.scope of control.yaml says whether a policy is staged by namespace or as a
+// whole. gatehouse knows the scope of the kinds of Kubernetes, Kyverno and Flux.
+// spec.customKinds declares the scope of other kinds, such as
+// {ClusterIssuer: Cluster}. Exceptions for these kinds need it.
 //
-// A control that asks for labels on every Namespace names the parameter with
-// their keys in spec.namespaceLabels: a profile is then refused whose own
-// namespaces, which Flux applies, would be refused by it.
+// A control that requires labels on every Namespace names the parameter with their
+// keys in spec.namespaceLabels. gatehouse then refuses a profile with a namespace
+// that the policy would refuse when Flux applies it.
 //
-// The template says what is checked. Where and how strictly is added by the
-// emitters on the parsed object, so a template that says one of these things
-// itself (metadata, failureAction, exclude, background) is refused.
+// The template says what to check. The emitters add to the parsed object where and
+// how strictly. A template that says one of these things itself (metadata,
+// failureAction, exclude, background) is an error.
 //
 // [Load] reads control.yaml of every folder and reports all problems.
 // [Control.ResolveParameters] turns what a profile says into the values that
 // the templates see, [Control.Render] makes the policy, [Control.Tests] the
-// cases, and [Control.Verify] tells whether a control keeps the rules of the
-// format as a whole.
+// cases, and [Control.Verify] reports how a control breaks the rules of the format
+// as a whole.
 package catalog

@@ -2,12 +2,14 @@ package catalog
 
 import "slices"
 
-// Fit tells for which cases it is sure, with resolved parameters, that the
-// policy fails a bad one and no good one. Cases are written for the example
-// parameters; with others it is sure for those whose document uses each
-// parameter that differs, since it is there that the author fitted it to the
-// parameter, and with the defaults for those that were recorded so. differing
-// are the parameters that are not those of the examples.
+// Fit returns a function that reports whether the result of a case is certain with
+// resolved parameters: that the policy fails a bad case, or does not fail a good one.
+//
+// Cases are written for the example parameters. With other parameters, a case is
+// certain if its document uses each parameter that differs, because then its author
+// fitted it to the parameter. With the defaults, a case is also certain if its result
+// was recorded with them. differing holds the parameters that differ from the
+// examples.
 func (c *Control) Fit(params map[string]any) (sure func(one Case, bad bool) bool, differing []string, err error) {
 	recorded, err := c.recordings()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
 
-// TestFit: the author's verdicts hold for the examples, for the recorded ones with the defaults, and where a document uses what differs.
+// TestFit checks that the author's verdicts are certain for the examples, for recorded cases with the defaults, and if a document uses what differs.
 func TestFit(t *testing.T) {
 	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
@@ -63,7 +63,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// TestFitUses: a document that uses every parameter that differs is fitted to it.
+// TestFitUses checks that a document that uses every parameter that differs is certain.
 func TestFitUses(t *testing.T) {
 	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {

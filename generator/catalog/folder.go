@@ -11,14 +11,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
-// The files in the folder of a control, beside its templates and the ResultsFile.
+// The files in the folder of a control, besides its templates and the ResultsFile.
 const (
 	controlFileName = "control.yaml"
 	goodFile        = "tests/good.yaml"
 	badFile         = "tests/bad.yaml"
 )
 
-// fileNames are all files that the folder of a control may have.
+// fileNames returns all files that the folder of a control may have.
 func fileNames() []string {
 	names := []string{controlFileName}
 	for _, d := range dialects() {
@@ -38,7 +38,7 @@ func (f *folder) problem(name, hint, format string, args ...any) {
 	f.problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(f.dir, name)}, Summary: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// optional reads a file; nil if it is not there.
+// optional reads a file. It returns nil if the file does not exist.
 func (f *folder) optional(name string) []byte {
 	text, err := fs.ReadFile(f.fsys, path.Join(f.dir, name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -56,8 +56,8 @@ func (f *folder) required(name string) []byte {
 	return text
 }
 
-// unknown reports the files that are not read: their author expects that they
-// count. Names that begin with a dot are left out.
+// unknown reports the files that are not read, because they would have no effect. It
+// ignores names that begin with a dot.
 func (f *folder) unknown() {
 	err := fs.WalkDir(f.fsys, f.dir, func(name string, entry fs.DirEntry, err error) error {
 		switch inside := strings.TrimPrefix(name, f.dir+"/"); {

@@ -2,7 +2,7 @@ package catalog
 
 import "strings"
 
-// CaseNamespace is the namespace of the objects in cases that could be in any namespace.
+// CaseNamespace is the namespace of objects in cases for which the namespace does not matter.
 const CaseNamespace = "apps"
 
 const testNamespacePrefix = "gatehouse-test-"

@@ -20,7 +20,7 @@ type Problem struct {
 	Hint string
 }
 
-// Error is the path, the summary and the hint.
+// Error returns the path, the summary and the hint.
 func (p Problem) Error() string {
 	out := p.Summary
 	if p.Path != "" {
@@ -32,8 +32,8 @@ func (p Problem) Error() string {
 	return out
 }
 
-// Under is the path behind base, which is the path of the parameters in a
-// file: registries[2] under spec.parameters is spec.parameters[registries][2].
+// Under returns the path below base, the path of the parameters in a file:
+// registries[2] under spec.parameters is spec.parameters[registries][2].
 func (p Problem) Under(base string) string {
 	name, rest := p.Path, ""
 	if i := strings.IndexAny(name, ".["); i >= 0 {
@@ -42,14 +42,14 @@ func (p Problem) Under(base string) string {
 	return base + "[" + name + "]" + rest
 }
 
-// ResolveParameters returns a value for each parameter of the control: what the
-// user set, else what the profile says (derived gets the name of a source, see
-// Sources, and reports whether the profile has it), else the default. A
-// parameter that is null counts as not set. An object with named properties is
-// merged with its default property by property; lists and maps with free keys
-// replace it.
+// ResolveParameters returns a value for each parameter of the control: the value
+// that the user set, else the value of the profile, else the default. derived returns
+// the value of a source (see [Sources]), and reports whether the profile has it. A
+// null parameter counts as not set. An object with named properties is merged with
+// its default property by property; a list, or a map with free keys, replaces it.
 //
-// The result passes the schema unless there are problems. user is not changed.
+// The result is valid against the schema unless there are problems. ResolveParameters
+// does not change user.
 func (c *Control) ResolveParameters(user map[string]any, derived func(source string) (any, bool)) (map[string]any, []Problem) {
 	out := make(map[string]any, len(c.Parameters.Properties))
 	var problems []Problem
@@ -80,13 +80,13 @@ func (c *Control) ResolveParameters(user map[string]any, derived func(source str
 	return out, problems
 }
 
-// Examples are the parameters that the control is tested and shown with: its
-// defaults and its exampleParameters.
+// Examples returns the parameters for tests and documentation: the exampleParameters
+// of the control on top of its defaults.
 func (c *Control) Examples() (map[string]any, []Problem) {
 	return c.ResolveParameters(c.ExampleParameters, func(string) (any, bool) { return nil, false })
 }
 
-// overlay puts a value that was set on top of a default. Neither is changed.
+// overlay returns a value that was set on top of a default. It changes neither.
 func overlay(s *Schema, base, set any) any {
 	over, ok := set.(map[string]any)
 	under, hasDefault := base.(map[string]any)
@@ -115,8 +115,8 @@ func overlay(s *Schema, base, set any) any {
 	return out
 }
 
-// plain copies a value into the types that templates know: a []string becomes
-// []any, and whole numbers become int64.
+// plain returns a copy of a value in the types that templates know: a []string
+// becomes []any, and whole numbers become int64.
 func plain(v any) any {
 	switch v := v.(type) {
 	case []string:
@@ -147,7 +147,7 @@ func plain(v any) any {
 	return v
 }
 
-// validate returns what about the value, which stands at path, breaks the schema.
+// validate returns how the value at path breaks the schema.
 func (s *Schema) validate(path string, value any) []Problem {
 	switch v := value.(type) {
 	case string:
@@ -174,8 +174,8 @@ func (s *Schema) validate(path string, value any) []Problem {
 	return []Problem{{Path: path, Summary: fmt.Sprintf("must be %s, not %s", article(s.Type), describe(value))}}
 }
 
-// unsafe would end the string, the expression or the variable that a template
-// puts a value into: a pattern is easily written too wide.
+// unsafe matches what would end the string, expression or variable into which a
+// template puts a value. The pattern of a schema is easily too wide.
 var unsafe = regexp.MustCompile("['`\"{}\\n]|\\\\$")
 
 func (s *Schema) validateString(path, v string) []Problem {
@@ -185,7 +185,7 @@ func (s *Schema) validateString(path, v string) []Problem {
 	if s.Enum != nil && !slices.Contains(s.Enum, any(v)) {
 		return []Problem{{Path: path, Summary: fmt.Sprintf("unsupported value %q", v), Hint: diag.OneOf(v, s.enumStrings())}}
 	}
-	// The whole string has to match, whatever alternatives the pattern has inside.
+	// The whole string must match, even if the pattern has alternatives.
 	if s.Pattern != "" && !regexp.MustCompile(`\A(?:`+s.Pattern+`)\z`).MatchString(v) {
 		return []Problem{{Path: path, Summary: fmt.Sprintf("%q does not match %s", v, s.Pattern)}}
 	}

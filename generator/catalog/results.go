@@ -18,28 +18,28 @@ import (
 // ResultsFile holds the Recordings of a control, below its folder.
 const ResultsFile = "tests/results.yaml"
 
-// Recordings are what the policy of a control says of those of its cases that
-// are Plain. They are made by the engine, since the compiler has none, and held against it by the
-// tests of the module engine. A control without them is compiled without tests.
+// Recordings holds the results of the policy of a control for its Plain cases. The
+// engine makes them, because the compiler has no engine, and the tests of the module
+// engine check them. A control without recordings is compiled without tests.
 type Recordings struct {
 	// Examples were made with the example parameters.
 	Examples Recording `json:"examples"`
-	// Defaults were made with the defaults, where these are complete and not
-	// the same as the examples.
+	// Defaults were made with the defaults, if these are complete and differ from the
+	// examples.
 	Defaults *Recording `json:"defaults,omitempty"`
 }
 
-// Recording is what was said with one set of parameters.
+// Recording holds the results with one set of parameters.
 type Recording struct {
 	Good Results `json:"good"`
 	Bad  Results `json:"bad"`
 }
 
-// Results is by name of the case and name of the rule: pass, fail or skip. Rules
-// that do not match, and cases of which that is true for all, are absent.
+// Results holds pass, fail or skip, by the name of the case and the name of the rule.
+// It has no rules that do not match, and no cases that no rule matches.
 type Results map[string]map[string]string
 
-// JudgedCase is a case and what each rule says of it.
+// JudgedCase is a case and the result of each rule.
 type JudgedCase struct {
 	Case
 	// Rules by the names in the template: pass, fail or skip.
@@ -83,9 +83,9 @@ func (c *Control) recordings() (*Recordings, error) {
 // Judged returns the cases whose results are known for resolved parameters:
 // good ones without a failure and bad ones with at least one.
 //
-// They are known where the policy is the one that was recorded. Where a
-// parameter made it another one, they are still known for the documents that
-// use this parameter: it is there that the author fitted them to it.
+// They are known if the policy is the recorded one. If a parameter changed the
+// policy, they are still known for documents that use this parameter, because their
+// author fitted them to it.
 func (c *Control) Judged(params map[string]any) (good, bad []JudgedCase, err error) {
 	recorded, err := c.recordings()
 	if recorded == nil || err != nil {
@@ -127,8 +127,8 @@ func judged(cases []Case, results Results, changed []string) []JudgedCase {
 	return out
 }
 
-// closest is the recording of the very policy, if there is one, else that of
-// the examples with the parameters that are not the same.
+// closest returns the recording of exactly this policy, if there is one. Otherwise it
+// returns the recording of the examples, and the parameters that differ from them.
 func (c *Control) closest(recorded *Recordings, params map[string]any) (Recording, []string, error) {
 	if recorded.Defaults != nil {
 		if defaults, problems := c.ResolveParameters(nil, nothingDerived); len(problems) == 0 && len(c.changed(defaults, params)) == 0 {
@@ -142,8 +142,8 @@ func (c *Control) closest(recorded *Recordings, params map[string]any) (Recordin
 	return recorded.Examples, c.changed(examples, params), nil
 }
 
-// changed are the parameters whose values differ, without those that say whom
-// and which namespaces a policy leaves alone: cases are about neither.
+// changed returns the parameters whose values differ. It leaves out those with the
+// users and namespaces that a policy exempts, which no case tests.
 func (c *Control) changed(before, after map[string]any) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(after)), func(name string) bool {
 		from := c.Parameters.Properties[name].From
@@ -160,7 +160,7 @@ var (
 	contentPattern   = regexp.MustCompile(`(?m)^[^#\s]`)
 )
 
-// parametersUsed lists the parameters that each document of a template uses.
+// parametersUsed returns the parameters that each document of a template uses.
 func parametersUsed(text []byte) [][]string {
 	var out [][]string
 	for _, doc := range separatorPattern.Split(string(text), -1) {
@@ -176,7 +176,7 @@ func parametersUsed(text []byte) [][]string {
 	return out
 }
 
-// equalJSON tells whether two values are the same once encoded.
+// equalJSON reports whether two values have the same encoding.
 func equalJSON(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// judgeable is a control with a parameter that one document on each side uses.
+// judgeable returns a control with a parameter that one good and one bad document use.
 func judgeable(results string) *Control {
 	c := &Control{ID: "c", Dir: "controls/c", Background: true, ExampleParameters: map[string]any{"labels": []any{"owner", "team"}}}
 	c.Parameters = Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*Schema{

@@ -12,9 +12,8 @@ import (
 	strictjson "sigs.k8s.io/json"
 )
 
-// Schema is the part of JSON Schema that parameters may use. A control.yaml
-// with another keyword is refused when it is read, so nothing is ever silently
-// not checked.
+// Schema is the part of JSON Schema that parameters may use. Reading a control.yaml
+// with another keyword is an error, so that no keyword is silently ignored.
 type Schema struct {
 	// Type is string, boolean, integer, array or object.
 	Type        string `json:"type"`
@@ -38,12 +37,12 @@ type Schema struct {
 	Required []string `json:"required,omitempty"`
 	// AdditionalProperties is false, or the schema of the values of a map with free keys; see Values.
 	AdditionalProperties any `json:"additionalProperties,omitempty"`
-	// From is the value of the profile that a parameter has when the user does not set it; see Sources.
+	// From names the value of the profile that is used if the user does not set the parameter; see Sources.
 	From string `json:"x-gatehouse-from,omitempty"`
 }
 
-// Values is the schema of the values of a map with free keys; nil if the object
-// has none.
+// Values returns the schema of the values of a map with free keys. It returns nil if
+// the object has no free keys.
 func (s *Schema) Values() (*Schema, error) {
 	if s.AdditionalProperties == nil || s.AdditionalProperties == false {
 		return nil, nil
@@ -60,7 +59,7 @@ func (s *Schema) Values() (*Schema, error) {
 	return values, nil
 }
 
-// Sources are the values that x-gatehouse-from may name.
+// Sources returns the values that x-gatehouse-from may name.
 func Sources() []string {
 	return []string{
 		"deployers", "environments", "exceptions.namespace", "flux.namespace", "kyverno.namespace",
@@ -68,7 +67,7 @@ func Sources() []string {
 	}
 }
 
-// keywords that have a meaning for each type, beside type, description, default and x-gatehouse-from.
+// keywords lists the keywords of each type, besides type, description, default and x-gatehouse-from.
 var keywords = map[string][]string{
 	"string":  {"enum", "pattern"},
 	"boolean": {},
@@ -77,7 +76,7 @@ var keywords = map[string][]string{
 	"object":  {"properties", "required", "additionalProperties"},
 }
 
-// used lists the keywords of s that depend on its type.
+// used returns the keywords of s that depend on its type.
 func (s *Schema) used() []string {
 	var out []string
 	for keyword, set := range map[string]bool{
@@ -100,7 +99,7 @@ func (s *Schema) used() []string {
 	return out
 }
 
-// check returns what is wrong with the schema itself; path is its place.
+// check returns what is wrong with the schema at path.
 func (s *Schema) check(path string) []Problem {
 	var out []Problem
 	problem := func(path, format string, args ...any) {
@@ -142,8 +141,8 @@ func (s *Schema) check(path string) []Problem {
 	return s.checkDefault(path)
 }
 
-// checkString demands that each string is bounded: a value that nobody
-// restricts can hold what Kyverno reads as an operator or a wildcard.
+// checkString requires a pattern or an enum: an unrestricted string can hold what
+// Kyverno reads as an operator or a wildcard.
 func (s *Schema) checkString(path string) []Problem {
 	if s.Pattern == "" {
 		if s.Enum == nil {
@@ -189,9 +188,9 @@ func (s *Schema) checkObject(path string) []Problem {
 	return out
 }
 
-// checkDefault validates the default against its own schema. An empty list is
-// a fine default even where minItems asks for more: it means that somebody has
-// to set the parameter, and ResolveParameters says so when nobody did.
+// checkDefault validates the default against its own schema. An empty list is a valid
+// default even if minItems requires more: it means that the parameter must be set,
+// and ResolveParameters reports it if it is not.
 func (s *Schema) checkDefault(path string) []Problem {
 	if s.Default == nil {
 		return nil

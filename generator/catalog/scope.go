@@ -8,16 +8,15 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
-// scopes are the words of control.yaml for scopes.
+// scopes returns the scopes by their names in control.yaml.
 func scopes() map[string]kinds.Scope {
 	return map[string]kinds.Scope{"Namespaced": kinds.Namespaced, "Cluster": kinds.Cluster}
 }
 
 // ScopeOf returns the scope of the objects of a kind that a policy of the control
-// judges. The kind is named without its group, which is in what the policy
-// matches. It is kinds.Unknown for custom resources that the control does not
-// declare in spec.customKinds, unless it says that all that it matches is
-// cluster-scoped.
+// judges. The kind has no group; ScopeOf finds it in matches. The scope is
+// kinds.Unknown for custom resources that spec.customKinds does not declare, unless
+// the control is cluster-scoped.
 func (c *Control) ScopeOf(matches []kinds.Ref, kind string) kinds.Scope {
 	found := map[kinds.Scope]bool{}
 	for _, ref := range matches {
@@ -47,10 +46,10 @@ func (c *Control) scopeOf(ref kinds.Ref) kinds.Scope {
 	return scope
 }
 
-// checkScope refuses a control that would be staged by namespace although its
-// objects are in none, where the overrides for namespaces never apply; and one
-// that is staged as a whole although no cluster-scoped object makes it so. It
-// also refuses to be told the scope of a kind that is known, or not matched.
+// checkScope refuses a control that is staged by namespace although its objects have
+// no namespace, because overrides for namespaces would never apply; and a control
+// that is staged as a whole although it matches no cluster-scoped object. It also
+// refuses customKinds with a kind that is built in, or that is not matched.
 func (c *Control) checkScope(matches []kinds.Ref) []string {
 	var cluster, others, custom, wrong []string
 	byName := func(a, b kinds.Ref) int { return strings.Compare(a.Name(), b.Name()) }

@@ -16,11 +16,10 @@ const (
 	minBad  = 5
 )
 
-// Verify renders the control and its tests with the defaults and the examples,
-// and reports what breaks the rules of the format: templates that do not
-// render, a parameter that none uses, too few or unnamed documents, and a scope
-// that does not fit the kinds.
-// What the policy means only the engine can tell.
+// Verify renders the control and its tests with the examples, and reports what breaks
+// the rules of the format: a template that does not render, a parameter that no
+// template uses, too few or unnamed documents, or a scope that does not fit the
+// kinds. Only the engine can check what the policy means.
 func (c *Control) Verify() diag.List {
 	var problems diag.List
 	problem := func(file, code, format string, args ...any) {
@@ -61,7 +60,7 @@ func (c *Control) Verify() diag.List {
 	return problems
 }
 
-// texts returns all that parameters can be used in.
+// texts returns every text that can use parameters.
 func (c *Control) texts() []byte {
 	all := slices.Concat(c.good, c.bad)
 	for _, text := range c.templates {

@@ -11,13 +11,13 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
-// documents reads the YAML stream that a template gave as JSON values
-// (map[string]any, []any, string, bool, int64, float64, nil). It leaves out
-// empty documents, and refuses what readers of YAML disagree about: duplicate
-// keys, keys that are not strings, anchors, merge keys, tags, and the unquoted
-// words that are booleans to Kubernetes and strings to YAML 1.2.
+// documents decodes the YAML stream of a rendered template to JSON values
+// (map[string]any, []any, string, bool, int64, float64, nil). It leaves out empty
+// documents, and refuses what YAML readers disagree about: duplicate keys, keys that
+// are not strings, anchors, merge keys, tags, and the unquoted words that are
+// booleans in Kubernetes and strings in YAML 1.2.
 //
-// source.Decode is not for these: it refuses the {{ }} that policies consist of.
+// source.Decode does not work here: it refuses {{ }}, which policies consist of.
 func documents(file string, text []byte) ([]map[string]any, error) {
 	docs, problems := source.Parse(file, text)
 	if err := problems.Err(); err != nil {

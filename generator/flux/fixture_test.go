@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// workloadAt is where the fixture's workload stands in the profile.
+// workloadAt is the position of the fixture's workload in the profile.
 var workloadAt = diag.Position{File: "profile.yaml", Line: 12, Col: 9}
 
 // newPlan is one environment with one cluster and one workload.

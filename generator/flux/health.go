@@ -6,18 +6,18 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
-// Kyverno's two ways to say that a policy is in force. kstatus, which Flux
-// judges by otherwise, calls a policy healthy that has no status yet, and every
-// CEL policy whatever its status (kyverno/kyverno#12256). Where the field is
-// absent the expression fails, which counts as unknown, and Flux asks again.
+// The two ways in which Kyverno says that a policy is in force. By default Flux uses
+// kstatus, which calls a policy without a status healthy, and every CEL policy
+// whatever its status (kyverno/kyverno#12256). If the field is absent, the expression
+// fails, which counts as unknown, and Flux asks again.
 const (
 	legacyReady = `has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')`
 	celReady    = `has(status.conditionStatus) && has(status.conditionStatus.ready) && status.conditionStatus.ready`
 )
 
-// healthExpr returns the expression by which a policy of a kind is in force;
-// empty for kinds that do not say it. PolicyException has no status, so there
-// must never be one for it.
+// healthExpr returns the expression that is true if a policy of a kind is in force.
+// It is empty for kinds that do not report this. PolicyException has no status, so
+// there must never be an expression for it.
 func healthExpr(k kinds.Kind) string {
 	switch k.InForce {
 	case kinds.ReadyCondition:
@@ -39,7 +39,7 @@ func healthKinds() []groupKind {
 	return found
 }
 
-// healthExprs says for each kind when a policy is in force. There is no
+// healthExprs returns the health check of each kind of policy. There is no
 // `failed`: a policy is not ready for a moment after each change, and a failure
 // would end the wait at once (docs/flux-traps.md#health-of-policies).
 func healthExprs(of []groupKind) []kustomize.CustomHealthCheck {
@@ -58,5 +58,5 @@ func healthExprs(of []groupKind) []kustomize.CustomHealthCheck {
 // exprOf is what Flux calls the health expressions of one kind.
 type exprOf = kustomize.CustomHealthCheck
 
-// kindOf is the kind that an expression is for; Flux ignores the version.
+// kindOf returns the kind that an expression is for. Flux ignores the version.
 func kindOf(e exprOf) groupKind { return groupKind{kinds.Group(e.APIVersion), e.Kind} }

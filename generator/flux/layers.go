@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
 
-// layer says how Flux applies the layers of one kind.
+// layer describes how Flux applies the layers of one kind.
 type layer struct {
 	kind layout.Kind
 	// follows lists the kinds that it waits for, besides the layers that create the
@@ -48,9 +48,9 @@ type table []layer
 // layers returns the table of all kinds of layers.
 func layers() table {
 	return table{
-		// A namespace takes everything in it along, so people delete it.
+		// Deleting a namespace deletes everything in it, so only people do it.
 		{kind: layout.Namespaces, guards: true},
-		// What a policy demands must not come after it, so network rules wait for their
+		// What a policy requires must not come after it, so network rules wait for their
 		// namespaces only (docs/adr/0011-network-rules-do-not-wait-for-policies.md).
 		{kind: layout.Network, prune: true, guards: true},
 		{kind: layout.Kyverno, gate: waitForReleases, releases: &role{

@@ -22,7 +22,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// world is all that the proof sees; a case breaks it.
+// world is everything that the proof sees. A case breaks it.
 type world struct {
 	table    table
 	plan     *plan.Plan
@@ -42,7 +42,7 @@ type proofCase struct {
 	want      string
 	warning   bool
 	workload  bool // the finding must point at the workload in the profile
-	elsewhere bool // other findings are bound to come with it
+	elsewhere bool // other findings may come with it
 }
 
 func spec(t *testing.T, g *Graph, name string) *kustomizev1.KustomizationSpec {
@@ -344,8 +344,8 @@ func TestProveAccepts(t *testing.T) {
 	}
 }
 
-// TestCodesAreCovered holds every code to a failing case and to a section of
-// docs/lints.md, whose sections are sorted.
+// TestCodesAreCovered checks that every code has a failing case and a section in
+// docs/lints.md, and that the sections are sorted.
 func TestCodesAreCovered(t *testing.T) {
 	var cases strings.Builder
 	for _, tt := range slices.Concat(shapeCases(), settingsCases(), healthCases(), orderCases(), outputCases()) {

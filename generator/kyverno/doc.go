@@ -1,5 +1,4 @@
-// Package kyverno emits what Kyverno runs and runs by: policies, exceptions,
-// public keys, the HelmRelease that installs it, and the roles that its
-// controllers need. The plan has decided everything; only the shape of Kyverno's
-// API is decided here.
+// Package kyverno emits the objects of Kyverno: policies, exceptions, public keys,
+// the HelmRelease that installs it, and the roles that its controllers need. The plan
+// decides everything; this package only knows the shape of Kyverno's API.
 package kyverno

@@ -14,7 +14,7 @@ import (
 
 // Exceptions emits one PolicyException per exception and environment:
 // environments/<env>/exceptions/<name>.yaml, all in the one namespace that
-// Kyverno honours. It ends by itself: a condition compares the time of the
+// Kyverno honours. An exception ends by itself: a condition compares the time of the
 // request with the expiry.
 func Exceptions(p *plan.Plan) []manifest.File {
 	var files []manifest.File
@@ -58,8 +58,8 @@ func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manif
 	}
 }
 
-// waivedPolicies names policies and rules exactly, with the autogen rules that
-// judge controllers; an image rule by each of its policies that is emitted.
+// waivedPolicies names policies and rules exactly, including the autogen rules that
+// judge controllers. For an image rule, it names each policy that is emitted.
 func waivedPolicies(env plan.Environment, x plan.Exception) []any {
 	var out []any
 	for _, waived := range x.Policies {
@@ -71,9 +71,9 @@ func waivedPolicies(env plan.Environment, x plan.Exception) []any {
 	return out
 }
 
-// exceptionMatch is one filter for each kind and what its controller makes of
-// it, each with the names that objects of this kind then have; with the
-// namespaces where the kind has one.
+// exceptionMatch returns a filter for each kind, and for each kind that its
+// controller makes from it, with the names that the objects of this kind have. The
+// filter has the namespaces if the kind has a namespace.
 func exceptionMatch(x plan.Exception) []any {
 	var filters []any
 	seen := map[string]bool{}
@@ -97,7 +97,7 @@ func exceptionMatch(x plan.Exception) []any {
 	return filters
 }
 
-// allImages is every image of a Pod or of a Pod template, as Kyverno's context has them.
+// allImages is an expression for every image of a Pod or a Pod template, as in Kyverno's context.
 const allImages = "{{ [values(images.containers || `{}`), values(images.initContainers || `{}`), values(images.ephemeralContainers || `{}`)][][].reference }}"
 
 func exceptionConditions(x plan.Exception) []any {

@@ -22,20 +22,20 @@ const (
 	chartRepository = "https://kyverno.github.io/kyverno/"
 	chartName       = "kyverno"
 	chartVersion    = "3.9.1"
-	// releaseName decides what the chart calls its Deployments, for one of which
-	// the graph waits.
+	// releaseName determines the names of the chart's Deployments. The graph waits for
+	// one of them.
 	releaseName = "kyverno"
 )
 
 // Install emits what Kyverno needs to run and to read what the policies match:
 //
 //   - environments/<env>/kyverno/{helmrepository,helmrelease}.yaml, unless
-//     Kyverno is there already;
+//     Kyverno is already installed;
 //   - environments/<env>/kyverno-rbac/reports-controller.yaml, if the policies
-//     match more than Kyverno may read by itself.
+//     match more than Kyverno may read by default.
 //
-// The namespaces of Kyverno and of the exceptions are not among them. Where
-// Kyverno is there already its configuration must say what [Values] says.
+// It does not emit the namespaces of Kyverno and of the exceptions. If Kyverno is
+// already installed, its configuration must match [Values].
 func Install(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
@@ -53,7 +53,7 @@ func Install(p *plan.Plan) []manifest.File {
 	return files
 }
 
-// repository is the chart repository that the chart's own README names.
+// repository returns the chart repository that the README of the chart names.
 func repository(p *plan.Plan) *sourcev1.HelmRepository {
 	return &sourcev1.HelmRepository{
 		TypeMeta:   metav1.TypeMeta{APIVersion: sourcev1.GroupVersion.String(), Kind: sourcev1.HelmRepositoryKind},
@@ -62,12 +62,12 @@ func repository(p *plan.Plan) *sourcev1.HelmRepository {
 	}
 }
 
-// release lies in Flux's namespace, because that is where the service account is
-// that Flux impersonates; Helm's own state lies with Kyverno.
+// release returns the HelmRelease. It is in Flux's namespace, because the service
+// account that Flux impersonates is there. Helm's own state is with Kyverno.
 //
-// A failed install is tried again and never undone: Helm undoes an install by
-// uninstalling, and with the CRDs every policy of the cluster would go. A failed
-// upgrade is rolled back to the Kyverno that worked.
+// A failed install is retried and never undone: Helm undoes an install by
+// uninstalling, which would delete the CRDs, and with them every policy of the
+// cluster. A failed upgrade is rolled back to the Kyverno that worked.
 func release(p *plan.Plan) *helmv2.HelmRelease {
 	retry := &metav1.Duration{Duration: p.Flux.RetryInterval}
 	remediateLast, rollback := true, helmv2.RollbackRemediationStrategy
@@ -109,10 +109,10 @@ func Locked(p *plan.Plan) *manifest.LockedKyverno {
 	return l
 }
 
-// Values configures the chart. Each setting that a safety invariant or the
-// meaning of a policy rests on is written down, also where it is the default.
-// What is not here is not set on purpose: forceFailurePolicyIgnore would let
-// everything pass while Kyverno is down.
+// Values returns the values of the chart. It has each setting that a safety invariant
+// or the meaning of a policy depends on, even if it is the default. It leaves out
+// forceFailurePolicyIgnore on purpose: that would let everything pass while Kyverno
+// is down.
 func Values(p *plan.Plan) map[string]any {
 	locked := Locked(p)
 	return map[string]any{
@@ -128,12 +128,12 @@ func Values(p *plan.Plan) map[string]any {
 				map[string]any{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(locked.SystemNamespaces)},
 			}}},
 			"excludeKyvernoNamespace": true,
-			// The background scan knows no webhook; it skips what is filtered here.
+			// The background scan does not use the webhook; it skips what is filtered here.
 			"resourceFiltersIncludeNamespaces": list(unfiltered(p)),
 		},
 		"crds": map[string]any{
 			"install": true,
-			// An uninstall must not take every policy and report of the cluster along.
+			// An uninstall must not delete every policy and report of the cluster.
 			"annotations": map[string]any{"helm.sh/resource-policy": "keep"},
 		},
 		"features": map[string]any{
@@ -151,12 +151,13 @@ func Values(p *plan.Plan) map[string]any {
 	}
 }
 
-// secondary is a controller that elects a leader: a second replica is enough.
+// secondary returns the values of a controller that elects a leader: two replicas are
+// enough.
 func secondary(p *plan.Plan) map[string]any {
 	return map[string]any{"enabled": true, "replicas": min(2, p.Kyverno.Replicas)}
 }
 
-// unfiltered are the system namespaces that the chart's own filters leave out.
+// unfiltered returns the system namespaces that the chart's own filters do not have.
 func unfiltered(p *plan.Plan) []string {
 	filtered := []string{"kube-node-lease", "kube-public", "kube-system", p.Kyverno.Namespace}
 	return slices.DeleteFunc(slices.Clone(p.SystemNamespaces), func(ns string) bool { return slices.Contains(filtered, ns) })

@@ -89,7 +89,7 @@ func TestInstallNone(t *testing.T) {
 	}
 }
 
-// What bootstrap checks is what the README states and the chart gets.
+// What bootstrap checks is what the README says and what the chart gets.
 func TestLocked(t *testing.T) {
 	p := installPlan()
 	want := &manifest.LockedKyverno{SystemNamespaces: p.SystemNamespaces, ExceptionNamespace: "policy-exceptions",

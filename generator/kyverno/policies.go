@@ -45,7 +45,7 @@ func Policies(p *plan.Plan) []manifest.File {
 	return files
 }
 
-// validatePolicy adds to the template's checks where they hold and how strictly.
+// validatePolicy adds to the checks of the template where and how strictly they apply.
 func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
 	enforced, audited, off := p.TiersAt(policy, plan.Enforce), p.TiersAt(policy, plan.Audit), p.TiersAt(policy, plan.Off)
 	object := policyObject(policy, policy.Name)
@@ -99,8 +99,8 @@ func exclusions(p *plan.Plan, policy plan.Policy, off []string) []any {
 	return exclude
 }
 
-// apiServer are the identities with which Kubernetes reconciles its own RBAC
-// objects; an API server that cannot do so does not become ready.
+// apiServer lists the identities with which Kubernetes reconciles its own RBAC
+// objects. An API server that cannot do this does not become ready.
 var apiServer = []string{"system:apiserver", "system:serviceaccount:kube-system:clusterrole-aggregation-controller"}
 
 // excludeDeployers exempts the identities that apply the repository
@@ -117,9 +117,9 @@ func excludeDeployers(p *plan.Plan) map[string]any {
 }
 
 // tierSelector selects the namespaces of some tiers. Namespaces without the
-// label, or with one that the profile does not know, belong to the last tier.
-// To Kyverno a cluster-scoped object has no labels, so where a policy judges
-// such objects beside namespaced ones they count for the last tier, too.
+// label, or with an unknown tier, belong to the last tier. In Kyverno a cluster-scoped
+// object has no namespace labels, so it belongs to the last tier too if a policy
+// judges both cluster-scoped and namespaced objects.
 func tierSelector(p *plan.Plan, tiers []string) map[string]any {
 	if !slices.Contains(tiers, p.LastTier()) {
 		return selector("In", tiers)
@@ -132,8 +132,8 @@ func selector(operator string, tiers []string) map[string]any {
 	return map[string]any{"matchExpressions": []any{map[string]any{"key": v1alpha1.LabelTier, "operator": operator, "values": list(tiers)}}}
 }
 
-// webhook decides what happens when Kyverno does not answer or a rule cannot be
-// evaluated. Only what is enforced may block.
+// webhook returns what happens if Kyverno does not answer, or cannot evaluate a rule.
+// Only what is enforced may block.
 func webhook(enforced bool, timeout int64) map[string]any {
 	failurePolicy := "Ignore"
 	if enforced {
@@ -142,7 +142,7 @@ func webhook(enforced bool, timeout int64) map[string]any {
 	return map[string]any{"failurePolicy": failurePolicy, "timeoutSeconds": timeout}
 }
 
-// policyObject copies the rendered template and gives it a name and metadata.
+// policyObject returns a copy of the rendered template with a name and metadata.
 func policyObject(policy plan.Policy, name string) manifest.Object {
 	object := manifest.Object(runtime.DeepCopyJSON(policy.Body))
 	annotations := map[string]any{
@@ -173,7 +173,7 @@ func list(s []string) []any {
 	return out
 }
 
-// imagePolicies emits the enforced and the audited half of an image rule.
+// imagePolicies returns the enforced and the audited half of an image rule.
 func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
 	var objects []manifest.Object
 	for _, o := range policy.Objects() {
@@ -182,7 +182,7 @@ func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
 	return objects
 }
 
-// imagePolicy is one half of an image rule. In Audit every setting that blocks,
+// imagePolicy returns one half of an image rule. In Audit every setting that blocks,
 // changes the object or reports nonsense is off
 // (docs/image-traps.md#audited-image-rules); in Enforce results are not cached,
 // since a tag may move (docs/image-traps.md#moved-tags).
@@ -215,8 +215,8 @@ func imagePolicy(p *plan.Plan, policy plan.Policy, name string, tiers []string, 
 	return object
 }
 
-// attestorSet is Kyverno's form of the attestors, and the context that holds
-// the keys of ConfigMaps.
+// attestorSet returns Kyverno's form of the attestors, and the context that holds the
+// keys of ConfigMaps.
 func attestorSet(p *plan.Plan, image *plan.Image) (set map[string]any, context []any) {
 	entries := make([]any, len(image.Attestors))
 	for i, a := range image.Attestors {

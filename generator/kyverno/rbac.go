@@ -13,13 +13,13 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// aggregateToReports is the label by which the chart's ClusterRole of the
-// reports controller takes up the rules of others.
+// aggregateToReports is the label with which the chart's ClusterRole of the reports
+// controller aggregates the rules of other roles.
 const aggregateToReports = "rbac.kyverno.io/aggregate-to-reports-controller"
 
-// reportsRules lets the reports controller read what the policies of an
-// environment match in the background, and nothing else: the resources by group.
-// Without it the policy has no reports, and a CEL policy is never ready.
+// reportsRules returns the resources, by group, that the reports controller must read:
+// those that the policies of an environment match in the background, and nothing
+// else. Without them a policy has no reports, and a CEL policy is never ready.
 func reportsRules(env plan.Environment) map[string][]string {
 	resources := map[string][]string{}
 	for _, policy := range env.Policies {
@@ -57,7 +57,7 @@ func unreadable(ref kinds.Ref) []kinds.Kind {
 	})
 }
 
-// reportsRole is a ClusterRole that the chart's aggregated one takes up.
+// reportsRole returns a ClusterRole that the chart's aggregated ClusterRole includes.
 func reportsRole(resources map[string][]string) manifest.Object {
 	labels := managed()
 	labels[aggregateToReports] = "true"

@@ -47,7 +47,7 @@ func testsOf(t *testing.T, stage string) map[string]manifest.File {
 	return out
 }
 
-// expected lists "resource result" of a test, sorted.
+// expected returns "resource result" for each result of a test, sorted.
 func expected(t *testing.T, files map[string]manifest.File, folder string) []string {
 	t.Helper()
 	f, ok := files[folder+"/kyverno-test.yaml"]

@@ -192,7 +192,7 @@ func TestWriteDirConflicts(t *testing.T) {
 			files:  text("a/x.yaml=1"), adopted: true, forced: map[string]string{"a/x.yaml": "1"},
 		},
 		{
-			name: "link in the place of a file", prior: text("a/x.yaml=1"),
+			name: "link where a file is needed", prior: text("a/x.yaml=1"),
 			change: func(t *testing.T, dir string) {
 				os.Remove(filepath.Join(dir, "a/x.yaml"))
 				put(t, dir, "target", "1")
@@ -202,12 +202,12 @@ func TestWriteDirConflicts(t *testing.T) {
 			forced: map[string]string{"a/x.yaml": "1"},
 		},
 		{
-			name:   "folder in the place of a file",
+			name:   "folder where a file is needed",
 			change: func(t *testing.T, dir string) { put(t, dir, "a/x.yaml/theirs", "1") },
 			files:  text("a/x.yaml=1"), want: []Stale{{"a/x.yaml", "is a folder, but must be a file"}},
 		},
 		{
-			name: "link in the place of a folder",
+			name: "link where a folder is needed",
 			change: func(t *testing.T, dir string) {
 				put(t, dir, "elsewhere/y", "1")
 				os.Symlink("elsewhere", filepath.Join(dir, "a"))
@@ -220,7 +220,7 @@ func TestWriteDirConflicts(t *testing.T) {
 			files:  text("a/x.yaml=1"), want: []Stale{{"a", "is not a folder"}},
 		},
 		{
-			name:   "file in the place of a folder",
+			name:   "file where a folder is needed",
 			change: func(t *testing.T, dir string) { put(t, dir, "a", "theirs") },
 			files:  text("a/x.yaml=1"), want: []Stale{{"a", "is not a folder"}},
 		},
