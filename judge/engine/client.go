@@ -20,8 +20,8 @@ const Program = "gatehouse-engine"
 // ErrNotFound is wrapped by the error of [Find].
 var ErrNotFound = errors.New("the Kyverno engine is missing")
 
-// Find returns the path of the engine: beside the given executable (os.Executable), else wherever look (exec.LookPath)
-// finds it. The error tells how to get it.
+// Find returns the path of the engine: next to the given executable (os.Executable), or else where look (exec.LookPath)
+// finds it. The error says how to install the engine.
 func Find(executable string, look func(file string) (string, error)) (string, error) {
 	if executable != "" {
 		if path, err := look(filepath.Join(filepath.Dir(executable), Program)); err == nil {
@@ -53,9 +53,9 @@ type Client struct {
 	waiting map[uint64]chan Response
 }
 
-// Start starts the command, which must not have been started and have no pipes, and greets it. It is an error if it
-// does not speak this [Protocol], or if its Kyverno is not of the version wanted: "1.19" takes every 1.19.x, ""
-// everything. The context bounds the greeting only; the engine runs until [Client.Close].
+// Start starts the command, which must not have been started and must have no pipes, and sends it hello. It returns an
+// error if the engine does not speak this [Protocol] or has another version of Kyverno: "1.19" accepts every 1.19.x, ""
+// every version. The context applies only to the hello; the engine runs until [Client.Close].
 func Start(ctx context.Context, cmd *exec.Cmd, kyverno string) (*Client, error) {
 	c := &Client{cmd: cmd, lines: make(chan []byte), tail: new(tail), done: make(chan struct{}), waiting: map[uint64]chan Response{}}
 	stdin, err := cmd.StdinPipe()
@@ -83,7 +83,7 @@ func Start(ctx context.Context, cmd *exec.Cmd, kyverno string) (*Client, error) 
 	return c, nil
 }
 
-// check tells why an engine that answers so cannot be used.
+// check returns an error if the engine cannot be used.
 func (h HelloResult) check(path, kyverno string) error {
 	if h.Protocol != Protocol {
 		return fmt.Errorf("%s (%s) speaks protocol %d, this gatehouse %d: install both from the same version", path, h.Version, h.Protocol, Protocol)
@@ -94,24 +94,24 @@ func (h HelloResult) check(path, kyverno string) error {
 	return nil
 }
 
-// Hello returns what the engine said about itself.
+// Hello returns the engine's answer to hello.
 func (c *Client) Hello() HelloResult { return c.hello }
 
-// Load replaces what the engine has loaded. Check [LoadResult.Err]: an object that Kyverno refuses is not an error of Load.
+// Load replaces the objects loaded in the engine. Check [LoadResult.Err]: an object that Kyverno refuses is not an error of Load.
 func (c *Client) Load(ctx context.Context, params LoadParams) (LoadResult, error) {
 	var result LoadResult
 	err := c.call(ctx, MethodLoad, params, &result)
 	return result, err
 }
 
-// Evaluate asks what the cluster would answer to one request. An [*Error] means that there is no verdict; never read it as a pass.
+// Evaluate returns what the cluster would answer to one request. An [*Error] means that there is no verdict; never read it as a pass.
 func (c *Client) Evaluate(ctx context.Context, params EvaluateParams) (EvaluateResult, error) {
 	var result EvaluateResult
 	err := c.call(ctx, MethodEvaluate, params, &result)
 	return result, err
 }
 
-// call makes one request and waits for its response, the end of the context or the end of the engine.
+// call sends one request and waits for its response, the end of the context or the end of the engine.
 func (c *Client) call(ctx context.Context, method string, params, result any) error {
 	request := Request{Method: method}
 	if params != nil {
@@ -156,7 +156,7 @@ func (c *Client) call(ctx context.Context, method string, params, result any) er
 	}
 }
 
-// into decodes the result.
+// into decodes the result of the response, or returns its error.
 func (r Response) into(method string, result any) error {
 	if r.Error != nil {
 		return r.Error
@@ -167,13 +167,13 @@ func (r Response) into(method string, result any) error {
 	return nil
 }
 
-// write hands lines to the engine, so that no caller hangs on a full pipe.
+// write writes lines to the engine, so that no caller blocks on a full pipe.
 func (c *Client) write() {
 	for {
 		select {
 		case line := <-c.lines:
 			if _, err := c.stdin.Write(line); err != nil {
-				return // the engine is gone or going; read tells why
+				return // the engine has ended or is ending; read reports why
 			}
 		case <-c.done:
 			return
@@ -181,14 +181,14 @@ func (c *Client) write() {
 	}
 }
 
-// read hands responses to the calls that wait for them, until the engine is gone.
+// read passes responses to the waiting calls until the engine ends.
 func (c *Client) read(stdout io.Reader) {
 	decoder := json.NewDecoder(stdout)
 	var broken error
 	for {
 		var response Response
 		if err := decoder.Decode(&response); err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) { // those two mean that it died
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) { // these two mean that it died
 				broken = err
 				_ = c.cmd.Process.Kill() // it may be gone already
 			}
@@ -262,7 +262,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String gives the kept text as the end of an error message.
+// String returns the kept text as the end of an error message.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

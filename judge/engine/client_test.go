@@ -130,13 +130,13 @@ func TestFind(t *testing.T) {
 			return "", exec.ErrNotFound
 		}
 	}
-	beside := filepath.Join("/opt/bin", Program)
+	adjacent := filepath.Join("/opt/bin", Program)
 	tests := []struct {
 		name, executable string
 		have             []string
 		want             string
 	}{
-		{"beside the program", "/opt/bin/gatehouse", []string{beside, Program}, "found " + beside},
+		{"next to the program", "/opt/bin/gatehouse", []string{adjacent, Program}, "found " + adjacent},
 		{"on the PATH", "/opt/bin/gatehouse", []string{Program}, "found " + Program},
 		{"program unknown", "", []string{Program}, "found " + Program},
 	}
@@ -247,7 +247,7 @@ func TestEvaluateMany(t *testing.T) {
 func TestEvaluateManyFails(t *testing.T) {
 	requests := make([]EvaluateParams, 3*batchRequests)
 	if _, err := started(t, "miscounts").EvaluateMany(t.Context(), requests); err == nil {
-		t.Error("a missing answer is no error")
+		t.Error("a missing answer is not an error")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -1,9 +1,9 @@
 // Package engine is the client side of gatehouse-engine, the process that holds the real Kyverno engine.
 //
-// The engine is a program of its own because it links 2,500 packages and needs replace lines that
-// `go install gatehouse@version` would refuse. The two talk in JSON lines over stdin and stdout: one [Request]
-// per line in, one [Response] per line out, in any order, matched by id. The types of this file are that
-// protocol; the server is the Go module in engine/.
+// The engine is a separate program because it links 2,500 packages and needs replace directives, which
+// `go install gatehouse@version` would refuse. Client and engine exchange lines of JSON over stdin and stdout: one
+// [Request] per line in, one [Response] per line out, in any order, matched by id. The types of this file define
+// that protocol. The server is the Go module in engine/.
 package engine
 
 import (
@@ -15,8 +15,8 @@ import (
 // Protocol is the number of this protocol. Client and engine refuse to work together when it differs.
 const Protocol = 2
 
-// MaxLine is the longest request or response line in bytes, the newline not counted. A longer request is answered
-// with [CodeTooLarge] and read past; the engine never holds more than this of one line.
+// MaxLine is the length of the longest request or response line in bytes, without the newline. A longer request is
+// skipped and answered with [CodeTooLarge]; the engine never holds more than this of one line.
 const MaxLine = 64 << 20
 
 // The methods of the protocol, with the types of their params and result.
@@ -55,11 +55,11 @@ type Request struct {
 
 // Response is one line from the engine. Exactly one of Result and Error is set.
 type Response struct {
-	// ID is that of the request; 0 when the request was so broken that its id could not be read.
+	// ID is that of the request; 0 if the id of a malformed request could not be read.
 	ID uint64 `json:"id"`
 	// Result depends on the method of the request.
 	Result json.RawMessage `json:"result,omitempty"`
-	// Error tells why there is no result.
+	// Error says why there is no result.
 	Error *Error `json:"error,omitempty"`
 }
 
@@ -74,17 +74,17 @@ type Error struct {
 // Error implements error. The code is not printed.
 func (e *Error) Error() string { return e.Message }
 
-// HelloResult tells what answers.
+// HelloResult describes the engine.
 type HelloResult struct {
 	// Protocol is the engine's [Protocol].
 	Protocol int `json:"protocol"`
 	// Kyverno is the version of the Kyverno module inside, without v: "1.19.1".
 	Kyverno string `json:"kyverno"`
-	// Version is that of the engine program itself; "(devel)" for a build from a work tree.
+	// Version is the version of the engine program; "(devel)" for a build from a work tree.
 	Version string `json:"version"`
 }
 
-// Namespace is what the engine knows of a namespace of the cluster.
+// Namespace is a namespace of the cluster.
 type Namespace struct {
 	// Name of the namespace.
 	Name string `json:"name"`
@@ -92,13 +92,13 @@ type Namespace struct {
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
-// LoadParams is the state of a cluster as far as Kyverno minds it. It replaces whatever was loaded before.
+// LoadParams is the state of a cluster that matters to Kyverno. It replaces what was loaded before.
 type LoadParams struct {
 	// Policies are ClusterPolicy and Policy objects of kyverno.io/v1.
 	Policies []json.RawMessage `json:"policies"`
 	// Exceptions are PolicyException objects of kyverno.io/v2.
 	Exceptions []json.RawMessage `json:"exceptions,omitempty"`
-	// Namespaces that exist. A namespace not listed has no label but its name.
+	// Namespaces that exist. A namespace that is not listed has only the label with its name.
 	Namespaces []Namespace `json:"namespaces,omitempty"`
 	// ConfigMaps that rules read through their context, such as public keys. A rule that reads another one ends in an error.
 	ConfigMaps []json.RawMessage `json:"configMaps,omitempty"`
@@ -128,11 +128,11 @@ type Problem struct {
 	Object string `json:"object"`
 	// Severity of the finding.
 	Severity Severity `json:"severity"`
-	// Message as Kyverno or the schema words it.
+	// Message is the wording of Kyverno or the schema.
 	Message string `json:"message"`
 }
 
-// String gives "ClusterPolicy/x: message".
+// String returns "ClusterPolicy/x: message".
 func (p Problem) String() string { return p.Object + ": " + p.Message }
 
 // LoadedPolicy is a policy that will be evaluated.
@@ -143,7 +143,7 @@ type LoadedPolicy struct {
 	Rules []string `json:"rules"`
 }
 
-// LoadResult tells what was loaded and what was not.
+// LoadResult says what was loaded and what was not.
 type LoadResult struct {
 	// Policies that were loaded, in the order given.
 	Policies []LoadedPolicy `json:"policies"`
@@ -167,7 +167,7 @@ func (r LoadResult) Err() error {
 	return fmt.Errorf("kyverno refuses %d object(s):\n%s", len(lines), strings.Join(lines, "\n"))
 }
 
-// Operation is that of an admission request.
+// Operation is the operation of an admission request.
 type Operation string
 
 // The operations of the admission API.
@@ -178,7 +178,7 @@ const (
 	Connect Operation = "CONNECT"
 )
 
-// UserInfo is who makes the request.
+// UserInfo is the user of the request.
 type UserInfo struct {
 	// Username, for a service account system:serviceaccount:NAMESPACE:NAME.
 	Username string `json:"username,omitempty"`
@@ -188,7 +188,7 @@ type UserInfo struct {
 
 // EvaluateParams is one admission request.
 type EvaluateParams struct {
-	// Resource is the object: the new one, or for DELETE the one that goes.
+	// Resource is the object: the new one, or for DELETE the deleted one.
 	Resource json.RawMessage `json:"resource"`
 	// OldResource is the object before an UPDATE. Required for UPDATE, forbidden otherwise.
 	OldResource json.RawMessage `json:"oldResource,omitempty"`
@@ -203,8 +203,8 @@ type EvaluateParams struct {
 	Namespace string `json:"namespace,omitempty"`
 	// NamespaceLabels replace those known from [LoadParams].Namespaces.
 	NamespaceLabels map[string]string `json:"namespaceLabels,omitempty"`
-	// UserInfo defaults to nobody in particular: rules that match on users are then taken to match, and excludes and
-	// exceptions on users not to match.
+	// UserInfo is optional. Without a user, rules that match on users are taken to match, and excludes and exceptions
+	// on users not to match.
 	UserInfo UserInfo `json:"userInfo,omitzero"`
 	// Roles of the user as namespace:name, for rules that match on roles.
 	Roles []string `json:"roles,omitempty"`
@@ -255,7 +255,7 @@ type RuleResult struct {
 	// Blocks says that this rule alone makes the API server refuse the request: a failure that is enforced, or an error under
 	// failurePolicy Fail.
 	Blocks bool `json:"blocks"`
-	// Message as the user would read it.
+	// Message is what the user would see.
 	Message string `json:"message,omitempty"`
 	// Exceptions are the names of the PolicyExceptions that made Kyverno skip the rule.
 	Exceptions []string `json:"exceptions,omitempty"`

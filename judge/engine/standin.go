@@ -1,16 +1,16 @@
 package engine
 
-// StandIn has the engine answer for registries and sign by itself, so that
-// image rules can be evaluated without the network and without anybody's private
-// key. Every host name is answered from memory and holds the Images, nothing else.
+// StandIn makes the engine stand in for registries and signers, so that image rules can
+// be evaluated without the network and without private keys. The engine answers for
+// every host name from memory, with the Images and nothing else.
 //
 // The key material of image rules is replaced after the objects were validated,
 // and nothing else of them: each key of an attestor by one that the engine signs
 // with, and for keyless entries the certificate authority of sigstore by one of
 // the engine. Transparency logs are not asked.
 //
-// What cannot be replaced is a [Problem] of severity error: an attestor whose key
-// is in none of the objects, and a policy with a key that is of no attestor.
+// A key that cannot be replaced is a [Problem] of severity error: an attestor whose key
+// is in none of the objects, or a policy with a key that belongs to no attestor.
 type StandIn struct {
 	// Attestors with a key. Keyless ones need none: their certificates are made for an [Identity].
 	Attestors []Attestor `json:"attestors,omitempty"`
@@ -18,12 +18,12 @@ type StandIn struct {
 	Images []Image `json:"images,omitempty"`
 }
 
-// Attestor is a key of image rules. One that the objects have in several forms,
-// as a text and in a Secret, is given several times by the same name.
+// Attestor is a key of image rules. A key that the objects have in several forms, such as
+// a text and a Secret, is listed once per form with the same name.
 type Attestor struct {
 	// Name for [Signature].Attestor.
 	Name string `json:"name"`
-	// Key is what the loaded objects have: the text of a public key in a policy or in a ConfigMap, k8s://NAMESPACE/NAME
+	// Key as written in the loaded objects: the text of a public key in a policy or in a ConfigMap, k8s://NAMESPACE/NAME
 	// for a Secret, or the URI of a key in a KMS.
 	Key string `json:"key"`
 }
@@ -33,42 +33,42 @@ type Attestor struct {
 type Image struct {
 	// Reference is host/repository:tag.
 	Reference string `json:"reference"`
-	// Signatures of the image; none: it is unsigned.
+	// Signatures of the image; an image without any is unsigned.
 	Signatures []Signature `json:"signatures,omitempty"`
 	// Flaw is what is wrong with the image, or with all its signatures.
 	Flaw Flaw `json:"flaw,omitempty"`
 }
 
-// Flaw is what can be wrong although who signs is right.
+// Flaw is what is wrong with an image although the signer is right.
 type Flaw string
 
 // The flaws.
 const (
 	// FlawOtherImage: the signatures are of another image.
 	FlawOtherImage Flaw = "other-image"
-	// FlawAttestation: they are attestations and no signatures.
+	// FlawAttestation: they are attestations, not signatures.
 	FlawAttestation Flaw = "attestation"
-	// FlawDisguised: they are attestations, in the place of signatures.
+	// FlawDisguised: they are attestations, stored where signatures belong.
 	FlawDisguised Flaw = "disguised-attestation"
 	// FlawUnreachable: the registry does not answer when asked for the tag. The image has no digest.
 	FlawUnreachable Flaw = "unreachable"
 )
 
-// Signature says who signs. Without an attestor and an identity it is somebody
-// with a key that nobody knows.
+// Signature names the signer. Without an attestor or an identity, the signature is made
+// with an unknown key.
 type Signature struct {
-	// Attestor is the name of one with a key.
+	// Attestor is the name of an attestor with a key.
 	Attestor string `json:"attestor,omitempty"`
 	// Identity in a certificate, for a keyless signature.
 	Identity *Identity `json:"identity,omitempty"`
 }
 
-// Identity is what a certificate says about who signs. Empty fields are not in it.
+// Identity is what a certificate says about the signer. Empty fields are left out of it.
 type Identity struct {
 	// Issuer of the identity.
 	Issuer string `json:"issuer,omitempty"`
 	// Subject is a URI or an e-mail address.
 	Subject string `json:"subject,omitempty"`
-	// Foreign: the certificate is of an authority that nobody trusts.
+	// Foreign is set if the certificate is issued by an untrusted authority.
 	Foreign bool `json:"foreign,omitempty"`
 }

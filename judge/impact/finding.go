@@ -12,62 +12,62 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
-// Status is what a control does to a workload.
+// Status is the effect of a control on a workload.
 type Status string
 
-// The statuses, from the one that matters most.
+// The statuses, most important first.
 const (
-	// WouldBlock: refused at the next stage, and not at the stage of today.
+	// WouldBlock: refused at the next stage, but not at the current one.
 	WouldBlock Status = "would-block"
-	// Blocked: refused at the stage of today already.
+	// Blocked: refused at the current stage already.
 	Blocked Status = "blocked"
 	// Errored: there is no verdict.
 	Errored Status = "error"
-	// Warns: a violation that is reported, and admitted also at the next stage.
+	// Warns: a violation that is only reported, even at the next stage.
 	Warns Status = "warns"
-	// Exempt: not judged because of an exception.
+	// Exempt: not judged, because of an exception.
 	Exempt Status = "exempt"
 )
 
 func statuses() []Status { return []Status{WouldBlock, Blocked, Errored, Warns, Exempt} }
 
-// Finding is one control about one workload in one environment. Where there is
-// nothing to say, there is none.
+// Finding is what one control says about one workload in one environment. A workload
+// without violations has no findings.
 type Finding struct {
 	Environment string `json:"environment"`
-	// Owner is the label owner of the namespace, or else the namespace.
+	// Owner is the label owner of the namespace, or the namespace itself.
 	Owner     string `json:"owner"`
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Position of the workload; a folder for what kustomize has built; empty
-	// for a live cluster.
+	// Position of the workload: a folder if kustomize built it, empty for a live
+	// cluster.
 	diag.Position
-	// Control by its id; empty for an error that has none.
+	// Control is the id of the control; empty for an error without one.
 	Control string   `json:"control,omitempty"`
 	Rules   []string `json:"rules,omitempty"`
 	Status  Status   `json:"status"`
-	// Message as the one who applies the workload would read it.
+	// Message is what a user who applies the workload would see.
 	Message string `json:"message,omitempty"`
-	// Exceptions that exempt it.
+	// Exceptions that exempt the workload.
 	Exceptions []Exemption `json:"exceptions,omitempty"`
 }
 
 // Exemption is an exception and its end.
 type Exemption struct {
 	Name string `json:"name"`
-	// Until is nil for one without end.
+	// Until is nil for an exception without an end.
 	Until *time.Time `json:"until,omitempty"`
 }
 
-// Workload is kind namespace/name.
+// Workload returns kind namespace/name.
 func (f Finding) Workload() string {
 	return workload.Workload{Kind: f.Kind, Namespace: f.Namespace, Name: f.Name}.ID()
 }
 
 const ownerLabel = "owner"
 
-// owner of a workload in an environment.
+// owner returns the owner of a workload in an environment.
 func (b *bump) owner(w workload.Workload) string {
 	namespace := w.Namespace
 	if w.Kind == "Namespace" {
@@ -76,8 +76,8 @@ func (b *bump) owner(w workload.Workload) string {
 	return cmp.Or(b.labels[namespace][ownerLabel], w.NamespaceLabels[ownerLabel], namespace, "(cluster)")
 }
 
-// findingsOf compares the verdicts about a workload at the stage of today and
-// the stage above. What the engine could not evaluate is an error.
+// findingsOf compares the verdicts about a workload at the current stage and the next
+// one. If the engine could not evaluate it, the finding is an error.
 func findingsOf(b *bump, w workload.Workload, before, above engine.Evaluation) []Finding {
 	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At}
 	if message, failed := failure(above); failed {
@@ -124,7 +124,7 @@ func findingsOf(b *bump, w workload.Workload, before, above engine.Evaluation) [
 	return findings
 }
 
-// failure tells why there is no verdict.
+// failure reports whether there is no verdict, and returns the reason.
 func failure(e engine.Evaluation) (message string, failed bool) {
 	switch {
 	case e.Error != nil:
@@ -135,7 +135,8 @@ func failure(e engine.Evaluation) (message string, failed bool) {
 	return "", false
 }
 
-// statusOf is what one rule says; said is false where it is content.
+// statusOf returns the status for the result of one rule. said is false if the rule
+// found no violation.
 func statusOf(r engine.RuleResult, blockedBefore bool) (status Status, said bool) {
 	switch {
 	case r.Result == engine.OutcomeError:
@@ -154,7 +155,7 @@ func statusOf(r engine.RuleResult, blockedBefore bool) (status Status, said bool
 
 func rank(s Status) int { return slices.Index(statuses(), s) }
 
-// add takes what a rule says into the finding of its policy.
+// add adds the result of a rule to the finding of its policy.
 func (f *Finding) add(r engine.RuleResult, ends map[string]time.Time) {
 	f.Rules = append(f.Rules, r.Rule)
 	if message := strings.Join(strings.Fields(r.Message), " "); f.Status != Exempt && !strings.Contains(f.Message, message) {

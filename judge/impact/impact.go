@@ -1,8 +1,7 @@
-// Package impact tells which workloads a stage bump would block before anybody
-// bumps it: each workload is judged by the Kyverno engine at the stage that an
-// environment has and at the next one.
+// Package impact predicts which workloads a stage bump would block. The Kyverno engine
+// judges each workload at the current stage of an environment and at the next one.
 //
-// What cannot be judged is an error of its own and never counts as fine.
+// A workload that cannot be judged is an error. It never counts as admitted.
 package impact
 
 import (
@@ -21,7 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
-// Engine is what judges; *engine.Client is one.
+// Engine evaluates requests. *engine.Client implements it.
 type Engine interface {
 	Load(context.Context, engine.LoadParams) (engine.LoadResult, error)
 	EvaluateMany(context.Context, []engine.EvaluateParams) ([]engine.Evaluation, error)
@@ -31,12 +30,12 @@ type Engine interface {
 type Step struct {
 	Environment string
 	Stage       string
-	// Next stage; empty where there is none above.
+	// Next is the next stage; empty at the last one.
 	Next string
 }
 
-// Steps are the bumps to look at: each environment, or those that are named, to
-// the next stage of the ladder, or to the one that is named if it is above.
+// Steps returns the bumps to examine: of each environment, or of those that are named,
+// to the next stage of the ladder, or to the named stage if it is above.
 func Steps(p *plan.Plan, environments []string, stage string) []Step {
 	at := func(name string) int {
 		return slices.IndexFunc(p.Stages, func(s plan.Stage) bool { return s.Name == name })
@@ -71,27 +70,27 @@ func Stages(steps []Step) map[string]string {
 	return stages
 }
 
-// Options of a run.
+// Options are the options of Run.
 type Options struct {
-	// Now is the time that the expiries of exceptions are compared with.
+	// Now is the time that decides which exceptions have expired.
 	Now time.Time
-	// Progress is told how far the run is; may be nil.
+	// Progress is called with the progress of the run; it may be nil.
 	Progress func(Progress)
 }
 
-// Progress of a run.
+// Progress is the progress of a run.
 type Progress struct {
-	// Objects that were read.
+	// Objects is the number of objects read.
 	Objects int
-	// Environment that they are judged for.
+	// Environment in which they are judged.
 	Environment string
-	// Share of the work that is done, from 0 to 1; negative where nobody knows.
+	// Share of the work that is done, from 0 to 1; negative if it is not known.
 	Share float64
 }
 
-// Run judges all workloads of a source: now is the bundle as it is, next the one
-// with the stages of the steps. The problems are those of the source; the report
-// is nil if one of them is an error, because it would not tell everything.
+// Run judges all workloads of a source. now is the current bundle, next the bundle with
+// the stages of the steps. The problems are about the source. If one of them is an
+// error, the report would be incomplete and is nil.
 func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, o Options) (*Report, diag.List, error) {
 	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}}}
 	for _, step := range steps {
@@ -115,7 +114,7 @@ func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Ste
 	return r.report, problems, nil
 }
 
-// controlsOf returns the controls of the policies of some plans, by the name of the policy.
+// controlsOf returns the controls of the policies of the plans, by policy name.
 func controlsOf(plans ...*plan.Plan) map[string]*catalog.Control {
 	controls := map[string]*catalog.Control{}
 	for _, p := range plans {
@@ -133,7 +132,7 @@ func controlsOf(plans ...*plan.Plan) map[string]*catalog.Control {
 const (
 	chunkObjects = 1000
 	chunkBytes   = 32 << 20
-	// batch is how many objects are judged between two signs of progress.
+	// batch is the number of objects that are judged between two calls of Progress.
 	batch = 256
 )
 
@@ -150,7 +149,7 @@ type run struct {
 	readBefore int64 // of the source, before the chunk
 }
 
-// take is given every workload.
+// take adds a workload to the chunk.
 func (r *run) take(w workload.Workload) error {
 	r.chunk, r.bytes = append(r.chunk, w), r.bytes+len(w.Object)
 	r.report.Objects++
@@ -181,7 +180,7 @@ func (r *run) flush() error {
 	return nil
 }
 
-// share of everything, from the share of the chunk.
+// share returns the share of all the work, given the share of the chunk.
 func (r *run) share(ofChunk float64) float64 {
 	read, total := r.source.Progress()
 	if total <= 0 {
@@ -190,9 +189,8 @@ func (r *run) share(ofChunk float64) float64 {
 	return (float64(r.readBefore) + ofChunk*float64(read-r.readBefore)) / float64(total)
 }
 
-// judge asks for the verdicts of the next stage, and where they refuse, for
-// those of the stage that the environment has: what is loose now cannot refuse
-// what is admitted above.
+// judge gets the verdicts at the next stage. Only for workloads that are refused there
+// does it get the verdicts at the current stage, which is never stricter.
 func (r *run) judge(b *bump, progress func(share float64)) error {
 	above := b.now
 	if b.next != nil {
@@ -231,7 +229,7 @@ func (r *run) judge(b *bump, progress func(share float64)) error {
 	return nil
 }
 
-// ask gets the verdicts of a side about some workloads of the chunk, in their order.
+// ask returns the verdicts of a side for some workloads of the chunk, in their order.
 func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, progress func(share float64)) ([]engine.Evaluation, error) {
 	answers := make([]engine.Evaluation, 0, len(indices))
 	if len(s.policies) == 0 || len(indices) == 0 {
@@ -265,27 +263,26 @@ func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, p
 	return answers, nil
 }
 
-// request is the creation of a workload by nobody in particular.
+// request returns the request to create a workload, without a user.
 func (r *run) request(w workload.Workload, s *side, labels map[string]map[string]string) engine.EvaluateParams {
 	request := engine.EvaluateParams{Resource: w.Object, Namespace: w.Namespace, Policies: s.policies, Now: r.options.Now.UTC().Format(time.RFC3339)}
 	if w.NamespaceLabels != nil {
-		// Flux sets the labels of the bundle on what the cluster has.
+		// Flux sets the labels of the bundle in addition to those in the cluster.
 		request.NamespaceLabels = maps.Clone(w.NamespaceLabels)
 		maps.Copy(request.NamespaceLabels, labels[w.Namespace])
 	}
 	return request
 }
 
-// Why a policy is not asked.
+// The reasons why a policy is not evaluated.
 const (
 	needsRegistry = "needs the registry"
 	needsRequest  = "needs to know who writes or what changes, which an object does not show"
 )
 
-// notAsked tells why a policy has nothing to say about an object that lies in a
-// file or a cluster; empty for one that has. Rules that need the request - its
-// user, what was there before - are those that Kyverno's background scan leaves
-// out as well.
+// notAsked returns the reason why a policy cannot judge an object from a file or a
+// cluster; empty if it can. Rules that need the request, such as its user or the old
+// object, are the ones that Kyverno's background scan also leaves out.
 func notAsked(p plan.Policy) string {
 	switch {
 	case p.Image != nil:
@@ -296,7 +293,7 @@ func notAsked(p plan.Policy) string {
 	return ""
 }
 
-// Kinds are those that the policies which are asked name, in any environment.
+// Kinds returns the kinds that the evaluated policies of all environments match.
 func Kinds(p *plan.Plan) []string {
 	kinds := map[string]bool{}
 	for _, env := range p.Environments {
@@ -314,14 +311,14 @@ func Kinds(p *plan.Plan) []string {
 	return slices.Sorted(maps.Keys(kinds))
 }
 
-// bump is a step with what the engine needs for it.
+// bump is a step with the state that the engine needs for it.
 type bump struct {
 	step      Step
-	now, next *side // next is nil where there is no stage above
+	now, next *side // next is nil at the last stage
 	// labels of the namespaces of the bundle, by their names.
 	labels map[string]map[string]string
 	ends   map[string]time.Time // of exceptions, by name; zero for those without end
-	// deployersExempt are the policies that do not refuse those who deploy the repository.
+	// deployersExempt holds the policies that exempt the accounts that deploy the repository.
 	deployersExempt map[string]bool
 	summary         Environment
 }
@@ -330,7 +327,7 @@ type bump struct {
 type side struct {
 	env    plan.Environment
 	params engine.LoadParams
-	// policies that are asked.
+	// policies that are evaluated.
 	policies []string
 }
 

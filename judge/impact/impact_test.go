@@ -208,7 +208,7 @@ func TestRun(t *testing.T) {
 		{"exempt", object("DaemonSet", "ops", "agent", "disallow-host-path=exempt"), []string{"dev team-ops exempt disallow-host-path", "prod team-ops exempt disallow-host-path"}},
 		{"one rule exempt, another refuses", object("DaemonSet", "ops", "agent", "disallow-host-path=exempt", "disallow-host-path"),
 			[]string{"dev team-ops blocked disallow-host-path", "prod team-ops would-block disallow-host-path"}},
-		{"a rule that fails to run is no verdict", object("Deployment", "ops", "web", "disallow-host-path=error"), []string{"dev team-ops error disallow-host-path", "prod team-ops error disallow-host-path"}},
+		{"a rule that fails to run gives no verdict", object("Deployment", "ops", "web", "disallow-host-path=error"), []string{"dev team-ops error disallow-host-path", "prod team-ops error disallow-host-path"}},
 		{"no verdict", object("Deployment", "ops", "web", "x=panic"), []string{"dev team-ops error ", "prod team-ops error "}},
 		{"refused without a reason", object("Deployment", "ops", "web", "x=silence"), []string{"dev team-ops error ", "prod team-ops error "}},
 	}

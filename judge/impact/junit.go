@@ -7,8 +7,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/junit"
 )
 
-// junit is a suite per environment, in it a case per control: it fails if the bump
-// would block something.
+// junit returns a suite per environment with a case per control. A case fails if the
+// bump would block an object.
 func (r *Report) junit() ([]byte, error) {
 	errors := 0
 	out := junit.Suites{Name: "gatehouse impact", Errors: &errors}
@@ -32,13 +32,13 @@ func (e Environment) junit(findings []Finding) junit.Suite {
 		controls = append([]string{""}, controls...)
 	}
 	for _, control := range controls {
-		c := junit.Case{ClassName: e.Name, Name: Finding{Control: control}.who()}
+		c := junit.Case{ClassName: e.Name, Name: Finding{Control: control}.control()}
 		c.Failure = message(byControl[control], WouldBlock)
 		c.Error = message(byControl[control], Errored)
 		switch {
 		case c.Error != nil:
 			suite.Errors++
-			c.Failure = nil // a case has one of the two; what blocks is in the output
+			c.Failure = nil // a case has one of the two; the output lists what is blocked
 		case c.Failure != nil:
 			suite.Failures++
 		}
@@ -53,7 +53,7 @@ func (e Environment) junit(findings []Finding) junit.Suite {
 	return suite
 }
 
-// message is nil if no finding has the status.
+// message returns the findings with the status; nil if there are none.
 func message(findings []Finding, status Status) *junit.Message {
 	var some []Finding
 	for _, f := range findings {

@@ -8,8 +8,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
-// markdownRows is the number of findings that Markdown lists per environment: a
-// comment on a pull request is limited in size.
+// markdownRows is the number of findings that Markdown lists per environment, because
+// the size of a comment on a pull request is limited.
 const markdownRows = 200
 
 func (r *Report) markdown() string {
@@ -35,7 +35,7 @@ func (r *Report) markdown() string {
 	return b.String()
 }
 
-// groupRows writes the first markdownRows findings, and how many there are more.
+// groupRows writes the first markdownRows findings, and the number of the others.
 func groupRows(b *strings.Builder, groups []ownerGroup) {
 	b.WriteString("\n")
 	table := markdown.NewTable(b, "owner", "what", "control", "object", "why", "where")
@@ -47,7 +47,7 @@ func groupRows(b *strings.Builder, groups []ownerGroup) {
 	}
 	for _, g := range groups {
 		for _, f := range g.listed {
-			row(g.owner, title(f.Status), f.who(), f.Workload(), f.why(), f.Position)
+			row(g.owner, title(f.Status), f.control(), f.Workload(), f.why(), f.Position)
 		}
 		for _, w := range g.warns {
 			row(g.owner, title(Warns), w.control, objects(w.count), "", "")

@@ -9,37 +9,39 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/report"
 )
 
-// Report is what the bumps would do.
+// Report says what the bumps would block.
 type Report struct {
-	// Objects that were judged, each in every environment.
+	// Objects is the number of objects that were judged, each in every environment.
 	Objects      int           `json:"objects"`
 	Environments []Environment `json:"environments"`
 	// Findings by environment, owner, status and workload.
 	Findings []Finding `json:"findings"`
-	// Controls that the findings are about, by id.
+	// Controls of the findings, by id.
 	Controls []Control `json:"controls"`
 }
 
-// Environment sums up one bump.
+// Environment is the summary of one bump.
 type Environment struct {
 	Name  string `json:"name"`
 	Stage string `json:"stage"`
-	// Next stage; empty where there is none above: only what is true today is told.
+	// Next is the next stage. It is empty at the last stage, whose findings are only
+	// about the present.
 	Next   string `json:"next,omitempty"`
 	Counts `json:"counts"`
-	// Judged are the policies that were asked.
+	// Judged lists the policies that were evaluated.
 	Judged []string `json:"judged"`
-	// NotEvaluated are those that were not.
+	// NotEvaluated lists the policies that were not.
 	NotEvaluated []NotEvaluated `json:"notEvaluated"`
 }
 
-// NotEvaluated is a policy that nobody asked.
+// NotEvaluated is a policy that was not evaluated.
 type NotEvaluated struct {
 	Control string `json:"control"`
 	Reason  string `json:"reason"`
 }
 
-// Counts are numbers of workloads; one with findings of several statuses counts for each.
+// Counts holds numbers of workloads. A workload with findings of several statuses counts
+// for each.
 type Counts struct {
 	WouldBlock int `json:"wouldBlock"`
 	Blocked    int `json:"blocked"`
@@ -57,7 +59,7 @@ func (c *Counts) count(findings []Finding) {
 	}
 }
 
-// Totals over all environments.
+// Totals returns the counts of all environments together.
 func (r *Report) Totals() Counts {
 	var sum Counts
 	for _, e := range r.Environments {
@@ -70,7 +72,7 @@ func (r *Report) Totals() Counts {
 	return sum
 }
 
-// Control is what the catalogue says of a control.
+// Control is the description of a control in the catalogue.
 type Control struct {
 	ID          string   `json:"id"`
 	Title       string   `json:"title"`
@@ -80,7 +82,7 @@ type Control struct {
 	References  []string `json:"references,omitempty"`
 }
 
-// finish sorts the findings and looks their controls up.
+// finish sorts the findings and looks up their controls.
 func (r *Report) finish(controls map[string]*catalog.Control) {
 	order := map[string]int{}
 	for i, e := range r.Environments {
@@ -101,11 +103,11 @@ func (r *Report) finish(controls map[string]*catalog.Control) {
 	slices.SortFunc(r.Controls, func(a, b Control) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Formats that a report can be written in.
+// Formats returns the formats that a report can be written in.
 func Formats() []string { return []string{"text", "json", "sarif", "junit", "markdown"} }
 
-// Write writes the report in one of the Formats; version is that of gatehouse.
-// Text and Markdown only count what warns; the other formats have every finding.
+// Write writes the report in one of the Formats. version is the version of gatehouse.
+// Text and Markdown only count warnings. The other formats list every finding.
 func (r *Report) Write(w io.Writer, format, version string) error {
 	return report.Encoders{
 		"text":     r.text,
@@ -116,7 +118,7 @@ func (r *Report) Write(w io.Writer, format, version string) error {
 	}.Write(w, format)
 }
 
-// of are the findings of an environment, by owner.
+// of returns the findings of an environment, by owner.
 func (r *Report) of(environment string) []Finding {
 	in := func(f Finding) bool { return f.Environment == environment }
 	begin := slices.IndexFunc(r.Findings, in)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The part of SARIF 2.1.0 (OASIS, sarif-schema-2.1.0.json) that is used here.
+// The types below are the part of SARIF 2.1.0 (OASIS, sarif-schema-2.1.0.json) that is used here.
 type (
 	sarifLog struct {
 		Schema  string     `json:"$schema"`
@@ -87,8 +87,8 @@ type (
 	}
 )
 
-// sarif has a result for every finding, what is exempt as suppressed, and a
-// notification for every error: the run was then not successful.
+// sarif returns a log with a result for every finding. Exempt findings are suppressed.
+// Every error is a notification, and makes the run unsuccessful.
 func (r *Report) sarif(version string) sarifLog {
 	run := sarifRun{Tool: sarifTool{Driver: sarifDriver{Name: "gatehouse impact", Version: version, Rules: []sarifRule{}}}, Results: []sarifResult{}}
 	for _, c := range r.Controls {
@@ -129,7 +129,7 @@ func (c Control) sarif() sarifRule {
 	return rule
 }
 
-// sentence says what happens where.
+// sentence describes the finding in a sentence.
 func (f Finding) sentence(stage string) string {
 	text := fmt.Sprintf("%s (%s): %s: %s", f.Environment, stage, title(f.Status), f.Workload())
 	if why := f.why(); why != "" {
@@ -152,8 +152,8 @@ func (f Finding) sarif(stage string) sarifResult {
 	return result
 }
 
-// locations is the file and line of a workload, and its name: all that there is
-// of one in a cluster.
+// locations returns the file, line and name of a workload. A workload in a cluster has
+// only a name.
 func (f Finding) locations() []sarifLocation {
 	at := sarifLocation{Logical: []sarifLogical{{FullyQualifiedName: f.Workload(), Kind: "resource"}}}
 	if f.File != "" {

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// title of a status for people.
+// title returns the text for a status.
 func title(s Status) string {
 	return map[Status]string{WouldBlock: "would block", Blocked: "blocks today", Errored: "error", Warns: "warns", Exempt: "exempt"}[s]
 }
 
-// bumpText is what is looked at: audit -> enforce.
+// bumpText returns the stages of the bump, such as audit -> enforce.
 func (e Environment) bumpText() string {
 	if e.Next == "" {
 		return e.Stage + " (nothing above to compare with)"
@@ -29,7 +29,7 @@ func (x Exemption) String() string {
 	return x.Name + ", until " + x.Until.Format(time.DateOnly)
 }
 
-// why is the message, or the exceptions.
+// why returns the message, or the exceptions.
 func (f Finding) why() string {
 	if f.Status != Exempt {
 		return f.Message
@@ -41,8 +41,8 @@ func (f Finding) why() string {
 	return strings.Join(texts, "; ")
 }
 
-// who is the control, or that there is none to blame.
-func (f Finding) who() string { return cmp.Or(f.Control, "(no verdict)") }
+// control returns the id of the control, or a text for a finding without one.
+func (f Finding) control() string { return cmp.Or(f.Control, "(no verdict)") }
 
 func (r *Report) text() ([]byte, error) {
 	var b strings.Builder
@@ -51,7 +51,7 @@ func (r *Report) text() ([]byte, error) {
 		for _, group := range byOwner(r.of(e.Name)) {
 			fmt.Fprintf(&b, "  %s\n", group.owner)
 			for _, f := range group.listed {
-				fmt.Fprintf(&b, "    %s: %s: %s", title(f.Status), f.who(), f.Workload())
+				fmt.Fprintf(&b, "    %s: %s: %s", title(f.Status), f.control(), f.Workload())
 				if why := f.why(); why != "" {
 					b.WriteString(": " + why)
 				}
@@ -85,21 +85,21 @@ func objects(n int) string {
 	return fmt.Sprintf("%d objects", n)
 }
 
-// ownerGroup are the findings of one owner. What only warns is counted: while an
-// environment audits, that is most of it.
+// ownerGroup is the findings of one owner. Warnings are only counted, because an
+// environment in the audit stage has many.
 type ownerGroup struct {
 	owner  string
 	listed []Finding
 	warns  []warned
 }
 
-// warned is how many objects a control only warns about.
+// warned is the number of objects that a control only warns about.
 type warned struct {
 	control string
 	count   int
 }
 
-// byOwner groups sorted findings of one environment.
+// byOwner groups the sorted findings of an environment by owner.
 func byOwner(findings []Finding) []ownerGroup {
 	var groups []ownerGroup
 	for _, f := range findings {

@@ -13,14 +13,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// signatures is why tests of the user do not ask image rules.
+// signatures is the reason why the tests of the user do not ask image rules.
 const signatures = "a test has no registry with signed images; the rule is tried with images of its own"
 
-// policy tries the documents of a control.
+// policy checks the policy of a control against the good and bad documents of the control.
 func (r *run) policy(k *cluster, policy plan.Policy) error {
 	control := policy.Control
 	if len(k.names(policy)) == 0 {
-		return nil // the load has failed for it
+		return nil // it failed to load
 	}
 	good, bad, err := control.Tests(policy.Parameters)
 	if err != nil {
@@ -54,23 +54,25 @@ func (r *run) policy(k *cluster, policy plan.Policy) error {
 	return r.ask(checks)
 }
 
-// originOf is the file of the good or the bad documents.
+// originOf returns the path of the file with the good or the bad documents.
 func originOf(control *catalog.Control, check string) string {
 	return control.Dir + "/tests/" + check + ".yaml"
 }
 
-// probe is a document with what is wanted of it.
+// probe is a document and the verdict expected for it.
 type probe struct {
 	catalog.Case
 	check, origin string
-	// unsure is the reason why another verdict is no failure; empty if it is one.
+	// unsure is the reason why a different verdict is skipped; if it is empty, a
+	// different verdict is a failure.
 	unsure string
 	wanted func(plan.Action) verdict
-	// spec that the object then has; nil if nobody looks.
+	// spec returns the spec that the object must then have; nil if the spec is not checked.
 	spec func(plan.Action) any
 }
 
-// everywhere tries a document in each tier, and a bad one in the system namespaces.
+// everywhere returns the checks of a document in each tier. A bad document is also
+// checked in the system namespaces.
 func (k *cluster) everywhere(policy plan.Policy, p probe) ([]check, error) {
 	checks, err := k.tiers(policy, p)
 	if err != nil || p.check != CheckBad || clusterScoped(p.Case, policy) {
@@ -87,7 +89,7 @@ func (k *cluster) everywhere(policy plan.Policy, p probe) ([]check, error) {
 	return checks, nil
 }
 
-// tiers tries a document in each tier.
+// tiers returns the checks of a document in each tier.
 func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
 	if clusterScoped(p.Case, policy) {
 		c, err := k.check(policy, p, place{namespace: p.Namespace}, k.action(policy, ""))
@@ -109,14 +111,14 @@ func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
 			}
 			checks = append(checks, c)
 			if !movable(p.Case) {
-				break // its namespace is what it is about
+				break // it is about its own namespace
 			}
 		}
 	}
 	return checks, nil
 }
 
-// check is the question whether a document gets in a place what the action says.
+// check returns the check that a document gets the verdict of the action in a place.
 func (k *cluster) check(policy plan.Policy, p probe, at place, action plan.Action) (check, error) {
 	request, err := requestOf(p.Case, at)
 	request.Policies = k.names(policy)
@@ -129,8 +131,8 @@ func (k *cluster) check(policy plan.Policy, p probe, at place, action plan.Actio
 	return c, err
 }
 
-// names are those of a policy in the engine: an image rule may be two. None if
-// it was refused.
+// names returns the names of a policy in the engine. The policy of an image rule may
+// have two. There are none if the engine refused it.
 func (k *cluster) names(policy plan.Policy) []string {
 	names := []string{policy.Name}
 	if policy.Image != nil {
@@ -148,7 +150,7 @@ func (k *cluster) names(policy plan.Policy) []string {
 	return names
 }
 
-// skip adds a result that nothing was asked for.
+// skip adds a result for a check that is not run.
 func (r *run) skip(result Result, reason string) {
 	result.Status, result.Got, result.Message = Skipped, "not evaluated", reason
 	r.report.Results = append(r.report.Results, result)
@@ -158,10 +160,11 @@ func clusterScoped(c catalog.Case, policy plan.Policy) bool {
 	return c.ClusterScoped || c.Namespace == "" && policy.Control.ClusterScoped
 }
 
-// movable tells whether a document may be in any namespace; others are about theirs.
+// movable reports whether a document may be moved to any namespace. Other documents
+// are about their own namespace.
 func movable(c catalog.Case) bool { return c.Namespace == "" || c.Namespace == catalog.CaseNamespace }
 
-// requestOf is the admission request that a document stands for, in a namespace.
+// requestOf returns the admission request for a document in a namespace.
 func requestOf(c catalog.Case, p place) (engine.EvaluateParams, error) {
 	object, old := moved(c.Object, p.namespace), moved(c.OldObject, p.namespace)
 	if c.Operation == "DELETE" {
@@ -183,7 +186,8 @@ func requestOf(c catalog.Case, p place) (engine.EvaluateParams, error) {
 	return request, nil
 }
 
-// moved is the object with another namespace, if it says which one it has. It shares the rest.
+// moved returns the object with another namespace, if it names one. It shares the rest
+// with the original.
 func moved(object map[string]any, namespace string) map[string]any {
 	metadata, _ := object["metadata"].(map[string]any)
 	if metadata["namespace"] == nil || metadata["namespace"] == namespace {
@@ -194,7 +198,7 @@ func moved(object map[string]any, namespace string) map[string]any {
 	return out
 }
 
-// nameOf says which object a request is about.
+// nameOf describes the object of a request.
 func nameOf(c catalog.Case, namespace string) string {
 	object := c.Object
 	if c.OldObject != nil {

@@ -14,18 +14,18 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// cluster is a cluster of one environment, as far as Kyverno minds it.
+// cluster is the part of an environment's cluster that matters to Kyverno.
 type cluster struct {
 	plan   *plan.Plan
 	env    plan.Environment
 	params engine.LoadParams
 	loaded map[string]bool // policies that the engine accepted, by name
 
-	trials  map[string]*imageTrial // of the image rules, by the name of the policy
+	trials  map[string]*imageTrial // of the image rules, by policy name
 	digests map[string]string      // of the images that the engine has
 }
 
-// newCluster collects what the bundle brings to an environment.
+// newCluster collects the objects of an environment from the bundle.
 func newCluster(b *generator.Bundle, env plan.Environment) (*cluster, error) {
 	k := &cluster{plan: b.Plan, env: env, params: engine.LoadParams{ExceptionNamespace: b.Plan.ExceptionNamespace}, loaded: map[string]bool{}}
 	read := slices.ContainsFunc(env.Policies, func(p plan.Policy) bool { return len(p.LookUps) > 0 })
@@ -42,7 +42,8 @@ func newCluster(b *generator.Bundle, env plan.Environment) (*cluster, error) {
 	return k, nil
 }
 
-// add gives the engine an object if it has a use for it: policies may read others only if read is true.
+// add adds an object to the parameters for the engine, if the engine uses it. Objects
+// that policies look up are added only if read is true.
 func (k *cluster) add(o manifest.Object, read bool) error {
 	var into *[]json.RawMessage
 	switch o.Kind() {
@@ -75,17 +76,17 @@ func (k *cluster) add(o manifest.Object, read bool) error {
 
 func isException(object string) bool { return strings.HasPrefix(object, "PolicyException/") }
 
-// place is a namespace in which something is tried.
+// place is a namespace in which a document is checked.
 type place struct {
 	tier, namespace string
-	// labels of the namespace; nil for those that it has in the bundle.
+	// labels of the namespace; if nil, it has its labels from the bundle.
 	labels map[string]string
 }
 
-// places are where a tier is tried: a namespace of the bundle for which no
-// exception holds, else one that only has the label; for the last tier also one
-// that the profile does not know. Rules that read the cluster are tried where
-// there is nothing to be read.
+// places returns the namespaces in which a tier is checked: a namespace of the bundle
+// without exceptions, or else one that has only the label of the tier. The last tier
+// is also checked in a namespace that the profile does not list. If empty is true, the
+// namespaces contain no objects: rules that read the cluster are checked there.
 func (k *cluster) places(tier string, empty bool) []place {
 	out := []place{k.labelled(tier)}
 	if i := slices.IndexFunc(k.env.Namespaces, func(n plan.Namespace) bool { return n.Tier == tier && !k.excepted(n.Name) }); i >= 0 && !empty {
@@ -97,18 +98,18 @@ func (k *cluster) places(tier string, empty bool) []place {
 	return out
 }
 
-// labelled is a namespace that is not in the bundle.
+// labelled returns a namespace that is not in the bundle, with the label of the tier.
 func (k *cluster) labelled(tier string) place {
 	return place{tier: tier, namespace: catalog.TestNamespace(tier), labels: map[string]string{v1alpha1.LabelTier: tier}}
 }
 
-// excepted tells whether an exception holds in the namespace.
+// excepted reports whether an exception applies in the namespace.
 func (k *cluster) excepted(namespace string) bool {
 	return slices.ContainsFunc(k.env.Exceptions, func(x plan.Exception) bool { return slices.Contains(x.Namespaces, namespace) })
 }
 
-// action of a policy for an object: one for cluster-scoped kinds is staged as a
-// whole, and a cluster-scoped object of another one counts for the last tier.
+// action returns the action of a policy in a tier. Cluster-scoped objects have no tier;
+// they get the action of the last one.
 func (k *cluster) action(policy plan.Policy, tier string) plan.Action {
 	if tier == "" {
 		tier = k.plan.LastTier()

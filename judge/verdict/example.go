@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// example is a text of printable ASCII that a regular expression matches; false
-// if none is found in the simplest way.
+// example returns a text of printable ASCII that matches a regular expression. It
+// reports false if the simplest attempt does not match.
 func example(pattern string) (string, bool) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -21,7 +21,7 @@ func example(pattern string) (string, bool) {
 	return text, matches && err == nil
 }
 
-// shortest takes the first alternative and the smallest number of repetitions of everything.
+// shortest returns a match that uses the first alternatives and the fewest repetitions.
 func shortest(re *syntax.Regexp) (string, bool) {
 	switch re.Op {
 	case syntax.OpEmptyMatch, syntax.OpStar, syntax.OpQuest, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
@@ -48,7 +48,7 @@ func shortest(re *syntax.Regexp) (string, bool) {
 	return "", false
 }
 
-// oneOf is a character of a class, which is given as pairs of bounds.
+// oneOf returns a character of a class, which is given as pairs of bounds.
 func oneOf(class []rune) (string, bool) {
 	for _, r := range "x0X-_./:@!#$%&'()*+,;<=>?[]^`{|}~abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWYZ123456789 \"\\" {
 		for i := 0; i+1 < len(class); i += 2 {

@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// trial is an exception, held against one of the policies that it waives.
+// trial is an exception with one of the policies that it waives.
 type trial struct {
 	cluster   *cluster
 	exception plan.Exception
@@ -25,21 +25,21 @@ type trial struct {
 	candidate []catalog.Case // bad documents that a waived rule can judge
 }
 
-// subject is one object that an exception names.
+// subject is an object that an exception names.
 type subject struct {
 	kind            string // as the exception says
 	made            string // the kind, or one that its controller makes
 	name, namespace string
 }
 
-// exception shows for each kind, name and namespace of an exception that the
-// object is exempt until the expiry and not after it, and that neither another
-// name nor another namespace nor another policy is.
+// exception checks an exception for each of its kinds, names and namespaces: the
+// object is exempt until the expiry and not after it, and the exemption does not
+// extend to other names, other namespaces or other policies.
 func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolicy) error {
 	policy, _ := k.env.Policy(waived.Name)
 	t := trial{cluster: k, exception: x, policy: policy, image: k.trials[policy.Name]}
 	if len(k.names(policy)) == 0 {
-		return nil // the load has failed for it
+		return nil // it failed to load
 	}
 	if t.image != nil && len(t.image.samples) == 0 {
 		r.skip(t.result(subject{}, "exempt"), "no image of the rule can be made up")
@@ -65,7 +65,8 @@ func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolic
 	return nil
 }
 
-// subjects are objects so that each kind is there with each name and with each namespace once.
+// subjects returns objects in which each kind occurs once with each name and once with
+// each namespace.
 func (t trial) subjects(rules []string) []subject {
 	judged := map[string]bool{}
 	for _, rule := range t.policy.Rules {
@@ -93,10 +94,10 @@ func (t trial) subjects(rules []string) []subject {
 	return out
 }
 
-// concrete is a string that the glob matches.
+// concrete returns a string that the glob matches.
 func concrete(glob string) string { return strings.NewReplacer("*", "x", "?", "x").Replace(glob) }
 
-// subject tries one object that the exception names.
+// subject checks one object that the exception names.
 func (r *run) subject(t trial, s subject) error {
 	tier := ""
 	if s.namespace != "" {
@@ -128,7 +129,7 @@ func (r *run) subject(t trial, s subject) error {
 	return r.ask(t.checks(s, other, object, bad))
 }
 
-// checks are what an object must show, in the last second before the expiry.
+// checks returns the checks of one object, most of them in the last second before the expiry.
 func (t trial) checks(s, other subject, object map[string]any, bad verdict) []check {
 	x := t.exception
 	now := t.cluster.plan.Now
@@ -159,8 +160,8 @@ func (t trial) checks(s, other subject, object map[string]any, bad verdict) []ch
 	return append(out, t.unnamedImages(s, object, now)...)
 }
 
-// otherImage is one that the exception does not name and that is as bad as
-// another for the policy; empty if it names all, or is not about images.
+// otherImage returns an image that the exception does not name and that the policy
+// refuses as well. It is empty if the exception names all images or none.
 func (t trial) otherImage() string {
 	if len(t.exception.Images) == 0 {
 		return ""
@@ -179,7 +180,7 @@ func (t trial) otherImage() string {
 	return candidates[i]
 }
 
-// unnamed are the policies that the exception does not waive.
+// unnamed returns the names of the policies that the exception does not waive.
 func (t trial) unnamed() []string {
 	var out []string
 	for _, p := range t.cluster.env.Policies {
@@ -191,8 +192,8 @@ func (t trial) unnamed() []string {
 	return out
 }
 
-// unnamedImages ask the image rules that the exception does not waive, each with
-// an image that it refuses: what other images there are nobody knows.
+// unnamedImages returns a check for each image rule that the exception does not waive,
+// with an image that the rule refuses, since its other images are not known.
 func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []check {
 	var out []check
 	for _, p := range t.cluster.env.Policies {
@@ -209,7 +210,8 @@ func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []
 	return out
 }
 
-// otherName is one that the exception does not name; the subject's own if it names all.
+// otherName returns a name that the exception does not cover, or the name of the
+// subject if it covers all names.
 func (t trial) otherName(s subject) string {
 	for _, name := range []string{"x" + s.name, catalog.TestNamespace("other")} {
 		if !t.names(s.made, name) {
@@ -219,13 +221,13 @@ func (t trial) otherName(s subject) string {
 	return s.name
 }
 
-// elsewhere is the subject in a namespace of the same tier that no exception knows.
+// elsewhere returns the subject in a namespace of the same tier that no exception names.
 func (t trial) elsewhere(s subject) subject {
 	s.namespace = catalog.TestNamespace(t.cluster.plan.TierOf(t.cluster.env, s.namespace))
 	return s
 }
 
-// names tells whether the exception names objects of a kind by this name.
+// names reports whether the exception covers objects of a kind by this name.
 func (t trial) names(made, name string) bool {
 	for _, kind := range t.exception.Kinds {
 		if !slices.Contains(plan.Makes(kind), made) {
@@ -242,9 +244,10 @@ func (t trial) names(made, name string) bool {
 	return false
 }
 
-// violation is the first bad document that is one as an object of the kind, for a
-// subject that is not exempt; else one that is exempt all the same, which then
-// fails; nil if there is neither.
+// violation returns the first bad document that still violates the policy as an object
+// of the kind, for a subject that is not exempt. If there is none, it returns one that
+// is exempt although it should not be, so that the check fails. It returns nil if there
+// is neither.
 func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error) {
 	var objects []map[string]any
 	for _, exact := range []bool{true, false} {
@@ -286,7 +289,7 @@ func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error)
 	return exempt, nil
 }
 
-// check asks about the object under the name and in the namespace of the subject.
+// check returns a check of the object with the name and namespace of the subject.
 func (t trial) check(s subject, what string, object map[string]any, now time.Time, w want) check {
 	user := catalog.OrdinaryUser()
 	metadata := map[string]any{"name": s.name}
@@ -315,7 +318,7 @@ func (t trial) check(s subject, what string, object map[string]any, now time.Tim
 	return check{request: request, want: w, result: t.result(s, what)}
 }
 
-// result is the frame of a result about a subject.
+// result returns a result for the subject, without the outcome.
 func (t trial) result(s subject, what string) Result {
 	out := Result{
 		Environment: t.cluster.env.Name, Check: CheckException, Policy: t.policy.Name, Origin: t.exception.At.String(),

@@ -179,7 +179,7 @@ func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
 
 var imageField = regexp.MustCompile(`"(?:image|reference)":"([^"]+)"`)
 
-// look tells whether an image rule covers an image, whether one of them lacks
+// look reports whether an image rule covers an image, whether one of them lacks
 // signatures, and what becomes of the object when digests are put in.
 func (f *fake) look(p plan.Policy, object []byte) (covered, unsigned bool, pinned []byte) {
 	if p.Image == nil {

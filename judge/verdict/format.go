@@ -13,12 +13,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/report"
 )
 
-// Formats that a report can be written in.
+// Formats returns the formats that a report can be written in.
 func Formats() []string { return []string{"text", "json", "junit", "markdown"} }
 
-// Write writes the report in one of the Formats. Text and Markdown list what
-// failed, what deserves a look, and what was skipped by its reason; JSON and
-// JUnit list everything.
+// Write writes the report in one of the Formats. Text and Markdown list failures,
+// warnings, and skipped checks by reason. JSON and JUnit list everything.
 func (r *Report) Write(w io.Writer, format string) error {
 	return report.Encoders{
 		"text":     r.text,
@@ -28,7 +27,7 @@ func (r *Report) Write(w io.Writer, format string) error {
 	}.Write(w, format)
 }
 
-// of are the results with a status.
+// of returns the results with a status.
 func (r *Report) of(s Status) []Result {
 	var out []Result
 	for _, result := range r.Results {
@@ -61,7 +60,7 @@ func (r *Report) text() ([]byte, error) {
 	return []byte(b.String()), err
 }
 
-// line is everything about a result that a reader needs.
+// line returns the result as one line of text.
 func (r Result) line() string {
 	where := r.Environment
 	if r.Tier != "" {
@@ -85,10 +84,10 @@ func (r Result) line() string {
 	return line
 }
 
-// oneLine is for messages of Kyverno, which may have several.
+// oneLine joins the lines of a message from Kyverno.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// skippedGroup are the checks of a policy that were skipped for one reason.
+// skippedGroup is the checks of a policy that were skipped for the same reason.
 type skippedGroup struct {
 	who, reason string
 	count       int

@@ -16,8 +16,8 @@ const (
 	writtenTag      = ":v1"
 )
 
-// image tries an image rule: each sample in each repository, as the image of a
-// Pod, and the documents of the control, which say where else images are.
+// image checks an image rule with each sample in each repository, as the image of a
+// Pod, and with the documents of the control, which have images in other places.
 func (r *run) image(k *cluster, policy plan.Policy, control *catalog.Control, good, bad []catalog.Case) error {
 	t := k.trials[policy.Name]
 	if t.reason != "" {
@@ -58,18 +58,19 @@ func (r *run) image(k *cluster, policy plan.Policy, control *catalog.Control, go
 	return r.ask(checks)
 }
 
-// result is the frame of one that nothing is asked for.
+// result returns a result for the image rule, without the outcome.
 func (t *imageTrial) result(k *cluster, policy plan.Policy, what string) Result {
 	return Result{Environment: k.env.Name, Check: CheckBad, Policy: policy.Name, Case: what, Origin: policy.At.String(), Expected: want{verdict: wantBad(policy.Strictest())}.String()}
 }
 
-// reference is an image by tag, by digest or by both.
+// reference names an image by tag, by digest or by both.
 type reference struct {
 	how, text string
 	pinned    string // the text when the digest is put in
 }
 
-// references are the ways to write a sample. Where the registry does not answer there is no digest.
+// references returns the ways to refer to a sample. If the registry does not answer,
+// there is no digest.
 func (t *imageTrial) references(k *cluster, repository string, s sample) []reference {
 	byTag, digest := repository+":"+s.tag, t.digest(k, repository, s)
 	if s.flaw == engine.FlawUnreachable {
@@ -79,7 +80,8 @@ func (t *imageTrial) references(k *cluster, repository string, s sample) []refer
 	return []reference{{"by tag", byTag, byBoth}, {"by digest", byDigest, byDigest}, {"by tag and digest", byBoth, byBoth}}
 }
 
-// digest of a sample; of one that is nowhere it is made up.
+// digest returns the digest of a sample. If the sample is not in a registry, the digest
+// is made up.
 func (t *imageTrial) digest(k *cluster, repository string, s sample) string {
 	if s.absent {
 		return "sha256:" + strings.Repeat("0", 64)
@@ -87,12 +89,12 @@ func (t *imageTrial) digest(k *cluster, repository string, s sample) string {
 	return k.digests[repository+":"+s.tag]
 }
 
-// pods are Pods with one image each: each sample of each repository.
+// pods returns Pods with one image each, for each sample of each repository.
 func (t *imageTrial) pods(k *cluster, origin string) []probe {
 	var out []probe
 	add := func(name, image, pinned string, wanted func(plan.Action) verdict) {
 		p := probe{Case: imagePod(name, image), check: CheckBad, origin: origin, wanted: wanted}
-		if v := wanted(plan.Enforce); v != refused && v != unreadable {
+		if v := wanted(plan.Enforce); v != refused && v != refusedOrError {
 			p.check = CheckGood
 		}
 		p.spec = t.spec(p.Object["spec"], imagePod(name, pinned).Object["spec"])
@@ -114,7 +116,7 @@ func (t *imageTrial) pods(k *cluster, origin string) []probe {
 	return out
 }
 
-// wantSigned is what becomes of an image that enough attestors have signed.
+// wantSigned returns the verdict for an image that enough attestors have signed.
 func (t *imageTrial) wantSigned(a plan.Action) verdict {
 	if a == plan.Enforce && t.image.MutateDigest {
 		return pinned
@@ -122,7 +124,7 @@ func (t *imageTrial) wantSigned(a plan.Action) verdict {
 	return wantGood(a)
 }
 
-// wanted is what becomes of a sample that is written with its digest, or without.
+// wanted returns the verdict for a sample that is referred to with or without its digest.
 func (t *imageTrial) wanted(s sample, byDigest bool) func(plan.Action) verdict {
 	switch {
 	case s.flaw == engine.FlawUnreachable:
@@ -137,23 +139,24 @@ func (t *imageTrial) wanted(s sample, byDigest bool) func(plan.Action) verdict {
 	return wantBad
 }
 
-// wantAbsent is what becomes of an image that the registry does not have.
+// wantAbsent returns the verdict for an image that is not in the registry.
 func wantAbsent(a plan.Action) verdict {
 	if a == plan.Enforce {
-		return unreadable
+		return refusedOrError
 	}
 	return wantBad(a)
 }
 
-// wantUnreachable is what becomes of an image while the registry is down.
+// wantUnreachable returns the verdict for an image while the registry is down.
 func wantUnreachable(a plan.Action) verdict {
 	if a == plan.Audit {
-		return unread
+		return admittedWithError
 	}
 	return wantAbsent(a)
 }
 
-// wantDigest is what becomes of a tag where a digest is asked for: only what is enforced asks.
+// wantDigest returns the verdict for a tag if the rule requires a digest, which only an
+// enforced rule does.
 func wantDigest(a plan.Action) verdict {
 	if a == plan.Enforce {
 		return refused
@@ -171,7 +174,7 @@ func (t *imageTrial) spec(given, pinned any) func(plan.Action) any {
 	}
 }
 
-// imagePod is a Pod of one image.
+// imagePod returns a Pod with one image.
 func imagePod(name, image string) catalog.Case {
 	return catalog.Case{
 		Name: name, Operation: "CREATE", Namespace: catalog.CaseNamespace, Kind: catalog.GroupVersionKind{Version: "v1", Kind: "Pod"}, UserInfo: catalog.OrdinaryUser(),
@@ -182,8 +185,8 @@ func imagePod(name, image string) catalog.Case {
 	}
 }
 
-// documents are those of the control with images of the first repository.
-// Where a digest is asked for, signed images are named by it.
+// documents returns the documents of the control with images of the first repository.
+// If the rule requires a digest, signed images are referred to by digest.
 func (t *imageTrial) documents(k *cluster, cases []catalog.Case, origin, kind string) []probe {
 	out := make([]probe, len(cases))
 	for i, c := range cases {
@@ -198,8 +201,8 @@ func (t *imageTrial) documents(k *cluster, cases []catalog.Case, origin, kind st
 	return out
 }
 
-// placed puts samples of the first repository in the places of the images that
-// a document is written for; signed ones by digest if pinned.
+// placed replaces the images of a document by samples of the first repository. If
+// pinned is true, signed images are referred to by digest.
 func (t *imageTrial) placed(k *cluster, c catalog.Case, pinned bool) catalog.Case {
 	repository := t.repositories[0]
 	var pairs []string
@@ -219,7 +222,7 @@ func (t *imageTrial) placed(k *cluster, c catalog.Case, pinned bool) catalog.Cas
 	return c
 }
 
-// replaced is a copy of an object with other texts.
+// replaced returns a copy of an object with texts replaced.
 func replaced(object map[string]any, texts *strings.Replacer) map[string]any {
 	if object == nil {
 		return nil

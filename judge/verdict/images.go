@@ -14,56 +14,56 @@ import (
 )
 
 const (
-	// maxAttestors of an image rule of which all combinations are looked at.
+	// maxAttestors is the most attestors for which all combinations are considered.
 	maxAttestors = 10
-	// maxSets bounds how many combinations of signers are tried of each sort.
+	// maxSets is the most combinations of signers that are tried of each sort.
 	maxSets = 12
-	// stranger is an identity that no profile names.
+	// stranger is a subject that no profile names.
 	stranger = "https://stranger.gatehouse.invalid/x"
 )
 
-// imageTrial is an image rule with the images on which it is tried.
+// imageTrial is an image rule with the images to check it with.
 type imageTrial struct {
 	image        *plan.Image
-	tag          string // begins the tags of its images
+	tag          string // prefix of the tags of its images
 	signers      []signer
 	repositories []string
-	without      []string // globs for which there is no repository
+	without      []string // globs without a repository
 	samples      []sample
 	untried      int // combinations of signers beyond maxSets
-	// reason why the rule cannot be tried; empty for none.
+	// reason why the rule cannot be checked; empty if it can.
 	reason string
 }
 
-// signer is an attestor with the signature that it makes.
+// signer is an attestor and its signature.
 type signer struct {
 	plan.Attestor
-	key       string // as the objects have it; empty for a keyless one
+	key       string // as written in the objects; empty if keyless
 	signature engine.Signature
 }
 
-// sample is an image, signed in some way; there is one in each repository.
+// sample is an image that is signed in some way. Each repository has one.
 type sample struct {
 	name, tag  string
 	signatures []engine.Signature
 	flaw       engine.Flaw
-	// good if the rule should admit it.
+	// good is set if the rule should admit the image.
 	good bool
-	// absent from the registry, or from a registry that does not answer.
+	// absent is set if the image is not in the registry, or the registry does not answer.
 	absent bool
 }
 
-// Samples that every trial has, by their place.
+// The indexes of the samples that every trial has.
 const (
 	sampleUnsigned = iota
 	sampleForeign
 	sampleAbsent
 	sampleUnreachable
-	sampleFirst // of those that are good
+	sampleFirst // the first good sample
 )
 
-// newImageTrial decides by what the profile says, not by what is emitted. known
-// are the names of signers by their keys.
+// newImageTrial returns the trial of an image rule. It depends on what the profile says,
+// not on what is emitted. known maps keys to the names of signers.
 func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
 	t := &imageTrial{image: policy.Image, tag: policy.Name}
 	t.repositories, t.without = repositories(policy.Image.References)
@@ -84,8 +84,8 @@ func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy, known
 	return t
 }
 
-// newSigner makes up an identity for a keyless attestor. Attestors with one key,
-// wherever it lies, are one signer.
+// newSigner returns the signer of an attestor, with a made-up identity if it is
+// keyless. Attestors that share a key share a signer, wherever the key is stored.
 func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor, known map[string]string) (signer, error) {
 	s := signer{Attestor: a}
 	if a.Keyless != nil {
@@ -100,7 +100,7 @@ func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor, known map[st
 		i := slices.IndexFunc(env.Trust, func(t plan.TrustObject) bool { return t.Kind == kind && t.Name == name })
 		return env.Trust[i].Data[key]
 	}
-	same := "" // for all forms of one key
+	same := "" // the same for all forms of one key
 	switch {
 	case a.ConfigMap != "":
 		s.key = stored("ConfigMap", a.ConfigMap, a.ConfigMapKey)
@@ -121,7 +121,8 @@ func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor, known map[st
 	return s, nil
 }
 
-// identity is one that a keyless attestor accepts and a certificate can hold.
+// identity returns an identity that the keyless attestor accepts and that fits into a
+// certificate.
 func identity(k plan.Keyless) (issuer, subject string, err error) {
 	issuer, subject = k.Issuer, k.Subject
 	for text, pattern := range map[*string]string{&issuer: k.IssuerRegExp, &subject: k.SubjectRegExp} {
@@ -139,7 +140,7 @@ func identity(k plan.Keyless) (issuer, subject string, err error) {
 	return issuer, subject, nil
 }
 
-// accepts tells whether the signature counts for the attestor.
+// accepts reports whether the attestor accepts the signature.
 func (s signer) accepts(by engine.Signature) bool {
 	if s.Keyless == nil {
 		return s.signature.Attestor == by.Attestor
@@ -156,7 +157,7 @@ func accepts(exact, pattern, text string) bool {
 	return matches && err == nil
 }
 
-// enough tells whether the signatures are those of as many attestors as the rule asks for.
+// enough reports whether the signatures satisfy as many attestors as the rule requires.
 func (t *imageTrial) enough(signatures []engine.Signature) bool {
 	count := 0
 	for _, s := range t.signers {
@@ -167,7 +168,7 @@ func (t *imageTrial) enough(signatures []engine.Signature) bool {
 	return count >= t.image.Count
 }
 
-// by are the signatures of the signers whose bit is set, with their names.
+// by returns the signatures and names of the signers whose bit is set.
 func (t *imageTrial) by(set uint) (signatures []engine.Signature, names string) {
 	for i, s := range t.signers {
 		if set&(1<<i) != 0 {
@@ -178,7 +179,7 @@ func (t *imageTrial) by(set uint) (signatures []engine.Signature, names string) 
 	return signatures, strings.TrimPrefix(names, ", ")
 }
 
-// sets are the smallest sets of signers that are enough, and the largest that are not.
+// sets returns the smallest sets of signers that are enough and the largest that are not.
 func (t *imageTrial) sets() (smallest, largest []uint) {
 	enough := func(set uint) bool {
 		signatures, _ := t.by(set)
@@ -201,7 +202,8 @@ func (t *imageTrial) sets() (smallest, largest []uint) {
 	return smallest, largest
 }
 
-// sample makes the images: every way in which enough or too few have signed.
+// sample adds the images: signed by enough signers, by too few, and in ways that must
+// not count.
 func (t *imageTrial) sample() {
 	t.add("unsigned", sample{})
 	t.add("signed by a key that the profile does not name", sample{signatures: []engine.Signature{{}}})
@@ -225,7 +227,7 @@ func (t *imageTrial) sample() {
 	signatures, _ := t.by(smallest[0])
 	t.add("with the signatures of another image", sample{signatures: signatures, flaw: engine.FlawOtherImage})
 	t.add("attested and not signed", sample{signatures: signatures, flaw: engine.FlawAttestation})
-	t.add("attested in the place of signatures", sample{signatures: signatures, flaw: engine.FlawDisguised})
+	t.add("attested instead of signed", sample{signatures: signatures, flaw: engine.FlawDisguised})
 	for i, s := range t.signers {
 		if n := slices.IndexFunc(smallest, func(set uint) bool { return set&(1<<i) != 0 }); n >= 0 && s.Keyless != nil {
 			t.impostors(s, smallest[n], i)
@@ -233,7 +235,8 @@ func (t *imageTrial) sample() {
 	}
 }
 
-// impostors replace one keyless signer of a set that is just enough.
+// impostors adds images on which an impostor replaces one keyless signer of a set that
+// is just enough.
 func (t *imageTrial) impostors(s signer, set uint, at int) {
 	others, _ := t.by(set &^ (1 << at))
 	right := *s.signature.Identity
@@ -260,12 +263,13 @@ func (t *imageTrial) add(name string, s sample) {
 	t.samples = append(t.samples, s)
 }
 
-// unsigned is the reference of an image of the repository that nobody signed.
+// unsigned returns the reference of an unsigned image of the repository.
 func (t *imageTrial) unsigned(repository string) string {
 	return repository + ":" + t.samples[sampleUnsigned].tag
 }
 
-// standIn is what the engine must have for the trials, in the order of the plan.
+// standIn returns the trials by policy, and the keys and images that the engine needs
+// for them, in the order of the plan.
 func standIn(p *plan.Plan, env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
 	trials := map[string]*imageTrial{}
 	out := &engine.StandIn{}

@@ -68,7 +68,7 @@ func TestRunImages(t *testing.T) {
 		{name: "as planned with digests required", rule: ", requireDigest: true"},
 		{name: "one attestor fewer", fake: fake{fewer: 1}, want: []string{"bad signed only by key, by tag", "bad signed only by ci, by digest", "bad signed with another issuer for ci"}},
 		{name: "anything signed", fake: fake{fewer: 2}, want: []string{"bad unsigned, by tag", "bad unsigned-init-container", "bad kubectl-debug", "bad deployment-other-key"}},
-		{name: "attestations count", fake: fake{anyFlaw: true}, want: []string{"bad attested and not signed", "bad attested in the place of signatures", "bad with the signatures of another image"}},
+		{name: "attestations count", fake: fake{anyFlaw: true}, want: []string{"bad attested and not signed", "bad attested instead of signed", "bad with the signatures of another image"}},
 		{name: "any authority", fake: fake{anyAuthority: true}, want: []string{"bad signed with a certificate of another authority for ci"}},
 		{name: "no digests", fake: fake{noDigests: true}, want: []string{"good signed by key, file, by tag", "good deployment-signed"}},
 		{name: "audit changes objects", fake: fake{changes: true}, want: []string{"good signed by key, file, by tag"}},
@@ -141,7 +141,7 @@ func TestRunImagesAsks(t *testing.T) {
 	cases := []string{"unsigned: refused", "signed by a key that the profile does not name: refused", "not in the registry: refused",
 		"in a registry that does not answer: refused",
 		"signed by ci: admitted, by digest", "signed by secret: admitted, by digest", "signed by vault: admitted, by digest", "signed by file: admitted, by digest",
-		"with the signatures of another image: refused", "attested and not signed: refused", "attested in the place of signatures: refused",
+		"with the signatures of another image: refused", "attested and not signed: refused", "attested instead of signed: refused",
 		"signed with another subject for ci: refused", "signed with a longer subject for ci: refused", "signed with another issuer for ci: refused",
 		"signed with a longer issuer for ci: refused", "signed with no issuer for ci: refused", "signed with a certificate of another authority for ci: refused"}
 	for i := range cases {

@@ -10,25 +10,26 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// want is what an answer should be.
+// want is the expected answer.
 type want struct {
 	verdict verdict
-	// exception that must have exempted (exempted), or must not have (all others); may be empty.
+	// exception that must exempt the object (exempted) or must not (all other verdicts);
+	// may be empty.
 	exception string
 }
 
 type verdict int
 
 const (
-	silent     verdict = iota // no rule says anything
-	clean                     // rules find nothing
-	pinned                    // and the digests of images are put in
-	audited                   // a rule reports, nothing is blocked
-	refused                   // a rule blocks
-	unreadable                // a rule blocks, perhaps by an error: there is nothing to look at
-	unread                    // and nothing is blocked, although a rule could not look
-	exempted                  // the exception makes the rules skip
-	untouched                 // whatever rules say, the exception is not why
+	silent            verdict = iota // no rule applies
+	clean                            // the rules find no violation
+	pinned                           // like clean, and the digests of images are added
+	audited                          // a rule reports, nothing is blocked
+	refused                          // a rule blocks
+	refusedOrError                   // a rule blocks, perhaps by an error: the image cannot be read
+	admittedWithError                // nothing is blocked, although a rule could not read the image
+	exempted                         // the rules are skipped because of the exception
+	untouched                        // any verdict, but not because of the exception
 )
 
 func (w want) String() string {
@@ -41,9 +42,9 @@ func (w want) String() string {
 		return "admitted, by digest"
 	case audited:
 		return "admitted and reported"
-	case refused, unreadable:
+	case refused, refusedOrError:
 		return "refused"
-	case unread:
+	case admittedWithError:
 		return "admitted, with an error"
 	case exempted:
 		return "exempt by " + w.exception
@@ -51,12 +52,12 @@ func (w want) String() string {
 	return "not exempt by " + w.exception
 }
 
-// wantBad is what becomes of a violation under an action.
+// wantBad returns the verdict for a violation under an action.
 func wantBad(a plan.Action) verdict {
 	return [...]verdict{plan.Off: silent, plan.Audit: audited, plan.Enforce: refused}[a]
 }
 
-// wantGood is what becomes of what violates nothing.
+// wantGood returns the verdict for an object without violations under an action.
 func wantGood(a plan.Action) verdict {
 	if a == plan.Off {
 		return silent
@@ -64,7 +65,7 @@ func wantGood(a plan.Action) verdict {
 	return clean
 }
 
-// judge turns an answer into the result of the check.
+// judge returns the result of the check for an answer.
 func (c check) judge(answer engine.Evaluation) Result {
 	out := c.result
 	out.Expected = c.want.String()
@@ -78,16 +79,16 @@ func (c check) judge(answer engine.Evaluation) Result {
 	a := read(*answer.Result)
 	out.Rule, out.Got, out.Message = strings.Join(a.deciding, ", "), a.String(), a.message
 	switch {
-	case a.errors && c.want.verdict != unreadable && c.want.verdict != unread:
+	case a.errors && c.want.verdict != refusedOrError && c.want.verdict != admittedWithError:
 		out.Status = Failed
 	case c.want.met(a) && !c.specMet(*answer.Result):
 		out.Status, out.Got, out.Message = Failed, out.Got+", with another spec", "its spec is now "+string(specAfter(c.request, *answer.Result))
 	case c.want.met(a):
 		out.Status = Passed
-		if !slices.Contains([]verdict{audited, refused, unreadable, unread}, c.want.verdict) {
+		if !slices.Contains([]verdict{audited, refused, refusedOrError, admittedWithError}, c.want.verdict) {
 			out.Message = ""
 		}
-	case c.exemptElsewise(a):
+	case c.exemptByOther(a):
 		out.Status, out.Message = Skipped, "exempt by "+strings.Join(a.exceptions, ", ")
 	case c.unsure != "":
 		out.Status, out.Message = Skipped, c.unsure
@@ -97,7 +98,7 @@ func (c check) judge(answer engine.Evaluation) Result {
 	return out
 }
 
-// specMet tells whether an object that is admitted has the spec that it should.
+// specMet reports whether the object has the expected spec, if it is admitted.
 func (c check) specMet(r engine.EvaluateResult) bool {
 	if c.spec == nil || r.Blocked {
 		return true
@@ -106,7 +107,7 @@ func (c check) specMet(r engine.EvaluateResult) bool {
 	return err == nil && bytes.Equal(wanted, specAfter(c.request, r))
 }
 
-// specAfter is the spec of the object as it would be stored, with sorted fields.
+// specAfter returns the spec of the object as it would be stored, with sorted fields.
 func specAfter(request engine.EvaluateParams, r engine.EvaluateResult) []byte {
 	object := r.Patched
 	if object == nil {
@@ -125,16 +126,16 @@ func specAfter(request engine.EvaluateParams, r engine.EvaluateResult) []byte {
 	return spec
 }
 
-// exemptElsewise tells whether an exception that the check is not about explains the answer.
-func (c check) exemptElsewise(a answer) bool {
+// exemptByOther reports whether another exception explains the answer.
+func (c check) exemptByOther(a answer) bool {
 	return !c.strict && !a.blocked && len(a.exceptions) > 0 && !slices.Contains(a.exceptions, c.want.exception)
 }
 
-// answer is what matters of an evaluation.
+// answer is the summary of an evaluation.
 type answer struct {
 	blocked    bool
 	matched    bool     // some rule has a result
-	errors     bool     // some rule could not tell, or said what is not known here
+	errors     bool     // some rule failed, or has an unknown outcome
 	reports    bool     // some rule reports a violation
 	blocks     bool     // some rule with a violation blocks
 	deciding   []string // rules with a violation or an error, else all
@@ -190,8 +191,8 @@ func (a answer) String() string {
 	return "admitted"
 }
 
-// met tells whether an answer is the wanted one; one with errors only where the
-// check can do with them (see judge).
+// met reports whether an answer is the expected one. Answers with errors reach it only
+// for verdicts that allow them (see judge).
 func (w want) met(a answer) bool {
 	if w.verdict != exempted && w.exception != "" && slices.Contains(a.exceptions, w.exception) {
 		return false
@@ -201,9 +202,9 @@ func (w want) met(a answer) bool {
 		return !a.blocked && !a.matched
 	case clean, pinned:
 		return !a.blocked && !a.reports
-	case audited, unread:
+	case audited, admittedWithError:
 		return !a.blocked && (a.reports || a.errors)
-	case refused, unreadable:
+	case refused, refusedOrError:
 		return a.blocked && (a.blocks || a.errors)
 	case exempted:
 		return !a.blocked && !a.reports && slices.Contains(a.exceptions, w.exception)

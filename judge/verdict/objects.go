@@ -8,8 +8,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// asKind is the object itself if it is of the kind, or the workload of the kind
-// that makes it if it is a Pod; nil if there is no such thing.
+// asKind returns the object itself if it is of the kind, or, for a Pod, a workload of
+// the kind that creates it. It returns nil if neither applies.
 func asKind(object map[string]any, kind string) map[string]any {
 	if object["kind"] == kind {
 		return object
@@ -53,7 +53,7 @@ func union(a, b map[string]any) map[string]any {
 	return out
 }
 
-// withImages is a copy of a Pod or workload in which every container has the image.
+// withImages returns a copy of a Pod or workload in which every container has the image.
 func withImages(object map[string]any, image string) map[string]any {
 	out := manifest.Object(runtime.DeepCopyJSON(object))
 	spec := out.Map("spec")

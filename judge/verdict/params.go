@@ -6,8 +6,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// Params is what the bundle brings to a cluster of an environment, as far as
-// Kyverno minds it.
+// Params returns the objects of the bundle that matter to Kyverno in a cluster of the
+// environment.
 func Params(b *generator.Bundle, env plan.Environment) (engine.LoadParams, error) {
 	k, err := newCluster(b, env)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// test asks each policy of a test by itself, or all of them together.
+// test evaluates a test against each of its policies separately, or against all
+// policies together.
 func (r *run) test(k *cluster, t Test) error {
 	var checks []check
 	for _, raw := range t.Objects {
@@ -26,7 +27,7 @@ func (r *run) test(k *cluster, t Test) error {
 			c := t.check(k, raw, name, []string{name})
 			policy, on := k.env.Policy(name)
 			switch {
-			case !on: // on in another environment
+			case !on: // but it is in another environment
 				r.answerOff(c, name+" is off in environment "+k.env.Name)
 			case policy.Image != nil:
 				c.result.Expected = c.want.String()
@@ -39,7 +40,7 @@ func (r *run) test(k *cluster, t Test) error {
 	return r.ask(checks)
 }
 
-// answerOff is the result where there is nothing that could refuse or report.
+// answerOff adds the result of a check for which no policy can refuse or report.
 func (r *run) answerOff(c check, reason string) {
 	c.result.Expected, c.result.Got, c.result.Status, c.result.Message = c.want.String(), "admitted, not judged", Passed, reason
 	if c.want.verdict != clean {
@@ -48,7 +49,7 @@ func (r *run) answerOff(c check, reason string) {
 	r.report.Results = append(r.report.Results, c.result)
 }
 
-// evaluable are the policies that need no registry and that the engine accepted.
+// evaluable returns the policies that need no registry and that the engine accepted.
 func (k *cluster) evaluable() []string {
 	var names []string
 	for _, p := range k.env.Policies {
@@ -59,14 +60,15 @@ func (k *cluster) evaluable() []string {
 	return names
 }
 
-// check is the question whether policies give one object what the test expects.
+// check returns the check that the policies give the object the verdict that the test
+// expects.
 func (t Test) check(k *cluster, raw json.RawMessage, policy string, policies []string) check {
 	request := engine.EvaluateParams{
 		Resource: raw, OldResource: t.Old, Operation: t.Operation, Namespace: t.Namespace, UserInfo: t.User, Policies: policies,
 		Now: k.plan.Now.UTC().Format(time.RFC3339),
 	}
 	var object manifest.Object
-	_ = json.Unmarshal(raw, &object) // the engine refuses what is no object
+	_ = json.Unmarshal(raw, &object) // the engine refuses anything but an object
 	namespace := t.Namespace
 	if namespace == "" {
 		namespace = object.Namespace()

@@ -22,7 +22,7 @@ import (
 // testsDir is the folder of a source that holds the tests of its author.
 const testsDir = "tests"
 
-// Test is a test of the user, read and checked.
+// Test is a validated test of the user.
 type Test struct {
 	Name         string
 	Environments []string
@@ -33,16 +33,16 @@ type Test struct {
 	Operation engine.Operation
 	Namespace string // of the request; empty for that of the object
 	User      engine.UserInfo
-	// Objects are requests of their own, each with the same answer.
+	// Objects are sent in separate requests, all with the same expected answer.
 	Objects []json.RawMessage
 	// Old is the object before an UPDATE.
 	Old json.RawMessage
 	At  diag.Position
 }
 
-// LoadTests reads the tests of a source for a plan: all documents of the kind
-// Test below tests/. Files that a test names hold objects; of any other file it
-// warns, since a test in it would not run.
+// LoadTests reads the tests of a source for a plan: all documents of kind Test below
+// tests/. Files that a test names hold objects. LoadTests warns about any other file,
+// because a test in it would not run.
 func LoadTests(fsys fs.FS, p *plan.Plan) ([]Test, diag.List) {
 	l := &testLoader{fsys: fsys, plan: p, used: map[string]bool{}, names: map[string]diag.Position{}}
 	files, err := l.list()
@@ -79,7 +79,7 @@ func (l *testLoader) problem(at diag.Position, code, field, hint, format string,
 	l.problems.Add(diag.Diagnostic{Code: code, Position: at, Path: field, Summary: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// list is the YAML files of the folder, sorted; none if there is no folder.
+// list returns the YAML files of the folder, sorted. Without the folder there are none.
 func (l *testLoader) list() ([]string, error) {
 	if _, err := fs.Stat(l.fsys, testsDir); err != nil {
 		return nil, nil
@@ -99,7 +99,7 @@ func (l *testLoader) list() ([]string, error) {
 	return files, err
 }
 
-// file reads the tests of a file, and tells whether it is one of tests.
+// file reads the tests of a file and reports whether the file holds tests.
 func (l *testLoader) file(name string) bool {
 	data, err := fs.ReadFile(l.fsys, name)
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *testLoader) file(name string) bool {
 	}
 	docs, problems := source.Parse(name, data)
 	if !slices.ContainsFunc(docs, func(d *source.Document) bool { return strings.HasPrefix(d.APIVersion, v1alpha1.Group+"/") }) {
-		return false // problems are told by what reads its objects
+		return false // problems are reported when its objects are read
 	}
 	l.problems = append(l.problems, problems...)
 	for _, doc := range docs {
@@ -177,7 +177,7 @@ func (r *testReader) read(name string) {
 	}
 }
 
-// environments of the test; all of the plan by default.
+// environments returns the environments of the test; by default all of the plan.
 func (r *testReader) environments() []string {
 	var all []string
 	for _, env := range r.plan.Environments {
@@ -194,7 +194,8 @@ func (r *testReader) environments() []string {
 	return all
 }
 
-// checkPolicies knows the policies of all environments: one may be off in some.
+// checkPolicies checks the names of policies against all environments, because a policy
+// may be off in some.
 func (r *testReader) checkPolicies() {
 	known := map[string]bool{}
 	for _, env := range r.plan.Environments {
@@ -226,7 +227,7 @@ func (r *testReader) old(t *Test) {
 	}
 }
 
-// objects are those of a field or of the file that another field names.
+// objects returns the objects of a field, or of the file that another field names.
 func (r *testReader) objects(field string, resource map[string]any, fileField string, file *string) []json.RawMessage {
 	if (resource == nil) == (file == nil) {
 		r.report("spec", "test-invalid", "", "exactly one of %s and %s is needed", strings.TrimPrefix(field, "spec."), strings.TrimPrefix(fileField, "spec."))
@@ -251,7 +252,7 @@ func (r *testReader) objects(field string, resource map[string]any, fileField st
 		r.report(fileField, "test-invalid", "", "%v", err)
 		return nil
 	}
-	var objects []json.RawMessage // not manifest.Parse: the engine gets numbers as they are written
+	var objects []json.RawMessage // not by manifest.Parse: the engine gets numbers as they are written
 	for doc, err := range manifest.Documents(bytes.NewReader(data)) {
 		if err != nil {
 			r.report(fileField, "test-invalid", "", "%s: %v", name, err)

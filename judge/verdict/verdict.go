@@ -1,10 +1,9 @@
-// Package verdict asks the Kyverno engine what the policies of a bundle mean:
-// whether each of them, at its stage in its environment, admits and refuses what
-// it should, whether exceptions exempt what they name and nothing beside it, and
-// whether the tests of the user hold.
+// Package verdict checks a bundle with the Kyverno engine. It checks that each policy,
+// at its stage in its environment, admits and refuses what it should, that exceptions
+// exempt what they name and nothing else, and that the tests of the user pass.
 //
-// Nothing counts as shown but a verdict of the engine. An error is a failure,
-// never a pass, and what cannot be evaluated here is skipped with the reason.
+// Only a verdict of the engine counts. An error is a failure, never a pass. A check that
+// cannot be evaluated is skipped, with the reason.
 package verdict
 
 import (
@@ -17,16 +16,16 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// Engine is what is asked; *engine.Client is one.
+// Engine evaluates requests. *engine.Client implements it.
 type Engine interface {
 	Load(context.Context, engine.LoadParams) (engine.LoadResult, error)
 	EvaluateMany(context.Context, []engine.EvaluateParams) ([]engine.Evaluation, error)
 }
 
-// Status of a result.
+// Status is the outcome of a check.
 type Status string
 
-// What can become of a check. A Warned one is fine, but deserves a look.
+// The statuses. A Warned check passes, but deserves a look.
 const (
 	Passed  Status = "passed"
 	Failed  Status = "failed"
@@ -34,41 +33,41 @@ const (
 	Warned  Status = "warned"
 )
 
-// What is checked.
+// The kinds of checks.
 const (
 	CheckLoad      = "load"      // Kyverno accepts the object
 	CheckGood      = "good"      // a good document of a control is admitted
-	CheckBad       = "bad"       // a bad one gets what the stage says
+	CheckBad       = "bad"       // a bad document gets the verdict of its stage
 	CheckSystem    = "system"    // nothing is blocked in a system namespace
 	CheckException = "exception" // an exception exempts what it names, until it ends
 	CheckTest      = "test"      // a test of the user
 )
 
-// Result is one thing that was checked.
+// Result is the result of one check.
 type Result struct {
 	Environment string `json:"environment"`
-	// Tier of the namespace; empty where there is none.
+	// Tier of the namespace; empty if it has none.
 	Tier string `json:"tier,omitempty"`
 	// Check is one of the Check constants.
 	Check string `json:"check"`
-	// Policy by its name in the bundle; empty for a test that asks all of them.
+	// Policy is the name of the policy in the bundle; empty for a test of all policies.
 	Policy string `json:"policy,omitempty"`
-	// Rule that decided; several are separated by commas.
+	// Rule is the rule that decided. Several are separated by commas.
 	Rule string `json:"rule,omitempty"`
-	// Case says what was probed: the name of a document or of a test, with what was done to it.
+	// Case is the name of the document or test, with the changes made to it.
 	Case string `json:"case"`
 	// Resource of the request, such as CREATE Pod payments/web.
 	Resource string `json:"resource,omitempty"`
-	// Origin is where the case was written.
+	// Origin is the file of the case.
 	Origin   string `json:"origin,omitempty"`
 	Expected string `json:"expected"`
 	Got      string `json:"got"`
 	Status   Status `json:"status"`
-	// Message of Kyverno, or the reason why the check was skipped.
+	// Message is the message from Kyverno, or the reason why the check was skipped.
 	Message string `json:"message,omitempty"`
 }
 
-// Counts are numbers of results.
+// Counts holds numbers of results.
 type Counts struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
@@ -89,7 +88,7 @@ func (c *Counts) add(s Status) {
 	}
 }
 
-// Report is all that was checked, environment by environment.
+// Report holds the results of all checks, environment by environment.
 type Report struct {
 	Results []Result `json:"results"`
 	// Environments in the order of the plan.
@@ -97,24 +96,23 @@ type Report struct {
 	Counts       Counts              `json:"counts"`
 }
 
-// EnvironmentCounts are the counts of one environment.
+// EnvironmentCounts holds the counts of one environment.
 type EnvironmentCounts struct {
 	Name  string `json:"name"`
 	Stage string `json:"stage"`
 	Counts
 }
 
-// Options of a run.
+// Options are the options of Run.
 type Options struct {
-	// Environments to look at; empty for all.
+	// Environments to check; empty for all.
 	Environments []string
-	// Progress is told what comes next; may be nil.
+	// Progress is called with the next step; it may be nil.
 	Progress func(environment, what string)
 }
 
-// Run checks a bundle.
-// The error is of the engine or of a control's documents; what is wrong with the
-// bundle is in the report.
+// Run checks a bundle. The report says what is wrong with the bundle. An error is about
+// the engine or the documents of a control.
 func Run(ctx context.Context, e Engine, b *generator.Bundle, tests []Test, o Options) (*Report, error) {
 	r := &run{ctx: ctx, engine: e, report: &Report{Results: []Result{}}}
 	for _, env := range b.Plan.Environments {
@@ -183,8 +181,9 @@ func (r *run) environment(b *generator.Bundle, env plan.Environment, tests []Tes
 	return nil
 }
 
-// load brings the objects of an environment into the engine. What Kyverno or the
-// API server would refuse is a failure; a refused exception leaves nothing to ask.
+// load loads the objects of an environment into the engine. An object that Kyverno or
+// the API server would refuse is a failure. If an exception is refused, sound is false
+// and nothing else can be checked.
 func (r *run) load(k *cluster) (sound bool, err error) {
 	loaded, err := r.engine.Load(r.ctx, k.params)
 	if err != nil {
@@ -206,20 +205,21 @@ func (r *run) load(k *cluster) (sound bool, err error) {
 	return sound, nil
 }
 
-// check is a question and what the answer should be.
+// check is a request and the expected answer.
 type check struct {
 	result  Result
 	request engine.EvaluateParams
 	want    want
-	// spec that the object must have if it is admitted; nil if nobody looks.
+	// spec that the object must have if it is admitted; nil if the spec is not checked.
 	spec any
-	// unsure is the reason why another verdict is no failure; empty if it is one.
+	// unsure is the reason why a different verdict is skipped; if it is empty, a
+	// different verdict is a failure.
 	unsure string
-	// strict: an exception that explains another verdict does not excuse it.
+	// strict is set if an exception that explains a different verdict does not excuse it.
 	strict bool
 }
 
-// ask puts the checks to the engine and adds their results to the report.
+// ask evaluates the checks and adds their results to the report.
 func (r *run) ask(checks []check) error {
 	if len(checks) == 0 {
 		return nil

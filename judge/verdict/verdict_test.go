@@ -36,10 +36,10 @@ func TestRun(t *testing.T) {
 		{"reports what is good", fake{distort: each(func(r *engine.RuleResult) { r.Result = engine.OutcomeFail })}, []string{"dev good good-1", "prod good good-3"}},
 		{"errors that block", fake{distort: each(func(r *engine.RuleResult) { r.Result, r.Blocks = engine.OutcomeError, true })}, []string{"dev bad bad-1", "dev good good-1"}},
 		{"errors that do not", fake{distort: each(func(r *engine.RuleResult) { r.Result, r.Blocks = engine.OutcomeError, false })}, []string{"new bad bad-1", "prod good good-1"}},
-		{"an error beside the failure", fake{distort: func(_ engine.EvaluateParams, e *engine.Evaluation) {
+		{"an error and a failure", fake{distort: func(_ engine.EvaluateParams, e *engine.Evaluation) {
 			e.Result.Results = append(e.Result.Results, engine.RuleResult{Rule: "other", Result: engine.OutcomeError})
 		}}, []string{"dev bad bad-1", "dev system bad-1"}},
-		{"an outcome that nobody knows", fake{distort: each(func(r *engine.RuleResult) { r.Result = "fine" })}, []string{"dev good good-1"}},
+		{"an unknown outcome", fake{distort: each(func(r *engine.RuleResult) { r.Result = "fine" })}, []string{"dev good good-1"}},
 		{"no verdict", fake{distort: func(_ engine.EvaluateParams, e *engine.Evaluation) {
 			*e = engine.Evaluation{Error: &engine.Error{Code: engine.CodeEvaluation, Message: "panicked"}}
 		}}, []string{"dev good good-1", "dev bad bad-1", "dev system bad-1"}},

@@ -17,11 +17,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Cluster are the namespaced objects of a live cluster. It lists, and does
-// nothing else. What a controller of Kubernetes has made of another object is
-// left out, because that one is judged.
+// Cluster reads the namespaced objects of a live cluster. It only lists objects. Objects
+// that a controller of Kubernetes created for another object are left out, because that
+// object is judged.
 type Cluster struct {
-	// Name is how problems call the cluster.
+	// Name of the cluster in problems.
 	Name string
 	// Client of its API server.
 	Client *kube.Client
@@ -32,10 +32,10 @@ type Cluster struct {
 	Judged []string
 }
 
-// Progress implements [Source]: nobody knows how much there is.
+// Progress implements [Source]. The total is not known.
 func (c *Cluster) Progress() (read, total int64) { return 0, 0 }
 
-// Each implements [Source]. A kind that may not be listed is a warning.
+// Each implements [Source]. It warns about a kind that it is not allowed to list.
 func (c *Cluster) Each(ctx context.Context, yield func(Workload) error) (diag.List, error) {
 	var problems diag.List
 	labels, err := c.namespaces(ctx)
@@ -80,7 +80,7 @@ func groupResource(r kube.Resource) schema.GroupResource {
 	return schema.GroupResource{Group: r.Group, Resource: r.Name}
 }
 
-// namespaces are the labels of each namespace.
+// namespaces returns the labels of each namespace.
 func (c *Cluster) namespaces(ctx context.Context) (map[string]map[string]string, error) {
 	labels := map[string]map[string]string{}
 	if c.Namespace != "" {
@@ -100,7 +100,8 @@ func (c *Cluster) namespaces(ctx context.Context) (map[string]map[string]string,
 	return labels, nil
 }
 
-// labelsOf is not nil, because it says what there is.
+// labelsOf returns the labels of an object. It never returns nil, which would mean that
+// the labels are not known.
 func labelsOf(o manifest.Object) map[string]string {
 	u := unstructured.Unstructured{Object: o}
 	if labels := u.GetLabels(); labels != nil {
@@ -109,7 +110,7 @@ func labelsOf(o manifest.Object) map[string]string {
 	return map[string]string{}
 }
 
-// resources are the namespaced ones with a kind that is judged.
+// resources returns the namespaced resources whose kind is judged.
 func (c *Cluster) resources(ctx context.Context, problems *diag.List) ([]kube.Resource, error) {
 	all, unavailable, err := c.Client.Resources(ctx)
 	if err != nil {
@@ -124,7 +125,7 @@ func (c *Cluster) resources(ctx context.Context, problems *diag.List) ([]kube.Re
 	}), nil
 }
 
-// judged tells whether a policy names the kind; versions are served alike.
+// judged reports whether a policy names the kind. The version does not matter.
 func (c *Cluster) judged(group, kind string) bool {
 	return slices.ContainsFunc(c.Judged, func(name string) bool {
 		ref := kinds.Parse(name)
@@ -132,7 +133,7 @@ func (c *Cluster) judged(group, kind string) bool {
 	})
 }
 
-// made tells whether a controller of Kubernetes has made the object.
+// made reports whether a controller of Kubernetes created the object.
 func made(o manifest.Object) bool {
 	owner := metav1.GetControllerOf(&unstructured.Unstructured{Object: o})
 	if owner == nil {
@@ -142,7 +143,7 @@ func made(o manifest.Object) bool {
 	return known && len(k.Makes) > 0
 }
 
-// workloadOf is the object without what only the server writes.
+// workloadOf returns the object without the fields that only the server writes.
 func workloadOf(o manifest.Object, labels map[string]map[string]string) (Workload, error) {
 	delete(o, "status")
 	delete(o.Metadata(), "managedFields")

@@ -123,8 +123,8 @@ func TestClusterNamespace(t *testing.T) {
 	}
 }
 
-// TestClusterBroken: a group that does not answer is told, and a list that breaks
-// off is an error.
+// TestClusterBroken: a group that does not answer is reported, and an incomplete list is
+// an error.
 func TestClusterBroken(t *testing.T) {
 	server := &apiServer{answers: answers()}
 	server.answers["/apis"] = `{"groups":[{"versions":[{"groupVersion":"metrics.k8s.io/v1"}],"preferredVersion":{"groupVersion":"metrics.k8s.io/v1"}}]}`

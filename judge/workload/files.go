@@ -18,19 +18,19 @@ import (
 
 // Input is one file, stream or kustomization.
 type Input struct {
-	// Name is how positions call it.
+	// Name of the input in positions.
 	Name string
 	// Open opens a file or stream; nil for a kustomization, which is built from
 	// the folder Name.
 	Open func() (io.ReadCloser, error)
-	// Size in bytes; 0 where it is not known.
+	// Size in bytes; 0 if it is not known.
 	Size int64
 }
 
-// Folder lists the inputs in a folder and all folders in it, by name: files that
-// end in .yaml, .yml or .json. A folder with a kustomization is built, and what
-// lies in it not read. Hidden files and folders are left out. display is how
-// positions call the folder.
+// Folder lists the inputs in a folder and its subfolders by name: files that end in
+// .yaml, .yml or .json. A folder with a kustomization is built, and its files are not
+// read. Hidden files and folders are left out. display is the name of the folder in
+// positions.
 func Folder(fsys fs.FS, display string) ([]Input, error) {
 	var inputs []Input
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -70,7 +70,7 @@ func Folder(fsys fs.FS, display string) ([]Input, error) {
 	return inputs, nil
 }
 
-// kustomizations are the names that kustomize looks for.
+// kustomizations are the file names that kustomize looks for.
 var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
 func isKustomization(fsys fs.FS, dir string) bool {
@@ -80,7 +80,7 @@ func isKustomization(fsys fs.FS, dir string) bool {
 	})
 }
 
-// Files are the workloads of inputs, in their order.
+// Files reads the workloads of inputs, in their order.
 type Files struct {
 	inputs    []Input
 	disk      filesys.FileSystem
@@ -88,13 +88,14 @@ type Files struct {
 	read      int64
 }
 
-// NewFiles reads inputs; kustomizations are built on disk, where their bases
-// may lie anywhere. Objects that have no namespace, but need one, get the one given.
+// NewFiles returns the workloads of the inputs. Kustomizations are built on disk, where
+// their bases may be anywhere. Objects that need a namespace and have none get the given
+// one.
 func NewFiles(inputs []Input, disk filesys.FileSystem, namespace string) *Files {
 	return &Files{inputs: inputs, disk: disk, namespace: namespace}
 }
 
-// Progress implements [Source]. The total is known where all inputs are files.
+// Progress implements [Source]. The total is known if all inputs are files.
 func (f *Files) Progress() (read, total int64) {
 	for _, in := range f.inputs {
 		if in.Size == 0 {
@@ -157,7 +158,7 @@ func (f *Files) input(in Input, s sink) error {
 	return readYAML(buffered, s)
 }
 
-// counter counts what is read.
+// counter counts the bytes that are read.
 type counter int64
 
 // Write implements io.Writer.
@@ -166,8 +167,8 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// firstByte looks at the first byte that is not space, without taking it; 0 if
-// there is none near. A byte order mark is dropped.
+// firstByte returns the first byte that is not space without reading it; 0 if there is
+// none near. It drops a byte order mark.
 func firstByte(in *bufio.Reader) (byte, error) {
 	const mark = "\ufeff"
 	begin, err := in.Peek(512)

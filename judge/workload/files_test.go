@@ -122,7 +122,7 @@ func TestReadsWrong(t *testing.T) {
 	})
 }
 
-// TestStops: an error of who takes the workloads is no end of the input.
+// TestStops: an error of the caller is not taken for the end of the input.
 func TestStops(t *testing.T) {
 	for _, text := range []string{fmt.Sprintf(pod, "a"), `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}`} {
 		problems, err := NewFiles([]Input{stream("f", text)}, nil, "").Each(t.Context(), func(Workload) error { return io.EOF })

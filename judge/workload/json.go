@@ -9,8 +9,8 @@ import (
 
 const codeJSON = "json-syntax"
 
-// readJSON gives the objects of a stream of JSON objects on; the items of lists
-// one by one, whatever their number.
+// readJSON passes the objects of a stream of JSON objects to the sink. It passes the items
+// of a list one by one, without a limit on their number.
 func readJSON(in io.Reader, s sink) error {
 	r := newJSONReader(in)
 	for {
@@ -24,7 +24,7 @@ func readJSON(in io.Reader, s sink) error {
 	}
 }
 
-// jsonReader reads objects with their lines.
+// jsonReader reads objects and their line numbers.
 type jsonReader struct {
 	decoder *json.Decoder
 	input   *lineReader
@@ -35,16 +35,16 @@ func newJSONReader(in io.Reader) *jsonReader {
 	return &jsonReader{decoder: json.NewDecoder(input), input: input}
 }
 
-// object reads one object: as a whole, or if it has items, these one by one. A
-// list may tell what it is after its items; they must then have types of their own.
+// object reads one object as a whole, or the items of a list one by one. If the kind of
+// the list comes after its items, every item must have a type.
 func (r *jsonReader) object(s sink) error {
 	r.input.left = maxDocument
-	begin, err := r.decoder.Token()
+	token, err := r.decoder.Token()
 	if err != nil {
 		return err
 	}
 	line := r.input.lineAt(r.decoder.InputOffset() - 1)
-	if begin != json.Delim('{') {
+	if token != json.Delim('{') {
 		return problemAt(line, "workload-kind", "", "not a Kubernetes object: a JSON file must hold objects")
 	}
 	fields := map[string]json.RawMessage{}
@@ -54,7 +54,7 @@ func (r *jsonReader) object(s sink) error {
 		if err != nil {
 			return unexpected(err)
 		}
-		name, _ := key.(string) // the decoder takes nothing else for a key
+		name, _ := key.(string) // the decoder accepts only strings as keys
 		if name == "items" {
 			if streamed, err = r.items(s, listHeader(fields)); err != nil {
 				return err
@@ -86,17 +86,17 @@ func (r *jsonReader) object(s sink) error {
 	return s.add(object, line, header{}, func(int) int { return line })
 }
 
-// items gives the items of a list on; null is an empty list. ok is false if
-// they are something else.
+// items passes the items of a list to the sink; null is an empty list. ok is false if
+// the value is something else.
 func (r *jsonReader) items(s sink, list header) (ok bool, err error) {
-	begin, err := r.decoder.Token()
+	token, err := r.decoder.Token()
 	if err != nil {
 		return false, unexpected(err)
 	}
-	if begin == nil {
+	if token == nil {
 		return true, nil
 	}
-	if begin != json.Delim('[') {
+	if token != json.Delim('[') {
 		return false, nil
 	}
 	for r.decoder.More() {
@@ -114,7 +114,7 @@ func (r *jsonReader) items(s sink, list header) (ok bool, err error) {
 	return true, nil
 }
 
-// value reads the next value and tells its line.
+// value reads the next value and returns it with its line.
 func (r *jsonReader) value() (json.RawMessage, int, error) {
 	r.input.left = maxDocument
 	var value json.RawMessage
@@ -126,12 +126,12 @@ func (r *jsonReader) value() (json.RawMessage, int, error) {
 
 func listHeader(fields map[string]json.RawMessage) header {
 	var h header
-	_ = json.Unmarshal(fields["apiVersion"], &h.APIVersion) // absent, or of a type that is no list's
+	_ = json.Unmarshal(fields["apiVersion"], &h.APIVersion) // if it is absent or not a string, this is not a list
 	_ = json.Unmarshal(fields["kind"], &h.Kind)
 	return h
 }
 
-// unexpected is for a file that ends within an object.
+// unexpected returns the error for a file that ends within an object.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -151,13 +151,13 @@ func (r *jsonReader) positioned(err error) error {
 	return err
 }
 
-// lineReader knows the lines of offsets that are asked for in rising order, and
-// refuses to read more than what is left for a value.
+// lineReader finds the lines of offsets, which must be requested in rising order. It
+// refuses to read more bytes of a value than are left.
 type lineReader struct {
 	in       io.Reader
 	offset   int64
-	line     int     // of the last offset that was asked for
-	newlines []int64 // offsets behind it
+	line     int     // of the last requested offset
+	newlines []int64 // offsets after it
 	left     int
 }
 

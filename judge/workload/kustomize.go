@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// kustomize builds a folder as `kustomize build` does by default: no plugins, no
-// Helm, no files from outside the roots. What it makes has the folder for its position.
+// kustomize builds a folder as `kustomize build` does by default: no plugins, no Helm, no
+// files outside the roots. The position of its objects is the folder.
 func kustomize(disk filesys.FileSystem, dir string, s sink) error {
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
 	if err != nil {

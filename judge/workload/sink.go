@@ -14,14 +14,14 @@ const maxDocument = manifest.MaxDocument
 
 const helmHint = "if it is a template, render it first: helm template … | gatehouse impact SOURCE -"
 
-// errNoType is for documents that are something else, such as values of a chart.
+// errNoType is the error for documents that are not objects, such as values of a chart.
 var errNoType = errors.New("not a Kubernetes object: it has no apiVersion or no kind")
 
-// errStopped ends the reading after the function that workloads are given to has
-// failed; its own error, which might look like one of the input, is kept apart.
+// errStopped ends the reading after yield has failed. The error of yield is kept
+// separately, because it might look like an error of the input.
 var errStopped = errors.New("stopped")
 
-// problem is what is wrong with an input, and ends its reading. It has no file yet.
+// problem is an error in an input, which ends its reading. It does not name the file yet.
 type problem struct{ diag.Diagnostic }
 
 // Error implements error.
@@ -39,14 +39,14 @@ func tooLarge(line int) *problem {
 // sink takes the objects of one input.
 type sink struct {
 	file      string
-	namespace string // of objects that do not say it
+	namespace string // of objects that do not name one
 	problems  *diag.List
 	yield     func(Workload) error
-	stopped   *error // by yield
+	stopped   *error // set by yield
 }
 
-// add gives an object on, or the objects of a list, whose lines lineOf knows by
-// their index.
+// add yields an object, or the items of a list. lineOf returns the line of an item by
+// its index.
 func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i int) int) error {
 	at := diag.Position{File: s.file, Line: line}
 	w, err := newWorkload(object, at, list)

@@ -1,10 +1,9 @@
-// Package workload reads the objects that somebody is about to apply, or has
-// applied: from files, folders, kustomizations, a stream, or a live cluster.
+// Package workload reads Kubernetes objects from files, folders, kustomizations, a
+// stream or a live cluster.
 //
-// Inputs are read one document after another, so that memory does not grow with
-// them; only what kustomize builds is held as a whole. Every object knows where
-// it was written. What cannot be read is told to the author of the input, with
-// its position, and never left out silently.
+// Inputs are read one document at a time, so that memory use does not grow with them.
+// Only the output of kustomize is held as a whole. Every object has a position. Input
+// that cannot be read is reported with its position, and never skipped silently.
 package workload
 
 import (
@@ -16,20 +15,20 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
-// Workload is one object.
+// Workload is a Kubernetes object with its position.
 type Workload struct {
 	// Object as JSON, with apiVersion and kind.
 	Object                            json.RawMessage
 	APIVersion, Kind, Namespace, Name string
-	// At is where the object begins: a folder without a line for what kustomize
-	// has built, nothing for an object of a cluster.
+	// At is where the object begins: a folder without a line if kustomize built it,
+	// empty for an object of a cluster.
 	At diag.Position
-	// NamespaceLabels are those that the namespace has in the live cluster; nil
-	// where no cluster was asked.
+	// NamespaceLabels are the labels of the namespace in the live cluster; nil if the
+	// object is not from a cluster.
 	NamespaceLabels map[string]string
 }
 
-// ID is kind namespace/name.
+// ID returns kind namespace/name.
 func (w Workload) ID() string {
 	if w.Namespace == "" {
 		return w.Kind + " " + w.Name
@@ -37,18 +36,17 @@ func (w Workload) ID() string {
 	return w.Kind + " " + w.Namespace + "/" + w.Name
 }
 
-// Source gives workloads one by one.
+// Source yields workloads one by one.
 type Source interface {
-	// Each calls yield for each workload. An error of yield ends it and is
-	// returned. Problems of the input are collected: after one that is an error,
-	// what follows is read to find more of them, but not yielded.
+	// Each calls yield for each workload. It stops at the first error of yield and
+	// returns it. Problems of the input are collected: after an error, Each reads on to
+	// find more problems, but yields nothing.
 	Each(ctx context.Context, yield func(Workload) error) (diag.List, error)
-	// Progress is how many bytes were read, and how many there are; 0 where
-	// that is not known.
+	// Progress returns the number of bytes read so far and in total; 0 if not known.
 	Progress() (read, total int64)
 }
 
-// header is what every object has.
+// header is the part that all objects have.
 type header struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -59,11 +57,11 @@ type header struct {
 	} `json:"metadata"`
 }
 
-// isList tells whether an object of the kind is a list of others.
+// isList reports whether the object is a list of others.
 func (h header) isList() bool { return strings.HasSuffix(h.Kind, "List") }
 
-// newWorkload reads the header of an object. An object without a type gets that
-// of the list that it is in, if there is one.
+// newWorkload returns the workload of an object. An object without a type gets the type
+// of the items of its list, if it is in one.
 func newWorkload(object json.RawMessage, at diag.Position, list header) (Workload, error) {
 	var h header
 	if err := json.Unmarshal(object, &h); err != nil {

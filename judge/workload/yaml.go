@@ -13,7 +13,7 @@ import (
 
 const codeYAML = "yaml-syntax"
 
-// readYAML passes the objects of a stream of YAML documents on.
+// readYAML passes the objects of a stream of YAML documents to the sink.
 func readYAML(in *bufio.Reader, s sink) error {
 	for doc, err := range manifest.Documents(in) {
 		if err != nil {
@@ -44,7 +44,7 @@ func yamlProblem(doc manifest.Document, err error) error {
 	return problemAt(at.Line, codeYAML, hint, "%v", at.Err)
 }
 
-// itemLines finds the lines of the items of a list, when it is asked.
+// itemLines finds the lines of the items of a list on demand.
 type itemLines struct {
 	text  []byte
 	first int
@@ -63,7 +63,7 @@ func (l *itemLines) of(i int) int {
 		}
 	}
 	if i >= len(l.items) {
-		return l.first // the libraries do not agree: then it is somewhere in the document
+		return l.first // the libraries disagree: it is somewhere in the document
 	}
 	return l.first + l.items[i].Line - 1
 }
