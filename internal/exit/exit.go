@@ -1,6 +1,5 @@
-// Package exit holds the codes that gatehouse ends with. An error carries its
-// code itself, so that a new kind of error needs no change where errors are
-// reported:
+// Package exit defines the exit codes of gatehouse. An error carries its own code, so
+// that a new kind of error needs no change where errors are reported:
 //
 //	func (e *StaleError) ExitCode() exit.Code { return exit.Wrong }
 //
@@ -12,16 +11,16 @@ import (
 	"fmt"
 )
 
-// Code is the exit code of the program. It is a type of its own so that the
+// Code is the exit code of the program. It is a separate type so that the
 // ExitCode method of an *exec.ExitError, the end of another program, is not
 // mistaken for one.
 type Code int
 
-// What a run ends with.
+// The exit codes.
 const (
 	// Done: the program did what it was asked to do.
 	Done Code = 0
-	// Wrong: the input, or what was checked, is wrong.
+	// Wrong: the input, or the object of a check, is wrong.
 	Wrong Code = 1
 	// Failed: the program could not do its work.
 	Failed Code = 2

@@ -10,13 +10,13 @@ type Suites struct {
 	Name     string   `xml:"name,attr"`
 	Tests    int      `xml:"tests,attr"`
 	Failures int      `xml:"failures,attr"`
-	// Errors is nil for a report that takes every error for a failure.
+	// Errors is nil for a report that counts errors as failures.
 	Errors  *int    `xml:"errors,attr,omitempty"`
 	Skipped int     `xml:"skipped,attr"`
 	Suites  []Suite `xml:"testsuite"`
 }
 
-// Suite is a group of cases, with their numbers.
+// Suite is a group of cases with its counts.
 type Suite struct {
 	Name     string `xml:"name,attr"`
 	Tests    int    `xml:"tests,attr"`
@@ -36,7 +36,7 @@ type Case struct {
 	Output    string   `xml:"system-out,omitempty"`
 }
 
-// Message says in one line, and in a text of any length, what happened.
+// Message describes what happened: Message in one line, Text in any length.
 type Message struct {
 	Message string `xml:"message,attr"`
 	Text    string `xml:",chardata"`

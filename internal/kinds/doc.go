@@ -1,11 +1,10 @@
-// Package kinds is the table of the kinds of objects that gatehouse knows:
-// those of Kubernetes, Kyverno and Flux. For each it says whether objects of the
-// kind are in a namespace, how the API server calls them, what their controller
-// makes of them, whether they are policies and how they say that they are in
-// force, and whether Kyverno may read them by itself.
+// Package kinds is the table of the kinds of objects that gatehouse knows: those of
+// Kubernetes, Kyverno and Flux. For each kind it holds the scope, the name of the
+// resource, the kinds that its controller creates, whether it is a policy and how it
+// reports that it is in force, and whether the roles of Kyverno's chart may read it.
 //
 // It also reads Kyverno's notation for kinds, see [Parse].
 //
-// Custom resources of others are not in the table. What is not known about a
-// kind is told apart from what is known: see [Unknown].
+// Custom resources of other projects are not in the table. An unknown scope has a value
+// that differs from the known ones: see [Unknown].
 package kinds

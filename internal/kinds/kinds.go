@@ -17,33 +17,33 @@ const (
 	Cluster
 )
 
-// InForce is how the policies of a kind say that they are in force.
+// InForce is the way in which the policies of a kind report that they are in force.
 type InForce int
 
 const (
 	// NotPolicy is for the kinds that are not policies.
 	NotPolicy InForce = iota
-	// ReadyCondition is for kinds whose condition Ready is True then.
+	// ReadyCondition is for kinds whose condition Ready is then True.
 	ReadyCondition
-	// ReadyStatus is for kinds whose status.conditionStatus.ready is true then: those
+	// ReadyStatus is for kinds whose status.conditionStatus.ready is then true: those
 	// with CEL.
 	ReadyStatus
-	// Unreported is for kinds that do not say it.
+	// Unreported is for kinds that do not report it.
 	Unreported
 )
 
-// Kind is one kind of objects.
+// Kind is a kind of objects.
 type Kind struct {
 	// Group is empty for the core group.
 	Group string
 	Kind  string
-	// Plural is the name of the resource, as paths and permissions have it.
+	// Plural is the name of the resource in paths and permissions.
 	Plural string
 	Scope  Scope
 	// Versions that are served, the preferred one first; at least one.
 	Versions []string
-	// Makes lists the kinds that the controller of a workload makes of it. Only
-	// workloads have any, and always Pod among them.
+	// Makes lists the kinds that the controller of a workload creates for it. Only
+	// workloads have any; Pod is always one of them.
 	Makes []string
 	// InForce is NotPolicy for kinds that are not policies.
 	InForce InForce
@@ -52,7 +52,7 @@ type Kind struct {
 	KyvernoReads bool
 }
 
-// APIVersion returns the preferred API version as objects have it, such as apps/v1.
+// APIVersion returns the preferred API version as written in objects, such as apps/v1.
 func (k Kind) APIVersion() string {
 	if k.Group == "" {
 		return k.Versions[0]
@@ -72,7 +72,7 @@ func Group(apiVersion string) string {
 // All returns the table: the kinds of Kubernetes, of Kyverno and of Flux.
 func All() []Kind { return slices.Clone(table) }
 
-// Find returns the kind of a group. Versions share what the table says.
+// Find returns the kind of a group. All versions share one entry.
 func Find(group, kind string) (Kind, bool) {
 	i := slices.IndexFunc(table, func(k Kind) bool { return k.Kind == kind && k.Group == group })
 	if i < 0 {
@@ -86,7 +86,8 @@ func Policies() []Kind {
 	return slices.DeleteFunc(All(), func(k Kind) bool { return k.InForce == NotPolicy })
 }
 
-// Controllers returns the names of the kinds that make Pods, or what makes Pods, sorted.
+// Controllers returns the names of the kinds that create Pods, directly or through other
+// kinds, sorted.
 func Controllers() []string {
 	var names []string
 	for _, k := range table {

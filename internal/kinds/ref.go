@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Ref names kinds as policies do. Each part but Subresource may have wildcards.
+// Ref names kinds as policies do. All parts except Subresource may have wildcards.
 type Ref struct {
-	// Group and Version are "*" where a policy leaves them out.
+	// Group and Version are "*" if a policy leaves them out.
 	Group, Version, Kind string
 	// Subresource such as exec; empty for the objects themselves.
 	Subresource string
 }
 
-// Named is the reference to the kinds of a name, whatever their group.
+// Named returns the reference to the kinds with a name, in any group.
 func Named(kind string) Ref { return Ref{Group: "*", Version: "*", Kind: kind} }
 
 var versionPart = regexp.MustCompile(`^(v\d((alpha|beta)\d)?|\*)$`)
 
-// Parse reads the notation of Kyverno, [group/][version/]Kind[/subresource],
-// where a dot may stand before the subresource, as Kyverno 1.19 does. A version
-// without a group stands for that version of any group: v1/Pod is not limited
-// to the core group. The zero Ref is returned for what is not in the notation.
+// Parse reads the notation of Kyverno, [group/][version/]Kind[/subresource], where the
+// subresource may follow a dot, as in Kyverno 1.19. A version without a group means that
+// version of any group: v1/Pod is not limited to the core group. Parse returns the zero
+// Ref for any other text.
 func Parse(text string) Ref {
 	parts := strings.Split(text, "/")
 	last := len(parts) - 1
@@ -48,7 +48,7 @@ func Parse(text string) Ref {
 	return Ref{}
 }
 
-// Name is the kind, with the subresource behind a slash if there is one.
+// Name returns the kind, followed by a slash and the subresource if there is one.
 func (r Ref) Name() string {
 	if r.Subresource == "" {
 		return r.Kind
@@ -73,7 +73,7 @@ func (r Ref) Kinds() []Kind {
 	return found
 }
 
-// Scope returns the scope of what the reference names. It is Unknown where the
+// Scope returns the scope of the kinds that the reference names. It is Unknown if the
 // table has no such kind, or kinds of both scopes.
 func (r Ref) Scope() Scope {
 	found := r.Kinds()

@@ -2,7 +2,7 @@ package kinds
 
 import "slices"
 
-// table holds all kinds. Nothing changes it.
+// table holds all kinds. It is never changed.
 var table = slices.Concat(kubernetes(), kyverno(), flux())
 
 // kubernetes returns the kinds of Kubernetes itself. Reads are those that the

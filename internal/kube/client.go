@@ -1,6 +1,6 @@
-// Package kube is a client of the Kubernetes API for objects without types: what
-// bootstrap, uninstall, impact and the end-to-end tests need of client-go, whose
-// own discovery would bring the types of every API.
+// Package kube is a client of the Kubernetes API for untyped objects. It holds the part
+// of client-go that bootstrap, uninstall, impact and the end-to-end tests need, because
+// client-go's own discovery depends on the types of every API.
 package kube
 
 import (
@@ -24,16 +24,16 @@ import (
 )
 
 const (
-	// requestTimeout ends a request to an API server that takes it and never
-	// answers; the server itself gives up after as long (--request-timeout).
+	// requestTimeout ends a request to an API server that accepts it and never
+	// answers. It is the server's own default (--request-timeout).
 	requestTimeout = time.Minute
-	// pageSize is how many objects are asked for at once, as kubectl does.
+	// pageSize is the number of objects per page of a list, as in kubectl.
 	pageSize = 500
 )
 
-// Client speaks to one API server. It is safe for concurrent use. Numbers in what
-// it returns are int64 or float64. Errors of the API server are those of
-// apimachinery's package errors; what it asks to try again later is tried again.
+// Client sends requests to one API server. It is safe for concurrent use. Numbers in the
+// objects that it returns are int64 or float64. Errors of the API server are those of
+// apimachinery's package errors. Requests that the API server asks to retry are retried.
 type Client struct {
 	config  *rest.Config
 	rest    rest.Interface
@@ -58,11 +58,11 @@ func New(config *rest.Config) (*Client, error) {
 	return &Client{config: config, rest: client, objects: dynamic.New(client), known: newResources()}, nil
 }
 
-// Server is the address of the API server.
+// Server returns the address of the API server.
 func (c *Client) Server() string { return c.config.Host }
 
-// As returns a client that acts as another user, whose name is not empty. The
-// group system:authenticated is added, as it is for everybody who logs in.
+// As returns a client that acts as another user, whose name must not be empty. The group
+// system:authenticated is added, as for every authenticated user.
 func (c *Client) As(user string, groups ...string) (*Client, error) {
 	config := rest.CopyConfig(c.config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: append(groups, "system:authenticated")}
@@ -74,22 +74,21 @@ func (c *Client) As(user string, groups ...string) (*Client, error) {
 	return other, nil
 }
 
-// DryRun returns a client whose writes go through everything, admission included,
-// but are not stored.
+// DryRun returns a client whose writes are processed, including admission, but not stored.
 func (c *Client) DryRun() *Client {
 	other := *c
 	other.dryRun = true
 	return &other
 }
 
-// Force returns a client whose Apply takes the fields that other managers have.
+// Force returns a client whose Apply takes over the fields of other managers.
 func (c *Client) Force() *Client {
 	other := *c
 	other.force = true
 	return &other
 }
 
-// Version is the version of Kubernetes, such as v1.36.4.
+// Version returns the version of Kubernetes, such as v1.36.4.
 func (c *Client) Version(ctx context.Context) (string, error) {
 	var version struct {
 		GitVersion string `json:"gitVersion"`
@@ -98,7 +97,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	return version.GitVersion, err
 }
 
-// Get reads one object; namespace is empty for those of the cluster.
+// Get reads one object. namespace is empty for cluster-scoped objects.
 func (c *Client) Get(ctx context.Context, apiVersion, kind, namespace, name string) (manifest.Object, error) {
 	collection, err := c.collection(ctx, apiVersion, kind, namespace)
 	if err != nil {
@@ -107,8 +106,8 @@ func (c *Client) Get(ctx context.Context, apiVersion, kind, namespace, name stri
 	return object(collection.Get(ctx, name, metav1.GetOptions{}))
 }
 
-// List reads the objects of a kind: in all namespaces if namespace is empty, with
-// any labels if selector is.
+// List reads the objects of a kind. An empty namespace means all namespaces, and an empty
+// selector means any labels.
 func (c *Client) List(ctx context.Context, apiVersion, kind, namespace, selector string) ([]manifest.Object, error) {
 	var all []manifest.Object
 	for o, err := range c.Each(ctx, apiVersion, kind, namespace, selector) {
@@ -120,9 +119,9 @@ func (c *Client) List(ctx context.Context, apiVersion, kind, namespace, selector
 	return all, nil
 }
 
-// Each is List page by page, so that memory does not grow with the number of
-// objects. An error is the last that it gives. Where a page has come too late for
-// the snapshot of the first one, it goes on with what is there now.
+// Each lists objects page by page, so that memory use does not grow with their number. An
+// error is the last thing that it yields. If the snapshot of the first page has expired,
+// it continues with the current objects.
 func (c *Client) Each(ctx context.Context, apiVersion, kind, namespace, selector string) iter.Seq2[manifest.Object, error] {
 	return func(yield func(manifest.Object, error) bool) {
 		resource, err := c.Resource(ctx, apiVersion, kind)
@@ -156,7 +155,7 @@ func (c *Client) Each(ctx context.Context, apiVersion, kind, namespace, selector
 	}
 }
 
-// freshToken is what the API server offers instead of a token that is too old.
+// freshToken returns the token that the API server offers to replace an expired one.
 func freshToken(err error) string {
 	var status *apierrors.StatusError
 	if apierrors.IsResourceExpired(err) && errors.As(err, &status) {
@@ -165,9 +164,9 @@ func freshToken(err error) string {
 	return ""
 }
 
-// Apply sends an object by server-side apply in the name of a field manager, and
-// refuses fields that the schema does not know. Fields of other managers are a
-// conflict, unless the client is one of Force.
+// Apply applies an object server-side as a field manager. Fields that are not in the
+// schema are refused. Fields of other managers are a conflict, unless the client is from
+// Force.
 func (c *Client) Apply(ctx context.Context, o manifest.Object, manager string) (manifest.Object, error) {
 	return c.patch(ctx, o, "", types.ApplyPatchType, o, metav1.PatchOptions{
 		FieldManager: manager, Force: &c.force, FieldValidation: metav1.FieldValidationStrict, DryRun: c.dry(),
@@ -195,8 +194,8 @@ func (c *Client) patch(ctx context.Context, o manifest.Object, subresource strin
 	return object(collection.Patch(ctx, o.Name(), as, data, options, subresources...))
 }
 
-// Create sends a new object, or one that the API server answers at once and does
-// not keep, such as an access review.
+// Create creates an object, or sends one that the API server answers and does not store,
+// such as an access review.
 func (c *Client) Create(ctx context.Context, o manifest.Object) (manifest.Object, error) {
 	collection, err := c.collection(ctx, o.APIVersion(), o.Kind(), o.Namespace())
 	if err != nil {
@@ -205,8 +204,8 @@ func (c *Client) Create(ctx context.Context, o manifest.Object) (manifest.Object
 	return object(collection.Create(ctx, &unstructured.Unstructured{Object: o}, metav1.CreateOptions{DryRun: c.dry()}))
 }
 
-// Delete removes an object in the background. Where it carries a uid, nothing else
-// of that name that took its place meanwhile is removed.
+// Delete deletes an object in the background. If the object has a uid, Delete does not
+// delete another object that has replaced it under the same name.
 func (c *Client) Delete(ctx context.Context, o manifest.Object) error {
 	collection, err := c.collection(ctx, o.APIVersion(), o.Kind(), o.Namespace())
 	if err != nil {
@@ -220,7 +219,7 @@ func (c *Client) Delete(ctx context.Context, o manifest.Object) error {
 	return collection.Delete(ctx, o.Name(), options)
 }
 
-// Token asks for a token of a ServiceAccount.
+// Token requests a token of a ServiceAccount.
 func (c *Client) Token(ctx context.Context, namespace, serviceAccount string, lifetime time.Duration) (string, error) {
 	request := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
@@ -235,8 +234,8 @@ func (c *Client) Token(ctx context.Context, namespace, serviceAccount string, li
 	return token, err
 }
 
-// collection is where an object of a kind lies: without a namespace that it needs
-// in the namespace default, as for kubectl.
+// collection returns the path of the objects of a kind. An object that needs a namespace
+// and has none is in the namespace default, as in kubectl.
 func (c *Client) collection(ctx context.Context, apiVersion, kind, namespace string) (dynamic.ResourceInterface, error) {
 	resource, err := c.Resource(ctx, apiVersion, kind)
 	if err != nil {
@@ -252,7 +251,7 @@ func (c *Client) dry() []string {
 	return nil
 }
 
-// get reads what is not an object.
+// get reads a response that is not an object.
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	raw, err := c.rest.Get().AbsPath(path).Do(ctx).Raw()
 	if err != nil {

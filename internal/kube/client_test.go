@@ -20,8 +20,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// fake is an API server that knows Pods and Namespaces. It has an answer for some
-// requests, and tells of all others what it was asked.
+// fake is an API server that serves Pods and Namespaces. It has fixed answers for some
+// requests, and echoes all others.
 type fake struct {
 	answers map[string]answer // by method and URI, without the timeout
 
@@ -116,9 +116,9 @@ func TestRequests(t *testing.T) {
 			map[string]any{"asked": "POST /api/v1/namespaces/default/pods"}},
 		{"get", func() (manifest.Object, error) { return client.Get(t.Context(), "v1", "Pod", "n", "p") },
 			map[string]any{"asked": "GET /api/v1/namespaces/n/pods/p", "user": "", "number": int64(9007199254740993)}},
-		{"as somebody else", func() (manifest.Object, error) { return other.Get(t.Context(), "v1", "Namespace", "x", "n") },
+		{"as another user", func() (manifest.Object, error) { return other.Get(t.Context(), "v1", "Namespace", "x", "n") },
 			map[string]any{"asked": "GET /api/v1/namespaces/n", "user": "u", "groups": "g,system:authenticated"}},
-		{"dry run as somebody else", func() (manifest.Object, error) { return other.DryRun().Create(t.Context(), pod()) },
+		{"dry run as another user", func() (manifest.Object, error) { return other.DryRun().Create(t.Context(), pod()) },
 			map[string]any{"asked": "POST /api/v1/namespaces/n/pods?dryRun=All", "user": "u"}},
 		{"patch", func() (manifest.Object, error) {
 			return client.Patch(t.Context(), pod(), "", map[string]any{"spec": nil})
@@ -291,7 +291,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestEachEnds: what nobody wants any more is not asked for.
+// TestEachEnds: no page is requested after the loop has ended.
 func TestEachEnds(t *testing.T) {
 	server, client := newFake(t, map[string]answer{"GET /api/v1/namespaces/n/pods?labelSelector=a%3Db&limit=500": page("more", "a", "b")})
 	for o, err := range client.Each(t.Context(), "v1", "Pod", "n", "a=b") {

@@ -14,23 +14,23 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// Resource is how the API server serves a kind.
+// Resource describes how the API server serves a kind.
 type Resource struct {
 	// Group is empty for the core group.
 	Group, Version string
-	// Name is the plural that paths and permissions have.
+	// Name is the plural that is used in paths and permissions.
 	Name, Kind string
 	Namespaced bool
 	Verbs      []string
 }
 
-// APIVersion as objects have it: apps/v1.
+// APIVersion returns the API version as written in objects, such as apps/v1.
 func (r Resource) APIVersion() string {
 	return schema.GroupVersion{Group: r.Group, Version: r.Version}.String()
 }
 
-// in are the objects of a namespace, or of all if that is empty; for kinds of the
-// cluster it does not matter.
+// in returns the path of the objects in a namespace, or in all namespaces if it is empty.
+// The namespace is ignored for cluster-scoped kinds.
 func (r Resource) in(objects dynamic.Interface, namespace string) dynamic.ResourceInterface {
 	all := objects.Resource(schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Name})
 	if !r.Namespaced {
@@ -46,16 +46,16 @@ func (e *NotServedError) Error() string {
 	return fmt.Sprintf("the API server does not serve %s %s", e.APIVersion, e.Kind)
 }
 
-// IsNotServed tells whether the API server does not know the kind.
+// IsNotServed reports whether the error means that the API server does not know the kind.
 func IsNotServed(err error) bool {
 	var notServed *NotServedError
 	return errors.As(err, &notServed)
 }
 
-// IsAbsent tells whether the object, or its whole kind, is not there.
+// IsAbsent reports whether the error means that the object or its kind does not exist.
 func IsAbsent(err error) bool { return IsNotServed(err) || apierrors.IsNotFound(err) }
 
-// resources are what the API server has said about its kinds, by API version.
+// resources caches the kinds that the API server serves, by API version.
 type resources struct {
 	mu       sync.Mutex
 	versions map[string][]Resource
@@ -73,8 +73,8 @@ func (r *resources) find(apiVersion, kind string) (Resource, bool) {
 	return r.versions[apiVersion][i], true
 }
 
-// Resource tells how a kind is served. Only what is known is remembered: what is
-// not may be defined a moment later, and is a [NotServedError] until then.
+// Resource returns the resource of a kind. It returns a [NotServedError] for a kind that
+// is not served, and does not remember that, because the kind may be defined later.
 func (c *Client) Resource(ctx context.Context, apiVersion, kind string) (Resource, error) {
 	if r, ok := c.known.find(apiVersion, kind); ok {
 		return r, nil
@@ -89,7 +89,7 @@ func (c *Client) Resource(ctx context.Context, apiVersion, kind string) (Resourc
 	return Resource{}, &NotServedError{apiVersion, kind}
 }
 
-// discover asks for the kinds of an API version and remembers them.
+// discover requests the kinds of an API version and remembers them.
 func (c *Client) discover(ctx context.Context, apiVersion string) ([]Resource, error) {
 	version, err := schema.ParseGroupVersion(apiVersion)
 	if err != nil {
@@ -122,12 +122,12 @@ func (c *Client) discover(ctx context.Context, apiVersion string) ([]Resource, e
 	return found, nil
 }
 
-// discoveries is how many API versions are asked for at a time.
+// discoveries is the number of API versions that are requested at a time.
 const discoveries = 8
 
-// Resources are all that the API server serves, each in the version that it
-// prefers. Groups that do not answer, as those of a server of somebody else which
-// is down, are left out and told.
+// Resources returns all resources that the API server serves, each in its preferred
+// version. Groups that do not answer, such as those of an aggregated API server that is
+// down, are left out and returned as unavailable.
 func (c *Client) Resources(ctx context.Context) (all []Resource, unavailable []error, err error) {
 	versions, err := c.versions(ctx)
 	if err != nil {
@@ -161,7 +161,7 @@ func (c *Client) Resources(ctx context.Context) (all []Resource, unavailable []e
 	return all, slices.DeleteFunc(failed, func(err error) bool { return err == nil }), nil
 }
 
-// versions are the API versions, those that are preferred first in each group.
+// versions returns the API versions, the preferred one of each group first.
 func (c *Client) versions(ctx context.Context) ([]string, error) {
 	type version struct {
 		GroupVersion string `json:"groupVersion"`

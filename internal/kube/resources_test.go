@@ -40,6 +40,6 @@ func TestResources(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := client.Resources(ctx); err == nil {
-		t.Error("an interrupt is no error")
+		t.Error("an interrupt is not an error")
 	}
 }

@@ -1,6 +1,6 @@
-// Package layout is the layout of the output: which folders Flux applies, what
-// they are called, and how their names are read back. Every path of the output
-// that more than one package knows is spelled here and nowhere else.
+// Package layout defines the layout of the output: which folders Flux applies, what they
+// are called, and how to parse their names. Every path of the output that more than one
+// package uses is defined here.
 //
 //	clusters/<cluster>/gatehouse/            Kustomizations of a cluster
 //	environments/<environment>/<kind>[-NN]/  layers: what the Kustomizations apply
@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Kind is what a layer holds, which is also the name of its folder. generator/flux
-// has the table that says how each kind is applied.
+// Kind is the kind of a layer, which is also the name of its folder. The table in
+// generator/flux says how each kind is applied.
 type Kind string
 
 // The kinds of layers.
@@ -43,12 +43,12 @@ const (
 	Board = "README.md"
 	// CodeOwners is read by the forge.
 	CodeOwners = "CODEOWNERS"
-	// SourceIgnore is read by Flux's source: what it leaves out.
+	// SourceIgnore lists what Flux's source leaves out.
 	SourceIgnore = ".sourceignore"
-	// Lock is where the lock lies; see manifest.Lock.
+	// Lock is the path of the lock; see manifest.Lock.
 	Lock = "gatehouse.lock"
-	// Journal lists, while a build writes, the hashes of what it is about to
-	// write. It exists only between the start of a build and its end.
+	// Journal lists the hashes of the files that a build is about to write. It exists
+	// only during a build.
 	Journal = Lock + ".next"
 	// Staging holds new files until all of them are complete.
 	Staging = ".gatehouse.tmp"
@@ -69,7 +69,7 @@ type Folder struct {
 	Shard int
 }
 
-// Of is the folder of a cluster.
+// Of returns the folder of a cluster.
 func Of(cluster string) Folder { return Folder{Cluster: cluster} }
 
 // Applied reports whether Flux applies the folder.
@@ -78,7 +78,7 @@ func (f Folder) Applied() bool { return f != Folder{} }
 // IsLayer reports whether the folder is a layer of an environment.
 func (f Folder) IsLayer() bool { return f.Environment != "" }
 
-// String is the path of the folder in the output; empty for the zero value.
+// String returns the path of the folder in the output; empty for the zero value.
 func (f Folder) String() string {
 	switch {
 	case f.Cluster != "":
@@ -89,7 +89,7 @@ func (f Folder) String() string {
 	return ""
 }
 
-// base is <kind>[-<shard>].
+// base returns <kind>[-<shard>].
 func (f Folder) base() string {
 	if f.Shard == 0 {
 		return string(f.Kind)
@@ -97,7 +97,7 @@ func (f Folder) base() string {
 	return fmt.Sprintf("%s-%02d", f.Kind, f.Shard)
 }
 
-// Kustomization is the name of the Kustomization that applies the folder.
+// Kustomization returns the name of the Kustomization that applies the folder.
 func (f Folder) Kustomization() string {
 	if f.Cluster != "" {
 		return Root
@@ -105,9 +105,9 @@ func (f Folder) Kustomization() string {
 	return Root + "-" + f.base()
 }
 
-// File is the path of the file for an object of this name, or for what belongs
-// to a namespace of this name: NAME.yaml, except for the name that kustomize
-// takes for an index. No name in Kubernetes has an underscore.
+// File returns the path of the file for an object of this name, or for the objects of a
+// namespace of this name: NAME.yaml, except for the name of kustomize's index. No name in
+// Kubernetes has an underscore.
 func (f Folder) File(name string) string {
 	if name+".yaml" == Index {
 		name += "_"
@@ -115,11 +115,11 @@ func (f Folder) File(name string) string {
 	return f.String() + "/" + name + ".yaml"
 }
 
-// Index is the path of the folder's index.
+// Index returns the path of the folder's index.
 func (f Folder) Index() string { return path.Join(f.String(), Index) }
 
-// Parse reads what String writes, also of a kind that this gatehouse does not
-// know; false for every other path.
+// Parse parses a path that String returned, even with a kind that this gatehouse does not
+// know. It reports false for any other path.
 func Parse(folder string) (Folder, bool) {
 	parts := strings.Split(folder, "/")
 	if len(parts) != 3 || parts[1] == "" {
@@ -136,8 +136,8 @@ func Parse(folder string) (Folder, bool) {
 	return f, f.String() == folder
 }
 
-// CutSource splits a path in a Flux source into the place of the output in that
-// source ("." for its root) and the folder; false if it is not the path of a folder.
+// CutSource splits a path in a Flux source into the path of the output in that source
+// ("." for its root) and the folder. It reports false if it is not the path of a folder.
 func CutSource(p string) (output string, f Folder, ok bool) {
 	parts := strings.Split(path.Clean(p), "/")
 	if len(parts) < 3 {
@@ -148,9 +148,9 @@ func CutSource(p string) (output string, f Folder, ok bool) {
 	return path.Join(append([]string{"."}, parts[:last]...)...), f, ok
 }
 
-// ParseKustomization reads the kind and the shard of a layer from the name of
-// its Kustomization; false for any other name. The environment is empty: the
-// cluster says which one it is.
+// ParseKustomization parses the kind and the shard of a layer from the name of its
+// Kustomization. It reports false for any other name. The environment is empty, because
+// it depends on the cluster.
 func ParseKustomization(name string) (Folder, bool) {
 	base, ok := strings.CutPrefix(name, Root+"-")
 	if !ok || base == "" {
@@ -160,7 +160,7 @@ func ParseKustomization(name string) (Folder, bool) {
 	return f, f.base() == base
 }
 
-// parseBase reads <kind>[-<shard>].
+// parseBase parses <kind>[-<shard>].
 func parseBase(base string) Folder {
 	if i := strings.LastIndexByte(base, '-'); i > 0 {
 		if shard, err := strconv.Atoi(base[i+1:]); err == nil && shard > 1 {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// quick writes the YAML of plain objects byte for byte as sigs.k8s.io/yaml does,
-// which goes through JSON and back and takes twenty times as long: with a
-// hundred thousand NetworkPolicies that is most of a build. It knows only what
-// needs no quoting and reports false for everything else, which sigs.k8s.io/yaml
-// then writes. The tests hold the two against each other.
+// quick writes the YAML of plain objects, byte for byte as sigs.k8s.io/yaml does. That
+// package converts to JSON and back and takes twenty times as long, which is most of a
+// build with a hundred thousand NetworkPolicies. quick supports only values that need no
+// quoting. It reports false for everything else, which sigs.k8s.io/yaml then writes. The
+// tests compare the two.
 type quick struct{ b *bytes.Buffer }
 
-// mapping writes a non-empty map whose first key stands where the buffer ends.
+// mapping writes a non-empty map. Its first key continues the last line of the buffer.
 func (q quick) mapping(m map[string]any, indent int) bool {
 	keys, ok := sortedKeys(m)
 	if !ok {
@@ -70,7 +70,7 @@ func (q quick) sequence(list []any, indent int) bool {
 	return true
 }
 
-// scalar writes a value of one line, and its end.
+// scalar writes a value of one line and the end of the line.
 func (q quick) scalar(v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -82,7 +82,7 @@ func (q quick) scalar(v any) bool {
 		q.b.WriteString(strconv.FormatBool(v))
 	case int64:
 		q.b.WriteString(strconv.FormatInt(v, 10))
-	case float64: // what a decoded JSON number is
+	case float64: // the type of a decoded JSON number
 		if v != math.Trunc(v) || math.Abs(v) > 1<<53 || v == 0 && math.Signbit(v) {
 			return false
 		}
@@ -112,8 +112,9 @@ func (q quick) indent(n int) {
 	q.b.WriteString(spaces[:n])
 }
 
-// isPlain tells whether no version of YAML takes a string for anything else: a
-// word of letters, digits and some marks that is no boolean or null, or an IPv4 CIDR.
+// isPlain reports whether every version of YAML reads an unquoted text as a string. That
+// is a word of letters, digits and some marks that is not a boolean or null, or an IPv4
+// CIDR.
 func isPlain(s string) bool {
 	if s == "" || len(s) > 100 {
 		return false
@@ -143,8 +144,8 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
-// sortedKeys orders as go-yaml does: marks before letters. Digits, which it
-// orders by the numbers that they make, it must not come to compare.
+// sortedKeys orders keys as go-yaml does: marks before letters. It must not have to
+// compare digits, which go-yaml orders as numbers.
 func sortedKeys(m map[string]any) (keys []string, ok bool) {
 	keys, ok = make([]string, 0, len(m)), true
 	for k := range m {

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// random makes a value from words that YAML takes for something else, or for nothing else.
+// random returns a value of words that YAML may or may not read as strings.
 func random(r *rand.Rand, depth int) any {
 	words := []string{
 		"a", "allow-dns", "kubernetes.io/metadata.name", "10.0.0.0/8", "TCP", "v1", "e3", "x_y", "b2", "b10", "B", "a-b", "a.b", "a/b", "z-1", "z1", "latest",
@@ -46,7 +46,7 @@ func random(r *rand.Rand, depth int) any {
 	return words[r.IntN(17)]
 }
 
-// Where quick writes something, it is what sigs.k8s.io/yaml writes.
+// If quick writes a value, it writes the same as sigs.k8s.io/yaml.
 func TestQuickAgreesWithYAML(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	wrote := 0
@@ -84,7 +84,7 @@ func networkPolicy() Object {
 	}
 }
 
-// What there is most of takes the short way.
+// The most common objects are written by quick.
 func TestQuickKnowsNetworkPolicies(t *testing.T) {
 	var b bytes.Buffer
 	if !(quick{&b}).mapping(networkPolicy(), 0) {
@@ -92,7 +92,7 @@ func TestQuickKnowsNetworkPolicies(t *testing.T) {
 	}
 }
 
-// A value that quick does not know leaves nothing of it behind.
+// A value that quick does not support leaves no partial output.
 func TestEncodeFallsBack(t *testing.T) {
 	f := File{Path: "x.yaml", Objects: []Object{{"a": "b", "c": "two words: yes"}, {"a": "b"}, {}}}
 	got, err := f.Encode()

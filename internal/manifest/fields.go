@@ -1,8 +1,8 @@
 package manifest
 
 // The accessors below follow fields of nested maps: o.String("spec", "path") is
-// spec.path. None panics: where a field is absent or holds another type, the
-// result is the zero value. Values of maps and lists are shared with the object.
+// spec.path. They never panic: if a field is absent or has another type, they return the
+// zero value. Maps and lists are shared with the object.
 
 // Value returns the value of a field.
 func (o Object) Value(fields ...string) any {
@@ -58,7 +58,7 @@ func (o Object) Strings(fields ...string) []string {
 	return texts
 }
 
-// Condition returns the entry of status.conditions with the type, nil if there is none.
+// Condition returns the entry of status.conditions with the type, or nil.
 func (o Object) Condition(name string) Object {
 	for _, c := range o.Maps("status", "conditions") {
 		if c["type"] == name {

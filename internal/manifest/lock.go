@@ -13,9 +13,9 @@ import (
 // lockVersion is raised when an older gatehouse could misread a newer lock.
 const lockVersion = 1
 
-// Lock says what the output was made from and what it holds. It is what tells
-// a file of gatehouse from somebody else's, an untouched one from an edited
-// one, where each object lives, and what each environment was shown before.
+// Lock says what the output was built from and what it contains. It distinguishes the
+// files of gatehouse from other files, and edited files from unedited ones. It also
+// records the file of each object and what each environment was built with.
 type Lock struct {
 	// Version of the format.
 	Version int `json:"version"`
@@ -24,27 +24,27 @@ type Lock struct {
 	// Source is the SHA-256 over the files of the source that were read.
 	Source string `json:"source"`
 	// FluxInstall is spec.flux.install of the profile, cli or operator; empty for
-	// none. Bootstrap, which sees the output only, goes by it.
+	// none. Bootstrap reads it here, because it sees only the output.
 	FluxInstall string `json:"fluxInstall,omitempty"`
-	// Kyverno is what the policies need of the Kyverno in the clusters. It is nil
-	// in a lock that an older gatehouse wrote.
+	// Kyverno is the configuration of Kyverno that the policies need. It is nil in a
+	// lock of an older gatehouse.
 	Kyverno *LockedKyverno `json:"kyverno,omitempty"`
 	// Environments by name.
 	Environments map[string]LockedEnvironment `json:"environments"`
-	// Files by path, sorted; the lock itself is not among them. Encode writes the
-	// list also where it is empty.
+	// Files by path, sorted, without the lock itself. Encode writes the list even if
+	// it is empty.
 	Files []LockedFile `json:"files,omitempty"`
 }
 
-// LockedKyverno says how Kyverno must be configured, and which Helm release
-// installs it. Bootstrap and uninstall go by it.
+// LockedKyverno says how Kyverno must be configured, and which Helm release installs it.
+// Bootstrap and uninstall use it.
 type LockedKyverno struct {
 	// SystemNamespaces are left out of Kyverno's webhooks.
 	SystemNamespaces []string `json:"systemNamespaces"`
 	// ExceptionNamespace is the only namespace whose exceptions count.
 	ExceptionNamespace string `json:"exceptionNamespace"`
-	// Release is the HelmRelease that installs Kyverno; nil where the repository
-	// does not install it.
+	// Release is the HelmRelease that installs Kyverno; nil if the repository does not
+	// install it.
 	Release *LockedRelease `json:"release,omitempty"`
 }
 
@@ -96,8 +96,8 @@ func (l Lock) Encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// DecodeLock reads a lock strictly. A lock of a newer format is an error: to
-// guess at what it means could remove files of the user.
+// DecodeLock decodes a lock strictly. A lock of a newer format is an error, because
+// misreading it could delete files of the user.
 func DecodeLock(data []byte) (*Lock, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()

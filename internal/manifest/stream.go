@@ -22,7 +22,7 @@ const MaxDocument = 32 << 20
 // ErrTooLarge is the cause of a [LineError] about a document of more than MaxDocument bytes.
 var ErrTooLarge = fmt.Errorf("the document is larger than %d MiB", MaxDocument>>20)
 
-// LineError is an error with the line of the stream that it is about.
+// LineError is an error at a line of the stream.
 type LineError struct {
 	Line int // from 1
 	Err  error
@@ -38,9 +38,9 @@ func (e *LineError) Unwrap() error { return e.Err }
 type Document struct {
 	// JSON is the document as JSON, read as kubectl and Flux do: as YAML 1.1.
 	JSON json.RawMessage
-	// Text is the document from the line of its first value on.
+	// Text is the document, starting at the line of its first value.
 	Text []byte
-	// Line of the stream where Text begins, from 1.
+	// Line of the stream where Text begins, counted from 1.
 	Line int
 }
 
@@ -93,7 +93,7 @@ func Documents(r io.Reader) iter.Seq2[Document, error] {
 type splitter struct {
 	in   *bufio.Reader
 	line int    // number of the last line that was read, from 1
-	open string // what followed the marker of the next document on its line
+	open string // text after the marker on the first line of the next document
 }
 
 // next returns the next document that is not empty, and io.EOF after the last one.

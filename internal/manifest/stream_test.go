@@ -71,7 +71,7 @@ func TestDocumentsReader(t *testing.T) {
 	}
 }
 
-// Reading stops with the loop, and each document has its line and text.
+// Reading stops when the loop ends, and each document has its line and text.
 func TestDocumentsOneByOne(t *testing.T) {
 	for doc, err := range Documents(strings.NewReader("---\n\n# x\na: b\n---\nc: [\n")) {
 		if want := "a: b\n"; err != nil || doc.Line != 4 || string(doc.Text) != want || string(doc.JSON) != `{"a":"b"}` {
@@ -81,7 +81,7 @@ func TestDocumentsOneByOne(t *testing.T) {
 	}
 }
 
-// What toJSON recovers from are panics of the YAML library.
+// toJSON recovers from panics of the YAML library.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"a: b\n---\n", "--- a\n...\n", "a: [1, 2\nb: \"", "&a [*a]", "? {a: b}\n: c\n", "\x00", "<<: *x", "{", "%YAML 1.2\n---\n!!binary aGk=\n"} {
 		f.Add(seed)

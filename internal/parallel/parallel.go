@@ -1,4 +1,4 @@
-// Package parallel spreads work over the processors.
+// Package parallel distributes work over the processors.
 package parallel
 
 import (
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Do calls f for 0 to n-1, as many at once as there are processors, until one
-// call fails or ctx ends. It returns the first error, or that of ctx.
+// Do calls f for 0 to n-1, as many at a time as there are processors, until a call fails
+// or ctx is done. It returns the first error, or that of ctx.
 func Do(ctx context.Context, n int, f func(i int) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// Encoders of a report, by the names of the formats.
+// Encoders of a report, by format.
 type Encoders map[string]func() ([]byte, error)
 
 // Write writes a report in the format. A format without an encoder is an error.
@@ -24,7 +24,7 @@ func (e Encoders) Write(w io.Writer, format string) error {
 	return err
 }
 
-// JSON returns an encoder of a value as indented JSON.
+// JSON returns an encoder that encodes a value as indented JSON.
 func JSON(v any) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		out, err := json.MarshalIndent(v, "", "  ")

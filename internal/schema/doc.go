@@ -14,12 +14,12 @@
 //
 // # What is checked
 //
-// Unknown fields, types, what is required, enums, patterns, lengths and ranges
-// of the schema; and of the metadata what the API server checks for every kind:
-// names, labels, annotations, and whether there is a namespace.
+// Unknown fields, types, required fields, enums, patterns, lengths and ranges of the
+// schema, and the metadata that the API server checks for every kind: names, labels,
+// annotations, and whether there is a namespace.
 //
-// The CEL rules of a schema (x-kubernetes-validations) are not: their evaluator
-// is heavier than all the rest and doubles the time that the program takes to
-// start (docs/adr/0002-crd-schemas-are-generated.md). Nor is what only the
-// controllers know: Kyverno's own policy validation runs in the engine.
+// The CEL rules of a schema (x-kubernetes-validations) are not checked: their evaluator
+// is larger than everything else and doubles the time that the program takes to start
+// (docs/adr/0002-crd-schemas-are-generated.md). Checks of the controllers are not made
+// here either: Kyverno's own policy validation runs in the engine.
 package schema

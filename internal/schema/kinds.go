@@ -20,7 +20,7 @@ type typeOf struct{ apiVersion, kind string }
 type kind struct {
 	// body returns the metadata if it decoded it on the way.
 	body func(raw []byte) ([]*Error, *metav1.ObjectMeta)
-	// name checks metadata.name; nil for what is not an object of the API server.
+	// name checks metadata.name; nil for a kind that the API server does not serve.
 	name validation.ValidateNameFunc
 }
 
@@ -40,7 +40,7 @@ var checks = map[typeOf]kind{
 	{"kustomize.config.k8s.io/v1beta1", "Kustomization"}: {strict[kustomization], nil},
 }
 
-// kustomization is what gatehouse writes into a kustomization.yaml.
+// kustomization holds the fields that gatehouse writes into a kustomization.yaml.
 type kustomization struct {
 	APIVersion string   `json:"apiVersion"`
 	Kind       string   `json:"kind"`
@@ -58,8 +58,8 @@ func strict[T any](raw []byte) ([]*Error, *metav1.ObjectMeta) {
 	return found, nil
 }
 
-// decode decodes strictly; prefix is the path of what raw holds. ok tells
-// whether into holds all that is known.
+// decode decodes raw strictly; prefix is its path in the object. ok reports whether into
+// holds the decoded value, apart from unknown fields.
 func decode(raw []byte, into any, prefix string) (found []*Error, ok bool) {
 	unknown, err := strictjson.UnmarshalStrict(raw, into)
 	if err != nil {
@@ -75,8 +75,8 @@ func decode(raw []byte, into any, prefix string) (found []*Error, ok bool) {
 	return found, true
 }
 
-// metadata checks what the API server checks of the metadata of every kind.
-// meta is nil if nobody decoded it yet.
+// metadata checks the metadata as the API server does for every kind. meta is nil if it
+// is not decoded yet.
 func (k kind) metadata(o manifest.Object, meta *metav1.ObjectMeta) []*Error {
 	var found []*Error
 	known, _ := kinds.Find(o.Group(), o.Kind())

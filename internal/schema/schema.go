@@ -23,7 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Error is one thing that the API server would refuse.
+// Error is a reason why the API server would refuse an object.
 type Error struct {
 	// Path of the field, such as spec.rules[0].name; empty for the object as a whole.
 	Path string
@@ -38,10 +38,10 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Message
 }
 
-// Check returns all that is wrong with an object, sorted by path, each an
-// *Error; nil if it may be applied. A kind that gatehouse has no schema of is
-// an error. The object is not changed. Check may be called concurrently; the
-// schema of a kind is read when its first object is checked.
+// Check returns all errors of an object, each an *Error, sorted by path; nil if the
+// object can be applied. A kind without a schema is an error. The object is not changed.
+// Check may be called concurrently. It reads the schema of a kind when it checks the
+// first object of that kind.
 func Check(o manifest.Object) []error {
 	kind, ok := checks[typeOf{o.APIVersion(), o.Kind()}]
 	if !ok {
@@ -121,7 +121,7 @@ func (c *customResource) check(raw []byte) []*Error {
 	return found
 }
 
-// explain takes the path out of what the validator says.
+// explain returns the error of the validator with the path separate from the message.
 func explain(err error) *Error {
 	var v *errors.Validation
 	if !stderrors.As(err, &v) {

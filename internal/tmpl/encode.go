@@ -10,19 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// evaluated are the texts with a meaning to Kyverno: the ends of a variable and
-// the start of a reference. In a template's own literals they mean what they
-// say; they are replaced by a non-character each (see markLiterals) until a
-// value is encoded. What is left then came from a parameter, or was put
-// together from pieces, and is refused.
+// evaluated are the texts that Kyverno evaluates: the delimiters of a variable and the
+// start of a reference. The literals of a template may contain them: there, each is
+// replaced by a non-character (see markLiterals) until the value is encoded. Any that
+// remain come from a parameter, or were joined from pieces, and are refused.
 var evaluated = []struct{ text, mark string }{
 	{"{{", "\uFDD0"}, {"}}", "\uFDD1"}, {"$(", "\uFDD2"},
 }
 
 // encode returns value as JSON on one line: keys sorted, no HTML escapes.
 //
-// It refuses strings, at any depth and as keys, that something behind YAML
-// would read as more than text (see checkString).
+// It refuses strings, at any depth and as keys, that a later reader would not take as
+// plain text (see checkString).
 func encode(value any) (string, error) {
 	if err := checkStrings(reflect.ValueOf(value), checkString); err != nil {
 		return "", err
@@ -40,7 +39,7 @@ func encode(value any) (string, error) {
 	return text, nil
 }
 
-// checkParams refuses parameters that could not be printed, and marks in them.
+// checkParams refuses parameters that cannot be printed, or that contain marks.
 func checkParams(params map[string]any) error {
 	return checkStrings(reflect.ValueOf(params), func(s string) error {
 		for _, e := range evaluated {

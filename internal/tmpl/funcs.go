@@ -23,7 +23,7 @@ func builtins() map[string]any {
 }
 
 // funcs is the allow-list beyond builtins. Where sprig has a function that
-// panics and one that returns an error, ours is the latter under the short name.
+// panics and one that returns an error, the short name is the latter.
 func funcs() map[string]any {
 	hermetic := sprig.HermeticTxtFuncMap()
 	allowed := map[string]any{
@@ -51,7 +51,7 @@ func funcs() map[string]any {
 var printfFormat = regexp.MustCompile(`^([^%]|%[sdqv%])*$`)
 
 // printf is fmt.Sprintf with the verbs %s %d %q %v and %%, without flags. It
-// fails where fmt.Sprintf would print its complaint (%!) into a policy.
+// fails if fmt.Sprintf would print an error (%!) into a policy.
 func printf(format string, args ...any) (string, error) {
 	if !printfFormat.MatchString(format) {
 		return "", fmt.Errorf("format %q: only %%s, %%d, %%q, %%v and %%%% are allowed", format)
@@ -82,7 +82,7 @@ func prefixEach(prefix string, values any) ([]string, error) {
 	return elements, err
 }
 
-// suffixEach puts suffix behind each element of a list of strings.
+// suffixEach puts suffix after each element of a list of strings.
 func suffixEach(suffix string, values any) ([]string, error) {
 	elements, err := stringsOf(values)
 	for i := range elements {
@@ -91,9 +91,8 @@ func suffixEach(suffix string, values any) ([]string, error) {
 	return elements, err
 }
 
-// alternation is a regular expression, (a|b|c), that matches the elements of a
-// list of strings literally. For an empty list it matches nothing at all, not
-// even the empty string.
+// alternation returns a regular expression, (a|b|c), that matches the elements of a list
+// of strings literally. For an empty list it matches nothing, not even the empty string.
 func alternation(values any) (string, error) {
 	elements, err := stringsOf(values)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 )
 
 // checkPlaces proves that every printed action is one whole YAML value. It puts
-// a quoted placeholder where each action stands, parses the result, and demands
-// to find each placeholder as a double-quoted scalar in a value position, once.
-// JSON on one line can stand wherever such a scalar can, so what holds for the
-// placeholder holds for every encoded value.
+// a quoted placeholder in place of each action, parses the result, and requires that
+// each placeholder occurs once, as a double-quoted scalar in a value position. JSON on
+// one line is valid wherever such a scalar is, so the proof applies to every encoded
+// value.
 func checkPlaces(tree *parse.Tree) error {
 	text, mark, actions := skeleton(tree)
 	found := map[string]int{}
@@ -40,8 +40,8 @@ func checkPlaces(tree *parse.Tree) error {
 	return nil
 }
 
-// skeleton is the template with a placeholder for each printed action. mark
-// does not occur in the template, so that nothing else can be a placeholder.
+// skeleton returns the template with a placeholder for each printed action. mark does
+// not occur in the template, so that nothing else can be a placeholder.
 func skeleton(tree *parse.Tree) (text []byte, mark string, actions []*parse.ActionNode) {
 	var static strings.Builder
 	for _, node := range tree.Root.Nodes {
@@ -89,7 +89,7 @@ func collect(node *yaml.Node, found map[string]int) {
 	}
 }
 
-// actionText is the action as the author wrote it, nearly.
+// actionText returns the action nearly as the author wrote it.
 func actionText(action *parse.ActionNode) string {
 	return leftDelim + " " + action.Pipe.String() + " " + rightDelim
 }

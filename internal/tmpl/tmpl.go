@@ -72,7 +72,7 @@ func parseTree(name, text string) (*parse.Tree, error) {
 	return tree, nil
 }
 
-// nodeName is what the author wrote to get the node.
+// nodeName returns the keyword or construct of a node.
 func nodeName(node parse.Node) string {
 	switch node.Type() {
 	case parse.NodeRange:
@@ -94,8 +94,7 @@ func place(tree *parse.Tree, node parse.Node) string {
 	return location
 }
 
-// prints says whether the action puts a value into the output; a variable
-// declaration does not.
+// prints reports whether the action prints a value. A variable declaration does not.
 func prints(action *parse.ActionNode) bool {
 	return len(action.Pipe.Decl) == 0
 }
@@ -121,7 +120,7 @@ func prepareActions(tree *parse.Tree) {
 }
 
 // markLiterals replaces what Kyverno evaluates in the template's own string
-// literals, so that the encoder can tell it from what a parameter brought in.
+// literals, so that the encoder can distinguish it from the text of a parameter.
 func markLiterals(pipe *parse.PipeNode) {
 	for _, command := range pipe.Cmds {
 		for _, arg := range command.Args {
