@@ -113,7 +113,7 @@ func annotations(body map[string]any) any {
 	return metadata["annotations"]
 }
 
-// looksUp tells whether a rule's context comes from outside the request.
+// looksUp reports whether a rule's context comes from outside the request.
 func looksUp(rule map[string]any) bool {
 	entries, _ := rule["context"].([]any)
 	for _, entry := range entries {

@@ -20,7 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// bundle is what one Load brought. It does not change afterwards, except for the memo of policy caches.
+// bundle holds the objects of one Load. It does not change afterwards, except for the memo of policy caches.
 type bundle struct {
 	policies   map[string]kyvernov1.PolicyInterface // by Kyverno's key: name, or namespace/name
 	expanded   map[string]kyvernov1.PolicyInterface // the same with the autogen rules written out; to look rules up by name
@@ -38,7 +38,7 @@ type bundle struct {
 	count  int
 }
 
-// maxCaches bounds the memo of policy caches: the kinds come with the requests.
+// maxCaches bounds the memo of policy caches, because requests decide which kinds are in it.
 const maxCaches = 512
 
 // configMaps serves the ConfigMaps that rules read; by namespace/name.
@@ -58,7 +58,7 @@ type exceptionList []*kyvernov2.PolicyException
 // List returns all exceptions: Kyverno only ever asks for everything.
 func (l exceptionList) List(labels.Selector) ([]*kyvernov2.PolicyException, error) { return l, nil }
 
-// check tells why the bundle cannot answer for the policies named; for all of them if none is.
+// check returns an error if the bundle cannot answer for the named policies, or for all policies if none are named.
 func (b *bundle) check(names []string) error {
 	if b.brokenException != "" {
 		return fmt.Errorf("%s was refused when it was loaded, so no answer would be right", b.brokenException)
@@ -102,7 +102,7 @@ func (b *bundle) cacheFor(kind oneKind) (policycache.Cache, error) {
 	return filled, nil
 }
 
-// labelsOf returns the labels of a namespace; of one that is not known only its name.
+// labelsOf returns the labels of a namespace; only the one with its name if the namespace is not known.
 func (b *bundle) labelsOf(namespace string) map[string]string {
 	if known, found := b.namespaces[namespace]; found {
 		return known

@@ -55,7 +55,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, params protocol.EvaluateParams
 	return result, nil
 }
 
-// judge evaluates a request that is in order. What panics inside Kyverno ends as an error.
+// judge evaluates a valid request. A panic inside Kyverno becomes an error.
 func (e *Evaluator) judge(ctx context.Context, b *bundle, req request, params protocol.EvaluateParams, waivers exceptionList) (result protocol.EvaluateResult, err error) {
 	defer recovered(&err, "evaluating")
 	run, err := e.newRun(b, req, params, waivers)
@@ -197,7 +197,7 @@ func (r *run) verifyImages(ctx context.Context) (refused bool, err error) {
 }
 
 // validate runs the validating rules, as pkg/webhooks/resource/validation does. Image rules check here that the
-// mutating webhook has done its work, which it has not if it refused.
+// mutating webhook verified the images, which is not the case if it refused.
 func (r *run) validate(ctx context.Context, imagesRefused bool) error {
 	enforced := r.policies(policycache.ValidateEnforce)
 	if !imagesRefused {
@@ -213,7 +213,7 @@ func (r *run) validate(ctx context.Context, imagesRefused bool) error {
 		}
 		r.results.add(ctx, policy, response, true)
 	}
-	// Kyverno evaluates these after it has answered: whatever comes out, it does not block.
+	// Kyverno evaluates these after it has answered, so their results never block.
 	for _, policy := range r.policies(policycache.ValidateAudit) {
 		response, _, err := r.call(ctx, policy, validate)
 		if err != nil {

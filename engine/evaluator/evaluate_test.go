@@ -205,7 +205,7 @@ spec:
 	}
 }
 
-// TestEvaluateGuard is a policy as the guard of the tier labels is one: who may change or delete what.
+// TestEvaluateGuard evaluates a policy like the guard of the tier labels: which users may change or delete what.
 func TestEvaluateGuard(t *testing.T) {
 	e := loaded(t, protocol.LoadParams{Policies: []json.RawMessage{object(t, `
 apiVersion: kyverno.io/v1
@@ -250,7 +250,7 @@ spec:
 		{"a tenant creates a namespace", protocol.EvaluateParams{Resource: namespace("apps"), UserInfo: tenant}, true, 1},
 		{"a tenant deletes the namespace", protocol.EvaluateParams{Operation: protocol.Delete, Resource: namespace("apps"), UserInfo: tenant}, true, 1},
 		{"the deployer lowers the tier", protocol.EvaluateParams{Operation: protocol.Update, Resource: namespace("apps"), OldResource: namespace("platform"), UserInfo: flux}, false, 0},
-		{"nobody in particular lowers the tier", protocol.EvaluateParams{Operation: protocol.Update, Resource: namespace("apps"), OldResource: namespace("platform")}, true, 1},
+		{"a request without a user lowers the tier", protocol.EvaluateParams{Operation: protocol.Update, Resource: namespace("apps"), OldResource: namespace("platform")}, true, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -315,7 +315,7 @@ func TestEvaluateKinds(t *testing.T) {
 	}
 }
 
-// TestEvaluateMany: answers come in order, one that fails does not harm the others, and a context that ended is no verdict.
+// TestEvaluateMany: answers come in order, one that fails does not affect the others, and a context that is done gives no verdict.
 func TestEvaluateMany(t *testing.T) {
 	e := loaded(t, protocol.LoadParams{Policies: []json.RawMessage{object(t, hostNetworkPolicy)}})
 	requests := protocol.EvaluateManyParams{Requests: []protocol.EvaluateParams{

@@ -1,13 +1,13 @@
-// Package evaluator answers what a cluster with Kyverno would have answered: it holds the real Kyverno engine in
+// Package evaluator answers admission requests as a cluster with Kyverno would. It runs the real Kyverno engine in
 // process, without a cluster.
 //
-// A request takes the way it takes in Kyverno's webhooks (pkg/webhooks/resource in the Kyverno module): mutating
-// rules, then image rules, then validation of the patched object; which rules of a policy are enforced in the
-// namespace is decided by Kyverno's policy cache, and whether a failure blocks by Kyverno's BlockRequest. The only
-// logic of our own is the order of these calls and the cluster state they read.
+// A request takes the same path as in Kyverno's webhooks (pkg/webhooks/resource in the Kyverno module): mutating
+// rules, then image rules, then validation of the patched object. Kyverno's policy cache decides which rules of a
+// policy are enforced in the namespace, and Kyverno's BlockRequest whether a failure blocks. This package only adds
+// the order of these calls and the cluster state that they read.
 //
-// What differs from a cluster: no API server defaulting of the object, no lookups (k8s:// keys, discovery) but of the
-// objects that were loaded, and Kyverno's own ConfigMap is its built-in default, without the resource filters of the chart.
+// It differs from a cluster as follows: the object is not defaulted by the API server, lookups (k8s:// keys, discovery)
+// find only the loaded objects, and Kyverno's ConfigMap is the built-in default, without the chart's resource filters.
 package evaluator
 
 import (
@@ -40,7 +40,7 @@ type Evaluator struct {
 	registries engineapi.RegistryClientFactory
 	kinds      kindTable
 
-	// loadMu keeps loads apart: the schema loader caches without a lock of its own.
+	// loadMu serializes loads, because the schema loader caches without a lock.
 	loadMu  sync.Mutex
 	schemas resourceloader.Loader
 
@@ -77,7 +77,7 @@ func New() (*Evaluator, error) {
 	}, nil
 }
 
-// Hello tells the protocol number, the version of the Kyverno module that this program was built with, and the
+// Hello returns the protocol number, the version of the Kyverno module that this program was built with, and the
 // program's own version. A version that the build did not record is "unknown".
 func Hello() protocol.HelloResult {
 	hello := protocol.HelloResult{Protocol: protocol.Protocol, Kyverno: "unknown", Version: "unknown"}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// kindInfo is what discovery tells of a kind.
+// kindInfo is what discovery says about a kind.
 type kindInfo struct {
 	resource   string
 	namespaced bool

@@ -20,7 +20,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Load replaces what is loaded. Each object goes the way it would go in a cluster: strict decoding and the schema and
+// Load replaces what is loaded. Each object takes the same path as in a cluster: strict decoding and the schema and
 // defaults of its CRD (the API server), then Kyverno's own validation (the policy webhook). An object that either
 // would refuse becomes a problem of severity error and is left out; evaluations that may depend on it are then
 // answered with an error. The error returned is for params that make no sense as a whole; what was loaded before
@@ -206,10 +206,11 @@ func (e *Evaluator) decode(raw json.RawMessage) (unstructured.Unstructured, erro
 	return untyped, err
 }
 
-// identity is how an object is called: kind/namespace/name for people, namespace/name as Kyverno's key.
+// identity holds the names of an object: kind/namespace/name for people, namespace/name as Kyverno's key.
 type identity struct{ object, key string }
 
-// identify names an object that may be broken; without a usable name it is called by its place in the params.
+// identify returns the identity of an object that may be malformed. Without a usable name it is named by its index in
+// the params.
 func identify(raw json.RawMessage, list string, index int) identity {
 	var meta metav1.PartialObjectMetadata
 	if json.Unmarshal(raw, &meta) != nil || meta.Name == "" {

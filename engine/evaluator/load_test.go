@@ -59,11 +59,11 @@ func TestLoadRefuses(t *testing.T) {
 		policy: `{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: x}, spec: {webhookConfiguration: {matchConditions: [{name: c, expression: "true"}]}, rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}}]}, ` + denyAll + `}]}}`,
 		object: "ClusterPolicy/x", want: "kyverno panicked",
 	}, {
-		name:   "kind that is no policy",
+		name:   "kind that is not a policy",
 		policy: `{apiVersion: kyverno.io/v2, kind: PolicyException, metadata: {name: x, namespace: team}, spec: {exceptions: [{policyName: p, ruleNames: [r]}], match: {any: [{resources: {kinds: [Pod]}}]}}}`,
 		object: "PolicyException/team/x", want: "not a policy",
 	}, {
-		name:   "kind of which there is no schema",
+		name:   "kind without a schema",
 		policy: `{apiVersion: example.com/v1, kind: Policy, metadata: {name: x}}`,
 		object: "Policy/x", want: "example.com/v1",
 	}, {
@@ -222,7 +222,7 @@ func TestLoadParamsRefused(t *testing.T) {
 	}{
 		{"namespace without a name", protocol.LoadParams{Namespaces: []protocol.Namespace{{}}}},
 		{"namespace given twice", protocol.LoadParams{Namespaces: []protocol.Namespace{{Name: "a"}, {Name: "a"}}}},
-		{"object that is no ConfigMap", protocol.LoadParams{ConfigMaps: []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"a","namespace":"b"}}`)}}},
+		{"object that is not a ConfigMap", protocol.LoadParams{ConfigMaps: []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"a","namespace":"b"}}`)}}},
 	}
 	e := newEvaluator(t)
 	for _, tt := range tests {

@@ -27,10 +27,10 @@ type standInClient struct{ registry *standin.Registry }
 // Keychain knows no credentials: those of the process are for others.
 func (standInClient) Keychain() authn.Keychain { return authn.NewMultiKeychain() }
 
-// NameOptions asks for nothing special.
+// NameOptions returns no options.
 func (standInClient) NameOptions() []name.Option { return nil }
 
-// Options has everything that is built on them ask the registry.
+// Options returns options that send every request to the registry.
 func (c standInClient) Options(ctx context.Context) ([]remote.Option, []name.Option, error) {
 	return []remote.Option{remote.WithTransport(c.registry), remote.WithContext(ctx)}, nil, nil
 }

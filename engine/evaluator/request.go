@@ -32,7 +32,7 @@ type request struct {
 	info     kyvernov2.RequestInfo
 }
 
-// name is how errors call the object: "UPDATE Pod payments/web".
+// name returns the name of the request in errors: "UPDATE Pod payments/web".
 func (r request) name() string {
 	object := r.admission.Name
 	if r.admission.Namespace != "" && r.admission.Kind.Kind != "Namespace" {
@@ -120,7 +120,7 @@ func (r *request) setNamespace(asked, own string, kinds kindTable) error {
 	return nil
 }
 
-// requestInfo is the user as Kyverno sees them.
+// requestInfo returns the user as Kyverno sees it.
 func requestInfo(p protocol.EvaluateParams) kyvernov2.RequestInfo {
 	return kyvernov2.RequestInfo{
 		AdmissionUserInfo: authenticationv1.UserInfo{Username: p.UserInfo.Username, Groups: p.UserInfo.Groups},

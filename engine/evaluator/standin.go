@@ -12,19 +12,19 @@ import (
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 )
 
-// standIn is the side of the engine of a [protocol.StandIn].
+// standIn is the engine's side of a [protocol.StandIn].
 type standIn struct {
 	registry  standin.Registry
 	signers   map[string]*standin.Signer // by what stands in the objects
 	attestors map[string]*standin.Signer // by name
 	found     map[string]bool            // of signers
 	stranger  *standin.Signer
-	authority *standin.Authority // in the place of sigstore's
+	authority *standin.Authority // instead of sigstore's
 	foreign   *standin.Authority
 	digests   map[string]string
 }
 
-// newStandIn makes the keys and fills the registries.
+// newStandIn creates the keys and fills the registries.
 func newStandIn(params protocol.StandIn) (*standIn, error) {
 	s := &standIn{signers: map[string]*standin.Signer{}, attestors: map[string]*standin.Signer{}, found: map[string]bool{}, digests: map[string]string{}}
 	var errs [3]error
@@ -56,7 +56,7 @@ func newStandIn(params protocol.StandIn) (*standIn, error) {
 	return s, nil
 }
 
-// push makes an image with its signatures.
+// push creates an image with its signatures.
 func (s *standIn) push(image protocol.Image) error {
 	if s.digests[image.Reference] != "" {
 		return errors.New("is given twice")
@@ -97,7 +97,7 @@ func (s *standIn) push(image protocol.Image) error {
 	return fmt.Errorf("the flaw %q is not known", image.Flaw)
 }
 
-// signer is who makes a signature.
+// signer returns the signer of a signature.
 func (s *standIn) signer(signature protocol.Signature) (*standin.Signer, error) {
 	if identity := signature.Identity; identity != nil {
 		authority := s.authority
@@ -126,7 +126,7 @@ func (s *standIn) replace(key string) (publicKey string, found bool) {
 	return signer.PublicKey, true
 }
 
-// configMaps puts stand-ins in the place of keys that lie in ConfigMaps.
+// configMaps replaces the keys in ConfigMaps by stand-ins.
 func (s *standIn) configMaps(index configMaps) {
 	for _, cm := range index {
 		for name, text := range cm.Data {
@@ -137,7 +137,7 @@ func (s *standIn) configMaps(index configMaps) {
 	}
 }
 
-// policy puts stand-ins in the place of all keys and authorities of image rules.
+// policy replaces all keys and authorities of image rules by stand-ins.
 func (s *standIn) policy(policy kyvernov1.PolicyInterface) error {
 	for _, rule := range policy.GetSpec().Rules {
 		for i, entry := range rule.VerifyImages {
@@ -160,7 +160,8 @@ func (s *standIn) policy(policy kyvernov1.PolicyInterface) error {
 	return nil
 }
 
-// attestor changes one entry. Without the log and the key of sigstore's logs, which Kyverno would fetch.
+// attestor replaces the key or authority of one entry. It removes the log, and the keys of sigstore's logs, which
+// Kyverno would fetch.
 func (s *standIn) attestor(a *kyvernov1.Attestor) error {
 	switch {
 	case a.Keyless != nil && a.Keyless.Roots == "":
@@ -193,7 +194,7 @@ func (s *standIn) keys(keys *kyvernov1.StaticKeyAttestor) error {
 	return nil
 }
 
-// withoutLog are settings that ask no transparency log.
+// withoutLog returns settings that use no transparency log.
 func withoutLog(rekor *kyvernov1.Rekor, ctlog *kyvernov1.CTLog) (*kyvernov1.Rekor, *kyvernov1.CTLog) {
 	if rekor == nil {
 		rekor = &kyvernov1.Rekor{}
@@ -205,7 +206,7 @@ func withoutLog(rekor *kyvernov1.Rekor, ctlog *kyvernov1.CTLog) (*kyvernov1.Reko
 	return rekor, ctlog
 }
 
-// missing are the attestors whose key was in no object.
+// missing returns the attestors whose key is in none of the objects.
 func (s *standIn) missing(attestors []protocol.Attestor) []protocol.Attestor {
 	var out []protocol.Attestor
 	for _, a := range attestors {

@@ -29,7 +29,7 @@ func quoted(t testing.TB, text string) string {
 	return string(raw)
 }
 
-// standInImages are signed by the attestor, by somebody else, by nobody, or as the name says.
+// standInImages are signed by the attestor, by another key, not at all, or as the name says.
 func standInImages(host string, by protocol.Signature) []protocol.Image {
 	stranger := protocol.Signature{}
 	if by.Identity != nil {
@@ -112,7 +112,7 @@ func TestStandInProblems(t *testing.T) {
 		{"an attestor without use", `{keyless: {issuer: "https://ci.example", subject: "https://github.com/acme/app"}}`, "useCache: false, ", pem, "attestor a: its key is in no policy and no ConfigMap"},
 		{"another Secret", `{keys: {secret: {name: pub, namespace: other}}}`, "useCache: false, ", "k8s://kyverno/pub", "is of no attestor"},
 		{"a key in a KMS", inline + `, {keys: {kms: "hashivault://x"}}`, "useCache: false, ", pem, `the key "hashivault://x" is of no attestor`},
-		{"roots of one's own", `{keyless: {issuer: i, subject: s, roots: r}}`, "useCache: false, ", pem, "nothing stands in for an attestor of this kind"},
+		{"custom roots", `{keyless: {issuer: i, subject: s, roots: r}}`, "useCache: false, ", pem, "nothing stands in for an attestor of this kind"},
 		{"certificates", `{certificates: {cert: c}}`, "useCache: false, ", pem, "nothing stands in for an attestor of this kind"},
 		{"results from the cache", inline, "useCache: true, ", pem, "enforced with useCache"},
 		{"bundles", inline, "useCache: false, type: SigstoreBundle, ", pem, "nothing stands in for signatures of type SigstoreBundle"},

@@ -59,7 +59,7 @@ func (v *verdicts) enforces(policy string, response engineapi.EngineResponse, ru
 	named := func(r kyvernov1.Rule) bool { return r.Name == rule.Name() }
 	if expanded := v.expanded[policy]; expanded != nil && slices.ContainsFunc(expanded.GetSpec().Rules, named) {
 		// Kyverno finds the rule by its name among those it derives for the kind of the object. Here they are derived
-		// already, and for a Pod it derives none: the same answer for half the price of an evaluation.
+		// already, and it derives none for a Pod: the answer is the same and costs half an evaluation.
 		plain := unstructured.Unstructured{}
 		plain.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
 		failure = engineapi.NewEngineResponse(plain, engineapi.NewKyvernoPolicy(expanded), response.NamespaceLabels()).

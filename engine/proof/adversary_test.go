@@ -50,7 +50,7 @@ func (k cluster) refuses(t *testing.T, policy string, c catalog.Case) bool {
 	return k.ask(t, in("apps", only(policy, requestOf(t, c)))).Blocked
 }
 
-// TestControllers puts every Pod into every controller: whoever refuses the Pod refuses its template.
+// TestControllers puts every Pod into every controller: a policy that refuses the Pod refuses its template.
 func TestControllers(t *testing.T) {
 	k, controls := podControls(t)
 	for _, c := range controls {

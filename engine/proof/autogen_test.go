@@ -24,19 +24,19 @@ func TestDerivedRules(t *testing.T) {
 	}
 	const check = `"validate":{"message":"m","pattern":{"spec":{"a":"b"}}}`
 	for name, match := range map[string]string{
-		"any":                 `"match":{"any":[{"resources":{"kinds":["Pod"]}}]}`,
-		"all":                 `"match":{"all":[{"resources":{"kinds":["Pod"]}}]}`,
-		"version":             `"match":{"any":[{"resources":{"kinds":["v1/Pod"]}}]}`,
-		"subresource":         `"match":{"any":[{"resources":{"kinds":["Pod/exec"]}}]}`,
-		"beside another kind": `"match":{"any":[{"resources":{"kinds":["Pod","Service"]}}]}`,
-		"two filters":         `"match":{"any":[{"resources":{"kinds":["Pod"]}},{"resources":{"kinds":["Service"]}}]}`,
-		"names":               `"match":{"any":[{"resources":{"kinds":["Pod"],"names":["x"]}}]}`,
-		"controllers":         `"match":{"any":[{"resources":{"kinds":["Deployment","StatefulSet"]}}]}`,
-		"controller and Pod":  `"match":{"any":[{"resources":{"kinds":["Deployment"]}},{"resources":{"kinds":["v1/Pod"]}}]}`,
-		"exclude namespaces":  `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"namespaces":["a"]}},{"subjects":[{"kind":"User","name":"x"}]}]}`,
-		"exclude selector":    `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"selector":{"matchLabels":{"a":"b"}}}}]}`,
-		"exclude kind":        `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"kinds":["Deployment"]}}]}`,
-		"exclude names":       `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"names":["x"]}}]}`,
+		"any":                `"match":{"any":[{"resources":{"kinds":["Pod"]}}]}`,
+		"all":                `"match":{"all":[{"resources":{"kinds":["Pod"]}}]}`,
+		"version":            `"match":{"any":[{"resources":{"kinds":["v1/Pod"]}}]}`,
+		"subresource":        `"match":{"any":[{"resources":{"kinds":["Pod/exec"]}}]}`,
+		"with another kind":  `"match":{"any":[{"resources":{"kinds":["Pod","Service"]}}]}`,
+		"two filters":        `"match":{"any":[{"resources":{"kinds":["Pod"]}},{"resources":{"kinds":["Service"]}}]}`,
+		"names":              `"match":{"any":[{"resources":{"kinds":["Pod"],"names":["x"]}}]}`,
+		"controllers":        `"match":{"any":[{"resources":{"kinds":["Deployment","StatefulSet"]}}]}`,
+		"controller and Pod": `"match":{"any":[{"resources":{"kinds":["Deployment"]}},{"resources":{"kinds":["v1/Pod"]}}]}`,
+		"exclude namespaces": `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"namespaces":["a"]}},{"subjects":[{"kind":"User","name":"x"}]}]}`,
+		"exclude selector":   `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"selector":{"matchLabels":{"a":"b"}}}}]}`,
+		"exclude kind":       `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"kinds":["Deployment"]}}]}`,
+		"exclude names":      `"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"exclude":{"any":[{"resources":{"names":["x"]}}]}`,
 	} {
 		for _, annotation := range []string{"", "none", "CronJob", "Deployment", "DaemonSet,CronJob"} {
 			t.Run(name+"/"+annotation, func(t *testing.T) {

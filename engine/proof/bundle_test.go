@@ -13,7 +13,7 @@ import (
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
-// deployer is who applies the repository.
+// deployer is the account that applies the repository.
 func deployer() protocol.UserInfo {
 	return protocol.UserInfo{
 		Username: "system:serviceaccount:flux-system:kustomize-controller",
@@ -124,7 +124,7 @@ func TestSystemNamespaces(t *testing.T) {
 	})
 }
 
-// TestTenantCannotOpen lets somebody who is no deployer try to get around the
+// TestTenantCannotOpen lets a user who is not a deployer try to get around the
 // policies: by the labels that decide the tier, and by an exception.
 func TestTenantCannotOpen(t *testing.T) {
 	bundle := strictExample(t)

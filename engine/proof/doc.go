@@ -1,7 +1,7 @@
-// Package proof asks the real Kyverno engine what the policies mean that
-// gatehouse compiles. It consists of tests: a profile goes through
-// generator.Compile, the objects of one environment go into the evaluator, and
-// admission requests come out admitted or refused.
+// Package proof tests the policies that gatehouse compiles with the real Kyverno engine.
+// It contains only tests: each compiles a profile with generator.Compile, loads the
+// objects of one environment into the evaluator, and checks which admission requests it
+// admits and refuses.
 //
 //   - catalogue_test.go: every built-in control, at every stage, in every tier.
 //   - update_test.go: no update makes a good object violate.

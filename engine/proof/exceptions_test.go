@@ -203,7 +203,7 @@ func TestExceptionForImages(t *testing.T) {
 	} {
 		for _, kind := range append(sortedKeys(controllers()), "Pod") {
 			if kind == "ReplicationController" {
-				continue // nobody named it
+				continue // it is not named
 			}
 			t.Run(tt.name+"/"+kind, func(t *testing.T) {
 				name := "agent"

@@ -317,7 +317,7 @@ func TestAttestationIsNoSignature(t *testing.T) {
 	}
 }
 
-// TestSignatureOfAnotherImage puts the signature of one image beside another.
+// TestSignatureOfAnotherImage stores the signature of one image with another image.
 func TestSignatureOfAnotherImage(t *testing.T) {
 	f := newFixture(t)
 	victim := f.Push(t, "victim")

@@ -56,7 +56,7 @@ func containerKinds() []string {
 	return []string{"containers", "initContainers", "ephemeralContainers"}
 }
 
-// containersOf is one of the lists; nil if it is not there or is no list.
+// containersOf returns one of the lists; nil if it is absent or not a list.
 func containersOf(pod object, kind string) []any {
 	spec, _ := pod["spec"].(map[string]any)
 	list, _ := spec[kind].([]any)

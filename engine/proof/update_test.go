@@ -12,7 +12,7 @@ import (
 func notByUpdate() map[string]string {
 	return map[string]string{
 		"disallow-default-namespace": "the fault is the namespace, which no update changes",
-		"restrict-policy-exceptions": "the fault is who asks; its cases have updates of their own",
+		"restrict-policy-exceptions": "the violation is the user; its cases contain updates",
 	}
 }
 

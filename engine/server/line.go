@@ -14,7 +14,7 @@ import (
 // errTooLong is the error of a line over the limit. The lines after it can still be read.
 var errTooLong = errors.New("line too long")
 
-// idPattern finds the id in the beginning of a request that cannot be read as a whole.
+// idPattern matches the id at the beginning of a request that cannot be read as a whole.
 var idPattern = regexp.MustCompile(`^\s*\{\s*"id"\s*:\s*([0-9]+)`)
 
 // lineReader reads lines of bounded length.

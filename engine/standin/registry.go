@@ -79,7 +79,7 @@ func (r *Registry) isBroken(req *http.Request) bool {
 	return r.broken[req.URL.Host+req.URL.Path]
 }
 
-// host is the registry of one host name.
+// host returns the registry of one host name.
 func (r *Registry) host(host string) http.Handler {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -70,7 +70,7 @@ func (r *Registry) Attest(repository string, digest v1.Hash, tag string, signers
 	return r.attach(repository, digest, tag, layers...)
 }
 
-// sign is the signature over a text in base64.
+// sign returns the signature over a text in base64.
 func (s *Signer) sign(text []byte) (string, error) {
 	sum := sha256.Sum256(text)
 	raw, err := s.key.Sign(rand.Reader, sum[:], nil)

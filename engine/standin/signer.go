@@ -38,7 +38,7 @@ func NewSigner() (*Signer, error) {
 	return &Signer{PublicKey: block("PUBLIC KEY", der), key: key}, nil
 }
 
-// Authority is a private certificate authority in the place of Fulcio.
+// Authority is a private certificate authority that replaces Fulcio.
 type Authority struct {
 	// Roots is the PEM block of its certificate.
 	Roots       string
@@ -46,9 +46,9 @@ type Authority struct {
 	certificate *x509.Certificate
 }
 
-// Certificates are always valid: Kyverno compares with the clock, which is not
-// ours, and their keys are gone with the process. The end is the one that means
-// none (RFC 5280, 4.1.2.5).
+// Certificates are always valid: Kyverno compares them with the clock, which tests do not
+// control, and their keys are lost with the process. The end is the one that means none
+// (RFC 5280, 4.1.2.5).
 func validity() (from, to time.Time) {
 	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 }

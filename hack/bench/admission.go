@@ -43,7 +43,7 @@ metadata: {name: prod}
 spec: {ring: 1, clusters: [prod-1], stage: enforce, allowSkip: true}
 `
 
-// waiver is for another workload than the one that is asked about.
+// waiver returns an exception for a workload other than the measured one.
 const waiver = `---
 apiVersion: gatehouse.dev/v1alpha1
 kind: Exception
@@ -113,7 +113,7 @@ func (b *bench) admission(ctx context.Context) (err error) {
 	for _, each := range bundles {
 		figures = append(figures, figure{what: each.what, value: "+" + duration(median(each.overhead))})
 	}
-	// Without limits: the goal is half of the chart, which ClusterPolicies do not reach (docs/adr/0012).
+	// There are no limits: the goal is half the cost of the chart, which ClusterPolicies do not reach (docs/adr/0012).
 	figures = append(figures,
 		ratio("gatehouse against the chart", median(bundles[1].overhead), median(bundles[0].overhead), 0),
 		ratio(fmt.Sprintf("%d exceptions against none", waivers), median(bundles[2].overhead), median(bundles[1].overhead), 0))
@@ -191,7 +191,7 @@ const (
 	exempt = "kube-system"
 )
 
-// deployer is whom the policies of gatehouse let write policies.
+// deployer is the account that the policies of gatehouse allow to write policies.
 const deployer = "system:serviceaccount:flux-system:kustomize-controller"
 
 // admitter asks an API server.
@@ -228,7 +228,7 @@ func newAdmitter(ctx context.Context, client *kube.Client) (*admitter, error) {
 
 func ignore(_ time.Duration, err error) error { return err }
 
-// measure applies a bundle, asks, and takes it out again.
+// measure applies a bundle, measures requests, and removes it again.
 func (a *admitter) measure(ctx context.Context, b *bundle) (err error) {
 	for _, o := range b.objects {
 		if _, err := a.deployer.Apply(ctx, o, "bench"); err != nil {
@@ -268,7 +268,7 @@ func (a *admitter) measure(ctx context.Context, b *bundle) (err error) {
 	return nil
 }
 
-// ready waits until Kyverno says so of every policy.
+// ready waits until Kyverno reports every policy as ready.
 func (a *admitter) ready(ctx context.Context, objects []manifest.Object) error {
 	return until(ctx, "the policies", func() error {
 		for _, o := range objects {
@@ -320,7 +320,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// until polls for at most two minutes.
+// until polls for up to two minutes.
 func until(ctx context.Context, what string, f func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

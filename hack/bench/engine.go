@@ -23,7 +23,7 @@ const (
 	applied        = 1000   // of them that `kyverno apply` judges
 )
 
-// onePolicy is about one field.
+// onePolicy checks one field.
 const onePolicy = `{"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "one"}, "spec": {"rules": [
   {"name": "rule", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
    "validate": {"failureAction": "Enforce", "message": "refused", "pattern": {"spec": {"=(hostNetwork)": "false"}}}}]}}`
@@ -31,7 +31,7 @@ const onePolicy = `{"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "met
 const onePod = `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
   "spec": {"hostNetwork": true, "containers": [{"name": "c", "image": "ghcr.io/bench/app:v1"}]}}`
 
-// evaluations asks the engine one question many times, as `gatehouse test` does.
+// evaluations sends the engine the same request many times, as `gatehouse test` does.
 func (b *bench) evaluations(ctx context.Context) (err error) {
 	b.say("evaluating one policy")
 	client, err := engine.Start(ctx, exec.CommandContext(ctx, b.path("gatehouse-engine")), "")
@@ -109,7 +109,7 @@ func (b *bench) impact(ctx context.Context) error {
 	return nil
 }
 
-// wantBlocked checks a report: what judged nothing would be quick.
+// wantBlocked checks a report, because a run that judges nothing would be quick.
 func wantBlocked(report []byte, objects, blocked int) error {
 	var got struct {
 		Objects  int
@@ -128,7 +128,7 @@ func wantBlocked(report []byte, objects, blocked int) error {
 	return nil
 }
 
-// workload passes every control of the profile but for what is put in.
+// workload returns a workload that passes every control of the profile, except for what is inserted.
 const workload = `---
 apiVersion: apps/v1
 kind: Deployment
@@ -161,7 +161,7 @@ func writeWorkloads(path string, n int) error {
 	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
-// writeValues tells `kyverno apply` the labels of the namespaces.
+// writeValues writes the labels of the namespaces for `kyverno apply`.
 func writeValues(path string) error {
 	var b bytes.Buffer
 	b.WriteString("apiVersion: cli.kyverno.io/v1alpha1\nkind: Values\nmetadata: {name: bench}\nnamespaceSelector:\n")

@@ -87,10 +87,10 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.progress, "bench: "+format+"\n", args...)
 }
 
-// path is where a program, a source or an output lies.
+// path returns the path of a program, a source or an output.
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
-// build builds what is measured, all with the flags of a release.
+// build builds the measured programs with the flags of a release.
 func (b *bench) build(ctx context.Context) error {
 	// What links Kyverno has no -trimpath, so that the cache of the tests serves; its size is not measured.
 	trimmed, cached := []string{"-trimpath", "-ldflags", "-s -w"}, []string{"-ldflags", "-s -w"}

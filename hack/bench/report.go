@@ -11,10 +11,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
-// figure is one measured number beside its limit.
+// figure is a measured number and its limit.
 type figure struct {
 	what, value string
-	// limit is empty where there is none.
+	// limit is empty if there is none.
 	limit string
 	over  bool
 }
@@ -30,7 +30,7 @@ func (r *report) add(title, text string, figures ...figure) {
 	r.sections = append(r.sections, section{title: title, text: text, figures: figures})
 }
 
-// err tells which figures are over their limits.
+// err returns an error that lists the figures over their limits.
 func (r *report) err() error {
 	var over []string
 	for _, s := range r.sections {
@@ -70,7 +70,7 @@ Written by `+"`make bench`"+` in one run; do not edit. Read the ratios: the seco
 	return b.String()
 }
 
-// ratio is a figure with a limit for how often b goes into a; 0 for no limit.
+// ratio returns a figure for a divided by b; a limit of 0 is no limit.
 func ratio(what string, a, b time.Duration, limit float64) figure {
 	times := float64(a) / float64(b)
 	f := figure{what: what, value: fmt.Sprintf("%.1f×", times)}
@@ -80,7 +80,7 @@ func ratio(what string, a, b time.Duration, limit float64) figure {
 	return f
 }
 
-// atMost is a figure in a unit, such as 1e6 and "MB".
+// atMost returns a figure in a unit, such as 1e6 and "MB".
 func atMost(what string, value, limit, unit float64, name string) figure {
 	return figure{
 		what: what, over: value > limit,

@@ -25,7 +25,7 @@ const (
 	maxLayer    = time.Second
 )
 
-// start compares how fast programs start, in turns.
+// start compares how fast programs start, taking turns.
 func (b *bench) start(ctx context.Context) error {
 	b.say("starting programs")
 	programs := []string{"gatehouse", "kustomize", "helm"}
@@ -165,7 +165,7 @@ func layerFolders(root string) ([]string, error) {
 	return folders, err
 }
 
-// objects compares the time per object with what renders policies otherwise.
+// objects compares the time per object with other ways to render policies.
 func (b *bench) objects(ctx context.Context) error {
 	b.say("rendering policies")
 	kyverno, err := b.kyvernoModule(ctx)
@@ -207,7 +207,7 @@ func (b *bench) objects(ctx context.Context) error {
 	return nil
 }
 
-// kyvernoModule is the folder of the Kyverno module, with its charts.
+// kyvernoModule returns the folder of the Kyverno module, with its charts.
 func (b *bench) kyvernoModule(ctx context.Context) (string, error) {
 	kyverno, err := golang(ctx, "-C", "engine", "list", "-m", "-f", "{{.Path}}@{{.Version}}", "github.com/kyverno/kyverno")
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// start runs "start --foreground" in a session of its own, shows what it says
-// until it is ready, and leaves it. An interrupt before that ends it again.
+// start runs "start --foreground" in a separate session, shows its output until it is
+// ready, and leaves it running. An interrupt before that ends it.
 func start(ctx context.Context, o options, args []string, out, log io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -25,7 +25,7 @@ func start(ctx context.Context, o options, args []string, out, log io.Writer) er
 	if pid := servedBy(o.dir); pid != 0 {
 		return fmt.Errorf("a control plane runs in %s already; stop it first", o.dir)
 	}
-	// What a killed run left would look like our own; the rest goes when the lock is held.
+	// The state of a killed run would look like our own; its other files are removed when the lock is held.
 	if err := os.RemoveAll(filepath.Join(o.dir, stateFile)); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func start(ctx context.Context, o options, args []string, out, log io.Writer) er
 	}
 }
 
-// stop ends the process that serves a folder, and removes what one left that was killed.
+// stop ends the process that serves a folder, and removes the files of a killed one.
 func stop(ctx context.Context, dir string, log io.Writer) error {
 	pid := servedBy(dir)
 	if pid == 0 {
@@ -99,8 +99,8 @@ func end(ctx context.Context, dir string, pid int) error {
 	return nil
 }
 
-// servedBy is the pid of the process that serves a folder, 0 if there is none:
-// only while that process lives is the file locked.
+// servedBy returns the pid of the process that serves a folder, 0 if there is none. The
+// file is locked only while that process is running.
 func servedBy(dir string) int {
 	lock, err := os.Open(dir + lockSuffix)
 	if err != nil {
@@ -135,7 +135,7 @@ func status(_ context.Context, dir string, out io.Writer) error {
 	for _, e := range entries {
 		raw, err := os.ReadFile(filepath.Join(dir, "pids", e.Name()))
 		if err != nil {
-			continue // it ended in this moment
+			continue // it has just ended
 		}
 		fmt.Fprintf(out, "%-32s %s\n", e.Name(), raw)
 	}

@@ -8,9 +8,9 @@
 //	go run ./hack/cluster stop [--dir DIR]
 //
 // FILE is a HelmRelease, such as environments/<env>/kyverno/helmrelease.yaml of a
-// built repository, or values of Kyverno's chart; later files win. The programs
-// are built by build, or by the first start, which takes about 15 minutes of two
-// cores; they are kept in the user's cache. Package controlplane says what is real and what not.
+// built repository, or values of Kyverno's chart; later files win. build, or the first
+// start, builds the programs, which takes about 15 minutes on two cores, and keeps them in
+// the user's cache. Package controlplane says what is real and what is not.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// options of all commands.
+// options are the options of all commands.
 type options struct {
 	dir        string
 	values     []string

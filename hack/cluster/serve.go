@@ -16,16 +16,16 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Files beside the folder of the control plane, which exists only while it runs.
+// Files next to the folder of the control plane, which exists only while it runs.
 const (
 	lockSuffix = ".lock" // locked by the process that serves; holds its pid
-	logSuffix  = ".log"  // what a start in the background says
+	logSuffix  = ".log"  // output of a start in the background
 )
 
-// stateFile lies in the folder once everything is ready.
+// stateFile is in the folder once everything is ready.
 const stateFile = "state.json"
 
-// state is what a user needs to know.
+// state is the information for users.
 type state struct {
 	Kubeconfig string `json:"kubeconfig"`
 	Git        string `json:"git"`
@@ -42,7 +42,7 @@ func serve(ctx context.Context, o options, out, log io.Writer) error {
 		return err
 	}
 	defer lock.Close()
-	// What a run left that was killed: its processes died with it.
+	// Remove the files of a killed run, whose processes died with it.
 	if err := os.RemoveAll(o.dir); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func serve(ctx context.Context, o options, out, log io.Writer) error {
 	return errors.Join(err, c.Close(), os.Remove(o.dir+lockSuffix))
 }
 
-// serveReady finishes the start, says so, and waits for the end.
+// serveReady finishes the start, reports it, and waits for the end.
 func serveReady(ctx context.Context, c *controlplane.ControlPlane, o options, release manifest.Object, out io.Writer) error {
 	if !o.noKyverno {
 		if err := c.InstallKyverno(ctx, release); err != nil {
@@ -78,8 +78,8 @@ func (s state) print(out io.Writer) {
 	fmt.Fprintf(out, "export KUBECONFIG=%s\ngit push %s HEAD:main\n", s.Kubeconfig, s.Git)
 }
 
-// takeLock makes sure that one process serves a folder. The kernel gives the lock
-// back when the process ends in whatever way.
+// takeLock makes sure that only one process serves a folder. The kernel releases the lock
+// when the process ends.
 func takeLock(dir string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func kyvernoRelease(files []string) (manifest.Object, error) {
 	return release, nil
 }
 
-// merge lays values over others, as Helm does: maps are merged, all else replaced.
+// merge merges values as Helm does: maps are merged, everything else is replaced.
 func merge(under, over map[string]any) map[string]any {
 	merged := maps.Clone(under)
 	if merged == nil {

@@ -28,11 +28,11 @@ func TestKyvernoRelease(t *testing.T) {
 		t.Error(diff)
 	}
 	if _, err := kyvernoRelease([]string{filepath.Join(dir, "none.yaml")}); err == nil {
-		t.Error("a file that is not there is no error")
+		t.Error("a missing file is not an error")
 	}
 }
 
-// TestLock: one process serves a folder, and the others see which.
+// TestLock: only one process serves a folder, and the others see which one.
 func TestLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cluster")
 	if pid := servedBy(dir); pid != 0 {

@@ -27,7 +27,7 @@ import (
 
 const output = "internal/schema/crds"
 
-// definition is one custom resource definition and the version of it that gatehouse emits.
+// definition is a custom resource definition and the version that gatehouse emits.
 type definition struct {
 	// module holds the definition in file.
 	module, file string
@@ -140,9 +140,9 @@ func convert(data []byte, version string) (name string, schema []byte, err error
 	return "", nil, fmt.Errorf("%s does not serve %s", crd.Spec.Names.Kind, version)
 }
 
-// strip removes descriptions, and fields with a default from what is required:
-// the API server sets defaults before it looks for what is missing, and package
-// schema does not.
+// strip removes descriptions, and removes fields with a default from the required fields:
+// the API server sets defaults before it checks for missing fields, and package schema
+// does not.
 func strip(schema map[string]any) {
 	delete(schema, "description")
 	required, _ := schema["required"].([]any)

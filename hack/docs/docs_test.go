@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// repository is the text of all tracked files that people read, by path.
+// repository returns the texts of all tracked files for people, by path.
 type repository struct {
 	root  string
 	texts map[string]string
@@ -56,8 +56,8 @@ func (r repository) exists(name string) bool {
 	return err == nil
 }
 
-// problem says what is wrong with a reference to a file and perhaps a heading
-// in it; it is empty if the reference resolves.
+// problem returns what is wrong with a reference to a file, and perhaps to a heading in
+// it. It is empty if the reference resolves.
 func (r repository) problem(target string) string {
 	name, anchor, _ := strings.Cut(target, "#")
 	switch {
@@ -82,7 +82,7 @@ var (
 	outside = regexp.MustCompile(`\bDESIGN\b|\bfacts(/|:|\.md)|\bSTYLE\.md|\breview\.md`)
 )
 
-// anchors are the names that GitHub gives to the headings of a Markdown text.
+// anchors returns the names that GitHub gives to the headings of a Markdown text.
 func anchors(text string) []string {
 	var found []string
 	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {

@@ -2,8 +2,8 @@
 //
 //	go run ./hack/sbom -created 2026-11-22T00:00:00Z -o gatehouse.spdx.json gatehouse
 //
-// It lists the modules that the linker recorded in the program, which is what is
-// in it, and asks nobody. Same program and time, same bytes.
+// It lists the modules that the linker recorded in the program, and needs no network. The
+// same program and time give the same bytes.
 package main
 
 import (
@@ -103,8 +103,8 @@ type (
 	}
 )
 
-// describe makes the document: the program, which contains the Go standard
-// library and each module.
+// describe returns the document: the program, which contains the Go standard library and
+// each module.
 func describe(name string, info *debug.BuildInfo, sum [sha256.Size]byte, created time.Time) document {
 	const top = "SPDXRef-Program"
 	digest := fmt.Sprintf("%x", sum)
@@ -133,7 +133,7 @@ func describe(name string, info *debug.BuildInfo, sum [sha256.Size]byte, created
 	return d
 }
 
-// purl is the package URL that scanners look vulnerabilities up by.
+// purl returns the package URL, by which scanners look up vulnerabilities.
 func purl(path, version string) []reference {
 	locator := "pkg:golang/" + strings.ToLower(path)
 	if version != "" && version != "(devel)" {

@@ -71,7 +71,7 @@ func (l language) definition(t *structType) (object, error) {
 	return out, nil
 }
 
-// schema of a value that is there.
+// schema returns the schema of a value that is present.
 func (l language) schema(t ast.Expr, r rule) (object, error) {
 	switch t := t.(type) {
 	case *ast.StarExpr:
@@ -131,7 +131,7 @@ func (r rule) integer() object {
 	return out
 }
 
-// nullable permits null beside what the schema permits.
+// nullable returns a schema that also permits null.
 func nullable(schema object) object {
 	if schema["$ref"] != nil {
 		return object{"anyOf": []any{schema, object{"type": "null"}}}

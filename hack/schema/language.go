@@ -22,7 +22,7 @@ type language map[string]*structType
 type structType struct {
 	name, doc string
 	fields    []field
-	// listField is the field whose bare list may stand for the whole, or empty.
+	// listField is the field whose list may be written instead of the struct, or empty.
 	listField string
 }
 
@@ -97,7 +97,8 @@ func (l language) addTypes(decl *ast.GenDecl) error {
 	return nil
 }
 
-// check refuses what has no comment, and rules for fields that do not exist.
+// check returns an error for types and fields without a comment, and for rules of fields
+// that do not exist.
 func (l language) check() error {
 	unused := map[string]bool{}
 	for key := range rules {
@@ -130,7 +131,7 @@ func (l language) reachable(document string) []string {
 	return names
 }
 
-// structOf is the struct that a type holds, in whatever wrapping, or empty.
+// structOf returns the struct that a type contains, with any wrapping removed, or empty.
 func (l language) structOf(t ast.Expr) string {
 	switch t := t.(type) {
 	case *ast.StarExpr:
@@ -147,10 +148,10 @@ func (l language) structOf(t ast.Expr) string {
 	return ""
 }
 
-// text is a comment in one line.
+// text returns a comment on one line.
 func text(c *ast.CommentGroup) string { return strings.Join(strings.Fields(c.Text()), " ") }
 
-// returned is the string that a function of one return statement returns.
+// returned returns the string that a function with one return statement returns.
 func returned(f *ast.FuncDecl) string {
 	value := f.Body.List[0].(*ast.ReturnStmt).Results[0].(*ast.BasicLit).Value
 	s, err := strconv.Unquote(value)

@@ -19,7 +19,7 @@ are errors. A field that is ` + "`null`" + ` counts as absent, and absent is not
 ` + "`gatehouse schema`" + ` prints the same as a JSON Schema for editors.
 `
 
-// markdown is the reference: for each kind its types in the order in which one meets them.
+// markdown returns the reference: for each kind, its types in the order of their first use.
 func (l language) markdown() []byte {
 	var b strings.Builder
 	b.WriteString(introduction)
@@ -59,7 +59,7 @@ func byDefault(f field, r rule) markdown.Safe {
 	return ""
 }
 
-// limits says which values a field may have.
+// limits returns a text about the values that a field may have.
 func (r rule) limits() markdown.Safe {
 	switch {
 	case len(r.enum) > 1:
@@ -70,7 +70,7 @@ func (r rule) limits() markdown.Safe {
 	return ""
 }
 
-// typeName is the type in words, with a link to the section of a struct.
+// typeName returns the type in words, with a link to the section of a struct.
 func (l language) typeName(t ast.Expr) markdown.Safe {
 	switch t := t.(type) {
 	case *ast.StarExpr:

@@ -2,7 +2,7 @@ package main
 
 import "github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 
-// rule is what the schema says of the values of one field, beyond their type.
+// rule is what the schema says about the values of a field, beyond their type.
 // It never refuses what package generator accepts.
 type rule struct {
 	// enum of a scalar.
@@ -14,7 +14,7 @@ type rule struct {
 	minimum, maximum int
 	// minItems of a list.
 	minItems int
-	// value that stands for an absent field; nil is none, or one that depends on others.
+	// value of an absent field; nil if there is none, or if it depends on others.
 	value any
 }
 

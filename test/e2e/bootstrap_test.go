@@ -15,9 +15,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// TestBootstrap brings the example into an empty cluster by gatehouse bootstrap,
-// Flux included, and takes it out by gatehouse uninstall. The parts build on each
-// other.
+// TestBootstrap installs the example in an empty cluster with gatehouse bootstrap, Flux
+// included, and removes it with gatehouse uninstall. Each part depends on the ones before.
 func TestBootstrap(t *testing.T) {
 	f := newFleetOn(t, controlplane.Options{FluxLater: true})
 	f.installFluxBy(t, "cli")
@@ -31,8 +30,8 @@ func TestBootstrap(t *testing.T) {
 		{"a dry run stores nothing", testBootstrapDryRun},
 		{"it becomes ready", testBootstrapReady},
 		{"a second run changes nothing", testBootstrapAgain},
-		{"what somebody else manages is not taken", testBootstrapConflict},
-		{"a Kyverno of somebody else is looked at", testBootstrapKyverno},
+		{"objects of another manager are not taken over", testBootstrapConflict},
+		{"an existing Kyverno is checked", testBootstrapKyverno},
 		{"uninstall leaves nothing that blocks", testUninstall},
 	}
 	for _, part := range parts {
@@ -59,7 +58,7 @@ func (f *fleet) installFluxBy(t *testing.T, how string) {
 	}
 }
 
-// fluxFile is what `flux install --export` prints, in a file, and how many objects it holds.
+// fluxFile returns a file with the output of `flux install --export`, and its number of objects.
 func (f *fleet) fluxFile(t *testing.T) (name string, objects int) {
 	t.Helper()
 	export, err := f.FluxExport(t.Context())
@@ -101,7 +100,7 @@ func (f *fleet) beginWith(t *testing.T, args ...string) *inCluster {
 	return c
 }
 
-// end waits for the command and returns what it said.
+// end waits for the command and returns its output.
 func (c *inCluster) end(t *testing.T) string {
 	t.Helper()
 	err := <-c.ended
@@ -116,7 +115,7 @@ func (f *fleet) root() manifest.Object {
 	return newObject(kustomizationAPI, "Kustomization", "flux-system", "gatehouse", nil)
 }
 
-// refused waits for the command, which must end with an error, and returns what it said.
+// refused waits for the command, which must end with an error, and returns its output.
 func (c *inCluster) refused(t *testing.T) string {
 	t.Helper()
 	if err := <-c.ended; err == nil {
@@ -170,7 +169,7 @@ func testBootstrapReady(t *testing.T, f *fleet) {
 	testPoliciesReady(t, f)
 }
 
-// runFlux does the kubelet's part of Flux's Deployments.
+// runFlux stands in for the kubelet of Flux's Deployments.
 func (f *fleet) runFlux(t *testing.T) {
 	t.Helper()
 	eventually(t, layerTimeout, "Flux's Deployments", func() error {
@@ -218,8 +217,8 @@ func testBootstrapConflict(t *testing.T, f *fleet) {
 	}
 }
 
-// testBootstrapKyverno takes the Kyverno of the example, which has the values that
-// a repository without Kyverno asks for, as that of somebody else.
+// testBootstrapKyverno treats the Kyverno of the example as an existing one. It has the
+// values that a repository without Kyverno requires.
 func testBootstrapKyverno(t *testing.T, f *fleet) {
 	repository := filepath.Join(repositoryRoot(t), "examples", "existing-kyverno", "policy-repo")
 	args := []string{"bootstrap", repository, "--source-url", "oci://example.com/policies", "--dry-run"}
@@ -272,8 +271,8 @@ func testUninstall(t *testing.T, f *fleet) {
 	wantAdmitted(t, judge(t, f.Client(), pod(appsNamespace, "bad", badPodSpec())))
 }
 
-// removeKyverno does the part of helm-controller and the kubelet: once the
-// HelmRelease is gone, so are Kyverno's Deployments and processes.
+// removeKyverno stands in for helm-controller and the kubelet: once the HelmRelease is
+// gone, it removes Kyverno's Deployments and processes.
 func (f *fleet) removeKyverno(t *testing.T) {
 	t.Helper()
 	eventually(t, layerTimeout, "the HelmRelease to go", func() error {

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// deployer is an account that the policies let write policies.
+// deployer is an account that the policies allow to write policies.
 const deployer = "system:serviceaccount:flux-system:kustomize-controller"
 
 // replaceIn changes one place of a file.
@@ -70,7 +70,7 @@ func testExceptionEnds(t *testing.T, f *fleet) {
 	}
 	t.Logf("admitted %d times until %v, then refused", admitted, end)
 	if diff := cmp.Diff(before["spec"], f.get(t, exception)["spec"]); diff != "" {
-		t.Errorf("somebody changed the exception: %s", diff)
+		t.Errorf("the exception was changed: %s", diff)
 	}
 
 	f.git(t, "revert", "--no-edit", "HEAD")
@@ -78,8 +78,8 @@ func testExceptionEnds(t *testing.T, f *fleet) {
 	f.eventuallyJudged(t, exempt, "")
 }
 
-// testRemovedControl switches a control off in the profile, and on again: its
-// policy goes and comes, and no other is touched.
+// testRemovedControl switches a control off in the profile, and on again: its policy is
+// removed and restored, and no other is changed.
 func testRemovedControl(t *testing.T, f *fleet) {
 	const removed = "restrict-nodeport"
 	bad := newObject("v1", "Service", platformNamespace, "node-port", map[string]any{"spec": map[string]any{
@@ -99,7 +99,7 @@ func testRemovedControl(t *testing.T, f *fleet) {
 	}
 	f.waitFor(t, "gatehouse-policies", f.push(t))
 	if diff := cmp.Diff(others, f.identities(t)); diff != "" {
-		t.Errorf("the policies beside the removed one (-before +after): %s", diff)
+		t.Errorf("the policies other than the removed one (-before +after): %s", diff)
 	}
 	f.eventuallyJudged(t, bad, "")
 
@@ -111,7 +111,7 @@ func testRemovedControl(t *testing.T, f *fleet) {
 	stop(t)
 }
 
-// identities are the UIDs and generations of the policies by name.
+// identities returns the UIDs and generations of the policies by name.
 func (f *fleet) identities(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -121,8 +121,8 @@ func (f *fleet) identities(t *testing.T) map[string]string {
 	return all
 }
 
-// testHandEdit weakens a policy and deletes a NetworkPolicy by hand, as somebody
-// may who deploys: both are as in the repository after the next reconcile.
+// testHandEdit weakens a policy and deletes a NetworkPolicy by hand, as a deployer may:
+// the next reconcile restores both.
 func testHandEdit(t *testing.T, f *fleet) {
 	policy := f.get(t, newObject("kyverno.io/v1", "ClusterPolicy", "", badPodPolicy, nil))
 	listed := f.list(t, "networking.k8s.io/v1", "NetworkPolicy")
@@ -161,7 +161,7 @@ func testHandEdit(t *testing.T, f *fleet) {
 	}
 }
 
-// audited are the rules of a policy with nothing enforced.
+// audited returns the rules of a policy with nothing enforced.
 func audited(policy manifest.Object) []any {
 	var rules []any
 	for _, r := range policy["spec"].(map[string]any)["rules"].([]any) {

@@ -98,8 +98,8 @@ type file struct {
 	objects []manifest.Object
 }
 
-// readObjects reads the objects of a folder of the output in the order of the
-// paths; the indexes of kustomize, which no API server knows, are left out.
+// readObjects reads the objects of a folder of the output in the order of the paths. It
+// leaves out the indexes of kustomize, which the API server does not know.
 func readObjects(t *testing.T, root, folder string) []file {
 	t.Helper()
 	var files []file
@@ -128,7 +128,7 @@ func readObjects(t *testing.T, root, folder string) []file {
 	return files
 }
 
-// release is the HelmRelease of an environment.
+// release returns the HelmRelease of an environment.
 func release(t *testing.T, root, environment string) manifest.Object {
 	t.Helper()
 	for _, f := range readObjects(t, root, "environments/"+environment+"/kyverno") {
@@ -166,7 +166,7 @@ func apply(t *testing.T, client *kube.Client, o manifest.Object) {
 	}
 }
 
-// as is a client that acts as another user.
+// as returns a client that acts as another user.
 func as(t *testing.T, client *kube.Client, user string) *kube.Client {
 	t.Helper()
 	other, err := client.As(user)
@@ -176,7 +176,7 @@ func as(t *testing.T, client *kube.Client, user string) *kube.Client {
 	return other
 }
 
-// newObject is an object of the given identity and further top-level fields.
+// newObject returns an object with the given identity and further top-level fields.
 func newObject(apiVersion, kind, namespace, name string, fields map[string]any) manifest.Object {
 	metadata := map[string]any{"name": name}
 	if namespace != "" {
@@ -187,8 +187,8 @@ func newObject(apiVersion, kind, namespace, name string, fields map[string]any) 
 	return o
 }
 
-// waitForPolicyWebhook waits until Kyverno judges policies: until then the API
-// server would accept any.
+// waitForPolicyWebhook waits until Kyverno validates policies. Until then the API server
+// accepts any policy.
 func waitForPolicyWebhook(t *testing.T, client *kube.Client) {
 	t.Helper()
 	// A name of more than 63 characters passes the schema and is refused by Kyverno only.

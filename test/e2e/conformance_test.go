@@ -63,7 +63,7 @@ func accept(t *testing.T, client *kube.Client, files []file) {
 	t.Logf("%d objects", count)
 }
 
-// folders are the names of the folders in a folder.
+// folders returns the names of the folders in a folder.
 func folders(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -123,7 +123,7 @@ type located struct {
 	object manifest.Object
 }
 
-// distinctObjects are the objects that Flux applies, each content once, by their JSON.
+// distinctObjects returns the objects that Flux applies, each content once, by their JSON.
 func distinctObjects(t *testing.T, bundles []*generator.Bundle) map[string]located {
 	t.Helper()
 	distinct := map[string]located{}

@@ -109,7 +109,7 @@ func (f *fleet) follow(t *testing.T) {
 	}}))
 }
 
-// installKyverno does helm-controller's part, with the HelmRelease that Flux applied.
+// installKyverno stands in for helm-controller, with the HelmRelease that Flux applied.
 func (f *fleet) installKyverno(t *testing.T) {
 	t.Helper()
 	var release manifest.Object
@@ -149,8 +149,8 @@ func (f *fleet) waitFor(t *testing.T, name, commit string) {
 	})
 }
 
-// layers are the Kustomizations of the cluster in the output, by name, with the
-// names that they depend on.
+// layers returns the Kustomizations of the cluster in the output by name, with the names
+// that they depend on.
 func (f *fleet) layers(t *testing.T) map[string][]string {
 	t.Helper()
 	layers := map[string][]string{}
@@ -202,7 +202,7 @@ func (f *fleet) watch(t *testing.T) *journal {
 	return j
 }
 
-// order in which the Kustomizations became ready.
+// order returns the Kustomizations in the order in which they became ready.
 func (j *journal) order() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -56,7 +56,7 @@ func startRegistry(t *testing.T) *imageRegistry {
 	return r
 }
 
-// kill ends the registry; twice is harmless.
+// kill ends the registry. It may be called twice.
 func (r *imageRegistry) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
@@ -68,7 +68,7 @@ func (r *imageRegistry) byDigest(name string) string {
 	return r.Host + "/" + name + "@" + r.Digests[name]
 }
 
-// imagePod is a Pod of one image.
+// imagePod returns a Pod with one image.
 func imagePod(namespace, name, image string) manifest.Object {
 	spec := goodPodSpec()
 	container(spec)["image"] = image

@@ -15,10 +15,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/judge/impact"
 )
 
-// testImpact asks gatehouse impact what the next stage would block of what runs
-// in the cluster: a Deployment, but not what its controllers made of it, a
-// Service of the second page of a list, and nothing of what Flux applied of the
-// repository that only Flux may write.
+// testImpact runs gatehouse impact on the cluster. The next stage would block a
+// Deployment, but not the objects that controllers created for it, and a Service on the
+// second page of a list. It would not block objects of the repository that only Flux may
+// write.
 func testImpact(t *testing.T, f *fleet) {
 	waitServiceAccounts(t, f.Client(), appsNamespace)
 	selected := map[string]any{"app.kubernetes.io/name": "bad-app"}

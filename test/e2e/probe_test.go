@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// answer is what came of a request.
+// answer is the outcome of a request.
 type answer string
 
 const (
@@ -38,7 +38,7 @@ func answerOf(err error) answer {
 	return silent
 }
 
-// probe asks one question all the time, and stores nothing.
+// probe sends the same request repeatedly, and stores nothing.
 type probe struct {
 	what string
 	ask  func(context.Context) error
@@ -53,7 +53,7 @@ type probe struct {
 func (p *probe) once(ctx context.Context) {
 	err := p.ask(ctx)
 	if ctx.Err() != nil {
-		return // whatever came, came of the end
+		return // the outcome is due to the end
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,13 +75,13 @@ func (p *probe) check(t *testing.T) {
 	p.faults = nil
 }
 
-// probes ask in turns until they are stopped.
+// probes run in turn until they are stopped.
 type probes struct {
 	all  []*probe
 	stop func()
 }
 
-// start asks each probe in turn, with a pause after each.
+// start runs the probes in turn, with a pause after each.
 func start(t *testing.T, pause time.Duration, all ...*probe) *probes {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -117,7 +117,7 @@ func (p *probes) end(t *testing.T) {
 	}
 }
 
-// creating is the question whether an object may be created.
+// creating returns a request that asks whether an object may be created.
 func (f *fleet) creating(what string, o manifest.Object, wrong ...answer) *probe {
 	client := f.Client().DryRun()
 	return &probe{what: what, wrong: wrong, ask: func(ctx context.Context) error {
@@ -126,8 +126,8 @@ func (f *fleet) creating(what string, o manifest.Object, wrong ...answer) *probe
 	}}
 }
 
-// neverAdmitted asks until the returned function is called whether a bad Pod of
-// the enforced tier is refused; the function fails the test if it was admitted once.
+// neverAdmitted probes whether a bad Pod of the enforced tier is refused, until the
+// returned function is called. That function fails the test if the Pod was ever admitted.
 func (f *fleet) neverAdmitted(t *testing.T) func(*testing.T) {
 	t.Helper()
 	p := start(t, 20*time.Millisecond, f.creating("a bad Pod", pod(platformNamespace, "probe", badPodSpec()), admitted))
@@ -137,9 +137,9 @@ func (f *fleet) neverAdmitted(t *testing.T) func(*testing.T) {
 // systemNamespaces whose Pods the cluster needs to come up again.
 func systemNamespaces() []string { return []string{"kube-system", "flux-system", "kyverno"} }
 
-// guard asks during the whole test what docs/safety.md says: Pods of the system
-// namespaces are admitted whether or not Kyverno runs, and neither good workloads
-// nor what Flux applies are refused.
+// guard checks during the whole test what docs/safety.md says: Pods of the system
+// namespaces are admitted whether or not Kyverno runs, and neither good workloads nor the
+// objects that Flux applies are refused.
 type guard struct {
 	system, good *probes
 }
@@ -162,8 +162,8 @@ func (f *fleet) guard(t *testing.T) guard {
 	return guard{start(t, 50*time.Millisecond, system...), start(t, 50*time.Millisecond, good...)}
 }
 
-// allowClosed says whether Kyverno may be gone from now on: what it judges then
-// fails closed, and what it must not judge goes on.
+// allowClosed sets whether Kyverno may be down from now on. Requests that it judges then
+// fail closed, and all others are still admitted.
 func (g guard) allowClosed(allow bool) {
 	for _, p := range g.good.all {
 		p.mu.Lock()
@@ -183,7 +183,7 @@ func (g guard) check(t *testing.T) {
 	}
 }
 
-// end stops asking.
+// end stops the probes.
 func (g guard) end(t *testing.T) {
 	t.Helper()
 	g.system.end(t)

@@ -77,14 +77,14 @@ func maybe(p *profiles, o object, key string, value any) {
 	}
 }
 
-// text is a string for people, with what YAML or a template could mistake for
-// theirs. The compiler refuses what Kyverno and Flux would evaluate.
+// text returns a string for people, with text that YAML or a template could take for
+// syntax. The compiler refuses text that Kyverno and Flux would evaluate.
 func (p *profiles) text() string {
 	return pick(p, "plain words", "yes", "0123", "null", "$1 {x}", "a: b # c", "it's \"quoted\"", "- list", "ünïcödé ✓",
 		"`backtick`", "<< .x >>", strings.Repeat("long ", 40), "%", "*", "#")
 }
 
-// value is a label's value.
+// value returns the value of a label.
 func (p *profiles) value() string {
 	return pick(p, "team-a", "yes", "NO", "null", "1e3", "0x1F", "012", "true", "a.b_c-D", strings.Repeat("v", 63), "1.20")
 }
@@ -168,7 +168,7 @@ func (p *profiles) adjusted() object {
 	return controls
 }
 
-// pool are the namespaces that a profile can have.
+// pool returns the namespaces that a profile can have.
 func pool() []string {
 	return []string{"shop", "payments", "monitoring", "n1", strings.Repeat("n", 63), "true", "a-b-c", "9-lives"}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
 )
 
-// TestRollout brings the example into an empty cluster and then puts it to the
-// test, and asks all the time what must hold all the time. The parts build on
-// each other, so the first that fails ends it.
+// TestRollout installs the example in an empty cluster and tests it there, and checks all
+// the time what must always hold. Each part depends on the ones before, so the first
+// failure ends the test.
 func TestRollout(t *testing.T) {
 	f := newFleet(t)
 	parts := []struct {

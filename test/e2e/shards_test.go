@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// TestShards brings 300 namespaces more than the example has into an empty
-// cluster, which is more than one layer holds, and says how long it took.
+// TestShards installs the example with 300 more namespaces, which is more than one layer
+// holds, in an empty cluster, and reports how long it took.
 func TestShards(t *testing.T) {
 	f := newFleet(t)
 	var teams []string

@@ -38,7 +38,7 @@ func testStage(t *testing.T, f *fleet) {
 	f.setStage(t, "enforce", "enforce-platform")
 }
 
-// setStage changes the line that a team bumps.
+// setStage changes the line of the stage in the profile.
 func (f *fleet) setStage(t *testing.T, from, to string) {
 	t.Helper()
 	replaceIn(t, filepath.Join(f.source, "environments", environment+".yaml"), "stage: "+from+"\n", "stage: "+to+"\n")

@@ -75,7 +75,7 @@ func hostPath(spec map[string]any) map[string]any {
 	return out
 }
 
-// judge asks the API server, without storing anything; the answer is nil or the refusal.
+// judge sends a request to the API server without storing the object. It returns nil or the refusal.
 func judge(t *testing.T, client *kube.Client, o manifest.Object) error {
 	t.Helper()
 	_, err := client.DryRun().Create(t.Context(), o)

@@ -90,8 +90,8 @@ func TestChartVersion(t *testing.T) {
 	}
 }
 
-// TestValuesAreKnown walks our values along the chart's: Helm itself takes any
-// misspelled value without a word.
+// TestValuesAreKnown compares our values with those of the chart, because Helm accepts a
+// misspelled value without an error.
 func TestValuesAreKnown(t *testing.T) {
 	c := loadChart(t)
 	var walk func(path string, ours, theirs map[string]any)
@@ -113,7 +113,7 @@ func TestValuesAreKnown(t *testing.T) {
 		}
 	}
 	values := c.Values
-	for _, d := range c.Dependencies() { // a subchart's own values stand beside those of its parent
+	for _, d := range c.Dependencies() { // the values of a subchart are next to those of its parent
 		own, _ := values[d.Name()].(map[string]any)
 		values[d.Name()] = chartutil.CoalesceTables(own, d.Values)
 	}
@@ -217,7 +217,7 @@ func TestChartConfig(t *testing.T) {
 	}
 }
 
-// TestChartKeepsCRDs: an uninstall must not take the policies along.
+// TestChartKeepsCRDs: an uninstall must not delete the policies.
 func TestChartKeepsCRDs(t *testing.T) {
 	objects := render(t, loadChart(t), helmRelease(t, 3))
 	crds := 0
@@ -236,8 +236,8 @@ func TestChartKeepsCRDs(t *testing.T) {
 	}
 }
 
-// TestChartTakesUpOurRole: the label by which the reports controller's role
-// takes up ours is the chart's.
+// TestChartTakesUpOurRole: the label by which the role of the reports controller
+// aggregates ours is the chart's.
 func TestChartTakesUpOurRole(t *testing.T) {
 	objects := render(t, loadChart(t), helmRelease(t, 3))
 	role := objects["ClusterRole/kyverno:reports-controller"]

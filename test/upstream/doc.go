@@ -1,3 +1,3 @@
-// Package upstream holds tests only: they ask the code of Flux and Helm, at the
-// versions that the clusters run, what it makes of gatehouse's output.
+// Package upstream contains only tests. They check gatehouse's output with the code of
+// Flux and Helm, at the versions that the clusters run.
 package upstream

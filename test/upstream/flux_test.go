@@ -20,7 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// emitted are the kinds of policies that a layer can hold.
+// emitted returns the kinds of policies that a layer can hold.
 var emitted = []string{
 	"kyverno.io/ClusterPolicy", "kyverno.io/Policy",
 	"policies.kyverno.io/ValidatingPolicy", "policies.kyverno.io/NamespacedValidatingPolicy",
@@ -136,14 +136,14 @@ func TestHealthExpressions(t *testing.T) {
 	}
 }
 
-// TestCycles holds the proof to what Flux's own sort says.
+// TestCycles compares the proof with Flux's own sort.
 func TestCycles(t *testing.T) {
 	tests := []struct {
 		name  string
 		edges [][2]string // from, to
 	}{
 		{"none", nil},
-		{"a shortcut is no cycle", [][2]string{{"apps", "gatehouse-kyverno-rbac"}}},
+		{"a shortcut is not a cycle", [][2]string{{"apps", "gatehouse-kyverno-rbac"}}},
 		{"of one", [][2]string{{"apps", "apps"}}},
 		{"of two", [][2]string{{"gatehouse-policies", "apps"}}},
 		{"of all", [][2]string{{"gatehouse-kyverno-rbac", "apps"}}},

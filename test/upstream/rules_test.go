@@ -55,7 +55,7 @@ func crdRules(t *testing.T, o manifest.Object) (errs field.ErrorList, checked bo
 	return errs, true
 }
 
-// TestOutputPassesTheRulesOfItsSchemas is what internal/schema leaves out
+// TestOutputPassesTheRulesOfItsSchemas checks what internal/schema leaves out
 // (docs/adr/0002-crd-schemas-are-generated.md).
 func TestOutputPassesTheRulesOfItsSchemas(t *testing.T) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)

@@ -1,4 +1,4 @@
-// Command gatehouse-engine is the real Kyverno engine as a process. gatehouse starts it by itself.
+// Command gatehouse-engine runs the real Kyverno engine as a process. gatehouse starts it.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 
 const usage = `gatehouse-engine is the Kyverno engine as a process, without a cluster.
 
-gatehouse test and gatehouse impact start it; put it beside gatehouse or on the PATH.
+gatehouse test and gatehouse impact start it; put it next to gatehouse or on the PATH.
 It reads requests from stdin and writes responses to stdout, one JSON value per line:
 
   {"id":1,"method":"hello"}
@@ -35,11 +35,11 @@ Flags:
 
 func main() {
 	out := os.Stdout
-	os.Stdout = os.Stderr // nothing that Kyverno's 2,500 packages may print must get between the responses
+	os.Stdout = os.Stderr // output of Kyverno's 2,500 packages must not get between the responses
 	os.Exit(run(os.Args[1:], os.Stdin, out, os.Stderr))
 }
 
-// run returns the exit status: 0 done, 1 wrong arguments, 2 could not serve.
+// run returns the exit status: 0 for success, 1 for wrong arguments, 2 if it could not serve.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	flags := flag.NewFlagSet("gatehouse-engine", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)

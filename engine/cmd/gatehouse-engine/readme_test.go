@@ -47,7 +47,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// programs is a folder with gatehouse and, beside it, this test as its engine.
+// programs returns a folder with gatehouse and, next to it, this test as its engine.
 func programs(t *testing.T, root string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -96,7 +96,7 @@ spec: {controls: [disallow-host-namespaces], match: {namespaces: [ops], kinds: [
 	tests := []struct {
 		name   string
 		damage func(*generator.Bundle)
-		want   string // check and begin of the case of a failure
+		want   string // check and prefix of the case of a failure
 	}{
 		{"nothing", func(*generator.Bundle) {}, ""},
 		{"audited for all", eachRule(func(r map[string]any) { r["validate"].(map[string]any)["failureAction"] = "Audit" }), verdict.CheckBad},

@@ -1,6 +1,6 @@
-// Command standin-registry serves three images on a loopback port of plain HTTP:
-// signed by a new key, by another one, and by nobody. It prints one line of JSON
-// (see served) and ends when stdin does. test/e2e starts it.
+// Command standin-registry serves three images over plain HTTP on a loopback port: one
+// signed with a new key, one with another key, and one unsigned. It prints one line of
+// JSON (see served) and exits at the end of stdin. test/e2e starts it.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/engine/standin"
 )
 
-// served is what the program prints.
+// served is the output of the program.
 type served struct {
 	Host      string            `json:"host"`
 	PublicKey string            `json:"publicKey"` // PEM, of the key that signed the image signed

@@ -38,7 +38,7 @@ func modules(options Options) []string {
 	return all
 }
 
-// Programs are the built programs and the modules they come from.
+// Programs holds the paths of the built programs and of the modules they come from.
 type Programs struct {
 	// paths of the programs by name.
 	paths map[string]string
@@ -46,8 +46,8 @@ type Programs struct {
 	root string
 }
 
-// Build builds what is not in the cache yet: 15 minutes of two cores for all of
-// it. The key is what decides the result: go.mod, go.sum, the flags and the Go release.
+// Build builds the programs that are not in the cache yet. All of them take 15 minutes on
+// two cores. The key consists of go.mod, go.sum, the flags and the Go release.
 func Build(ctx context.Context, options Options) (*Programs, error) {
 	if options.Log == nil {
 		options.Log = io.Discard
@@ -88,8 +88,8 @@ func Build(ctx context.Context, options Options) (*Programs, error) {
 	return p, err
 }
 
-// linkerFlags tell the programs of Kubernetes their version, as its own build
-// does: without it the API server says that it is v0.0.0.
+// linkerFlags returns flags that set the version of the programs of Kubernetes, as its own
+// build does. Without them the API server reports v0.0.0.
 func linkerFlags(ctx context.Context, module, folder string) (string, error) {
 	if module != "kubernetes" {
 		return "-s -w", nil
@@ -119,8 +119,8 @@ func cacheKey(ctx context.Context, folder, flags string) (string, error) {
 	return fmt.Sprintf("%x", hash.Sum(nil)[:8]), nil
 }
 
-// buildModule builds into a folder beside the target and renames it, so that a
-// target that exists is complete.
+// buildModule builds into a folder next to the target and renames it, so that an existing
+// target is complete.
 func buildModule(ctx context.Context, folder, target, flags string, log io.Writer) error {
 	if _, err := os.Stat(target); err == nil {
 		return nil
@@ -138,21 +138,21 @@ func buildModule(ctx context.Context, folder, target, flags string, log io.Write
 	if _, err := goCommand(ctx, folder, "build", "-ldflags", flags, "-o", tmp+string(filepath.Separator), "tool"); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, target); err != nil && !errors.Is(err, os.ErrExist) { // somebody else was faster
+	if err := os.Rename(tmp, target); err != nil && !errors.Is(err, os.ErrExist) { // another process was faster
 		return err
 	}
 	fmt.Fprintf(log, "built %s in %v\n", filepath.Base(folder), time.Since(begin).Round(time.Second))
 	return nil
 }
 
-// moduleDir is the folder of a module that a module in hack/cluster/modules requires.
+// moduleDir returns the folder of a module that a module in hack/cluster/modules requires.
 func (p *Programs) moduleDir(ctx context.Context, module, path string) (string, error) {
 	out, err := goCommand(ctx, filepath.Join(p.root, "hack", "cluster", "modules", module), "list", "-m", "-f", "{{.Dir}}", path)
 	return strings.TrimSpace(string(out)), err
 }
 
-// downloadedDir is the folder of a module of which only files are needed. It is
-// downloaded and checked by Go, and never built.
+// downloadedDir returns the folder of a module of which only files are needed. Go
+// downloads and verifies it, and never builds it.
 func downloadedDir(ctx context.Context, module string) (string, error) {
 	out, err := goCommand(ctx, os.TempDir(), "mod", "download", "-json", module)
 	if err != nil {

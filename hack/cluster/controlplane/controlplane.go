@@ -36,15 +36,15 @@ const readyTimeout = 3 * time.Minute
 type Options struct {
 	// Root of the repository.
 	Root string
-	// Dir takes the state: databases, keys, logs. It must not exist or be empty,
-	// and is removed by Close.
+	// Dir is the folder of the state: databases, keys, logs. It must be empty or not
+	// exist. Close removes it.
 	Dir string
-	// Cache takes the programs; DefaultCache if empty.
+	// Cache is the folder of the programs; DefaultCache if empty.
 	Cache string
 	// WithoutFlux leaves out Flux's controllers; its definitions and namespace are there.
 	WithoutFlux bool
-	// FluxLater leaves out everything of Flux: whoever applies what
-	// [ControlPlane.FluxExport] returns calls [ControlPlane.RunFlux] then.
+	// FluxLater leaves out all of Flux. The caller applies what
+	// [ControlPlane.FluxExport] returns and then calls [ControlPlane.RunFlux].
 	FluxLater bool
 	// Log gets one line per step; nil is silent.
 	Log io.Writer
@@ -58,7 +58,7 @@ type ControlPlane struct {
 	admin    *kube.Client
 	git      *gitServer
 
-	// stop ends what runs in this process.
+	// stop ends the goroutines of this process.
 	stop       context.CancelFunc
 	background sync.WaitGroup
 
@@ -128,7 +128,7 @@ func (c *ControlPlane) Close() error {
 	c.mu.Unlock()
 	for _, p := range slices.Backward(processes) {
 		signal := syscall.SIGTERM
-		if p.name == APIServer { // it would wait for watches that nobody needs any more
+		if p.name == APIServer { // it would wait for watches that are no longer needed
 			signal = syscall.SIGKILL
 		}
 		p.end(signal)
@@ -140,13 +140,13 @@ func (c *ControlPlane) Close() error {
 	return errors.Join(err, os.RemoveAll(c.options.Dir))
 }
 
-// Client acts as cluster-admin; what it applies it takes from others.
+// Client returns a client that acts as cluster-admin and takes over the fields that it applies.
 func (c *ControlPlane) Client() *kube.Client { return c.admin }
 
-// Kubeconfig is the path of the file that kubectl takes, for cluster-admin.
+// Kubeconfig returns the path of the kubeconfig of cluster-admin.
 func (c *ControlPlane) Kubeconfig() string { return c.path("kubeconfig") }
 
-// GitURL is where the repository is read and pushed to, without credentials.
+// GitURL returns the URL of the repository, which needs no credentials.
 func (c *ControlPlane) GitURL() string { return c.git.url() }
 
 // Kill ends a component as a crash does, and keeps it down.
@@ -190,7 +190,7 @@ func (c *ControlPlane) Ready(ctx context.Context, name string) error {
 	return p.isReady(ctx)
 }
 
-// Log is the path of a component's log.
+// Log returns the path of a component's log.
 func (c *ControlPlane) Log(name string) string { return c.path("logs", name+".log") }
 
 func (c *ControlPlane) process(name string) (*process, error) {
@@ -222,7 +222,7 @@ func (c *ControlPlane) run(ctx context.Context, p *process) error {
 	return nil
 }
 
-// path of a file in the folder.
+// path returns the path of a file in the folder.
 func (c *ControlPlane) path(elements ...string) string {
 	return filepath.Join(append([]string{c.options.Dir}, elements...)...)
 }

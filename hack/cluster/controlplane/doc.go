@@ -12,10 +12,10 @@
 //     [ControlPlane.InstallKyverno] lists what running outside of a Pod changes.
 //   - Flux is installed by the manifests that `flux install` is made of, and its
 //     source and kustomize controllers run with the flags of their Deployments.
-//   - Every controller logs in as its own ServiceAccount, so its RBAC holds.
+//   - Every controller logs in as its own ServiceAccount, so its RBAC applies.
 //   - There is no scheduler and no kubelet: Pods are admitted and stored, and stay
 //     Pending. Only the Pods of Kyverno's and Flux's own Deployments are marked
 //     Ready, each as long as its process is: health checks see what they would see.
-//   - There is no helm-controller: whoever applies a HelmRelease calls
+//   - There is no helm-controller: the caller that applies a HelmRelease calls
 //     [ControlPlane.InstallKyverno] with it.
 package controlplane

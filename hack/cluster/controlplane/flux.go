@@ -20,14 +20,14 @@ const (
 	fluxNamespace = "flux-system"
 	// fluxModule holds what `flux install` adds to the manifests of the controllers.
 	fluxModule = "github.com/fluxcd/flux2/v2@v2.9.5"
-	// helmController is installed and does not run: it cannot be built with this Go.
+	// helmController is installed but does not run: it cannot be built with this Go.
 	helmController       = "helm-controller"
 	helmControllerModule = "github.com/fluxcd/helm-controller@v1.6.4"
 )
 
-// FluxExport is what `flux install --export` prints, made from the same manifests
-// in the modules of Flux, for the controllers that the control plane runs and for
-// helm-controller. NetworkPolicies are left out: nothing here heeds them.
+// FluxExport returns the output of `flux install --export` for the controllers that the
+// control plane runs and for helm-controller, made from the same manifests in the modules
+// of Flux. NetworkPolicies are left out, because nothing here enforces them.
 func (c *ControlPlane) FluxExport(ctx context.Context) ([]byte, error) {
 	disk := filesys.MakeFsInMemory()
 	flux, err := downloadedDir(ctx, fluxModule)
@@ -72,7 +72,7 @@ func (c *ControlPlane) fluxModuleDir(ctx context.Context, controller string) (st
 	return c.programs.moduleDir(ctx, controller, "github.com/fluxcd/"+controller)
 }
 
-// released are the manifests of a controller's release, which its module holds too.
+// released returns the manifests of a controller's release, which are in its module.
 var released = regexp.MustCompile(`https://\S+\.(crds|deployment)\.yaml`)
 
 // localBase lets Flux's base of a controller take the manifests of the module.
@@ -161,7 +161,8 @@ func (c *ControlPlane) RunFlux(ctx context.Context) error {
 }
 
 // runFlux starts the controller of a Deployment. The flags for running outside of
-// a Pod come last and win; one process needs no election, and nobody takes events.
+// a Pod come last and win. One process needs no leader election, and events have no
+// receiver.
 func (c *ControlPlane) runFlux(ctx context.Context, name, program string, outside ...string) error {
 	live, err := c.admin.Get(ctx, "apps/v1", "Deployment", fluxNamespace, name)
 	if err != nil {

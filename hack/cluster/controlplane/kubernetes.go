@@ -19,8 +19,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// tokenLifetime of ServiceAccounts: longer than anybody lets a local
-// control plane run, because nothing renews the tokens.
+// tokenLifetime is the lifetime of the tokens of ServiceAccounts. It is longer than a
+// local control plane runs, because nothing renews the tokens.
 const tokenLifetime = 30 * 24 * time.Hour
 
 // startKubernetes starts etcd, the API server and the controller manager, and

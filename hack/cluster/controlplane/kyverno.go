@@ -74,10 +74,9 @@ func DefaultRelease() manifest.Object {
 	return o
 }
 
-// InstallKyverno does what helm-controller does with a HelmRelease, and what a
-// kubelet does with the result: it renders the chart with the release's values,
-// applies it, and starts the controllers. It returns when they are ready. A
-// second call applies new values and restarts the controllers.
+// InstallKyverno stands in for helm-controller and the kubelet: it renders the chart with
+// the values of a HelmRelease, applies it, and starts the controllers. It returns when
+// they are ready. A second call applies new values and restarts the controllers.
 func (c *ControlPlane) InstallKyverno(ctx context.Context, release manifest.Object) error {
 	objects, err := c.renderChart(ctx, release)
 	if err != nil {
@@ -132,8 +131,8 @@ func (c *ControlPlane) renderChart(ctx context.Context, release manifest.Object)
 	return append([]manifest.Object{object("v1", "Namespace", "", namespace)}, objects...), nil
 }
 
-// kyvernoCRDs are the chart's, and those of policies.kyverno.io: the chart has
-// them from a dependency that is not in the module, which has the definitions.
+// kyvernoCRDs returns the definitions of the chart and those of policies.kyverno.io. The
+// chart gets the latter from a dependency, but the module contains them as well.
 func (c *ControlPlane) kyvernoCRDs(ctx context.Context, objects []manifest.Object) ([]manifest.Object, error) {
 	dir, err := c.programs.moduleDir(ctx, "kyverno", "github.com/kyverno/kyverno")
 	if err != nil {
@@ -151,7 +150,7 @@ func (c *ControlPlane) kyvernoCRDs(ctx context.Context, objects []manifest.Objec
 	return crds, nil
 }
 
-// inOrder sorts what is not a definition by what others need: namespaces first,
+// inOrder sorts objects so that they come after the objects they need: namespaces first,
 // Deployments last.
 func inOrder(objects []manifest.Object) []manifest.Object {
 	rank := func(o manifest.Object) int {
@@ -168,7 +167,7 @@ func inOrder(objects []manifest.Object) []manifest.Object {
 	return sorted
 }
 
-// deployment is the parts of a Deployment that a kubelet needs.
+// deployment holds the parts of a Deployment that a kubelet needs.
 type deployment struct {
 	Metadata struct {
 		Name, Namespace string
@@ -223,7 +222,7 @@ func (c *ControlPlane) runKyverno(ctx context.Context, component kyvernoComponen
 	return c.replace(ctx, p)
 }
 
-// replace runs a component in the place of the one with the same name, if any.
+// replace starts a component, after ending the one with the same name, if any.
 func (c *ControlPlane) replace(ctx context.Context, p *process) error {
 	if old, err := c.process(p.name); err == nil {
 		if err := c.Kill(old.name); err != nil {

@@ -13,11 +13,11 @@ import (
 
 const loopback = "127.0.0.1"
 
-// ports hands out free loopback ports, none of them twice.
+// ports returns free loopback ports, each only once.
 type ports struct{ taken map[int]bool }
 
-// next returns a port that nobody listens on. Somebody else can take it before
-// our process does; that process then fails to start, and says so.
+// next returns a free port. Another program can take the port before our process does;
+// our process then fails to start with an error.
 func (p *ports) next() (int, error) {
 	for range 100 {
 		l, err := net.Listen("tcp", loopback+":0")
@@ -52,11 +52,11 @@ func (p *ports) take(n int) ([]int, error) {
 	return list, nil
 }
 
-// address of a loopback port.
+// address returns the address of a loopback port.
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
-// probe asks a health endpoint. What it answers is not secret and decides
-// nothing, so the certificate is not checked.
+// probe returns a check of a health endpoint. The answer is not secret, so the certificate
+// is not verified.
 func probe(url string) func(context.Context) error {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},

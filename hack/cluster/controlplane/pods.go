@@ -8,12 +8,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// markPods stands in for the kubelet of Kyverno's and Flux's Pods: as long as ctx
-// lives, it says of each whether the process that stands for it is ready. All
-// other Pods are left as they are.
+// markPods stands in for the kubelet of Kyverno's and Flux's Pods: until ctx is done, it
+// marks each Pod as ready or not, like the process that stands for it. All other Pods are
+// left as they are.
 func (c *ControlPlane) markPods(ctx context.Context) {
 	for {
-		// An API server that is down, or has no such namespace yet, is asked again.
+		// If the API server is down or the namespace does not exist yet, try again.
 		_ = c.markPodsOnce(ctx)
 		select {
 		case <-ctx.Done():
@@ -34,7 +34,7 @@ func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
 			continue
 		}
 		status := "True"
-		if err := c.Ready(ctx, process); err != nil && process != helmController { // whoever installs Kyverno does its part
+		if err := c.Ready(ctx, process); err != nil && process != helmController { // the caller of InstallKyverno stands in for it
 			status = "False"
 		}
 		if pod.Condition("Ready").String("status") == status {
@@ -47,7 +47,7 @@ func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
 	return nil
 }
 
-// processOf is the name of the process that stands for a Pod, if one does.
+// processOf returns the name of the process that stands for a Pod, if there is one.
 func processOf(pod manifest.Object) (name string, ok bool) {
 	component, ok := pod.Value("metadata", "labels", componentLabel).(string)
 	switch pod.Namespace() {

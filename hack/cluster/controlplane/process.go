@@ -27,7 +27,7 @@ type process struct {
 	// program, arguments and complete environment.
 	program   string
 	args, env []string
-	// dir is the working directory; the log and the pid lie in logs and pids.
+	// dir is the working directory; the log and the pid are in logs and pids.
 	dir, logs, pids string
 	// ready returns nil once the component serves; nil means that running is enough.
 	ready func(context.Context) error
@@ -42,7 +42,7 @@ type instance struct {
 	signals     chan syscall.Signal
 }
 
-// start begins to supervise; a process that is started already goes on.
+// start starts the supervision; it does nothing if the process is started already.
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,30 +91,30 @@ func (p *process) supervise(i *instance, log *os.File, started chan<- error) {
 	}
 }
 
-// wait until the child has ended, and pass on the signals that are meant for it.
+// wait waits until the child has ended, and passes on signals to it.
 func (p *process) wait(i *instance, cmd *exec.Cmd) {
 	pidFile := filepath.Join(p.pids, p.name)
-	// The pid is for people and for status; without it the process runs as well.
+	// The pid is for people and for status; the process runs without it, too.
 	_ = os.WriteFile(pidFile, []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
 	defer func() { _ = os.Remove(pidFile) }()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // how it ended is in cmd.ProcessState
+		_ = cmd.Wait() // the result is in cmd.ProcessState
 	}()
 	for {
 		select {
 		case signal := <-i.signals:
 			_ = syscall.Kill(-cmd.Process.Pid, signal) // the group; it may be gone already
 		case <-ended:
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left in its group, mostly nothing
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the rest of its group, if any
 			return
 		}
 	}
 }
 
-// end stops the supervision and the process with a signal; SIGKILL follows when
-// that does not help. A process that is down stays down.
+// end stops the supervision and ends the process with a signal, followed by SIGKILL if
+// that has no effect. A process that is down stays down.
 func (p *process) end(signal syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,7 +137,7 @@ func (p *process) end(signal syscall.Signal) {
 	<-i.ended
 }
 
-// signal sends a signal to a running process and leaves its supervision alone.
+// signal sends a signal to a running process without ending its supervision.
 func (p *process) signal(signal syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,11 +146,11 @@ func (p *process) signal(signal syscall.Signal) {
 	}
 	select {
 	case p.running.signals <- signal:
-	default: // one is on its way
+	default: // a signal is pending
 	}
 }
 
-// isReady asks the component.
+// isReady reports whether the component serves.
 func (p *process) isReady(ctx context.Context) error {
 	p.mu.Lock()
 	running := p.running != nil
@@ -193,7 +193,7 @@ func poll(ctx context.Context, every time.Duration, f func(context.Context) erro
 	}
 }
 
-// tail is the end of a file, at most size bytes; empty if it cannot be read.
+// tail returns up to size bytes from the end of a file; nothing if it cannot be read.
 func tail(path string, size int) []byte {
 	data, err := os.ReadFile(path)
 	if err != nil {

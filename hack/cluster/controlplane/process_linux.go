@@ -2,8 +2,8 @@ package controlplane
 
 import "syscall"
 
-// childAttributes puts a child into a group of its own and lets it die with us,
-// also when we are killed.
+// childAttributes puts a child into a separate process group and ends it when this process
+// ends, even if it is killed.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -4,8 +4,8 @@ package controlplane
 
 import "syscall"
 
-// childAttributes puts a child into a group of its own. Only Linux can let it die
-// with us when we are killed.
+// childAttributes puts a child into a separate process group. Only Linux can end it when
+// this process is killed.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -57,7 +57,7 @@ func TestProcessRestarts(t *testing.T) {
 	waitStarts(3)
 }
 
-// TestProcessEndsItsChildren: what a component starts goes with it.
+// TestProcessEndsItsChildren: the children of a component end with it.
 func TestProcessEndsItsChildren(t *testing.T) {
 	p, _ := shell(t, "sleep 1000 & echo $! > child; wait")
 	if err := p.start(); err != nil {
