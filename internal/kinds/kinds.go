@@ -23,9 +23,9 @@ type InForce int
 const (
 	// NotPolicy is for the kinds that are not policies.
 	NotPolicy InForce = iota
-	// ReadyCondition is for kinds whose condition Ready is then True.
+	// ReadyCondition is for kinds that set the condition Ready to True.
 	ReadyCondition
-	// ReadyStatus is for kinds whose status.conditionStatus.ready is then true: those
+	// ReadyStatus is for kinds that set status.conditionStatus.ready to true: those
 	// with CEL.
 	ReadyStatus
 	// Unreported is for kinds that do not report it.
