@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
 )
 
 // TestRollout installs the example in an empty cluster and tests it there, and checks all
