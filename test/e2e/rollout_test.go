@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
 )
 
 // TestRollout installs the example in an empty cluster and tests it there, and checks all
