@@ -289,17 +289,19 @@ func (e *testEmitter) files(s *suite, origin string) []manifest.File {
 	}
 	dir := layout.Tests + "/" + e.env.Name + "/" + s.dir
 	up := strings.Repeat("../", strings.Count(s.dir, "/")+1) // to tests/<env>
-	environment := up + "../../" + layout.Environments + "/" + e.env.Name
+	applied := func(kind layout.Kind, name string) []any {
+		return []any{up + "../../" + layout.Folder{Environment: e.env.Name, Kind: kind}.File(name)}
+	}
 	test := manifest.Object{
 		"apiVersion": "cli.kyverno.io/v1alpha1", "kind": "Test",
 		"metadata":  map[string]any{"name": strings.ReplaceAll(e.env.Name+"/"+s.dir, "/", "-")},
-		"policies":  []any{environment + "/policies/" + s.policy.Name + ".yaml"},
+		"policies":  applied(layout.Policies, s.policy.Name),
 		"resources": []any{"resources.yaml"},
 		"userinfo":  up + "user.yaml",
 		"results":   s.sortedResults(),
 	}
 	if s.exception != "" {
-		test["exceptions"] = []any{environment + "/exceptions/" + s.exception + ".yaml"}
+		test["exceptions"] = applied(layout.Exceptions, s.exception)
 	}
 	if len(s.namespaces) > 0 {
 		test["values"] = map[string]any{"namespaceSelector": s.selectors()}
