@@ -8,7 +8,7 @@
 // comments: an editor shows what a comment here says.
 //
 // Optional scalars are pointers and optional lists may be nil: absent is not
-// false. Defaults are applied by package generator, in one pure function.
+// false. Defaults are applied by package generator/profile, in one pure function.
 package v1alpha1
 
 // The identity of the language.

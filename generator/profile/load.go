@@ -37,6 +37,9 @@ type Input struct {
 	files *reader
 	// partial is set if a document is not YAML: what it defines is unknown.
 	partial bool
+	// partialCatalog is set if a folder of spec.catalogs cannot be read, so the
+	// controls that it defines are not known.
+	partialCatalog bool
 }
 
 // ReadFile returns the content of a file that a document refers to.
@@ -79,10 +82,12 @@ func unusable(d diag.Diagnostic) bool {
 	return d.Severity == diag.Error && d.Code != "unknown-field" && d.Code != codeSyntax
 }
 
-// withoutFollowUps drops problems that a document with broken YAML may have caused.
+// withoutFollowUps drops problems that a document with broken YAML, or a catalogue
+// that cannot be read, may have caused.
 func (in *Input) withoutFollowUps(problems diag.List) diag.List {
 	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool {
-		return in.partial && (d.Code == "environment-missing" || d.Code == "environment-unknown")
+		return in.partial && (d.Code == "environment-missing" || d.Code == "environment-unknown") ||
+			in.partialCatalog && d.Code == "control-unknown"
 	})
 }
 
@@ -219,7 +224,11 @@ func (l *loader) classify(in *Input, names []string) {
 	}
 	switch {
 	case len(roots) == 0 && !l.problems.HasErrors():
-		l.problem(diag.Position{File: path.Join(names...)}, "profile-missing", "", "write one document with kind: Profile, or run gatehouse init", "the source has no Profile")
+		at := diag.Position{File: "."} // the whole source
+		if len(names) == 1 {
+			at.File = names[0]
+		}
+		l.problem(at, "profile-missing", "", "write one document with kind: Profile, or run gatehouse init", "the source has no Profile")
 	case len(roots) > 1 && !l.profileBroken:
 		for _, extra := range roots[1:] {
 			l.problem(extra.At(extra.Node), "profile-duplicate", "", "keep one; name a base in spec.extends", "second Profile; the first is at %s", roots[0].At(roots[0].Node))
@@ -357,6 +366,7 @@ func (l *loader) catalog(in *Input) *catalog.Catalog {
 		folder := path.Clean(name)
 		if info, err := fs.Stat(l.files, folder); err != nil || !info.IsDir() {
 			l.problem(in.Profile.Positions.At(field), "catalog-unreadable", field, "a folder inside the source with one folder per control", "%s is not a folder of the source", name)
+			in.partialCatalog = true
 			continue
 		}
 		own, problems := catalog.Load(l.files, folder)

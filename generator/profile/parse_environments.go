@@ -32,13 +32,14 @@ func (p *parser) environment(e Loaded[v1alpha1.Environment], clusters map[string
 		r.Report("spec.ring", "out-of-range", "the first ring is 1", "ring %d is less than 1", spec.Ring)
 	}
 	out.Stage = p.stageIndex(&r, "spec.stage", spec.Stage)
+	r.distinct("spec.clusters", spec.Clusters)
 	if len(spec.Clusters) == 0 {
 		r.Report("spec.clusters", "required", "leave the field out for one cluster with the environment's name", "at least one cluster is needed")
 	}
 	for i, c := range spec.Clusters {
 		field := fmt.Sprintf("spec.clusters[%d]", i)
 		r.name(field, c, 63)
-		if other, ok := clusters[c]; ok {
+		if other, ok := clusters[c]; ok && other != out.Name {
 			r.Report(field, "duplicate-name", "", "cluster %q is also in environment %q", c, other)
 		}
 		clusters[c] = out.Name

@@ -1,5 +1,5 @@
 // Package source reads the YAML that people write, and changes it. It knows
-// nothing of profiles: package generator gives it the types.
+// nothing of profiles: package generator/profile gives it the types.
 //
 // # Reading
 //

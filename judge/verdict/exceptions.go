@@ -152,7 +152,7 @@ func (t trial) checks(s, other subject, object map[string]any, bad verdict) []ch
 		out = append(out, t.check(s, "another image", withImages(object, other), now, want{bad, x.Name}))
 	}
 	others := t.check(s, "policies that it does not name", object, now, want{untouched, x.Name})
-	others.request.Policies = t.unnamed()
+	others.request.Policies = t.unnamed(s.made)
 	others.result.Policy = ""
 	if len(others.request.Policies) > 0 {
 		out = append(out, others)
@@ -180,16 +180,24 @@ func (t trial) otherImage() string {
 	return candidates[i]
 }
 
-// unnamed returns the names of the policies that the exception does not waive.
-func (t trial) unnamed() []string {
+// unnamed returns the names of the policies that the exception does not waive and
+// that judge objects of a kind.
+func (t trial) unnamed(kind string) []string {
 	var out []string
 	for _, p := range t.cluster.env.Policies {
 		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
-		if !named && p.Image == nil && t.cluster.loaded[p.Name] {
+		if !named && p.Image == nil && t.cluster.loaded[p.Name] && judges(p, kind) {
 			out = append(out, p.Name)
 		}
 	}
 	return out
+}
+
+// judges reports whether a rule of a policy judges objects of a kind.
+func judges(p plan.Policy, kind string) bool {
+	return slices.ContainsFunc(p.Rules, func(rule catalog.Rule) bool {
+		return slices.ContainsFunc(rule.Kinds, func(k string) bool { return k == kind || strings.ContainsAny(k, "*?") })
+	})
 }
 
 // unnamedImages returns a check for each image rule that the exception does not waive,
@@ -199,8 +207,7 @@ func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []
 	for _, p := range t.cluster.env.Policies {
 		image := t.cluster.trials[p.Name]
 		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
-		judged := slices.ContainsFunc(p.Rules, func(rule catalog.Rule) bool { return slices.Contains(rule.Kinds, s.made) })
-		if named || !judged || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.plan.TierOf(t.cluster.env, s.namespace)) == plan.Off {
+		if named || !judges(p, s.made) || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.plan.TierOf(t.cluster.env, s.namespace)) == plan.Off {
 			continue
 		}
 		c := t.check(s, "an image rule that it does not name", withImages(object, image.unsigned(image.repositories[0])), now, want{untouched, t.exception.Name})

@@ -27,3 +27,18 @@ func TestSubjectsOfBothScopes(t *testing.T) {
 		t.Errorf("namespaces by kind (-want +got)\n%s", diff)
 	}
 }
+
+// Policies that do not judge a kind say nothing about an exception for it.
+func TestUnnamed(t *testing.T) {
+	policy := func(name string, kinds ...string) plan.Policy {
+		return plan.Policy{Name: name, Policy: catalog.Policy{Rules: []catalog.Rule{{Name: "r", Kinds: []string{"Job"}}, {Name: "s", Kinds: kinds}}}}
+	}
+	all := []plan.Policy{policy("waived", "ClusterRoleBinding"), policy("pods", "Pod"), policy("bindings", "ClusterRoleBinding"), policy("any", "*")}
+	made := trial{
+		exception: plan.Exception{Policies: []plan.ExceptionPolicy{{Name: "waived"}}},
+		cluster:   &cluster{env: plan.Environment{Policies: all}, loaded: map[string]bool{"waived": true, "pods": true, "bindings": true, "any": true}},
+	}
+	if diff := cmp.Diff([]string{"bindings", "any"}, made.unnamed("ClusterRoleBinding")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
