@@ -118,7 +118,7 @@ func TestUninstallSecondRelease(t *testing.T) {
 		second := identity(helmAPI, "HelmRelease", "flux-system", "external-secrets")
 		u.Target.Releases = append(u.Target.Releases, second)
 		server.put(manifest.Object(merge(second, owned("gatehouse-trust"))))
-		if !install { // Kyverno is somebody else's
+		if !install { // Kyverno was installed by other means
 			u.Target.Kyverno.Release = nil
 			server.refused["helmreleases"] = true
 		}
