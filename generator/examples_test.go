@@ -5,9 +5,65 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/generator/output"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
+
+// TestOutputDoesNotDependOnTheDay compiles every example long before the end of its
+// exceptions and long after it, and compares all bytes and what the lock records.
+func TestOutputDoesNotDependOnTheDay(t *testing.T) {
+	sources, err := filepath.Glob("../examples/*")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	expired := 0
+	for _, source := range sources {
+		compiled := func(now time.Time) (map[string]string, diag.List) {
+			bundle, problems := Compile(os.DirFS(source), ".", Options{Version: "devel", Now: now, AllowSkip: true})
+			if bundle == nil {
+				t.Fatalf("%s: %v", source, problems)
+			}
+			return bytesOf(t, bundle), problems
+		}
+		before, _ := compiled(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		after, problems := compiled(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%s: (-before +after the end of the exceptions):\n%s", source, diff)
+		}
+		for _, d := range problems {
+			if d.Code == "exception-expired" {
+				expired++
+			}
+		}
+	}
+	if expired == 0 {
+		t.Error("no example has an exception that ends")
+	}
+}
+
+// bytesOf returns every file of a bundle, with the lock, by path.
+func bytesOf(t *testing.T, bundle *Bundle) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, f := range bundle.Files {
+		data, err := f.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[f.Path] = string(data)
+	}
+	lock, err := bundle.Lock.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out[layout.Lock] = string(lock)
+	return out
+}
 
 // TestExamples compares the committed output of every example, byte by byte, with
 // what its source compiles to.

@@ -227,4 +227,7 @@ type ExceptionRules struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// AllowPermanent allows exceptions without an expiry date. Default: false.
 	AllowPermanent *bool `json:"allowPermanent,omitempty"`
+	// WarnDays is how many days before its end a build begins to warn of an exception;
+	// 0 for no warning. Default: 14.
+	WarnDays *int `json:"warnDays,omitempty"`
 }

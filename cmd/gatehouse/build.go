@@ -12,13 +12,14 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/output"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
 )
 
 type buildOptions struct {
-	dir                     string
-	check, force, allowSkip bool
+	dir                             string
+	check, force, allowSkip, strict bool
 }
 
 func newBuildCmd(g *globals) *cobra.Command {
@@ -31,12 +32,19 @@ func newBuildCmd(g *globals) *cobra.Command {
 With -o DIR, write the repository to that folder. Files that gatehouse did not
 write are never touched, files that were edited by hand are reported and not
 overwritten, and files that are no longer needed are removed. Without -o, print
-all manifests to standard output.`,
+all manifests to standard output.
+
+The output does not depend on the day of the build. An exception that has ended
+stays in it, exempts nothing, and is a warning. With --strict it is an error,
+with and without --check: the build writes and prints nothing, and exits with 1.`,
 		Example: `  # write the repository for Flux
   gatehouse build profile/ -o policy-repo
 
   # in CI, fail if the repository is out of date
   gatehouse build profile/ -o policy-repo --check
+
+  # at night, fail as well if an exception has ended
+  gatehouse build profile/ -o policy-repo --check --strict
 
   # look at one policy
   gatehouse build profile/ | yq 'select(.metadata.name == "disallow-latest-tag")'`,
@@ -48,6 +56,7 @@ all manifests to standard output.`,
 	cmd.Flags().StringVarP(&o.dir, "output", "o", "", "write the repository to `DIR`")
 	cmd.Flags().BoolVar(&o.check, "check", false, "write nothing; exit with 1 if DIR is not up to date")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files in DIR that were edited or added by hand")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "treat expired exceptions as errors")
 	cmd.Flags().BoolVar(&o.allowSkip, "allow-skip", false, "allow enforcing policies that were never audited in an environment")
 	complete(cmd, "output", completeFolders)
 	return cmd
@@ -74,6 +83,11 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 	bundle, warnings, err := source.compile(ctx, options)
 	if err != nil {
 		return nil, err
+	}
+	if o.strict {
+		if err := profile.Strict(warnings).Err(); err != nil {
+			return nil, err
+		}
 	}
 	return warnings, o.put(ctx, bundle, out, errOut)
 }

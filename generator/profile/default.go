@@ -21,6 +21,7 @@ const (
 	defaultRetryInterval    = "2m" // Flux's own default is the interval, which is too long after a failed gate
 	defaultTimeout          = "5m"
 	defaultExceptions       = "policy-exceptions"
+	defaultWarnDays         = 14
 	defaultRekorURL         = "https://rekor.sigstore.dev"
 )
 
@@ -78,6 +79,7 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 	registries, trust, exceptions := orZero(s.Registries), orZero(s.Trust), orZero(s.Exceptions)
 	exceptions.Namespace = or(exceptions.Namespace, defaultExceptions)
 	exceptions.AllowPermanent = or(exceptions.AllowPermanent, false)
+	exceptions.WarnDays = or(exceptions.WarnDays, defaultWarnDays)
 	trust.Images = slices.Clone(trust.Images)
 	for i := range trust.Images {
 		image := &trust.Images[i]

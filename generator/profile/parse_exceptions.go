@@ -10,10 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
-
-// expiryWarning is how long before the end of an exception warnings start.
-const expiryWarning = 14 * 24 * time.Hour
 
 var (
 	kindName   = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
@@ -44,7 +42,7 @@ func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) 
 		r.known(fmt.Sprintf("spec.environments[%d]", i), "environment-unknown", "environment", name, environments)
 	}
 	p.exceptionMatch(&r, spec)
-	end := r.expiry(*spec.Expires, *p.spec.Exceptions.AllowPermanent, p.now)
+	end := r.expiry(*spec.Expires, *p.spec.Exceptions, p.now)
 	p.out.Exceptions = append(p.out.Exceptions, Exception{Document: Document{e.Value.Metadata.Name, e.Positions}, ExceptionSpec: spec, End: end})
 	p.Problems = append(p.Problems, r.Problems...)
 }
@@ -94,11 +92,12 @@ func validRBACName(kinds []string, name string) bool {
 }
 
 // expiry parses the time at which an exception stops applying: the start of that day
-// in UTC. It is zero for a permanent exception.
-func (r *reporter) expiry(expires string, allowPermanent bool, now time.Time) time.Time {
+// in UTC. It is zero for a permanent exception. now decides only what is reported, and
+// never as an error: the same source must build every day.
+func (r *reporter) expiry(expires string, rules v1alpha1.ExceptionRules, now time.Time) time.Time {
 	const field = "spec.expires"
 	if expires == "" {
-		if !allowPermanent {
+		if !*rules.AllowPermanent {
 			r.Report(field, "exception-expiry", "such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or spec.exceptions.allowPermanent in the profile", "set an expiry date")
 		}
 		return time.Time{}
@@ -108,11 +107,37 @@ func (r *reporter) expiry(expires string, allowPermanent bool, now time.Time) ti
 	case err != nil:
 		r.Report(field, "date-invalid", "such as 2027-03-31", "%q is not a date", expires)
 	case left <= 0:
-		r.Report(field, "exception-expired", "remove the exception, or decide on it again", "ended on %s", expires)
-	case left <= expiryWarning:
-		r.Warn(field, "exception-expires-soon", "the workload will be refused from then on", "ends on %s, in %d days", expires, int(left.Hours())/24)
+		r.Warn(field, codeExpired, "remove the exception, or decide on it again", "ended on %s; the workload is judged like all others", expires)
+	case left <= time.Duration(*rules.WarnDays)*24*time.Hour:
+		r.Warn(field, "exception-expires", "the workload is judged like all others from then on", "ends on %s, in %s", expires, days(left))
 	}
 	return end
+}
+
+// codeExpired marks an exception that has ended.
+const codeExpired = "exception-expired"
+
+// Strict returns a copy of the findings in which an expired exception is an error.
+func Strict(findings diag.List) diag.List {
+	out := slices.Clone(findings)
+	for i := range out {
+		if out[i].Code == codeExpired {
+			out[i].Severity = diag.Error
+		}
+	}
+	return out
+}
+
+// days returns a duration in whole days, in words.
+func days(d time.Duration) string {
+	switch n := int(d.Hours()) / 24; n {
+	case 0:
+		return "less than a day"
+	case 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", n)
+	}
 }
 
 // imagePolicies returns the names of the policies that are made from spec.trust.images.

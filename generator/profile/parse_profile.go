@@ -32,6 +32,9 @@ func (p *parser) kyverno() {
 	if slices.Contains(p.out.SystemNamespaces, p.out.ExceptionNamespace) {
 		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: anyone who can write there could waive every control", p.out.ExceptionNamespace)
 	}
+	if days := *p.spec.Exceptions.WarnDays; days < 0 || days > 365 {
+		p.Report("spec.exceptions.warnDays", "out-of-range", "", "%d is not between 0 and 365", days)
+	}
 	for _, n := range p.spec.Namespaces {
 		if n.Name == p.out.ExceptionNamespace {
 			p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is also a namespace of spec.namespaces: PolicyExceptions need their own namespace", n.Name)

@@ -122,7 +122,7 @@ func (r rule) string() object {
 
 func (r rule) integer() object {
 	out := object{"type": "integer"}
-	if r.minimum != 0 {
+	if r.minimum != 0 || r.maximum != 0 {
 		out["minimum"] = r.minimum
 	}
 	if r.maximum != 0 {

@@ -64,7 +64,7 @@ func (r rule) limits() markdown.Safe {
 	switch {
 	case len(r.enum) > 1:
 		return markdown.Safe(" One of `" + strings.Join(r.enum, "`, `") + "`.")
-	case r.minimum != 0 && r.maximum != 0:
+	case r.maximum != 0:
 		return markdown.Safe(fmt.Sprintf(" From %d to %d.", r.minimum, r.maximum))
 	}
 	return ""

@@ -10,7 +10,7 @@ type rule struct {
 	// pattern and maxLength of a string, or of each string of a list.
 	pattern   string
 	maxLength int
-	// minimum and maximum of a number; 0 is none.
+	// minimum and maximum of a number. A maximum of 0 is none, and then so is a minimum of 0.
 	minimum, maximum int
 	// minItems of a list.
 	minItems int
@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	"Control.enabled":               flag(true),
 	"ExceptionRules.namespace":      labelDefault("policy-exceptions"),
 	"ExceptionRules.allowPermanent": flag(false),
+	"ExceptionRules.warnDays":       {maximum: 365, value: 14},
 
 	"Attestor.name":           label(63),
 	"KeyObject.name":          label(63),

@@ -80,7 +80,12 @@ func sourceOf(files map[string]string) fstest.MapFS {
 // compile builds the source of files().
 func compile(t *testing.T, files map[string]string) *generator.Bundle {
 	t.Helper()
-	bundle, problems := generator.Compile(sourceOf(files), ".", generator.Options{Now: now(), AllowSkip: true})
+	return compileAt(t, files, now())
+}
+
+func compileAt(t *testing.T, files map[string]string, at time.Time) *generator.Bundle {
+	t.Helper()
+	bundle, problems := generator.Compile(sourceOf(files), ".", generator.Options{Now: at, AllowSkip: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -64,6 +65,41 @@ func TestTests(t *testing.T) {
 				t.Errorf("results (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// An exception that has ended stays in the bundle. It exempts nothing at the time of the
+// judgement, and that it did before its end is still checked.
+func TestExpiredException(t *testing.T) {
+	agent := `{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent, namespace: ops}, spec: {hostname: no-a, containers: [{name: c, image: ghcr.io/acme/app:1}]}}`
+	source := files()
+	source["tests/one.yaml"] = document("environments: [dev], policies: [no-a], expect: refuse, resource: " + agent)
+	end := time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)
+	for at, want := range map[time.Time]Status{end.Add(-time.Second): Failed, end: Passed, end.AddDate(10, 0, 0): Passed} {
+		bundle := compileAt(t, source, at)
+		loaded, problems := LoadTests(sourceOf(source), bundle.Plan)
+		if problems.HasErrors() {
+			t.Fatal(problems.Err())
+		}
+		report, err := Run(t.Context(), &fake{plan: bundle.Plan}, bundle, loaded, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exempt := 0
+		for _, r := range report.Results {
+			if r.Check == CheckTest && r.Status != want {
+				t.Errorf("at %s: %s %s, want %s", at, r.Status, r.Got, want)
+			}
+			if r.Check != CheckTest && r.Status == Failed {
+				t.Errorf("at %s: %+v", at, r)
+			}
+			if r.Check == CheckException && r.Expected == "exempt by agent" && r.Status == Passed {
+				exempt++
+			}
+		}
+		if exempt == 0 {
+			t.Errorf("at %s: the exception was not tried", at)
+		}
 	}
 }
 
