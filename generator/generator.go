@@ -111,6 +111,9 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files = append(files, kyverno.Policies(p)...)
 	files = append(files, network.Emit(p)...)
 	files = append(files, board.Emit(p, kyverno.Values(p))...)
+	if !p.KyvernoTests {
+		return files, nil
+	}
 	tests, problems := kyvernotest.Emit(p)
 	return append(files, tests...), problems
 }

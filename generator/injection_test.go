@@ -38,6 +38,7 @@ spec:
   deployers: [jane@example.com]
   owners: ["@acme/platform"]
   exceptions: {namespace: policy-exceptions}
+  output: {kyvernoTests: true}
   namespaces:
     - name: payments
       tier: apps

@@ -47,6 +47,8 @@ type ProfileSpec struct {
 	Catalogs []string `json:"catalogs,omitempty"`
 	// Exceptions are the rules for exceptions.
 	Exceptions *ExceptionRules `json:"exceptions,omitempty"`
+	// Output says what the output holds beside what Flux applies.
+	Output *Output `json:"output,omitempty"`
 	// Deployers are the users that apply the repository, in addition to the service
 	// accounts of Flux's kustomize-controller and helm-controller. Only deployers
 	// may set the labels that decide the tier of a namespace, and change
@@ -230,4 +232,11 @@ type ExceptionRules struct {
 	// WarnDays is how many days before its end a build begins to warn of an exception;
 	// 0 for no warning. Default: 14.
 	WarnDays *int `json:"warnDays,omitempty"`
+}
+
+// Output says what the output holds beside what Flux applies.
+type Output struct {
+	// KyvernoTests adds the folder tests/, which runs with the upstream `kyverno
+	// test`. `gatehouse test` does not need it. Default: false.
+	KyvernoTests *bool `json:"kyvernoTests,omitempty"`
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/kyvernotest"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
@@ -72,11 +73,19 @@ func write(t *testing.T, bundle *generator.Bundle) string {
 	return dir
 }
 
+// compile compiles a source, and adds the tests that spec.output.kyvernoTests asks for.
 func compile(t *testing.T, fsys fs.FS) *generator.Bundle {
 	t.Helper()
 	bundle, problems := generator.Compile(fsys, ".", generator.Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
+	}
+	if !bundle.Plan.KyvernoTests {
+		tests, problems := kyvernotest.Emit(bundle.Plan)
+		if problems.HasErrors() {
+			t.Fatal(problems.Err())
+		}
+		bundle.Files = append(bundle.Files, tests...)
 	}
 	return bundle
 }

@@ -151,8 +151,10 @@ func codeOwners(p *plan.Plan) string {
 // Flux's own manifests and the workloads.
 func sourceIgnore(p *plan.Plan) string {
 	lines := []string{"/" + layout.CodeOwners, "/" + layout.Board, "/" + layout.Lock, "/" + layout.Journal, "/" + layout.Staging + "/"}
-	for _, env := range p.Environments {
-		lines = append(lines, "/"+layout.Tests+"/"+env.Name+"/")
+	if p.KyvernoTests {
+		for _, env := range p.Environments {
+			lines = append(lines, "/"+layout.Tests+"/"+env.Name+"/")
+		}
 	}
 	slices.Sort(lines)
 	return manifest.Header + "\n" + strings.Join(lines, "\n") + "\n"

@@ -12,7 +12,7 @@ import (
 )
 
 func boardPlan() *plan.Plan {
-	return &plan.Plan{Kyverno: plan.Kyverno{Install: true},
+	return &plan.Plan{Kyverno: plan.Kyverno{Install: true}, KyvernoTests: true,
 		Name: "acme", Tiers: []string{"platform", "apps"}, Owners: []string{"@acme/platform", "sec@acme.example"},
 		Now: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC),
 		Environments: []plan.Environment{

@@ -24,7 +24,7 @@ func testsOf(t *testing.T, stage string) map[string]manifest.File {
 	}
 	source := fstest.MapFS{
 		"profile.yaml": file("Profile", "p", `{
-			kyverno: {install: none}, tiers: [platform, apps], rollout: {stages: [{name: pilot, audit: [platform]}, {name: all, enforce: [platform], audit: [apps]}]},
+			output: {kyvernoTests: true}, kyverno: {install: none}, tiers: [platform, apps], rollout: {stages: [{name: pilot, audit: [platform]}, {name: all, enforce: [platform], audit: [apps]}]},
 			namespaces: [{name: agents, tier: platform}],
 			controls: {disallow-host-path: {}, restrict-wildcard-verbs: {}, require-network-policy: {}}}`),
 		"env.yaml": file("Environment", "e", "{ring: 1, allowSkip: true, stage: "+stage+"}"),

@@ -30,6 +30,8 @@ type Plan struct {
 	Owners []string
 	// Environments by ring, then name.
 	Environments []Environment
+	// KyvernoTests asks for tests for the kyverno CLI.
+	KyvernoTests bool
 	// Now is the time of the build, to judge expiries by.
 	Now time.Time
 }

@@ -76,7 +76,8 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 		network.DefaultDeny, network.DNS = or(network.DefaultDeny, true), or(network.DNS, true)
 		n.Network = &network
 	}
-	registries, trust, exceptions := orZero(s.Registries), orZero(s.Trust), orZero(s.Exceptions)
+	registries, trust, exceptions, output := orZero(s.Registries), orZero(s.Trust), orZero(s.Exceptions), orZero(s.Output)
+	output.KyvernoTests = or(output.KyvernoTests, false)
 	exceptions.Namespace = or(exceptions.Namespace, defaultExceptions)
 	exceptions.AllowPermanent = or(exceptions.AllowPermanent, false)
 	exceptions.WarnDays = or(exceptions.WarnDays, defaultWarnDays)
@@ -90,7 +91,7 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 			image.Tiers = s.Tiers
 		}
 	}
-	s.Registries, s.Trust, s.Exceptions = &registries, &trust, &exceptions
+	s.Registries, s.Trust, s.Exceptions, s.Output = &registries, &trust, &exceptions, &output
 	return s
 }
 

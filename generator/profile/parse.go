@@ -22,6 +22,7 @@ func Parse(in *Input, now time.Time) (*Source, diag.List) {
 	p.out = &Source{
 		Document: Document{in.Profile.Value.Metadata.Name, in.Profile.Positions}, Catalog: in.Catalog,
 		Tiers: p.spec.Tiers, Owners: p.spec.Owners, ExceptionNamespace: *p.spec.Exceptions.Namespace,
+		KyvernoTests: *p.spec.Output.KyvernoTests,
 	}
 	p.name("metadata.name", p.out.Name, 40)
 	p.kyverno()

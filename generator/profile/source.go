@@ -23,6 +23,7 @@ type Source struct {
 	// SystemNamespaces, Deployers: complete, sorted.
 	SystemNamespaces, Deployers []string
 	Owners                      []string
+	KyvernoTests                bool
 	Registries                  []string
 	Namespaces                  []Namespace
 	// Controls that the profile switches on, ordered by id.

@@ -36,7 +36,7 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 	r.plan = &plan.Plan{
 		Name: src.Name, Kyverno: src.Kyverno, Flux: src.Flux, Tiers: src.Tiers, Stages: src.Stages,
 		ExceptionNamespace: src.ExceptionNamespace, SystemNamespaces: src.SystemNamespaces,
-		Deployers: src.Deployers, Owners: src.Owners, Now: o.Now,
+		Deployers: src.Deployers, Owners: src.Owners, KyvernoTests: src.KyvernoTests, Now: o.Now,
 	}
 	r.resolveControls()
 	for _, e := range src.Environments {

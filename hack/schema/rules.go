@@ -74,6 +74,7 @@ var rules = map[string]rule{
 	"Network.dns":                   flag(true),
 	"Peer.namespace":                label(63),
 	"Control.enabled":               flag(true),
+	"Output.kyvernoTests":           flag(false),
 	"ExceptionRules.namespace":      labelDefault("policy-exceptions"),
 	"ExceptionRules.allowPermanent": flag(false),
 	"ExceptionRules.warnDays":       {maximum: 365, value: 14},

@@ -4,7 +4,7 @@
 //
 //	clusters/<cluster>/gatehouse/            Kustomizations of a cluster
 //	environments/<environment>/<kind>[-NN]/  layers: what the Kustomizations apply
-//	tests/<environment>/                     tests for the kyverno CLI; never applied
+//	tests/<environment>/                     tests for the kyverno CLI, if the profile asks for them; never applied
 //	README.md, CODEOWNERS, .sourceignore     for people, the forge and Flux's source
 package layout
 
