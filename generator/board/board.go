@@ -16,12 +16,13 @@ import (
 )
 
 // Emit returns the files of the output that no cluster applies: the
-// rollout board for people, the owners for the forge, and the ignore file of Flux's
-// source. values are the values of the Kyverno chart.
+// rollout board for people, the owners for the forge, the ignore file of Flux's
+// source, and the attributes of Git. values are the values of the Kyverno chart.
 func Emit(p *plan.Plan, values map[string]any) []manifest.File {
 	files := []manifest.File{
 		{Path: layout.Board, Text: []byte(board(p, values))},
 		{Path: layout.SourceIgnore, Text: []byte(sourceIgnore(p))},
+		{Path: layout.GitAttributes, Text: []byte(gitAttributes())},
 	}
 	if owners := codeOwners(p); owners != "" {
 		files = append(files, manifest.File{Path: layout.CodeOwners, Text: []byte(owners)})
@@ -150,7 +151,10 @@ func codeOwners(p *plan.Plan) string {
 // cluster applies. It does not exclude everything else: the repository may hold
 // Flux's own manifests and the workloads.
 func sourceIgnore(p *plan.Plan) string {
-	lines := []string{"/" + layout.CodeOwners, "/" + layout.Board, "/" + layout.Lock, "/" + layout.Journal, "/" + layout.Staging + "/"}
+	lines := []string{
+		"/" + layout.CodeOwners, "/" + layout.Board, "/" + layout.GitAttributes,
+		"/" + layout.Lock, "/" + layout.Journal, "/" + layout.Staging + "/",
+	}
 	if p.KyvernoTests {
 		for _, env := range p.Environments {
 			lines = append(lines, "/"+layout.Tests+"/"+env.Name+"/")

@@ -86,8 +86,19 @@ func TestDocuments(t *testing.T) {
 /clusters/prod-eu/ @acme/prod
 /clusters/prod-us/ @acme/prod
 `,
+		".gitattributes": manifest.Header + `
+/.gitattributes text eol=lf linguist-generated
+/.sourceignore text eol=lf linguist-generated
+/CODEOWNERS text eol=lf
+/README.md text eol=lf
+/clusters/*/gatehouse/** text eol=lf linguist-generated
+/environments/** text eol=lf linguist-generated
+/tests/** text eol=lf linguist-generated
+/gatehouse.lock text eol=lf linguist-generated merge=union
+`,
 		".sourceignore": manifest.Header + `
 /.gatehouse.tmp/
+/.gitattributes
 /CODEOWNERS
 /README.md
 /gatehouse.lock

@@ -5,7 +5,8 @@
 //	clusters/<cluster>/gatehouse/            Kustomizations of a cluster
 //	environments/<environment>/<kind>[-NN]/  layers: what the Kustomizations apply
 //	tests/<environment>/                     tests for the kyverno CLI, if the profile asks for them; never applied
-//	README.md, CODEOWNERS, .sourceignore     for people, the forge and Flux's source
+//	README.md, CODEOWNERS                    for people and the forge
+//	.sourceignore, .gitattributes            for Flux's source and Git
 package layout
 
 import (
@@ -45,6 +46,8 @@ const (
 	CodeOwners = "CODEOWNERS"
 	// SourceIgnore lists what Flux's source leaves out.
 	SourceIgnore = ".sourceignore"
+	// GitAttributes says how Git stores, shows and merges the output.
+	GitAttributes = ".gitattributes"
 	// Lock is the path of the lock; see manifest.Lock.
 	Lock = "gatehouse.lock"
 	// Journal lists the hashes of the files that a build is about to write. It exists
