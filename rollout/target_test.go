@@ -20,7 +20,7 @@ func TestOpen(t *testing.T) {
 	if acme.Environment != "prod" || acme.Namespace != "flux-system" || acme.SourceKind != "GitRepository" || acme.SourceName != "flux-system" {
 		t.Errorf("%+v", acme)
 	}
-	if len(acme.Releases) != 1 || len(acme.Kustomizations) != 8 {
+	if len(acme.Releases) != 1 || len(acme.Kustomizations) != 7 {
 		t.Errorf("%d releases, %d Kustomizations", len(acme.Releases), len(acme.Kustomizations))
 	}
 	existing := exampleTarget(t, "existing-kyverno", "prod")

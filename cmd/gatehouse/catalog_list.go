@@ -45,7 +45,7 @@ type controlSummary struct {
 	Title    string `json:"title"`
 	Category string `json:"category"`
 	Severity string `json:"severity"`
-	// Targets are the kinds of policies that the control has a template for.
+	// Targets are the kinds of policies that the control becomes.
 	Targets []string `json:"targets"`
 }
 

@@ -61,8 +61,9 @@ type controlDetail struct {
 	Parameters  map[string]*catalog.Schema `json:"parameters,omitempty"`
 	References  []string                   `json:"references"`
 	Compliance  map[string][]string        `json:"compliance,omitempty"`
-	// Policy of the first target, as it is rendered with the example parameters, without where and how strictly.
-	Policy map[string]any `json:"policy"`
+	// Policy of the first target, as it is rendered with the example parameters, without
+	// where and how strictly; absent for a control that has no policy.
+	Policy map[string]any `json:"policy,omitempty"`
 }
 
 func describeControl(c *catalog.Control) (controlDetail, error) {
@@ -70,9 +71,12 @@ func describeControl(c *catalog.Control) (controlDetail, error) {
 	if len(problems) > 0 {
 		return controlDetail{}, fmt.Errorf("control %s: %w", c.ID, problems[0])
 	}
-	policy, err := c.Render(c.Targets()[0], params)
-	if err != nil {
-		return controlDetail{}, err
+	var policy catalog.Policy
+	if c.Judges() {
+		var err error
+		if policy, err = c.Render(c.Targets()[0], params); err != nil {
+			return controlDetail{}, err
+		}
 	}
 	scope := "Namespaced"
 	if c.ClusterScoped {
@@ -97,7 +101,10 @@ func (d controlDetail) text() string {
 		p := d.Parameters[name]
 		fmt.Fprintf(&b, "\nParameter %s (%s, default %s):\n  %s\n", name, p.Type, inline(p.Default), p.Description)
 	}
-	fmt.Fprintf(&b, "\nReferences:\n  %s\n\nPolicy:\n%s", strings.Join(d.References, "\n  "), indent(d.policyYAML()))
+	fmt.Fprintf(&b, "\nReferences:\n  %s\n", strings.Join(d.References, "\n  "))
+	if d.Policy != nil {
+		fmt.Fprintf(&b, "\nPolicy:\n%s", indent(d.policyYAML()))
+	}
 	return b.String()
 }
 
@@ -120,7 +127,9 @@ func (d controlDetail) markdown() string {
 	for _, r := range d.References {
 		fmt.Fprintf(&b, "- <%s>\n", r)
 	}
-	fmt.Fprintf(&b, "\n```yaml\n%s```\n", d.policyYAML())
+	if d.Policy != nil {
+		fmt.Fprintf(&b, "\n```yaml\n%s```\n", d.policyYAML())
+	}
 	return b.String()
 }
 

@@ -29,6 +29,9 @@ func TestResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range set.Controls {
+		if !c.Judges() {
+			continue
+		}
 		t.Run(c.ID, func(t *testing.T) {
 			file := filepath.Join("../../templates/controls", c.ID, catalog.ResultsFile)
 			got := recordings(t, e, c)

@@ -57,6 +57,7 @@ func board(p *plan.Plan, values map[string]any) string {
 	for _, env := range p.Environments {
 		fmt.Fprintf(&b, "\n## %s\n\nStage %s, ring %d.\n", markdown.Text(env.Name), markdown.Text(env.Stage), env.Ring)
 		controls(&b, p.Tiers, env.Policies)
+		networks(&b, p.Tiers, env)
 		exceptions(&b, env.Exceptions)
 	}
 	return b.String()

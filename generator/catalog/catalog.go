@@ -72,7 +72,33 @@ func New(sets ...Set) (*Catalog, diag.List) {
 		}
 	}
 	slices.SortFunc(out.controls, func(a, b *Control) int { return strings.Compare(a.ID, b.ID) })
-	return out, problems
+	return out, append(problems, out.check()...)
+}
+
+// check reports what is wrong with controls that need each other: at most one may emit
+// NetworkPolicies, and a control follows one that exists and follows none.
+func (c *Catalog) check() diag.List {
+	var problems diag.List
+	problem := func(control *Control, field, hint, format string, args ...any) {
+		problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(control.Dir, controlFileName), Line: 1}, Path: field,
+			Summary: fmt.Sprintf(format, args...), Hint: hint})
+	}
+	for _, control := range c.controls {
+		if control.Emits == EmitsNetwork && control.ID != DefaultDeny {
+			problem(control, "spec.emits", "", "only the built-in control %s emits network", DefaultDeny)
+		}
+		if control.Follows == "" || slices.Contains(c.broken, control.Follows) {
+			continue
+		}
+		followed, ok := c.Control(control.Follows)
+		switch {
+		case !ok:
+			problem(control, "spec.follows", diag.DidYouMean(control.Follows, c.Defined()), "there is no control %q", control.Follows)
+		case followed.Follows != "":
+			problem(control, "spec.follows", "", "%s follows another control itself", control.Follows)
+		}
+	}
+	return problems
 }
 
 // Controls returns all controls, ordered by id.

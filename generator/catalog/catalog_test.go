@@ -302,3 +302,79 @@ func TestNew(t *testing.T) {
 		t.Error("found a control that is not there")
 	}
 }
+
+const networkText = `apiVersion: gatehouse.dev/v1alpha1
+kind: Control
+metadata: {name: sample}
+spec:
+  title: A sample
+  description: Closes what the tests need.
+  category: Network
+  severity: low
+  scope: Namespaced
+  emits: network
+  references: [https://example.com/]
+`
+
+// A control that emits NetworkPolicies is its control.yaml, and has no policy.
+func TestEmitsNetwork(t *testing.T) {
+	for name, tt := range map[string]struct{ file, old, new, want string }{
+		"sound":        {},
+		"README":       {file: "README.md"},
+		"a template":   {file: "clusterpolicy.yaml", want: "cat/sample/clusterpolicy.yaml: has no effect on a control that emits network (remove it) [control-invalid]"},
+		"documents":    {file: "tests/bad.yaml", want: "cat/sample/tests/bad.yaml: has no effect on a control that emits network"},
+		"parameters":   {old: "  emits", new: "  exemptDeployers: true\n  emits", want: "spec.exemptDeployers: has no effect on a control that emits network"},
+		"another kind": {old: "emits: network", new: "emits: mesh", want: `spec.emits: unsupported value "mesh"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := fstest.MapFS{"cat/sample/control.yaml": {Data: []byte(strings.Replace(networkText, tt.old, tt.new, 1))}}
+			if tt.file != "" {
+				fsys["cat/sample/"+tt.file] = &fstest.MapFile{Data: []byte("{}")}
+			}
+			set, problems := Load(fsys, "cat")
+			if tt.want != "" {
+				if !slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return strings.Contains(d.String(), tt.want) }) {
+					t.Errorf("got %v, want %s", problems, tt.want)
+				}
+				return
+			}
+			if len(problems) > 0 || len(set.Controls) != 1 {
+				t.Fatalf("loaded %+v, problems %v", set, problems)
+			}
+			c := set.Controls[0]
+			if problems := c.Verify(); c.Judges() || len(problems) > 0 || !slices.Equal(c.Targets(), []string{"NetworkPolicy"}) {
+				t.Errorf("judges: %v, targets %v, problems %v", c.Judges(), c.Targets(), problems)
+			}
+			if policy, err := c.Render(ClusterPolicy, nil); err == nil {
+				t.Errorf("it renders %v", policy)
+			}
+		})
+	}
+}
+
+func TestNewChecksWhatControlsNeed(t *testing.T) {
+	deny := &Control{ID: DefaultDeny, Emits: EmitsNetwork}
+	for name, tt := range map[string]struct {
+		set  Set
+		want string // empty for none
+	}{
+		"follows":          {set: Set{Controls: []*Control{deny, {ID: "a", Follows: DefaultDeny}}}},
+		"follows a broken": {set: Set{Controls: []*Control{{ID: "a", Follows: DefaultDeny}}, Broken: []string{DefaultDeny}}},
+		"follows nothing":  {set: Set{Controls: []*Control{deny, {ID: "a", Dir: "own/a", Follows: "default-den"}}}, want: `own/a/control.yaml:1: spec.follows: there is no control "default-den" (did you mean "default-deny"?) [control-invalid]`},
+		"follows one that follows": {set: Set{Controls: []*Control{deny, {ID: "a", Follows: DefaultDeny}, {ID: "b", Dir: "own/b", Follows: "a"}}},
+			want: "own/b/control.yaml:1: spec.follows: a follows another control itself [control-invalid]"},
+		"a second one": {set: Set{Controls: []*Control{deny, {ID: "mine", Dir: "own/mine", Emits: EmitsNetwork}}},
+			want: "own/mine/control.yaml:1: spec.emits: only the built-in control default-deny emits network [control-invalid]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, problems := New(tt.set)
+			var got []string
+			for _, p := range problems {
+				got = append(got, p.String())
+			}
+			if strings.Join(got, "\n") != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

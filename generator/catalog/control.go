@@ -50,6 +50,12 @@ type Control struct {
 	// must have; empty if the control requires none. gatehouse refuses a profile whose
 	// namespaces lack one.
 	NamespaceLabels string
+	// Emits says what the control becomes: network for the NetworkPolicies of the
+	// profile's namespaces, or empty for policies made from its templates.
+	Emits string
+	// Follows is the id of the control that brings what this one asks for, or empty.
+	// The action of this control in a tier is never above that control's.
+	Follows string
 	// Parameters is an object without free keys; it may have no properties.
 	Parameters Schema
 	// ExampleParameters are the parameters for tests and documentation.
@@ -64,6 +70,16 @@ type Control struct {
 	templates          map[string][]byte // by target
 	good, bad, results []byte            // results may be nil
 }
+
+// EmitsNetwork is the value of Control.Emits for NetworkPolicies.
+const EmitsNetwork = "network"
+
+// DefaultDeny is the id of the built-in control that closes the network of namespaces.
+const DefaultDeny = "default-deny"
+
+// Judges reports whether the control is an admission policy. Only such a control has
+// templates and test documents.
+func (c *Control) Judges() bool { return c.Emits == "" }
 
 // Categories returns the categories in the order of presentation.
 func Categories() []string {
@@ -104,6 +120,8 @@ type controlSpec struct {
 	ExemptDeployers   bool                `json:"exemptDeployers,omitempty"`
 	Instances         string              `json:"instances,omitempty"`
 	NamespaceLabels   string              `json:"namespaceLabels,omitempty"`
+	Emits             string              `json:"emits,omitempty"`
+	Follows           string              `json:"follows,omitempty"`
 	Parameters        *Schema             `json:"parameters,omitempty"`
 	ExampleParameters map[string]any      `json:"exampleParameters,omitempty"`
 	References        []string            `json:"references"`
@@ -140,7 +158,8 @@ func (f *controlFile) control(dir string) *Control {
 	c := &Control{
 		ID: f.Metadata.Name, Title: f.Spec.Title, Description: f.Spec.Description, Category: f.Spec.Category, Severity: f.Spec.Severity,
 		ClusterScoped: f.Spec.Scope == "Cluster", PodSecurity: f.Spec.PodSecurity, Background: f.Spec.Background == nil || *f.Spec.Background,
-		ExemptDeployers: f.Spec.ExemptDeployers, Instances: f.Spec.Instances, NamespaceLabels: f.Spec.NamespaceLabels, ExampleParameters: f.Spec.ExampleParameters,
+		ExemptDeployers: f.Spec.ExemptDeployers, Instances: f.Spec.Instances, NamespaceLabels: f.Spec.NamespaceLabels,
+		Emits: f.Spec.Emits, Follows: f.Spec.Follows, ExampleParameters: f.Spec.ExampleParameters,
 		References: f.Spec.References, Compliance: f.Spec.Compliance, Dir: dir,
 		CustomKinds: map[string]kinds.Scope{}, Parameters: Schema{Type: "object", AdditionalProperties: false},
 	}
@@ -173,6 +192,8 @@ func (f *controlFile) check() []Problem {
 	}
 	oneOf("spec.podSecurity", f.Spec.PodSecurity, "", "baseline", "restricted")
 	oneOf("spec.instances", f.Spec.Instances, "", "trust.images")
+	oneOf("spec.emits", f.Spec.Emits, "", EmitsNetwork)
+	out = append(out, f.checkEmits()...)
 	if name := f.Metadata.Name; len(name) > maxID || !idPattern.MatchString(name) {
 		out = append(out, Problem{Path: "metadata.name", Summary: fmt.Sprintf("%q is not a name of at most %d lower-case letters, digits and dashes", name, maxID)})
 	}
@@ -195,6 +216,25 @@ func (f *controlFile) check() []Problem {
 		ids := f.Spec.Compliance[framework]
 		if len(ids) == 0 || slices.Contains(ids, "") {
 			out = append(out, Problem{Path: at, Summary: "needs non-empty ids"})
+		}
+	}
+	return out
+}
+
+// checkEmits refuses fields that only a policy made from templates can use.
+func (f *controlFile) checkEmits() []Problem {
+	if f.Spec.Emits == "" {
+		return nil
+	}
+	used := map[string]bool{
+		"customKinds": f.Spec.CustomKinds != nil, "podSecurity": f.Spec.PodSecurity != "", "background": f.Spec.Background != nil,
+		"exemptDeployers": f.Spec.ExemptDeployers, "instances": f.Spec.Instances != "", "namespaceLabels": f.Spec.NamespaceLabels != "",
+		"parameters": f.Spec.Parameters != nil, "exampleParameters": f.Spec.ExampleParameters != nil,
+	}
+	var out []Problem
+	for _, name := range sortedKeys(used) {
+		if used[name] {
+			out = append(out, Problem{Path: "spec." + name, Summary: "has no effect on a control that emits " + f.Spec.Emits, Hint: "remove it"})
 		}
 	}
 	return out

@@ -52,12 +52,21 @@ func Targets() []string {
 	return targets
 }
 
-// Targets returns the kinds of policies that the control has a template for. There is at least one.
+// NetworkPolicy is the target of a control that emits NetworkPolicies. It has no templates.
+const NetworkPolicy = "NetworkPolicy"
+
+// Targets returns the kinds of policies that the control becomes: those that it has a
+// template for, or NetworkPolicy. There is at least one.
 func (c *Control) Targets() []string {
+	if !c.Judges() {
+		return []string{NetworkPolicy}
+	}
 	return slices.DeleteFunc(Targets(), func(target string) bool { return c.templates[target] == nil })
 }
 
 // Render returns the policy of the control for a target and resolved parameters.
+//
+// A control that does not judge has no policy to render.
 //
 // An error names the file and what breaks the rules of the format: there is no
 // template for the target, internal/tmpl refuses the template, the template sets

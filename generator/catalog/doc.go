@@ -22,6 +22,12 @@
 // keys in spec.namespaceLabels. gatehouse then refuses a profile with a namespace
 // that the policy would refuse when Flux applies it.
 //
+// A control with spec.emits: network has no templates and no documents. It becomes
+// the NetworkPolicies of the profile's namespaces, and has the same stages.
+//
+// spec.follows names the control that brings what this one asks for. The action in a
+// tier is never above that of the named control.
+//
 // The template says what to check. The emitters add to the parsed object where and
 // how strictly. A template that says one of these things itself (metadata,
 // failureAction, exclude, background) is an error.

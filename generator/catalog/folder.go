@@ -16,6 +16,7 @@ const (
 	controlFileName = "control.yaml"
 	goodFile        = "tests/good.yaml"
 	badFile         = "tests/bad.yaml"
+	readmeName      = "README.md"
 )
 
 // fileNames returns all files that the folder of a control may have.
@@ -24,7 +25,7 @@ func fileNames() []string {
 	for _, d := range dialects() {
 		names = append(names, d.file)
 	}
-	return append(names, goodFile, badFile, ResultsFile, "README.md")
+	return append(names, goodFile, badFile, ResultsFile, readmeName)
 }
 
 // folder is the folder of one control, and what is wrong with it.
@@ -81,6 +82,28 @@ func (f *folder) unknown() {
 func load(fsys fs.FS, dir string) (*Control, diag.List) {
 	f := &folder{fsys: fsys, dir: dir}
 	text := f.required(controlFileName)
+	if text == nil {
+		f.unknown()
+		return nil, f.problems
+	}
+	c, problems := readControl(path.Join(dir, controlFileName), text)
+	if c == nil || c.Judges() {
+		f.policy(c)
+	} else {
+		f.noPolicy(c)
+	}
+	f.unknown()
+	problems = append(f.problems, problems...)
+	if c != nil && c.ID != path.Base(dir) {
+		problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(dir, controlFileName), Line: 1}, Path: "metadata.name",
+			Summary: fmt.Sprintf("%q is not the name of the folder, %q", c.ID, path.Base(dir))})
+	}
+	return c, problems
+}
+
+// policy reads the templates and documents of an admission policy into c, which is nil
+// if control.yaml cannot be read.
+func (f *folder) policy(c *Control) {
 	templates := map[string][]byte{}
 	for _, d := range dialects() {
 		if template := f.optional(d.file); template != nil {
@@ -88,22 +111,19 @@ func load(fsys fs.FS, dir string) (*Control, diag.List) {
 		}
 	}
 	good, bad, results := f.required(goodFile), f.required(badFile), f.optional(ResultsFile)
-	f.unknown()
 	if len(templates) == 0 {
 		f.problem(dialects()[0].file, "", "a control needs a template")
 	}
-	if text == nil {
-		return nil, f.problems
+	if c != nil {
+		c.templates, c.good, c.bad, c.results = templates, good, bad, results
 	}
-	c, found := readControl(path.Join(dir, controlFileName), text)
-	problems := append(f.problems, found...)
-	if c == nil {
-		return nil, problems
+}
+
+// noPolicy reports the files that a control without an admission policy does not use.
+func (f *folder) noPolicy(c *Control) {
+	for _, name := range fileNames() {
+		if name != controlFileName && name != readmeName && f.optional(name) != nil {
+			f.problem(name, "remove it", "has no effect on a control that emits %s", c.Emits)
+		}
 	}
-	if c.ID != path.Base(dir) {
-		problems.Add(diag.Diagnostic{Code: codeControl, Position: diag.Position{File: path.Join(dir, controlFileName), Line: 1}, Path: "metadata.name",
-			Summary: fmt.Sprintf("%q is not the name of the folder, %q", c.ID, path.Base(dir))})
-	}
-	c.templates, c.good, c.bad, c.results = templates, good, bad, results
-	return c, problems
 }

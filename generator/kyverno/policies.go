@@ -32,7 +32,7 @@ func Policies(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
 		folder := layout.Folder{Environment: env.Name, Kind: layout.Policies}
-		for _, policy := range env.Policies {
+		for _, policy := range env.Judges() {
 			file := manifest.File{Path: folder.File(policy.Name), Folder: folder, Origin: policy.At.File}
 			if policy.Image == nil {
 				file.Objects = []manifest.Object{validatePolicy(p, policy)}

@@ -22,7 +22,7 @@ const aggregateToReports = "rbac.kyverno.io/aggregate-to-reports-controller"
 // else. Without them a policy has no reports, and a CEL policy is never ready.
 func reportsRules(env plan.Environment) map[string][]string {
 	resources := map[string][]string{}
-	for _, policy := range env.Policies {
+	for _, policy := range env.Judges() {
 		if !policy.Control.Background || policy.Strictest() == plan.Off {
 			continue
 		}

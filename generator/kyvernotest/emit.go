@@ -39,7 +39,7 @@ func Emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	for _, env := range p.Environments {
 		before := len(files)
 		e := &testEmitter{plan: p, env: env, cases: judged}
-		for _, policy := range env.Policies {
+		for _, policy := range env.Judges() {
 			if _, done := judged[policy.Name]; !done {
 				cases, err := casesOf(policy)
 				if err != nil {
@@ -70,7 +70,7 @@ func aboutTests(p *plan.Plan, files []manifest.File) manifest.File {
 		"`kyverno test` knows no update of another object, no subresource, no second user, no registry and no cluster.\n" +
 		"What needs one of these is left out here, and so are documents that do not fit the parameters of the profile;\n`gatehouse test` asks the engine itself.\n")
 	for _, env := range p.Environments {
-		for _, policy := range env.Policies {
+		for _, policy := range env.Judges() {
 			path := layout.Tests + "/" + env.Name + "/policies/" + policy.Name + "/kyverno-test.yaml"
 			if !slices.ContainsFunc(files, func(f manifest.File) bool { return f.Path == path }) {
 				fmt.Fprintf(&b, "\n- No test here for %s in %s.", policy.Name, env.Name)

@@ -18,10 +18,12 @@ import (
 // name of a policy.
 const maxName = 63
 
-// Emit returns a file for each environment and namespace that has a network: one
-// policy that denies everything, one for DNS, and one for each rule. The name of a
-// rule's policy says what it allows, and does not depend on the other rules. The plan
-// must hold rules that profile.ParsePort and profile.CheckCIDR accept.
+// Emit returns a file for each environment and namespace in which default-deny is
+// enforced: one policy that denies everything, one for DNS, and one for each rule. The
+// other namespaces get nothing, because an allow rule alone closes the Pods that it
+// selects. The name of a rule's policy says what it allows, and does not depend on the
+// other rules. The plan must hold rules that profile.ParsePort and profile.CheckCIDR
+// accept.
 //
 // DNS means the Pods with k8s-app=kube-dns in kube-system: kubeadm and managed
 // clusters run CoreDNS with this label. With NodeLocal DNSCache, look-ups go to an
@@ -36,7 +38,7 @@ func Emit(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
 		for _, ns := range env.Namespaces {
-			if ns.Network == nil {
+			if env.Closes(ns) != plan.Enforce {
 				continue
 			}
 			folder := layout.Folder{Environment: env.Name, Kind: layout.Network, Shard: ns.Shard}

@@ -98,7 +98,7 @@ type Environment struct {
 	At        diag.Position
 	// Namespaces of the profile in this environment, by name.
 	Namespaces []Namespace
-	// Policies that are on for at least one tier, by name.
+	// Policies that are on for at least one tier, by name. See also [Environment.Judges].
 	Policies []Policy
 	// Exceptions that hold here, by name.
 	Exceptions []Exception
@@ -122,8 +122,8 @@ type Namespace struct {
 	Shard int
 	// PodSecurity becomes the pod-security.kubernetes.io labels.
 	PodSecurity PodSecurity
-	// Network is nil where the profile leaves the namespace open. The
-	// environments share it.
+	// Network is nil where the profile leaves the namespace open. It is applied only
+	// where [Environment.Closes] is Enforce. The environments share it.
 	Network *Network
 	At      diag.Position
 }
@@ -158,7 +158,8 @@ type Port struct {
 	Protocol string
 }
 
-// Policy is one control in one environment, or one image rule.
+// Policy is one control in one environment, or one image rule. One whose control does
+// not judge is made as NetworkPolicies: it has actions, and no rendered template.
 type Policy struct {
 	// Name of the policy: the control's id, or verify-images-<rule>.
 	Name string

@@ -1,6 +1,10 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+)
 
 // LastTier returns the tier of everything outside the namespaces of the profile.
 func (p *Plan) LastTier() string { return p.Tiers[len(p.Tiers)-1] }
@@ -69,6 +73,21 @@ func (e Environment) Policy(name string) (Policy, bool) {
 	return e.Policies[i], true
 }
 
+// Judges returns the policies that judge admission requests: all but default-deny.
+func (e Environment) Judges() []Policy {
+	return slices.DeleteFunc(slices.Clone(e.Policies), func(p Policy) bool { return !p.Control.Judges() })
+}
+
+// Closes returns what default-deny does to a namespace of the environment: Enforce if
+// its NetworkPolicies are applied, Audit if they only would be, Off if the profile
+// leaves the namespace open.
+func (e Environment) Closes(n Namespace) Action {
+	if n.Network == nil {
+		return Off
+	}
+	return e.Action(catalog.DefaultDeny, n.Tier)
+}
+
 // Action returns the action of a policy in a tier; Off if the policy does not exist.
 func (e Environment) Action(policy, tier string) Action {
 	p, _ := e.Policy(policy)
@@ -97,9 +116,12 @@ func (p Policy) ActionIn(tier string) Action {
 // which it is audited: Kyverno cannot override the action of an image rule.
 func (p Policy) AuditName() string { return p.Name + "-audit" }
 
-// Objects returns the objects that the policy is emitted as: one, or for an image
-// rule one for each action that a tier has.
+// Objects returns the policies of Kyverno that the policy is emitted as: one, or for an
+// image rule one for each action that a tier has, or none for NetworkPolicies.
 func (p Policy) Objects() []PolicyObject {
+	if !p.Control.Judges() {
+		return nil
+	}
 	if p.Image == nil {
 		return []PolicyObject{{p.Name, p.Strictest()}}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 )
 
 // Defaults of a profile.
@@ -91,8 +92,19 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 			image.Tiers = s.Tiers
 		}
 	}
+	s.Controls = defaultControls(s.Controls)
 	s.Registries, s.Trust, s.Exceptions, s.Output = &registries, &trust, &exceptions, &output
 	return s
+}
+
+// defaultControls switches default-deny on unless the profile says something of it.
+func defaultControls(given map[string]v1alpha1.Control) map[string]v1alpha1.Control {
+	if _, ok := given[catalog.DefaultDeny]; ok {
+		return given
+	}
+	controls := map[string]v1alpha1.Control{catalog.DefaultDeny: {}}
+	maps.Copy(controls, given)
+	return controls
 }
 
 func defaultFlux(given *v1alpha1.Flux) *v1alpha1.Flux {

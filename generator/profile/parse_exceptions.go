@@ -35,7 +35,11 @@ func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) 
 	r.distinct("spec.controls", spec.Controls)
 	known := slices.Concat(p.in.Catalog.Defined(), p.imagePolicies())
 	for i, id := range spec.Controls {
-		r.control(fmt.Sprintf("spec.controls[%d]", i), id, known)
+		field := fmt.Sprintf("spec.controls[%d]", i)
+		if control, ok := p.in.Catalog.Control(id); ok && !control.Judges() {
+			r.Report(field, "exception-network", "allow the connections in the network rules of the namespace, or set its network.defaultDeny: false", "%s has no exceptions: it is made of NetworkPolicies", id)
+		}
+		r.control(field, id, known)
 	}
 	r.distinct("spec.environments", spec.Environments)
 	for i, name := range spec.Environments {

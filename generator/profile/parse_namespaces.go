@@ -32,7 +32,7 @@ func (p *parser) namespaces(environments []string) {
 		}
 		p.labels(field+".labels", n.Labels)
 		p.out.Namespaces = append(p.out.Namespaces, Namespace{
-			Name: n.Name, Tier: tier, Labels: n.Labels, Network: p.network(field+".network", n), At: p.Positions.At(field), environments: n.Environments,
+			Name: n.Name, Tier: tier, Labels: n.Labels, Network: p.network(field+".network", n), Field: field, At: p.Positions.At(field), environments: n.Environments,
 		})
 	}
 	p.distinct("spec.namespaces", names)

@@ -50,7 +50,9 @@ type Namespace struct {
 	Name, Tier string
 	Labels     map[string]string // as written
 	Network    *plan.Network     // nil if the profile leaves the namespace open
-	At         diag.Position
+	// Field is its path in the profile.
+	Field string
+	At    diag.Position
 
 	environments []string // nil: all
 }

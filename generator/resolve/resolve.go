@@ -39,9 +39,11 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 		Deployers: src.Deployers, Owners: src.Owners, KyvernoTests: src.KyvernoTests, Now: o.Now,
 	}
 	r.resolveControls()
+	r.withoutEffect()
 	for _, e := range src.Environments {
 		r.plan.Environments = append(r.plan.Environments, r.environment(e))
 	}
+	r.openNamespaces()
 	if r.Problems.HasErrors() {
 		return nil, r.Problems.Sort()
 	}
@@ -68,6 +70,7 @@ type resolver struct {
 type resolvedControl struct {
 	policy   plan.Policy
 	maxStage int
+	field    string // of its settings in the profile
 }
 
 // derived returns the value of a parameter with x-gatehouse-from, and reports whether
@@ -101,7 +104,8 @@ func (r *resolver) environmentNames() []string {
 	return names
 }
 
-// resolveControls renders every control that is on, once for all environments.
+// resolveControls renders every control that is on, once for all environments. One
+// that does not judge has nothing to render.
 func (r *resolver) resolveControls() {
 	for _, c := range r.src.Controls {
 		params, problems := c.ResolveParameters(c.Parameters, r.derived)
@@ -111,13 +115,15 @@ func (r *resolver) resolveControls() {
 		if len(problems) > 0 {
 			continue
 		}
-		rendered, err := c.Render(r.plan.Kyverno.PolicyType, params)
-		if err != nil {
-			r.Report(c.Field, "control-render", "", "%v", err)
-			continue
+		policy := plan.Policy{Name: c.ID, Control: c.Control, Parameters: params, At: r.src.At(c.Field)}
+		if c.Judges() {
+			var err error
+			if policy.Policy, err = c.Render(r.plan.Kyverno.PolicyType, params); err != nil {
+				r.Report(c.Field, "control-render", "", "%v", err)
+				continue
+			}
 		}
-		policy := plan.Policy{Name: c.ID, Control: c.Control, Policy: rendered, Parameters: params, At: r.src.At(c.Field)}
-		r.controls = append(r.controls, resolvedControl{policy, c.MaxStage})
+		r.controls = append(r.controls, resolvedControl{policy, c.MaxStage, c.Field})
 		r.defaults[c.ID] = len(c.Parameters) == 0
 	}
 }
@@ -141,8 +147,7 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 	}
 	slices.SortFunc(env.Namespaces, func(a, b plan.Namespace) int { return strings.Compare(a.Name, b.Name) })
 	for _, c := range r.controls {
-		stage, _ := e.StageOf(c.policy.Control.ID)
-		env.Policies = append(env.Policies, r.policies(c, stage)...)
+		env.Policies = append(env.Policies, r.policies(c, e)...)
 	}
 	slices.SortFunc(env.Policies, func(a, b plan.Policy) int { return strings.Compare(a.Name, b.Name) })
 	env.Trust = r.trust(&env)
@@ -159,14 +164,17 @@ func namespace(n profile.Namespace, environment string) plan.Namespace {
 	return plan.Namespace{Name: n.Name, Tier: n.Tier, Labels: labels, Network: n.Network, At: n.At}
 }
 
-// policies returns what a control becomes at a stage: one policy, or one for each
-// image rule. It returns none if the control is off in every tier.
-func (r *resolver) policies(c resolvedControl, stage int) []plan.Policy {
+// policies returns what a control becomes in an environment: one policy, or one for
+// each image rule. It returns none if the control is off in every tier.
+func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Policy {
 	policy := c.policy
-	policy.Stage, policy.Actions = r.plan.Stages[stage].Name, map[string]plan.Action{}
-	at, limit := r.plan.Stages[stage], r.plan.Stages[c.maxStage]
-	for _, t := range r.plan.Tiers {
-		policy.Actions[t] = min(at.Actions[t], limit.Actions[t])
+	stage, _ := e.StageOf(policy.Control.ID)
+	policy.Stage, policy.Actions = r.plan.Stages[stage].Name, r.actions(c, e)
+	if followed := policy.Control.Follows; followed != "" {
+		limit := r.actions(r.control(followed), e)
+		for t := range policy.Actions {
+			policy.Actions[t] = min(policy.Actions[t], limit[t])
+		}
 	}
 	if policy.Control.Instances == "" {
 		if policy.Strictest() == plan.Off {
@@ -186,6 +194,31 @@ func (r *resolver) policies(c resolvedControl, stage int) []plan.Policy {
 		}
 	}
 	return all
+}
+
+// actions returns the action of a control in each tier of an environment: that of its
+// stage, limited by its highest stage. A control that is off has none.
+func (r *resolver) actions(c resolvedControl, e profile.Environment) map[string]plan.Action {
+	actions := map[string]plan.Action{}
+	if c.policy.Control == nil {
+		return actions
+	}
+	stage, _ := e.StageOf(c.policy.Control.ID)
+	at, limit := r.plan.Stages[stage], r.plan.Stages[c.maxStage]
+	for _, t := range r.plan.Tiers {
+		actions[t] = min(at.Actions[t], limit.Actions[t])
+	}
+	return actions
+}
+
+// control returns a control that is on; the zero value if it is off.
+func (r *resolver) control(id string) resolvedControl {
+	for _, c := range r.controls {
+		if c.policy.Control.ID == id {
+			return c
+		}
+	}
+	return resolvedControl{}
 }
 
 // trust returns the ConfigMaps and Secrets that the image policies of an

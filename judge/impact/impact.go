@@ -297,7 +297,7 @@ func notAsked(p plan.Policy) string {
 func Kinds(p *plan.Plan) []string {
 	kinds := map[string]bool{}
 	for _, env := range p.Environments {
-		for _, policy := range env.Policies {
+		for _, policy := range env.Judges() {
 			if notAsked(policy) != "" {
 				continue
 			}
@@ -351,7 +351,10 @@ func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
 		b.ends[x.Name] = x.Expires
 	}
 	b.summary = Environment{Name: step.Environment, Stage: step.Stage, Next: step.Next, Judged: above.policies, NotEvaluated: []NotEvaluated{}}
-	for _, p := range above.env.Policies {
+	if reason := closes(b.now.env, above.env); reason != "" {
+		b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: catalog.DefaultDeny, Reason: reason})
+	}
+	for _, p := range above.env.Judges() {
 		if reason := notAsked(p); reason != "" {
 			b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: p.Name, Reason: reason})
 		}
@@ -366,7 +369,7 @@ func newSide(b *generator.Bundle, environment string) (*side, error) {
 		return nil, fmt.Errorf("it is not in the bundle")
 	}
 	s := &side{env: env, policies: []string{}}
-	for _, p := range s.env.Policies {
+	for _, p := range s.env.Judges() {
 		if notAsked(p) == "" {
 			s.policies = append(s.policies, p.Name)
 		}

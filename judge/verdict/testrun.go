@@ -52,7 +52,7 @@ func (r *run) answerOff(c check, reason string) {
 // evaluable returns the policies that need no registry and that the engine accepted.
 func (k *cluster) evaluable() []string {
 	var names []string
-	for _, p := range k.env.Policies {
+	for _, p := range k.env.Judges() {
 		if p.Image == nil && k.loaded[p.Name] {
 			names = append(names, p.Name)
 		}

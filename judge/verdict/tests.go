@@ -199,7 +199,7 @@ func (r *testReader) environments() []string {
 func (r *testReader) checkPolicies() {
 	known := map[string]bool{}
 	for _, env := range r.plan.Environments {
-		for _, p := range env.Policies {
+		for _, p := range env.Judges() {
 			known[p.Name] = true
 		}
 	}

@@ -156,7 +156,7 @@ func (r *run) environment(b *generator.Bundle, env plan.Environment, tests []Tes
 	if err != nil || !sound {
 		return err
 	}
-	for _, policy := range env.Policies {
+	for _, policy := range env.Judges() {
 		r.progress(policy.Name)
 		if err := r.policy(k, policy); err != nil {
 			return err

@@ -21,7 +21,7 @@ func TestShards(t *testing.T) {
 	for i := range 300 {
 		name := fmt.Sprintf("team-%03d", i)
 		teams = append(teams, name)
-		list += fmt.Sprintf("    - {name: %s, tier: apps, labels: {owner: %s}}\n", name, name)
+		list += fmt.Sprintf("    - {name: %s, tier: platform, labels: {owner: %s}}\n", name, name)
 	}
 	replaceIn(t, filepath.Join(f.source, "profile.yaml"), "  namespaces:\n", list)
 	begin := time.Now()
@@ -42,7 +42,7 @@ func TestShards(t *testing.T) {
 			t.Errorf("there is no namespace %s", team)
 			continue
 		}
-		if tier := live[i].Metadata()["labels"].(map[string]any)["gatehouse.dev/tier"]; tier != "apps" {
+		if tier := live[i].Metadata()["labels"].(map[string]any)["gatehouse.dev/tier"]; tier != "platform" {
 			t.Errorf("%s is of tier %v", team, tier)
 		}
 		if !slices.Contains(protected, team) {

@@ -21,9 +21,9 @@ func testStage(t *testing.T, f *fleet) {
 
 	f.setStage(t, "enforce-platform", "enforce")
 	for _, path := range f.build(t, "Enforce staging everywhere") {
-		// The Pod Security labels of the Namespaces follow the stage.
+		// The Pod Security labels of the Namespaces follow the stage, and so does default-deny.
 		layer := strings.TrimPrefix(path, "environments/"+environment+"/")
-		inLayer := strings.HasPrefix(layer, "policies/") || strings.HasPrefix(layer, "namespaces/")
+		inLayer := strings.HasPrefix(layer, "policies/") || strings.HasPrefix(layer, "namespaces/") || strings.HasPrefix(layer, "network/")
 		if applied := strings.HasPrefix(path, "environments/") || strings.HasPrefix(path, "clusters/"); applied && !inLayer {
 			t.Errorf("the bump of a stage changes %s", path)
 		}
