@@ -230,11 +230,16 @@ func (d *decoder) text(n *yaml.Node, path, s string) {
 		d.problem(n, "text-control", path, "", "holds a control character")
 	case strings.Contains(s, "{{") || strings.Contains(s, "}}"):
 		d.problem(n, "text-variable", path, "", "{{ and }} are not allowed: Kyverno would evaluate them")
-	case strings.Contains(s, "$(") || strings.Contains(s, "${") && !strings.HasPrefix(path, "spec.flux.workloads["):
+	case strings.Contains(s, "$(") || strings.Contains(s, "${") && !inWorkload(path):
 		d.problem(n, "text-variable", path, "${env} and ${cluster} are allowed only in spec.flux.workloads[*].path", "${ and $( are not allowed: Kyverno or Flux would evaluate them")
 	case strings.Contains(s, "PRIVATE KEY-----"):
 		d.problem(n, "private-key", path, "remove it and rotate the key", "the source must not contain a private key")
 	}
+}
+
+// inWorkload reports whether a path leads into a workload of a profile or of overrides.
+func inWorkload(path string) bool {
+	return strings.HasPrefix(path, "spec.flux.workloads[") || strings.HasPrefix(path, "spec.overrides.flux.workloads[")
 }
 
 func control(r rune) bool {

@@ -170,59 +170,6 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// Merge lays over on top of base, mapping by mapping; lists and scalars of
-// over replace those of base. Neither document is changed.
-func Merge(base, over *Document) *Document {
-	merged := &Document{File: over.File, APIVersion: over.APIVersion, Kind: over.Kind, Name: over.Name, text: over.text, origins: map[*yaml.Node]*origin{}}
-	merged.Node = merge(merged, base, base.Node, over, over.Node)
-	return merged
-}
-
-func merge(into, base *Document, b *yaml.Node, over *Document, o *yaml.Node) *yaml.Node {
-	b, o = resolve(b), resolve(o)
-	if b.Kind != yaml.MappingNode || o.Kind != yaml.MappingNode {
-		return adopt(into, over, o)
-	}
-	result := *o
-	result.Content = nil
-	into.origins[&result] = over.origin(o)
-	index := map[string]int{}
-	for i := 0; i+1 < len(b.Content); i += 2 {
-		index[b.Content[i].Value] = len(result.Content)
-		result.Content = append(result.Content, adopt(into, base, b.Content[i]), adopt(into, base, b.Content[i+1]))
-	}
-	for i := 0; i+1 < len(o.Content); i += 2 {
-		key, value := o.Content[i], o.Content[i+1]
-		at, ok := index[key.Value]
-		if !ok {
-			result.Content = append(result.Content, adopt(into, over, key), adopt(into, over, value))
-			continue
-		}
-		if resolved := resolve(value); resolved.Kind == yaml.ScalarNode && resolved.Tag == "!!null" {
-			continue // `key:` says nothing
-		}
-		result.Content[at] = adopt(into, over, key)
-		result.Content[at+1] = merge(into, base, result.Content[at+1], over, value)
-	}
-	return &result
-}
-
-// adopt remembers where a node was read and of all that is below it.
-func adopt(into, from *Document, n *yaml.Node) *yaml.Node {
-	if _, ok := into.origins[n]; !ok {
-		into.origins[n] = from.origin(n)
-	}
-	for _, c := range n.Content {
-		adopt(into, from, c)
-	}
-	if n.Kind == yaml.AliasNode {
-		if _, ok := into.origins[n.Alias]; !ok {
-			adopt(into, from, n.Alias)
-		}
-	}
-	return n
-}
-
 func child(path, key string) string {
 	if path == "" {
 		return key

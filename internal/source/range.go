@@ -30,6 +30,9 @@ func (d *Document) Range(n *yaml.Node) Range {
 type origin struct {
 	file   string
 	layout func() layout
+	// written returns the path in the document of the text for a path of the merged
+	// document; nil if they are the same.
+	written func(path string) string
 }
 
 type layout struct {
@@ -76,12 +79,28 @@ func (f Field) Value() Range { return f.doc.Range(f.value) }
 // At is the position of the field, or of the nearest thing around it that was
 // written. Lookup tells the two apart.
 func (p Positions) At(path string) diag.Position {
-	for {
-		if f, ok := p[path]; ok {
-			return f.doc.At(f.at)
+	if f, ok := p.nearest(path); ok {
+		return f.doc.At(f.at)
+	}
+	return diag.Position{}
+}
+
+// Path is the path of the field in the document that At leads to. It differs from
+// path only where an [Overlay] was merged.
+func (p Positions) Path(path string) string {
+	if f, ok := p.nearest(path); ok {
+		if written := f.doc.origin(f.at).written; written != nil {
+			return written(path)
 		}
-		if path == "" {
-			return diag.Position{}
+	}
+	return path
+}
+
+// nearest returns the field, or the nearest one around it that was written.
+func (p Positions) nearest(path string) (Field, bool) {
+	for {
+		if f, ok := p[path]; ok || path == "" {
+			return f, ok
 		}
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 	}

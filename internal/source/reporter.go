@@ -24,5 +24,5 @@ func (r *Reporter) Warn(field, code, hint, format string, args ...any) {
 }
 
 func (r *Reporter) add(severity diag.Severity, field, code, hint, summary string) {
-	r.Problems.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.Positions.At(field), Path: field, Summary: summary, Hint: hint})
+	r.Problems.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.Positions.At(field), Path: r.Positions.Path(field), Summary: summary, Hint: hint})
 }

@@ -1,0 +1,56 @@
+package source
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Overlay says which part of a document lies on top of which part of another one.
+type Overlay struct {
+	// From is the field of the document on top, such as spec.overrides; Onto is the
+	// field of the base, such as spec. Both are names joined by dots.
+	From, Onto string
+	// Named are lists of the base, by path, whose entries are merged by the value of a
+	// key, such as name. An entry with a new value is added at the end.
+	Named map[string]string
+}
+
+// Merge returns the base with the field of over on top. Mappings are merged key by
+// key; lists that are not named and scalars are replaced. Positions lead to the
+// document in which something was written, and [Positions.Path] to its field there.
+// Neither document is changed. Merge returns nil if over does not have the field.
+func (o Overlay) Merge(base, over *Document) *Document {
+	node := Lookup(over.Node, strings.Split(o.From, ".")...)
+	if node == nil || isNull(node) {
+		return nil
+	}
+	keys := strings.Split(o.Onto, ".")
+	for i := len(keys) - 1; i >= 0; i-- {
+		node = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: node.Line, Column: node.Column, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: keys[i], Line: node.Line, Column: node.Column}, node}}
+	}
+	text := *over.text
+	top := &Document{File: over.File, APIVersion: base.APIVersion, Kind: base.Kind, Name: base.Name, Node: node, text: &text}
+	m := newMerger(base, top, o.Named)
+	text.written = func(path string) string { return o.written(m, path) }
+	return m.document()
+}
+
+// written returns the path in the document on top of what is at a path of the merged
+// document.
+func (o Overlay) written(m *merger, path string) string {
+	rest, ok := strings.CutPrefix(path, o.Onto)
+	if !ok {
+		return path
+	}
+	for list := range o.Named {
+		index, below, _ := strings.Cut(strings.TrimPrefix(path, list+"["), "]")
+		for over, merged := range m.indexes[list] {
+			if strings.HasPrefix(path, list+"[") && fmt.Sprint(merged) == index {
+				return fmt.Sprintf("%s%s[%d]%s", o.From, strings.TrimPrefix(list, o.Onto), over, below)
+			}
+		}
+	}
+	return o.From + rest
+}
