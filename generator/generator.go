@@ -110,7 +110,7 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files = append(files, kyverno.Exceptions(p)...)
 	files = append(files, kyverno.Policies(p)...)
 	files = append(files, network.Emit(p)...)
-	files = append(files, board.Emit(p, kyverno.Values(p))...)
+	files = append(files, board.Emit(p, chartValues(p))...)
 	if !p.KyvernoTests {
 		return files, nil
 	}
@@ -118,10 +118,19 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	return append(files, tests...), problems
 }
 
+// chartValues returns the values of the Kyverno chart, by environment.
+func chartValues(p *plan.Plan) map[string]map[string]any {
+	values := map[string]map[string]any{}
+	for _, env := range p.Environments {
+		values[env.Name] = kyverno.Values(p, env)
+	}
+	return values
+}
+
 // lock records the action of each policy in each environment, so that the next
 // build can refuse to skip a stage, and what bootstrap must know of the profile.
 func lock(p *plan.Plan, hash string, o Options) manifest.Lock {
-	l := manifest.Lock{Tool: o.Version, Source: hash, FluxInstall: p.Flux.Install, Kyverno: kyverno.Locked(p), Environments: map[string]manifest.LockedEnvironment{}}
+	l := manifest.Lock{Tool: o.Version, Source: hash, Environments: map[string]manifest.LockedEnvironment{}}
 	for _, env := range p.Environments {
 		policies := map[string]map[string]string{}
 		for _, policy := range env.Policies {
@@ -133,7 +142,9 @@ func lock(p *plan.Plan, hash string, o Options) manifest.Lock {
 			}
 			policies[policy.Name] = tiers
 		}
-		l.Environments[env.Name] = manifest.LockedEnvironment{Stage: env.Stage, Policies: policies}
+		l.Environments[env.Name] = manifest.LockedEnvironment{
+			Stage: env.Stage, FluxInstall: env.Flux.Install, Kyverno: kyverno.Locked(p, env), Policies: policies,
+		}
 	}
 	return l
 }

@@ -72,10 +72,7 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{Cluster: cluster, FluxInstall: lock.FluxInstall}
-	if !slices.Contains([]string{"", FluxByCLI, FluxByOperator}, t.FluxInstall) {
-		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", layout.Lock, t.FluxInstall)
-	}
+	t := &Target{Cluster: cluster}
 	if err := t.readKustomizations(repository, lock); err != nil {
 		return nil, err
 	}
@@ -83,7 +80,12 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 		return nil, err
 	}
 	t.readLayers(lock)
-	if err := t.readKyverno(lock.Kyverno); err != nil {
+	environment := lock.Environments[t.Environment]
+	t.FluxInstall = environment.FluxInstall
+	if !slices.Contains([]string{"", FluxByCLI, FluxByOperator}, t.FluxInstall) {
+		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", layout.Lock, t.FluxInstall)
+	}
+	if err := t.readKyverno(environment.Kyverno); err != nil {
 		return nil, err
 	}
 	return t, nil

@@ -107,8 +107,10 @@ func TestOpenKyvernoUnknown(t *testing.T) {
 		change func(*manifest.Lock)
 		wrong  string
 	}{
-		{"by an older gatehouse", func(l *manifest.Lock) { l.Kyverno = nil }, "an older gatehouse wrote it; build again"},
-		{"a release that is not there", func(l *manifest.Lock) { l.Kyverno.Release.Name = "other" },
+		{"by an older gatehouse", func(l *manifest.Lock) {
+			l.Environments["prod"] = manifest.LockedEnvironment{Stage: "audit"}
+		}, "an older gatehouse wrote it; build again"},
+		{"a release that is not there", func(l *manifest.Lock) { l.Environments["prod"].Kyverno.Release.Name = "other" },
 			"no layer of environment prod holds the release of Kyverno, HelmRelease flux-system/other; build again"},
 	}
 	for _, c := range cases {
@@ -145,7 +147,7 @@ func TestOpenUnknownInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, bytes.Replace(lock, []byte(`"environments"`), []byte(`"fluxInstall": "helm", "environments"`), 1), 0o644); err != nil {
+	if err := os.WriteFile(name, bytes.Replace(lock, []byte(`"stage"`), []byte(`"fluxInstall": "helm", "stage"`), 1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(os.DirFS(dir), "dev")

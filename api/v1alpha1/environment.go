@@ -29,6 +29,28 @@ type EnvironmentSpec struct {
 	AllowSkip *bool `json:"allowSkip,omitempty"`
 	// Owners are the CODEOWNERS of this environment, such as @acme/prod.
 	Owners []string `json:"owners,omitempty"`
+	// Overrides are fields of the profile that are different in this environment.
+	Overrides *Overrides `json:"overrides,omitempty"`
+}
+
+// Overrides are fields of the profile that are different in one environment. They are
+// merged as extends does: maps key by key, lists and scalars are replaced. All other
+// fields of the profile are the same in all environments.
+type Overrides struct {
+	// Kyverno says what runs in the clusters of this environment.
+	Kyverno *Kyverno `json:"kyverno,omitempty"`
+	// Flux says how the output reaches the clusters of this environment.
+	Flux *Flux `json:"flux,omitempty"`
+	// Namespaces are merged by name: an entry changes the fields that it sets of the
+	// namespace of the profile. A new name is a namespace of this environment only.
+	Namespaces []Namespace `json:"namespaces,omitempty"`
+	// Registries says where images may come from in this environment.
+	Registries *Registries `json:"registries,omitempty"`
+	// Trust says whose signatures images must carry in this environment.
+	Trust *Trust `json:"trust,omitempty"`
+	// Controls switches controls of the catalogue on or off in this environment and
+	// adjusts them, by id. The stage of a control is in spec.controls.
+	Controls map[string]Control `json:"controls,omitempty"`
 }
 
 // EnvironmentControl adjusts one control in one environment.

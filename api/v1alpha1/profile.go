@@ -157,8 +157,20 @@ type Namespace struct {
 	Tier *string `json:"tier,omitempty"`
 	// Labels in addition to the derived ones (gatehouse.dev/environment, gatehouse.dev/tier).
 	Labels map[string]string `json:"labels,omitempty"`
+	// Annotations of the namespace.
+	Annotations map[string]string `json:"annotations,omitempty"`
 	// Environments that have this namespace. Default: all.
 	Environments []string `json:"environments,omitempty"`
+	// Create is false for a namespace that belongs to another Kustomization, or that
+	// exists already: gatehouse does not write it and sets no labels. Policies then
+	// select it by its name, whatever its labels say. Default: true.
+	Create *bool `json:"create,omitempty"`
+	// PodSecurity is the Pod Security level of the namespace: privileged, baseline or
+	// restricted. Where the stage of the environment audits the tier, the level is
+	// audited and warned about; where the stage enforces the tier, it is enforced,
+	// unless an exception waives a control of the level in the namespace. privileged is
+	// set at every stage. Default: the level that the controls amount to.
+	PodSecurity *string `json:"podSecurity,omitempty"`
 	// Network lists the connections that are allowed; all others are denied.
 	Network *Network `json:"network,omitempty"`
 }

@@ -64,6 +64,9 @@ spec:
   - name: payments
     tier: apps
     labels: {owner: team-payments}
+    annotations: {linkerd.io/inject: enabled}
+    create: true
+    podSecurity: restricted
     environments: [prod]
     network:
       defaultDeny: true
@@ -86,7 +89,8 @@ spec:
     - {name: two, references: [ghcr.io/acme/*], attestors: {count: 1, of: [a, b]}}
   controls: {require-labels: {enabled: true, maxStage: audit, parameters: {labels: [a], deep: {n: 1, f: 1.5, z: null}}}}
   catalogs: [controls]
-  exceptions: {namespace: policy-exceptions, allowPermanent: false}
+  exceptions: {namespace: policy-exceptions, allowPermanent: false, warnDays: 7}
+  output: {kyvernoTests: true}
   deployers: [system:serviceaccount:ci:deploy]
   owners: ["@acme/platform", platform@example.com]
 ---
@@ -99,6 +103,13 @@ spec:
   stage: audit
   controls: {disallow-latest-tag: {stage: enforce}}
   allowAhead: false
+  overrides:
+    kyverno: {install: none}
+    flux: {path: ./policies}
+    registries: {allowed: [ghcr.io/acme]}
+    trust: {images: []}
+    controls: {disallow-host-path: {enabled: false}}
+    namespaces: [{name: payments, create: false}]
   allowSkip: true
   owners: ["@acme/prod"]
 ---

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,8 +28,12 @@ func (o *judgeOptions) bind(cmd *cobra.Command) {
 }
 
 // start starts the engine and checks that it has the version of Kyverno that the
-// clusters run.
-func (o *judgeOptions) start(ctx context.Context, kyverno string) (*engine.Client, error) {
+// clusters of the environments run.
+func (o *judgeOptions) start(ctx context.Context, p *plan.Plan) (*engine.Client, error) {
+	kyverno, err := o.kyverno(p)
+	if err != nil {
+		return nil, err
+	}
 	path := o.engine
 	if path == "" {
 		executable, err := os.Executable()
@@ -40,6 +45,21 @@ func (o *judgeOptions) start(ctx context.Context, kyverno string) (*engine.Clien
 		}
 	}
 	return engine.Start(ctx, exec.Command(path), kyverno)
+}
+
+// kyverno returns the version of Kyverno in the environments. An engine has only one.
+func (o *judgeOptions) kyverno(p *plan.Plan) (string, error) {
+	version, first := "", ""
+	for _, env := range p.Environments {
+		switch {
+		case len(o.environments) > 0 && !slices.Contains(o.environments, env.Name):
+		case version == "":
+			version, first = env.Kyverno.Version, env.Name
+		case env.Kyverno.Version != version:
+			return "", usagef("Kyverno is %s in %s and %s in %s; select environments with the same version with --environment", version, first, env.Kyverno.Version, env.Name)
+		}
+	}
+	return version, nil
 }
 
 // check checks that the plan has the environments.

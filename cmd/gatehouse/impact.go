@@ -101,7 +101,7 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	if err != nil {
 		return warnings, err
 	}
-	client, err := o.start(ctx, now.Plan.Kyverno.Version)
+	client, err := o.start(ctx, now.Plan)
 	if err != nil {
 		return warnings, err
 	}

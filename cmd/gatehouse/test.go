@@ -59,7 +59,7 @@ func runTest(ctx context.Context, g *globals, path string, o testOptions, out, e
 	if err != nil {
 		return warnings, err
 	}
-	client, err := o.start(ctx, bundle.Plan.Kyverno.Version)
+	client, err := o.start(ctx, bundle.Plan)
 	if err != nil {
 		return warnings, err
 	}

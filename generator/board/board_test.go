@@ -12,13 +12,14 @@ import (
 )
 
 func boardPlan() *plan.Plan {
-	return &plan.Plan{Kyverno: plan.Kyverno{Install: true}, KyvernoTests: true,
+	installed := plan.Kyverno{Install: true}
+	return &plan.Plan{KyvernoTests: true,
 		Name: "acme", Tiers: []string{"platform", "apps"}, Owners: []string{"@acme/platform", "sec@acme.example"},
 		Now: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC),
 		Environments: []plan.Environment{
-			{Name: "dev", Ring: 1, Stage: "off", Clusters: []string{"dev"}},
+			{Name: "dev", Ring: 1, Stage: "off", Clusters: []string{"dev"}, Kyverno: installed},
 			{
-				Name: "prod", Ring: 3, Stage: "enforce-platform", Clusters: []string{"prod-eu", "prod-us"}, Owners: []string{"@acme/prod"},
+				Name: "prod", Ring: 3, Stage: "enforce-platform", Clusters: []string{"prod-eu", "prod-us"}, Owners: []string{"@acme/prod"}, Kyverno: installed,
 				Policies: []plan.Policy{
 					{Name: "disallow-host-path", Control: &catalog.Control{Severity: "high"}, Actions: map[string]plan.Action{"platform": plan.Enforce, "apps": plan.Audit}},
 					{Name: "require-labels", Control: &catalog.Control{Severity: "low"}, Actions: map[string]plan.Action{"platform": plan.Audit, "apps": plan.Off}},
@@ -122,7 +123,7 @@ func TestBoardDoesNotDependOnTheDay(t *testing.T) {
 }
 
 func TestNoOwnersNoFile(t *testing.T) {
-	for _, f := range Emit(&plan.Plan{Environments: []plan.Environment{{Name: "dev", Clusters: []string{"dev"}}}}, nil) {
+	for _, f := range Emit(&plan.Plan{Environments: []plan.Environment{{Name: "dev", Clusters: []string{"dev"}, Kyverno: plan.Kyverno{Install: true}}}}, nil) {
 		if f.Path == "CODEOWNERS" {
 			t.Errorf("got %q", f.Text)
 		}

@@ -28,13 +28,13 @@ func (t table) build(p *plan.Plan, files []manifest.File) *Graph {
 	all := t.contents(files)
 	g := &Graph{}
 	for _, env := range p.Environments {
-		e := newEnvironment(env.Name, t, all)
+		e := newEnvironment(env, t, all)
 		for _, cluster := range env.Clusters {
 			for _, l := range e.layers {
-				g.Nodes = append(g.Nodes, layerNode(p, e, l, cluster))
+				g.Nodes = append(g.Nodes, layerNode(e, l, cluster))
 			}
-			for _, w := range p.Flux.Workloads {
-				g.Nodes = append(g.Nodes, workloadNode(p, e, w, cluster))
+			for _, w := range env.Flux.Workloads {
+				g.Nodes = append(g.Nodes, workloadNode(e, w, cluster))
 			}
 		}
 	}
@@ -45,6 +45,7 @@ func (t table) build(p *plan.Plan, files []manifest.File) *Graph {
 // environment holds the layers of one environment and their order.
 type environment struct {
 	name    string
+	flux    plan.Flux
 	table   table
 	layers  []layout.Folder // in the order in which they are applied
 	content map[layout.Folder]*content
@@ -52,10 +53,10 @@ type environment struct {
 	before  map[layout.Folder][]layout.Folder // layer → the layers that it waits for, no more than needed
 }
 
-func newEnvironment(name string, t table, all map[layout.Folder]*content) *environment {
-	e := &environment{name: name, table: t, content: all, homes: map[string]layout.Folder{}, before: map[layout.Folder][]layout.Folder{}}
+func newEnvironment(env plan.Environment, t table, all map[layout.Folder]*content) *environment {
+	e := &environment{name: env.Name, flux: env.Flux, table: t, content: all, homes: map[string]layout.Folder{}, before: map[layout.Folder][]layout.Folder{}}
 	for folder := range all {
-		if folder.Environment == name && t.index(folder.Kind) >= 0 {
+		if folder.Environment == env.Name && t.index(folder.Kind) >= 0 {
 			e.layers = append(e.layers, folder)
 			for ns := range all[folder].creates {
 				e.homes[ns] = folder
@@ -120,12 +121,12 @@ func (e *environment) reduce(folders []layout.Folder) []layout.Folder {
 	return slices.DeleteFunc(folders, func(f layout.Folder) bool { return implied[f] })
 }
 
-func layerNode(p *plan.Plan, e *environment, l layout.Folder, cluster string) Node {
-	k := newKustomization(p, l.Kustomization(), path.Join(p.Flux.Path, l.String()), e.before[l])
+func layerNode(e *environment, l layout.Folder, cluster string) Node {
+	k := newKustomization(e.flux, l.Kustomization(), path.Join(e.flux.Path, l.String()), e.before[l])
 	row := e.table.layer(l.Kind)
 	k.Spec.Prune = row.prune
 	if row.secrets {
-		k.Spec.Decryption = decryption(p)
+		k.Spec.Decryption = decryption(e.flux)
 	}
 	if row.gate != nil {
 		row.gate(&k, e.content[l])
@@ -160,33 +161,33 @@ func waitForPolicies(k *kustomizev1.Kustomization, c *content) {
 // workloadNode returns the Kustomization of a workload. If it disappears or gets
 // another name, what it applied stays: a workload that no longer waits for the
 // policies must not be deleted.
-func workloadNode(p *plan.Plan, e *environment, w plan.Workload, cluster string) Node {
+func workloadNode(e *environment, w plan.Workload, cluster string) Node {
 	dir := strings.NewReplacer("${env}", e.name, "${cluster}", cluster).Replace(w.Path)
-	k := newKustomization(p, w.Name, dir, e.reduce(e.after(e.table.guards())))
+	k := newKustomization(e.flux, w.Name, dir, e.reduce(e.after(e.table.guards())))
 	k.Spec.Prune = true
 	k.Spec.DeletionPolicy = kustomizev1.DeletionPolicyOrphan
-	k.Spec.Decryption = decryption(p)
+	k.Spec.Decryption = decryption(e.flux)
 	return Node{Cluster: cluster, Environment: e.name, Kustomization: k, At: w.At}
 }
 
 // newKustomization returns what all Kustomizations have in common. dir is relative
 // to the source.
-func newKustomization(p *plan.Plan, name, dir string, before []layout.Folder) kustomizev1.Kustomization {
+func newKustomization(f plan.Flux, name, dir string, before []layout.Folder) kustomizev1.Kustomization {
 	var deps []kustomizev1.DependencyReference
 	for _, folder := range before {
 		deps = append(deps, kustomizev1.DependencyReference{Name: folder.Kustomization()})
 	}
 	return kustomizev1.Kustomization{
 		TypeMeta:   metav1.TypeMeta{APIVersion: kustomizev1.GroupVersion.String(), Kind: kustomizev1.KustomizationKind},
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: p.Flux.Namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: f.Namespace},
 		Spec: kustomizev1.KustomizationSpec{
 			DependsOn:          deps,
-			Interval:           metav1.Duration{Duration: p.Flux.Interval},
-			RetryInterval:      duration(p.Flux.RetryInterval),
-			Timeout:            duration(p.Flux.Timeout),
+			Interval:           metav1.Duration{Duration: f.Interval},
+			RetryInterval:      duration(f.RetryInterval),
+			Timeout:            duration(f.Timeout),
 			Path:               sourcePath(dir),
-			ServiceAccountName: p.Flux.ServiceAccountName,
-			SourceRef:          kustomizev1.CrossNamespaceSourceReference{Kind: p.Flux.SourceKind, Name: p.Flux.SourceName},
+			ServiceAccountName: f.ServiceAccountName,
+			SourceRef:          kustomizev1.CrossNamespaceSourceReference{Kind: f.SourceKind, Name: f.SourceName},
 		},
 	}
 }
@@ -207,13 +208,13 @@ func sourcePath(dir string) string {
 func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 
 // decryption returns how Flux decrypts Secrets; nil if the profile does not say it.
-func decryption(p *plan.Plan) *kustomizev1.Decryption {
-	if p.Flux.DecryptionProvider == "" {
+func decryption(f plan.Flux) *kustomizev1.Decryption {
+	if f.DecryptionProvider == "" {
 		return nil
 	}
-	d := &kustomizev1.Decryption{Provider: p.Flux.DecryptionProvider}
-	if p.Flux.DecryptionSecret != "" {
-		d.SecretRef = &meta.LocalObjectReference{Name: p.Flux.DecryptionSecret}
+	d := &kustomizev1.Decryption{Provider: f.DecryptionProvider}
+	if f.DecryptionSecret != "" {
+		d.SecretRef = &meta.LocalObjectReference{Name: f.DecryptionSecret}
 	}
 	return d
 }

@@ -151,7 +151,7 @@ func TestBuildSettings(t *testing.T) {
 func TestBuildClusters(t *testing.T) {
 	p := newPlan()
 	p.Environments[0].Clusters = []string{"prod-eu", "prod-us"}
-	p.Flux.Path = "."
+	p.Environments[0].Flux.Path = "."
 	g := Build(p, join(newLayers(), "namespaces-02", "network-02"))
 	paths := map[string]string{}
 	for _, n := range g.Nodes {

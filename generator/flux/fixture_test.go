@@ -20,13 +20,12 @@ var workloadAt = diag.Position{File: "profile.yaml", Line: 12, Col: 9}
 func newPlan() *plan.Plan {
 	return &plan.Plan{
 		Name: "acme",
-		Flux: plan.Flux{
+		Environments: []plan.Environment{{Name: "prod", Clusters: []string{"prod-eu"}, Flux: plan.Flux{
 			Namespace: "flux-system", SourceKind: "GitRepository", SourceName: "flux-system", Path: "deploy",
 			Interval: 10 * time.Minute, RetryInterval: 2 * time.Minute, Timeout: 5 * time.Minute,
 			ServiceAccountName: "deployer", DecryptionProvider: "sops", DecryptionSecret: "sops-age",
 			Workloads: []plan.Workload{{Name: "apps", Path: "./apps/${env}/${cluster}", At: workloadAt}},
-		},
-		Environments: []plan.Environment{{Name: "prod", Clusters: []string{"prod-eu"}}},
+		}}},
 	}
 }
 

@@ -133,6 +133,12 @@ func (c *cluster) after(n, other *Node) bool {
 	return c.reach[n][other]
 }
 
+// flux returns how the layers reach the cluster of a node.
+func (p *proof) flux(n *Node) plan.Flux {
+	env, _ := p.plan.Environment(n.Environment)
+	return env.Flux
+}
+
 // content returns the content of the layer that a node applies; a workload has none.
 func (p *proof) content(n *Node) *content {
 	if c := p.contents[n.Folder]; c != nil {

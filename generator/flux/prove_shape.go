@@ -19,7 +19,7 @@ func checkNames(p *proof) {
 			if len(n.Name()) > maxName {
 				p.report(n, codeNameTooLong, "shorten it", "has a name of %d characters, but at most %d are allowed", len(n.Name()), maxName)
 			}
-			if !n.Folder.Applied() && p.reserved(n.Name()) {
+			if !n.Folder.Applied() && p.reserved(n) {
 				p.report(n, codeNameReserved, "give it another name", "has the name of a Kustomization that gatehouse or Flux itself needs")
 			}
 			if problems := validation.IsDNS1123Subdomain(n.Name()); len(problems) > 0 && len(n.Name()) <= maxName {
@@ -32,8 +32,9 @@ func checkNames(p *proof) {
 // reserved reports whether a workload of this name would replace a layer of this or
 // a later gatehouse, or the root Kustomization. `flux bootstrap` names the root
 // like its namespace, a FluxInstance like its source.
-func (p *proof) reserved(name string) bool {
-	return name == p.plan.Flux.Namespace || name == p.plan.Flux.SourceName || name == layout.Root || strings.HasPrefix(name, layout.Root+"-")
+func (p *proof) reserved(n *Node) bool {
+	flux, name := p.flux(n), n.Name()
+	return name == flux.Namespace || name == flux.SourceName || name == layout.Root || strings.HasPrefix(name, layout.Root+"-")
 }
 
 func checkDuplicates(p *proof) {
@@ -187,10 +188,11 @@ func (p *proof) checkOverlap(n, a, b *Node) {
 // owned returns the generated folder that a node's path overlaps, of any environment
 // or cluster except the folder of the node's own cluster; empty if there is none.
 func (p *proof) owned(n *Node) string {
-	dirs := []string{path.Join(p.plan.Flux.Path, layout.Environments)}
+	root := p.flux(n).Path
+	dirs := []string{path.Join(root, layout.Environments)}
 	for _, c := range p.clusters {
 		if c.name != n.Cluster {
-			dirs = append(dirs, path.Join(p.plan.Flux.Path, layout.Of(c.name).String()))
+			dirs = append(dirs, path.Join(root, layout.Of(c.name).String()))
 		}
 	}
 	for _, dir := range dirs {
@@ -206,8 +208,8 @@ func (p *proof) owned(n *Node) string {
 // it, neither is ever applied.
 func checkParents(p *proof) {
 	for _, c := range p.clusters {
-		dir := path.Join(p.plan.Flux.Path, layout.Of(c.name).String())
 		for _, parent := range c.nodes {
+			dir := path.Join(p.flux(parent).Path, layout.Of(c.name).String())
 			if !overlap(parent.Kustomization.Spec.Path, dir) {
 				continue
 			}

@@ -61,7 +61,7 @@ func independent(name string) func(*testing.T, *Graph) {
 
 func workload(name, dir string) func(*world) {
 	return func(w *world) {
-		w.plan.Flux.Workloads = []plan.Workload{{Name: name, Path: dir, At: workloadAt}}
+		w.plan.Environments[0].Flux.Workloads = []plan.Workload{{Name: name, Path: dir, At: workloadAt}}
 	}
 }
 
@@ -76,7 +76,7 @@ func shapeCases() []proofCase {
 			want: "workload flux-system has the name of a Kustomization that gatehouse or Flux itself needs (give it another name) [graph-name-reserved]"},
 		{name: "workload named like the source", workload: true, world: func(w *world) {
 			workload("fleet", "./apps")(w)
-			w.plan.Flux.SourceName = "fleet"
+			w.plan.Environments[0].Flux.SourceName = "fleet"
 		}, want: "[graph-name-reserved]"},
 		{name: "workload named like a layer to come", world: workload("gatehouse-reports", "./apps"), workload: true, want: "[graph-name-reserved]"},
 		{name: "workload named like a layer", world: workload("gatehouse-policies", "./apps"), workload: true, elsewhere: true,
@@ -100,7 +100,7 @@ func shapeCases() []proofCase {
 			want: "workload apps has the path ./../other, which is not inside the source (make it relative to the root of the source) [graph-path]"},
 		{name: "absolute path", world: workload("apps", "/apps"), workload: true, want: "has the path /apps, which is not inside the source"},
 		{name: "two workloads in one folder", workload: true, world: func(w *world) {
-			w.plan.Flux.Workloads = append(w.plan.Flux.Workloads, plan.Workload{Name: "more", Path: "apps/${env}", At: workloadAt})
+			w.plan.Environments[0].Flux.Workloads = append(w.plan.Environments[0].Flux.Workloads, plan.Workload{Name: "more", Path: "apps/${env}", At: workloadAt})
 		}, want: "workload more applies ./apps/prod, which overlaps ./apps/prod/prod-eu of apps (give it its own folder) [graph-path-overlap]"},
 		{name: "workload on a layer", world: workload("apps", "deploy/environments/prod/policies"), workload: true,
 			want: "workload apps applies ./deploy/environments/prod/policies, which overlaps deploy/environments of gatehouse"},
@@ -127,14 +127,14 @@ func shapeCases() []proofCase {
 
 func settingsCases() []proofCase {
 	return []proofCase{
-		{name: "no interval", world: func(w *world) { w.plan.Flux.Interval = 0 }, elsewhere: true, want: "has the interval 0s (must be positive, in ms, s, m or h) [graph-interval]"},
-		{name: "interval in microseconds", world: func(w *world) { w.plan.Flux.RetryInterval = 1500 * time.Microsecond / 1000 }, elsewhere: true,
+		{name: "no interval", world: func(w *world) { w.plan.Environments[0].Flux.Interval = 0 }, elsewhere: true, want: "has the interval 0s (must be positive, in ms, s, m or h) [graph-interval]"},
+		{name: "interval in microseconds", world: func(w *world) { w.plan.Environments[0].Flux.RetryInterval = 1500 * time.Microsecond / 1000 }, elsewhere: true,
 			want: "has the retryInterval 1.5µs"},
 		{name: "no retry interval", graph: func(t *testing.T, g *Graph) { spec(t, g, "apps").RetryInterval = nil }, want: "has no retryInterval"},
 		{name: "no timeout", graph: func(t *testing.T, g *Graph) { spec(t, g, "apps").Timeout = nil }, want: "has no timeout"},
-		{name: "short interval", world: func(w *world) { w.plan.Flux.Interval = 10 * time.Second }, warning: true,
+		{name: "short interval", world: func(w *world) { w.plan.Environments[0].Flux.Interval = 10 * time.Second }, warning: true,
 			want: "warning: spec.flux.interval: every layer is applied every 10s, which loads the API server [graph-interval]"},
-		{name: "short timeout", world: func(w *world) { w.plan.Flux.Timeout = 20 * time.Second }, warning: true,
+		{name: "short timeout", world: func(w *world) { w.plan.Environments[0].Flux.Timeout = 20 * time.Second }, warning: true,
 			want: "warning: spec.flux.timeout: Flux raises a timeout of 20s to 30s"},
 		{name: "force", graph: func(t *testing.T, g *Graph) { spec(t, g, "gatehouse-policies").Force = true }, want: "[graph-force]"},
 		{name: "target namespace", graph: func(t *testing.T, g *Graph) { spec(t, g, "gatehouse-exceptions").TargetNamespace = "kyverno" },

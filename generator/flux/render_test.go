@@ -10,7 +10,7 @@ import (
 
 func TestRender(t *testing.T) {
 	p := newPlan()
-	p.Flux.Path = "."
+	p.Environments[0].Flux.Path = "."
 	g := Build(p, join(newLayers(), "namespaces-02", "network-02", "trust", "exceptions", "network", "kyverno-rbac"))
 	tests := map[string]string{
 		"text": `cluster prod-eu (environment prod)

@@ -39,11 +39,11 @@ const (
 func Install(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
-		if p.Kyverno.Install {
+		if env.Kyverno.Install {
 			folder := layout.Folder{Environment: env.Name, Kind: layout.Kyverno}
 			files = append(files,
-				manifest.File{Path: folder.File("helmrepository"), Folder: folder, Objects: []manifest.Object{object(repository(p))}},
-				manifest.File{Path: folder.File("helmrelease"), Folder: folder, Objects: []manifest.Object{object(release(p))}})
+				manifest.File{Path: folder.File("helmrepository"), Folder: folder, Objects: []manifest.Object{object(repository(env))}},
+				manifest.File{Path: folder.File("helmrelease"), Folder: folder, Objects: []manifest.Object{object(release(p, env))}})
 		}
 		if rules := reportsRules(env); len(rules) > 0 {
 			folder := layout.Folder{Environment: env.Name, Kind: layout.KyvernoRBAC}
@@ -54,11 +54,11 @@ func Install(p *plan.Plan) []manifest.File {
 }
 
 // repository returns the chart repository that the README of the chart names.
-func repository(p *plan.Plan) *sourcev1.HelmRepository {
+func repository(env plan.Environment) *sourcev1.HelmRepository {
 	return &sourcev1.HelmRepository{
 		TypeMeta:   metav1.TypeMeta{APIVersion: sourcev1.GroupVersion.String(), Kind: sourcev1.HelmRepositoryKind},
-		ObjectMeta: metav1.ObjectMeta{Name: releaseName, Namespace: p.Flux.Namespace},
-		Spec:       sourcev1.HelmRepositorySpec{URL: chartRepository, Interval: metav1.Duration{Duration: p.Flux.Interval}},
+		ObjectMeta: metav1.ObjectMeta{Name: releaseName, Namespace: env.Flux.Namespace},
+		Spec:       sourcev1.HelmRepositorySpec{URL: chartRepository, Interval: metav1.Duration{Duration: env.Flux.Interval}},
 	}
 }
 
@@ -68,12 +68,12 @@ func repository(p *plan.Plan) *sourcev1.HelmRepository {
 // A failed install is retried and never undone: Helm undoes an install by
 // uninstalling, which would delete the CRDs, and with them every policy of the
 // cluster. A failed upgrade is rolled back to the Kyverno that worked.
-func release(p *plan.Plan) *helmv2.HelmRelease {
-	retry := &metav1.Duration{Duration: p.Flux.RetryInterval}
+func release(p *plan.Plan, env plan.Environment) *helmv2.HelmRelease {
+	retry := &metav1.Duration{Duration: env.Flux.RetryInterval}
 	remediateLast, rollback := true, helmv2.RollbackRemediationStrategy
 	return &helmv2.HelmRelease{
 		TypeMeta:   metav1.TypeMeta{APIVersion: helmv2.GroupVersion.String(), Kind: helmv2.HelmReleaseKind},
-		ObjectMeta: metav1.ObjectMeta{Name: releaseName, Namespace: p.Flux.Namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: releaseName, Namespace: env.Flux.Namespace},
 		Spec: helmv2.HelmReleaseSpec{
 			Chart: &helmv2.HelmChartTemplate{Spec: helmv2.HelmChartTemplateSpec{
 				Chart:     chartName,
@@ -81,11 +81,11 @@ func release(p *plan.Plan) *helmv2.HelmRelease {
 				SourceRef: helmv2.CrossNamespaceObjectReference{Kind: sourcev1.HelmRepositoryKind, Name: releaseName},
 			}},
 			ReleaseName:        releaseName,
-			TargetNamespace:    p.Kyverno.Namespace,
-			StorageNamespace:   p.Kyverno.Namespace,
-			ServiceAccountName: p.Flux.ServiceAccountName,
-			Interval:           metav1.Duration{Duration: p.Flux.Interval},
-			Timeout:            &metav1.Duration{Duration: p.Flux.Timeout},
+			TargetNamespace:    env.Kyverno.Namespace,
+			StorageNamespace:   env.Kyverno.Namespace,
+			ServiceAccountName: env.Flux.ServiceAccountName,
+			Interval:           metav1.Duration{Duration: env.Flux.Interval},
+			Timeout:            &metav1.Duration{Duration: env.Flux.Timeout},
 			Install: &helmv2.Install{
 				CRDs:     helmv2.CreateReplace,
 				Strategy: &helmv2.InstallStrategy{Name: string(helmv2.ActionStrategyRetryOnFailure), RetryInterval: retry},
@@ -94,32 +94,32 @@ func release(p *plan.Plan) *helmv2.HelmRelease {
 				CRDs:        helmv2.CreateReplace,
 				Remediation: &helmv2.UpgradeRemediation{Retries: 3, RemediateLastFailure: &remediateLast, Strategy: &rollback},
 			},
-			Values: &apiextensionsv1.JSON{Raw: mustJSON(Values(p))},
+			Values: &apiextensionsv1.JSON{Raw: mustJSON(Values(p, env))},
 		},
 	}
 }
 
-// Locked returns what the lock says about Kyverno, for bootstrap and uninstall.
-// [Values] sets the same namespaces.
-func Locked(p *plan.Plan) *manifest.LockedKyverno {
-	l := &manifest.LockedKyverno{SystemNamespaces: p.SystemNamespaces, ExceptionNamespace: p.ExceptionNamespace}
-	if p.Kyverno.Install {
-		l.Release = &manifest.LockedRelease{Namespace: p.Flux.Namespace, Name: releaseName}
+// Locked returns what the lock says about the Kyverno of an environment, for bootstrap
+// and uninstall. [Values] sets the same namespaces.
+func Locked(p *plan.Plan, env plan.Environment) *manifest.LockedKyverno {
+	l := &manifest.LockedKyverno{SystemNamespaces: env.SystemNamespaces, ExceptionNamespace: p.ExceptionNamespace}
+	if env.Kyverno.Install {
+		l.Release = &manifest.LockedRelease{Namespace: env.Flux.Namespace, Name: releaseName}
 	}
 	return l
 }
 
-// Values returns the values of the chart. It has each setting that a safety invariant
+// Values returns the values of the chart in an environment. It has each setting that a safety invariant
 // or the meaning of a policy depends on, even if it is the default. It leaves out
 // forceFailurePolicyIgnore on purpose: that would let everything pass while Kyverno
 // is down.
-func Values(p *plan.Plan) map[string]any {
-	locked := Locked(p)
+func Values(p *plan.Plan, env plan.Environment) map[string]any {
+	locked := Locked(p, env)
 	return map[string]any{
-		"admissionController":  map[string]any{"replicas": p.Kyverno.Replicas},
-		"backgroundController": secondary(p),
-		"cleanupController":    secondary(p),
-		"reportsController":    secondary(p),
+		"admissionController":  map[string]any{"replicas": env.Kyverno.Replicas},
+		"backgroundController": secondary(env),
+		"cleanupController":    secondary(env),
+		"reportsController":    secondary(env),
 		"config": map[string]any{
 			// With Kyverno down, the API server still admits what the cluster needs to
 			// come up again: it does not call the webhook for these namespaces at all.
@@ -129,7 +129,7 @@ func Values(p *plan.Plan) map[string]any {
 			}}},
 			"excludeKyvernoNamespace": true,
 			// The background scan does not use the webhook; it skips what is filtered here.
-			"resourceFiltersIncludeNamespaces": list(unfiltered(p)),
+			"resourceFiltersIncludeNamespaces": list(unfiltered(env)),
 		},
 		"crds": map[string]any{
 			"install": true,
@@ -153,14 +153,14 @@ func Values(p *plan.Plan) map[string]any {
 
 // secondary returns the values of a controller that elects a leader: two replicas are
 // enough.
-func secondary(p *plan.Plan) map[string]any {
-	return map[string]any{"enabled": true, "replicas": min(2, p.Kyverno.Replicas)}
+func secondary(env plan.Environment) map[string]any {
+	return map[string]any{"enabled": true, "replicas": min(2, env.Kyverno.Replicas)}
 }
 
 // unfiltered returns the system namespaces that the chart's own filters do not have.
-func unfiltered(p *plan.Plan) []string {
-	filtered := []string{"kube-node-lease", "kube-public", "kube-system", p.Kyverno.Namespace}
-	return slices.DeleteFunc(slices.Clone(p.SystemNamespaces), func(ns string) bool { return slices.Contains(filtered, ns) })
+func unfiltered(env plan.Environment) []string {
+	filtered := []string{"kube-node-lease", "kube-public", "kube-system", env.Kyverno.Namespace}
+	return slices.DeleteFunc(slices.Clone(env.SystemNamespaces), func(ns string) bool { return slices.Contains(filtered, ns) })
 }
 
 // object turns a typed object that this package made into a manifest. It cannot

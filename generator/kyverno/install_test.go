@@ -13,14 +13,17 @@ import (
 
 func installPlan() *plan.Plan {
 	return &plan.Plan{
-		Kyverno:            plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: 3},
-		Flux:               plan.Flux{Namespace: "flux-system", Interval: 10 * time.Minute, RetryInterval: 2 * time.Minute, Timeout: 5 * time.Minute, ServiceAccountName: "deployer"},
 		ExceptionNamespace: "policy-exceptions",
-		SystemNamespaces:   []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno", "rook"},
-		Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
-			Name: "restrict-wildcard-verbs", Control: &catalog.Control{Background: true}, Actions: map[string]plan.Action{"apps": plan.Audit},
-			Policy: catalog.Policy{Matches: matching("rbac.authorization.k8s.io/*/Role", "rbac.authorization.k8s.io/*/ClusterRole")},
-		}}}},
+		Environments: []plan.Environment{{
+			Name:             "prod",
+			Kyverno:          plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: 3},
+			Flux:             plan.Flux{Namespace: "flux-system", Interval: 10 * time.Minute, RetryInterval: 2 * time.Minute, Timeout: 5 * time.Minute, ServiceAccountName: "deployer"},
+			SystemNamespaces: []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno", "rook"},
+			Policies: []plan.Policy{{
+				Name: "restrict-wildcard-verbs", Control: &catalog.Control{Background: true}, Actions: map[string]plan.Action{"apps": plan.Audit},
+				Policy: catalog.Policy{Matches: matching("rbac.authorization.k8s.io/*/Role", "rbac.authorization.k8s.io/*/ClusterRole")},
+			}},
+		}},
 	}
 }
 
@@ -78,7 +81,7 @@ func TestInstall(t *testing.T) {
 
 func TestInstallNone(t *testing.T) {
 	p := installPlan()
-	p.Kyverno.Install = false
+	p.Environments[0].Kyverno.Install = false
 	found := byPath(Install(p))
 	if len(found) != 1 || found["environments/prod/kyverno-rbac/reports-controller.yaml"] == nil {
 		t.Errorf("got %v", found)
@@ -92,17 +95,17 @@ func TestInstallNone(t *testing.T) {
 // What bootstrap checks is what the README says and what the chart gets.
 func TestLocked(t *testing.T) {
 	p := installPlan()
-	want := &manifest.LockedKyverno{SystemNamespaces: p.SystemNamespaces, ExceptionNamespace: "policy-exceptions",
+	want := &manifest.LockedKyverno{SystemNamespaces: p.Environments[0].SystemNamespaces, ExceptionNamespace: "policy-exceptions",
 		Release: &manifest.LockedRelease{Namespace: "flux-system", Name: "kyverno"}}
-	if diff := cmp.Diff(want, Locked(p)); diff != "" {
+	if diff := cmp.Diff(want, Locked(p, p.Environments[0])); diff != "" {
 		t.Error(diff)
 	}
 	release := byPath(Install(p))["environments/prod/kyverno/helmrelease.yaml"]
 	if release.Namespace() != want.Release.Namespace || release.Name() != want.Release.Name {
 		t.Errorf("the release is %s", release.ID())
 	}
-	p.Kyverno.Install = false
-	if got := Locked(p); got.Release != nil || len(got.SystemNamespaces) == 0 {
+	p.Environments[0].Kyverno.Install = false
+	if got := Locked(p, p.Environments[0]); got.Release != nil || len(got.SystemNamespaces) == 0 {
 		t.Errorf("got %+v", got)
 	}
 }

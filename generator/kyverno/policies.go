@@ -35,9 +35,9 @@ func Policies(p *plan.Plan) []manifest.File {
 		for _, policy := range env.Judges() {
 			file := manifest.File{Path: folder.File(policy.Name), Folder: folder, Origin: policy.At.File}
 			if policy.Image == nil {
-				file.Objects = []manifest.Object{validatePolicy(p, policy)}
+				file.Objects = []manifest.Object{validatePolicy(p, env, policy)}
 			} else {
-				file.Objects = imagePolicies(p, policy)
+				file.Objects = imagePolicies(p, env, policy)
 			}
 			files = append(files, file)
 		}
@@ -46,7 +46,7 @@ func Policies(p *plan.Plan) []manifest.File {
 }
 
 // validatePolicy adds to the checks of the template where and how strictly they apply.
-func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
+func validatePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy) manifest.Object {
 	enforced, audited, off := p.TiersAt(policy, plan.Enforce), p.TiersAt(policy, plan.Audit), p.TiersAt(policy, plan.Off)
 	object := policyObject(policy, policy.Name)
 	spec := object["spec"].(map[string]any)
@@ -54,9 +54,9 @@ func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
 	// Kyverno forbids user names in a policy that also runs in the background.
 	spec["background"] = policy.Control.Background && !exempt
 	spec["webhookConfiguration"] = webhook(len(enforced) > 0, validateTimeout)
-	exclude := exclusions(p, policy, off)
+	exclude := exclusions(p, env, policy, off)
 	if exempt {
-		exclude = append(exclude, excludeDeployers(p))
+		exclude = append(exclude, excludeDeployers(env))
 	}
 	for _, r := range spec["rules"].([]any) {
 		rule := r.(map[string]any)
@@ -71,32 +71,10 @@ func validatePolicy(p *plan.Plan, policy plan.Policy) manifest.Object {
 			validate["failureAction"] = plan.Enforce.String()
 		default:
 			validate["failureAction"] = plan.Enforce.String()
-			validate["failureActionOverrides"] = []any{map[string]any{
-				"action":            plan.Audit.String(),
-				"namespaceSelector": auditSelector(p, enforced, audited),
-			}}
+			validate["failureActionOverrides"] = auditOverrides(p, env, enforced, audited)
 		}
 	}
 	return object
-}
-
-// auditSelector selects the audited namespaces. Those that are off never get
-// here, so where the last tier is audited, everything but the enforced tiers is.
-func auditSelector(p *plan.Plan, enforced, audited []string) map[string]any {
-	if slices.Contains(audited, p.LastTier()) {
-		return selector("NotIn", enforced)
-	}
-	return selector("In", audited)
-}
-
-// exclusions keeps a policy away from the system namespaces and from the tiers
-// where it is off. Excluding by namespace keeps Kyverno's autogen on.
-func exclusions(p *plan.Plan, policy plan.Policy, off []string) []any {
-	exclude := []any{map[string]any{"resources": map[string]any{"namespaces": list(p.SystemNamespaces)}}}
-	if len(off) > 0 && !policy.Control.ClusterScoped {
-		exclude = append(exclude, map[string]any{"resources": map[string]any{"namespaceSelector": tierSelector(p, off)}})
-	}
-	return exclude
 }
 
 // apiServer lists the identities with which Kubernetes reconciles its own RBAC
@@ -107,29 +85,13 @@ var apiServer = []string{"system:apiserver", "system:serviceaccount:kube-system:
 // (docs/safety.md#deployer-and-system-namespaces) and the API server itself. A
 // subject of kind User is compared with the whole user name, so service accounts
 // need no other form.
-func excludeDeployers(p *plan.Plan) map[string]any {
-	users := slices.Concat(p.Deployers, apiServer)
+func excludeDeployers(env plan.Environment) map[string]any {
+	users := slices.Concat(env.Deployers, apiServer)
 	subjects := make([]any, len(users))
 	for i, user := range users {
 		subjects[i] = map[string]any{"kind": "User", "name": user}
 	}
 	return map[string]any{"subjects": subjects}
-}
-
-// tierSelector selects the namespaces of some tiers. Namespaces without the
-// label, or with an unknown tier, belong to the last tier. In Kyverno a cluster-scoped
-// object has no namespace labels, so it belongs to the last tier too if a policy
-// judges both cluster-scoped and namespaced objects.
-func tierSelector(p *plan.Plan, tiers []string) map[string]any {
-	if !slices.Contains(tiers, p.LastTier()) {
-		return selector("In", tiers)
-	}
-	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
-	return selector("NotIn", others)
-}
-
-func selector(operator string, tiers []string) map[string]any {
-	return map[string]any{"matchExpressions": []any{map[string]any{"key": v1alpha1.LabelTier, "operator": operator, "values": list(tiers)}}}
 }
 
 // webhook returns what happens if Kyverno does not answer, or cannot evaluate a rule.
@@ -174,10 +136,10 @@ func list(s []string) []any {
 }
 
 // imagePolicies returns the enforced and the audited half of an image rule.
-func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
+func imagePolicies(p *plan.Plan, env plan.Environment, policy plan.Policy) []manifest.Object {
 	var objects []manifest.Object
 	for _, o := range policy.Objects() {
-		objects = append(objects, imagePolicy(p, policy, o.Name, p.TiersAt(policy, o.Action), o.Action))
+		objects = append(objects, imagePolicy(p, env, policy, o.Name, p.TiersAt(policy, o.Action), o.Action))
 	}
 	return objects
 }
@@ -186,18 +148,17 @@ func imagePolicies(p *plan.Plan, policy plan.Policy) []manifest.Object {
 // changes the object or reports nonsense is off
 // (docs/image-traps.md#audited-image-rules); in Enforce results are not cached,
 // since a tag may move (docs/image-traps.md#moved-tags).
-func imagePolicy(p *plan.Plan, policy plan.Policy, name string, tiers []string, action plan.Action) manifest.Object {
+func imagePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy, name string, tiers []string, action plan.Action) manifest.Object {
 	object := policyObject(policy, name)
 	spec := object["spec"].(map[string]any)
 	enforce := action == plan.Enforce
 	spec["background"] = policy.Control.Background && !enforce // else each scan asks the registry again for what was verified at admission
 	spec["webhookConfiguration"] = webhook(enforce, imageTimeout)
-	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
-	attestors, context := attestorSet(p, policy.Image)
+	attestors, context := attestorSet(env, policy.Image)
 	mutate := enforce && policy.Image.MutateDigest && !policy.Image.RequireDigest
 	for _, r := range spec["rules"].([]any) {
 		rule := r.(map[string]any)
-		rule["exclude"] = map[string]any{"any": exclusions(p, policy, others)}
+		rule["exclude"] = map[string]any{"any": exclusions(p, env, policy, others(p, tiers))}
 		if len(context) > 0 {
 			rule["context"] = context
 		}
@@ -217,7 +178,7 @@ func imagePolicy(p *plan.Plan, policy plan.Policy, name string, tiers []string, 
 
 // attestorSet returns Kyverno's form of the attestors, and the context that holds the
 // keys of ConfigMaps.
-func attestorSet(p *plan.Plan, image *plan.Image) (set map[string]any, context []any) {
+func attestorSet(env plan.Environment, image *plan.Image) (set map[string]any, context []any) {
 	entries := make([]any, len(image.Attestors))
 	for i, a := range image.Attestors {
 		if a.Keyless != nil {
@@ -228,10 +189,10 @@ func attestorSet(p *plan.Plan, image *plan.Image) (set map[string]any, context [
 		switch {
 		case a.ConfigMap != "":
 			name := fmt.Sprintf("keys%d", i)
-			context = append(context, map[string]any{"name": name, "configMap": map[string]any{"name": a.ConfigMap, "namespace": p.Kyverno.Namespace}})
+			context = append(context, map[string]any{"name": name, "configMap": map[string]any{"name": a.ConfigMap, "namespace": env.Kyverno.Namespace}})
 			keys["publicKeys"] = fmt.Sprintf(`{{ %s.data.%q }}`, name, a.ConfigMapKey)
 		case a.Secret != "":
-			keys["secret"] = map[string]any{"name": a.Secret, "namespace": p.Kyverno.Namespace}
+			keys["secret"] = map[string]any{"name": a.Secret, "namespace": env.Kyverno.Namespace}
 		case a.KMS != "":
 			keys["kms"] = a.KMS
 		default:

@@ -19,7 +19,7 @@ func Trust(p *plan.Plan) []manifest.File {
 			data := map[string]any{}
 			object := manifest.Object{
 				"apiVersion": "v1", "kind": t.Kind, "data": data,
-				"metadata": map[string]any{"name": t.Name, "namespace": p.Kyverno.Namespace, "labels": managed()},
+				"metadata": map[string]any{"name": t.Name, "namespace": env.Kyverno.Namespace, "labels": managed()},
 			}
 			for key, text := range t.Data {
 				if t.Kind == "Secret" {

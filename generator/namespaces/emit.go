@@ -2,6 +2,8 @@
 package namespaces
 
 import (
+	"maps"
+
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
@@ -15,26 +17,42 @@ import (
 // do, to show early what is new. An older cluster treats this version as its latest.
 const podSecurityVersion = "v1.34"
 
-// Emit returns one file for each Namespace: those of the profile, and those that
-// gatehouse itself needs, in the first shard. Flux never deletes one (prune is
+// Emit returns one file for each Namespace: those of the profile that do not exist
+// already, and those that gatehouse itself needs, in the first shard. Flux never deletes one (prune is
 // disabled), because that would delete everything in it.
 func Emit(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	keep := map[string]any{"kustomize.toolkit.fluxcd.io/prune": "disabled"} // shared: there may be thousands
 	for _, env := range p.Environments {
 		for _, ns := range env.Namespaces {
+			if ns.Existing {
+				continue
+			}
 			labels := map[string]any{}
 			for k, v := range ns.Labels {
 				labels[k] = v
 			}
 			addPodSecurity(labels, ns.PodSecurity)
-			files = append(files, namespaceFile(folderOf(env.Name, ns.Shard), ns.At.File, ns.Name, labels, keep))
+			annotations := keep
+			if len(ns.Annotations) > 0 {
+				annotations = annotated(ns.Annotations, keep)
+			}
+			files = append(files, namespaceFile(folderOf(env.Name, ns.Shard), ns.At.File, ns.Name, labels, annotations))
 		}
-		for _, name := range p.OwnNamespaces() {
+		for _, name := range p.OwnNamespaces(env) {
 			files = append(files, namespaceFile(folderOf(env.Name, 0), "", name, map[string]any{v1alpha1.LabelEnvironment: env.Name}, keep))
 		}
 	}
 	return files
+}
+
+// annotated returns the annotations of the profile with those that gatehouse sets.
+func annotated(given map[string]string, own map[string]any) map[string]any {
+	annotations := maps.Clone(own)
+	for key, value := range given {
+		annotations[key] = value
+	}
+	return annotations
 }
 
 func folderOf(environment string, shard int) layout.Folder {

@@ -19,6 +19,7 @@ kind: Namespace
 metadata:
   annotations:
     kustomize.toolkit.fluxcd.io/prune: disabled
+    linkerd.io/inject: enabled
   labels:
     app.kubernetes.io/managed-by: gatehouse
     gatehouse.dev/environment: prod
@@ -36,11 +37,14 @@ metadata:
 func TestEmit(t *testing.T) {
 	payments := plan.Namespace{
 		Name: "payments", Shard: 2, PodSecurity: plan.PodSecurity{Audit: "restricted", Enforce: "baseline"}, At: diag.Position{File: "acme.yaml"},
-		Labels: map[string]string{"owner": "team-payments", "gatehouse.dev/tier": "apps", "gatehouse.dev/environment": "prod"},
+		Annotations: map[string]string{"linkerd.io/inject": "enabled"},
+		Labels:      map[string]string{"owner": "team-payments", "gatehouse.dev/tier": "apps", "gatehouse.dev/environment": "prod"},
 	}
 	p := &plan.Plan{
-		Kyverno: plan.Kyverno{Namespace: "kyverno", Install: true}, ExceptionNamespace: "policy-exceptions",
-		Environments: []plan.Environment{{Name: "prod", Namespaces: []plan.Namespace{payments, {Name: "plain"}}}},
+		ExceptionNamespace: "policy-exceptions",
+		Environments: []plan.Environment{{
+			Name: "prod", Kyverno: plan.Kyverno{Namespace: "kyverno", Install: true}, Namespaces: []plan.Namespace{payments, {Name: "plain"}, {Name: "theirs", Existing: true}},
+		}},
 	}
 	files := Emit(p)
 	var paths []string
@@ -82,7 +86,7 @@ func TestEmit(t *testing.T) {
 		t.Errorf("the plan was changed: %v", payments.Labels)
 	}
 
-	p.Kyverno.Install = false
+	p.Environments[0].Kyverno.Install = false
 	for _, f := range Emit(p) {
 		if f.Objects[0].Name() == "kyverno" {
 			t.Error("took over the namespace of a Kyverno that gatehouse does not install")

@@ -13,19 +13,13 @@ import (
 // Plan is everything that the output depends on.
 type Plan struct {
 	// Name of the profile.
-	Name    string
-	Kyverno Kyverno
-	Flux    Flux
+	Name string
 	// Tiers in the order in which enforcement reaches them; the last also holds unknown namespaces.
 	Tiers []string
 	// Stages of the ladder from the loosest to the strictest.
 	Stages []Stage
 	// ExceptionNamespace is the only namespace whose PolicyExceptions count.
 	ExceptionNamespace string
-	// SystemNamespaces are never enforced on; sorted.
-	SystemNamespaces []string
-	// Deployers are the user names that apply the repository; sorted.
-	Deployers []string
 	// Owners are the CODEOWNERS of everything outside the environments.
 	Owners []string
 	// Environments by ring, then name.
@@ -36,7 +30,7 @@ type Plan struct {
 	Now time.Time
 }
 
-// Kyverno is the Kyverno that the clusters run.
+// Kyverno is the Kyverno that the clusters of an environment run.
 type Kyverno struct {
 	Version    string // minor version, such as 1.19
 	PolicyType string // the kind of policies that are emitted, one of catalog.Targets
@@ -45,7 +39,7 @@ type Kyverno struct {
 	Replicas   int
 }
 
-// Flux says how the layers reach the clusters.
+// Flux says how the layers reach the clusters of an environment.
 type Flux struct {
 	Install            string // how bootstrap installs it where it is missing: cli or operator; empty: not at all
 	Namespace          string
@@ -96,6 +90,12 @@ type Environment struct {
 	Owners    []string
 	AllowSkip bool
 	At        diag.Position
+	Kyverno   Kyverno
+	Flux      Flux
+	// SystemNamespaces are never enforced on; sorted.
+	SystemNamespaces []string
+	// Deployers are the user names that apply the repository; sorted.
+	Deployers []string
 	// Namespaces of the profile in this environment, by name.
 	Namespaces []Namespace
 	// Policies that are on for at least one tier, by name. See also [Environment.Judges].
@@ -106,18 +106,23 @@ type Environment struct {
 	Trust []TrustObject
 }
 
-// PodSecurity is the Pod Security Admission level of one namespace: baseline,
-// restricted, or empty for none. Audit (also used for warn) is set where every
-// control of the level is on. Enforce is set only where every control of that
-// level is enforced with its default parameters and no exception waives one of
+// PodSecurity is the Pod Security Admission level of one namespace: privileged,
+// baseline, restricted, or empty for none. Audit (also used for warn) is set where the
+// profile sets the level and the stage audits the tier, or where every control of the
+// level is on. Enforce is set only where the stage enforces the tier, or every control
+// of that level is enforced with its default parameters, and no exception waives one of
 // them in the namespace: Pod Security Admission knows no exceptions.
 type PodSecurity struct{ Enforce, Audit string }
 
 // Namespace is one namespace in one environment.
 type Namespace struct {
-	Name   string
-	Tier   string
-	Labels map[string]string // complete, with the derived ones, without Pod Security's
+	Name string
+	Tier string
+	// Existing is set if gatehouse does not create the namespace. It has no labels
+	// here, and policies select it by its name.
+	Existing    bool
+	Labels      map[string]string // complete, with the derived ones, without Pod Security's
+	Annotations map[string]string // as written
 	// Shard of the layers that hold the namespace and its network (layout.Folder).
 	Shard int
 	// PodSecurity becomes the pod-security.kubernetes.io labels.

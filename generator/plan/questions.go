@@ -55,13 +55,26 @@ func (p *Plan) TiersAt(policy Policy, action Action) []string {
 // StrictestTier returns the first tier in which a policy has its strictest action.
 func (p *Plan) StrictestTier(policy Policy) string { return p.TiersAt(policy, policy.Strictest())[0] }
 
-// OwnNamespaces returns the namespaces that the bundle needs and the profile does not
-// list. A Kyverno that was installed by other means already has its namespace.
-func (p *Plan) OwnNamespaces() []string {
-	if p.Kyverno.Install && p.Kyverno.Namespace != p.ExceptionNamespace {
-		return []string{p.Kyverno.Namespace, p.ExceptionNamespace}
+// OwnNamespaces returns the namespaces that the bundle needs in an environment and the
+// profile does not list. A Kyverno that was installed by other means already has its
+// namespace.
+func (p *Plan) OwnNamespaces(env Environment) []string {
+	if env.Kyverno.Install && env.Kyverno.Namespace != p.ExceptionNamespace {
+		return []string{env.Kyverno.Namespace, p.ExceptionNamespace}
 	}
 	return []string{p.ExceptionNamespace}
+}
+
+// SelectedByName returns the names of the namespaces of some tiers that gatehouse does
+// not create. Their labels are not its own, so policies select them by their names.
+func (e Environment) SelectedByName(tiers []string) []string {
+	var names []string
+	for _, n := range e.Namespaces {
+		if n.Existing && slices.Contains(tiers, n.Tier) {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // Policy returns a policy that is on, by name, and reports whether it exists.

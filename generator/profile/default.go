@@ -34,6 +34,11 @@ var systemNamespaces = []string{"kube-node-lease", "kube-public", "kube-system"}
 // It does not change its argument.
 func Default(in Input) *Input {
 	in.Profile.Value.Spec = defaultProfile(in.Profile.Value.Spec)
+	in.Overridden = maps.Clone(in.Overridden)
+	for name, overridden := range in.Overridden {
+		overridden.Value.Spec = defaultProfile(overridden.Value.Spec)
+		in.Overridden[name] = overridden
+	}
 	in.Environments = slices.Clone(in.Environments)
 	for i := range in.Environments {
 		e := &in.Environments[i].Value
@@ -73,6 +78,8 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 		if len(s.Tiers) > 0 {
 			n.Tier = or(n.Tier, s.Tiers[len(s.Tiers)-1])
 		}
+		n.Create = or(n.Create, true)
+		n.PodSecurity = or(n.PodSecurity, "")
 		network := orZero(n.Network)
 		network.DefaultDeny, network.DNS = or(network.DefaultDeny, true), or(network.DNS, true)
 		n.Network = &network

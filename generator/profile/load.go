@@ -32,7 +32,10 @@ type Input struct {
 	Profile      Loaded[v1alpha1.Profile]
 	Environments []Loaded[v1alpha1.Environment]
 	Exceptions   []Loaded[v1alpha1.Exception]
-	Catalog      *catalog.Catalog
+	// Overridden holds the profile with the overrides of an environment, by the name of
+	// the environment. An environment without overrides is not in it.
+	Overridden map[string]Loaded[v1alpha1.Profile]
+	Catalog    *catalog.Catalog
 
 	files *reader
 	// partial is set if a document is not YAML: what it defines is unknown.
@@ -79,7 +82,7 @@ const codeSyntax = "yaml-syntax"
 // does not, nor does a broken document that is not the profile: the same run reports
 // what else is wrong.
 func unusable(d diag.Diagnostic) bool {
-	return d.Severity == diag.Error && d.Code != "unknown-field" && d.Code != codeSyntax
+	return d.Severity == diag.Error && d.Code != "unknown-field" && d.Code != codeFleet && d.Code != codeSyntax
 }
 
 // withoutFollowUps drops problems that a document with broken YAML, or a catalogue
@@ -191,7 +194,7 @@ func broken(file string, problems diag.List) bool {
 // classify decodes every document. A profile that another one extends is a base,
 // and not the profile of the source.
 func (l *loader) classify(in *Input, names []string) {
-	var candidates []*source.Document
+	var candidates, environmentDocs []*source.Document
 	environments, exceptions := map[string]diag.Position{}, map[string]diag.Position{}
 	for _, name := range names {
 		for _, doc := range l.parsed[name] {
@@ -202,7 +205,8 @@ func (l *loader) classify(in *Input, names []string) {
 			case v1alpha1.KindProfile:
 				candidates = append(candidates, doc)
 			case v1alpha1.KindEnvironment:
-				in.Environments = append(in.Environments, decode[v1alpha1.Environment](l, doc))
+				in.Environments = append(in.Environments, l.environment(doc))
+				environmentDocs = append(environmentDocs, doc)
 				l.unique(doc, environments)
 			case v1alpha1.KindException:
 				in.Exceptions = append(in.Exceptions, decode[v1alpha1.Exception](l, doc))
@@ -241,6 +245,7 @@ func (l *loader) classify(in *Input, names []string) {
 		if l.profileBroken { // the broken part may hold what is missing
 			l.problems = append(l.problems[:known], withoutRequired(l.problems[known:])...)
 		}
+		in.Overridden = l.overridden(root, environmentDocs)
 	}
 	slices.SortFunc(in.Environments, func(a, b Loaded[v1alpha1.Environment]) int {
 		return strings.Compare(a.Value.Metadata.Name, b.Value.Metadata.Name)

@@ -18,41 +18,59 @@ import (
 // wrong with single fields, and every name that is used but not defined. The source
 // is complete only if no problem is an error. Expiries are compared with now.
 func Parse(in *Input, now time.Time) (*Source, diag.List) {
-	p := &parser{in: in, now: now, spec: in.Profile.Value.Spec, reporter: reporterOf(in.Profile.Positions)}
-	p.out = &Source{
-		Document: Document{in.Profile.Value.Metadata.Name, in.Profile.Positions}, Catalog: in.Catalog,
-		Tiers: p.spec.Tiers, Owners: p.spec.Owners, ExceptionNamespace: *p.spec.Exceptions.Namespace,
-		KyvernoTests: *p.spec.Output.KyvernoTests,
-	}
-	p.name("metadata.name", p.out.Name, 40)
-	p.kyverno()
-	p.flux()
-	p.ladder()
-	p.controls()
-	p.registries()
-	p.trust()
-	p.owners("spec.owners", p.spec.Owners)
-	p.deployers()
+	p := newParser(in, in.Profile, &Source{Catalog: in.Catalog}, now)
+	p.fleet()
 	environments := p.environmentNames()
-	p.namespaces(environments)
+	p.parse(environments)
 	clusters := map[string]string{}
 	for _, e := range in.Environments {
-		p.environment(e, clusters)
+		own := p.in(e.Value.Metadata.Name, environments)
+		p.Problems = append(p.Problems, own.environment(e, clusters)...)
 	}
-	slices.SortStableFunc(p.out.Environments, func(a, b Environment) int { return cmp.Compare(a.Ring, b.Ring) })
+	slices.SortStableFunc(p.src.Environments, func(a, b Environment) int { return cmp.Compare(a.Ring, b.Ring) })
 	for _, e := range in.Exceptions {
 		p.exception(e, environments)
 	}
-	return p.out, in.withoutFollowUps(p.Problems.Sort())
+	return p.src, in.withoutFollowUps(p.Problems.Sort())
 }
 
-// parser parses the documents of one source into out.
+// parser parses a profile, as it is in one environment or in all without overrides,
+// into out. What is the same in all environments is in src.
 type parser struct {
 	reporter
-	in   *Input
-	now  time.Time
-	spec v1alpha1.ProfileSpec
-	out  *Source
+	input *Input
+	now   time.Time
+	spec  v1alpha1.ProfileSpec
+	src   *Source
+	out   *Spec
+}
+
+func newParser(in *Input, profile Loaded[v1alpha1.Profile], src *Source, now time.Time) *parser {
+	return &parser{
+		input: in, now: now, spec: profile.Value.Spec, src: src, reporter: reporterOf(profile.Positions),
+		out: &Spec{Document: Document{profile.Value.Metadata.Name, profile.Positions}},
+	}
+}
+
+// fleet parses what is the same in all environments.
+func (p *parser) fleet() {
+	p.src.Name, p.src.Tiers, p.src.Owners, p.src.ExceptionNamespace = p.out.Name, p.spec.Tiers, p.spec.Owners, *p.spec.Exceptions.Namespace
+	p.src.KyvernoTests = *p.spec.Output.KyvernoTests
+	p.name("metadata.name", p.src.Name, 40)
+	p.name("spec.exceptions.namespace", p.src.ExceptionNamespace, 63)
+	p.ladder()
+	p.owners("spec.owners", p.spec.Owners)
+}
+
+// parse parses what may differ between environments.
+func (p *parser) parse(environments []string) {
+	p.kyverno()
+	p.flux()
+	p.controls()
+	p.registries()
+	p.trust()
+	p.deployers()
+	p.namespaces(environments)
 }
 
 // reporter provides the checks that all documents share.

@@ -2,15 +2,19 @@ package profile
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
 // environmentNames returns the names of the environments. There must be at least one.
 func (p *parser) environmentNames() []string {
-	names := make([]string, len(p.in.Environments))
-	for i, e := range p.in.Environments {
+	names := make([]string, len(p.input.Environments))
+	for i, e := range p.input.Environments {
 		names[i] = e.Value.Metadata.Name
 	}
 	if len(names) == 0 {
@@ -19,12 +23,50 @@ func (p *parser) environmentNames() []string {
 	return names
 }
 
-// environment parses one Environment. clusters maps the clusters of the environments
+// in returns the parser of an environment: one that has parsed the profile with the
+// overrides of the environment, or p itself if there are none. Problems of the profile
+// alone are not repeated.
+func (p *parser) in(environment string, environments []string) *parser {
+	profile, ok := p.input.Overridden[environment]
+	if !ok {
+		return p
+	}
+	own := newParser(p.input, profile, p.src, p.now)
+	own.parse(environments)
+	shareNetworks(own.out.Namespaces, p.out.Namespaces)
+	for _, d := range own.Problems {
+		if slices.Contains(p.Problems, d) {
+			continue
+		}
+		if !strings.HasPrefix(d.Path, overridesField+".") {
+			d.Summary = "in environment " + environment + ": " + d.Summary
+		}
+		p.Problems = append(p.Problems, d)
+	}
+	return own
+}
+
+// shareNetworks gives namespaces the equal networks of others of the same name: the
+// emitter makes the objects of a network once.
+func shareNetworks(namespaces, others []Namespace) {
+	networks := make(map[string]*plan.Network, len(others))
+	for _, n := range others {
+		networks[n.Name] = n.Network
+	}
+	for i := range namespaces {
+		if n := &namespaces[i]; n.Network != nil && reflect.DeepEqual(n.Network, networks[n.Name]) {
+			n.Network = networks[n.Name]
+		}
+	}
+}
+
+// environment parses one Environment with the parser of the environment, adds it to
+// the source, and returns its problems. clusters maps the clusters of the environments
 // before it to their environment; environment adds its own.
-func (p *parser) environment(e Loaded[v1alpha1.Environment], clusters map[string]string) {
+func (p *parser) environment(e Loaded[v1alpha1.Environment], clusters map[string]string) diag.List {
 	r, spec := reporterOf(e.Positions), e.Value.Spec
 	out := Environment{
-		Document: Document{e.Value.Metadata.Name, e.Positions}, Ring: spec.Ring, Clusters: slices.Sorted(slices.Values(spec.Clusters)),
+		Document: Document{e.Value.Metadata.Name, e.Positions}, Spec: p.out, Ring: spec.Ring, Clusters: slices.Sorted(slices.Values(spec.Clusters)),
 		Controls: map[string]int{}, Owners: spec.Owners, AllowSkip: *spec.AllowSkip, AllowAhead: *spec.AllowAhead,
 	}
 	r.name("metadata.name", out.Name, 40)
@@ -46,12 +88,12 @@ func (p *parser) environment(e Loaded[v1alpha1.Environment], clusters map[string
 	}
 	for _, id := range sortedKeys(spec.Controls) {
 		field := fmt.Sprintf("spec.controls[%s]", id)
-		if r.control(field, id, p.in.Catalog.Defined()) && !p.enabled(id) {
+		if r.control(field, id, p.src.Catalog.Defined()) && !p.enabled(id) {
 			r.Report(field, "control-off", "switch it on in the profile's spec.controls", "control %q is not on in the profile", id)
 		}
 		out.Controls[id] = p.stageIndex(&r, field+".stage", spec.Controls[id].Stage)
 	}
 	r.owners("spec.owners", spec.Owners)
-	p.out.Environments = append(p.out.Environments, out)
-	p.Problems = append(p.Problems, r.Problems...)
+	p.src.Environments = append(p.src.Environments, out)
+	return r.Problems
 }

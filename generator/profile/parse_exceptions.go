@@ -33,10 +33,10 @@ func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) 
 		r.Report("spec.controls", "required", "", "set the controls that the exception waives")
 	}
 	r.distinct("spec.controls", spec.Controls)
-	known := slices.Concat(p.in.Catalog.Defined(), p.imagePolicies())
+	known := slices.Concat(p.src.Catalog.Defined(), p.imagePolicies())
 	for i, id := range spec.Controls {
 		field := fmt.Sprintf("spec.controls[%d]", i)
-		if control, ok := p.in.Catalog.Control(id); ok && !control.Judges() {
+		if control, ok := p.src.Catalog.Control(id); ok && !control.Judges() {
 			r.Report(field, "exception-network", "allow the connections in the network rules of the namespace, or set its network.defaultDeny: false", "%s has no exceptions: it is made of NetworkPolicies", id)
 		}
 		r.control(field, id, known)
@@ -47,7 +47,7 @@ func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) 
 	}
 	p.exceptionMatch(&r, spec)
 	end := r.expiry(*spec.Expires, *p.spec.Exceptions, p.now)
-	p.out.Exceptions = append(p.out.Exceptions, Exception{Document: Document{e.Value.Metadata.Name, e.Positions}, ExceptionSpec: spec, End: end})
+	p.src.Exceptions = append(p.src.Exceptions, Exception{Document: Document{e.Value.Metadata.Name, e.Positions}, ExceptionSpec: spec, End: end})
 	p.Problems = append(p.Problems, r.Problems...)
 }
 
@@ -56,7 +56,7 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 		field := fmt.Sprintf("spec.match.namespaces[%d]", i)
 		if errs := validation.IsDNS1123Label(n); len(errs) > 0 {
 			r.Report(field, "exception-wide", "name each namespace", "%q is not the name of one namespace", n)
-		} else if slices.Contains(p.out.SystemNamespaces, n) {
+		} else if p.system(n, spec.Environments) {
 			r.Report(field, "exception-pointless", "remove it", "%s is a system namespace: nothing is enforced there", n)
 		}
 	}
@@ -144,13 +144,32 @@ func days(d time.Duration) string {
 	}
 }
 
-// imagePolicies returns the names of the policies that are made from spec.trust.images.
-func (p *parser) imagePolicies() []string {
-	names := make([]string, len(p.spec.Trust.Images))
-	for i, rule := range p.spec.Trust.Images {
-		names[i] = imagePolicy(rule.Name)
+// system reports whether a namespace is a system namespace wherever an exception
+// holds: in the named environments, or in all if none is named.
+func (p *parser) system(namespace string, environments []string) bool {
+	specs := []*Spec{}
+	for _, e := range p.src.Environments {
+		if environments == nil || slices.Contains(environments, e.Name) {
+			specs = append(specs, e.Spec)
+		}
 	}
-	return names
+	return len(specs) > 0 && !slices.ContainsFunc(specs, func(s *Spec) bool { return !slices.Contains(s.SystemNamespaces, namespace) })
+}
+
+// imagePolicies returns the names of the policies that are made from spec.trust.images
+// in any environment.
+func (p *parser) imagePolicies() []string {
+	var names []string
+	for _, rule := range p.out.Images {
+		names = append(names, rule.Policy)
+	}
+	for _, e := range p.src.Environments {
+		for _, rule := range e.Spec.Images {
+			names = append(names, rule.Policy)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // imagePolicy returns the name of the policy that is made from an image rule.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
@@ -31,8 +33,16 @@ func (p *parser) namespaces(environments []string) {
 			p.known(fmt.Sprintf("%s.environments[%d]", field, j), "environment-unknown", "environment", e, environments)
 		}
 		p.labels(field+".labels", n.Labels)
+		p.annotations(field+".annotations", n.Annotations)
+		if *n.PodSecurity != "" {
+			p.oneOf(field+".podSecurity", "pod-security", *n.PodSecurity, []string{"privileged", "baseline", "restricted"})
+		}
+		if !*n.Create {
+			p.existing(field)
+		}
 		p.out.Namespaces = append(p.out.Namespaces, Namespace{
-			Name: n.Name, Tier: tier, Labels: n.Labels, Network: p.network(field+".network", n), Field: field, At: p.Positions.At(field), environments: n.Environments,
+			Name: n.Name, Tier: tier, Labels: n.Labels, Annotations: n.Annotations, Existing: !*n.Create, PodSecurity: *n.PodSecurity,
+			Network: p.network(field+".network", n), Field: field, At: p.Positions.At(field), environments: n.Environments,
 		})
 	}
 	p.distinct("spec.namespaces", names)
@@ -46,6 +56,36 @@ func (p *parser) labels(field string, labels map[string]string) {
 			if strings.HasPrefix(key, reserved) {
 				p.Report(at, "label-reserved", "", "gatehouse or Kubernetes sets this label")
 			}
+		}
+	}
+}
+
+// reservedAnnotations are set by gatehouse or Flux: they decide, for example, whether
+// Flux may delete a namespace.
+var reservedAnnotations = []string{v1alpha1.Group + "/", "kustomize.toolkit.fluxcd.io/"}
+
+func (p *parser) annotations(field string, annotations map[string]string) {
+	for _, key := range sortedKeys(annotations) {
+		at := fmt.Sprintf("%s[%s]", field, key)
+		for _, e := range validation.IsQualifiedName(strings.ToLower(key)) { // as the API server does
+			p.Report(at, "annotation-invalid", "", "%q is not an annotation: %s", key, e)
+		}
+		for _, reserved := range reservedAnnotations {
+			if strings.HasPrefix(key, reserved) {
+				p.Report(at, "annotation-reserved", "", "gatehouse or Flux sets this annotation")
+			}
+		}
+	}
+}
+
+// existing refuses what has no effect on a namespace that gatehouse does not create,
+// unless overrides stop creating a namespace that the profile describes.
+func (p *parser) existing(field string) {
+	overridden := func(path string) bool { return strings.HasPrefix(p.Positions.Path(path), overridesField+".") }
+	for _, name := range []string{"labels", "annotations", "podSecurity"} {
+		at := field + "." + name
+		if _, set := p.Positions.Lookup(at); set && overridden(at) == overridden(field+".create") {
+			p.Report(at, "namespace-existing", "set it where the namespace is created", "has no effect: with create: false, gatehouse does not write the namespace")
 		}
 	}
 }

@@ -28,15 +28,14 @@ func (p *parser) kyverno() {
 	}
 	p.out.Kyverno = plan.Kyverno{Version: *k.Version, PolicyType: *k.PolicyType, Namespace: *k.Namespace, Install: *k.Install == "helm", Replicas: *k.Replicas}
 	p.systemNamespaces()
-	p.name("spec.exceptions.namespace", p.out.ExceptionNamespace, 63)
-	if slices.Contains(p.out.SystemNamespaces, p.out.ExceptionNamespace) {
-		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: anyone who can write there could waive every control", p.out.ExceptionNamespace)
+	if slices.Contains(p.out.SystemNamespaces, p.src.ExceptionNamespace) {
+		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: anyone who can write there could waive every control", p.src.ExceptionNamespace)
 	}
 	if days := *p.spec.Exceptions.WarnDays; days < 0 || days > 365 {
 		p.Report("spec.exceptions.warnDays", "out-of-range", "", "%d is not between 0 and 365", days)
 	}
 	for _, n := range p.spec.Namespaces {
-		if n.Name == p.out.ExceptionNamespace {
+		if n.Name == p.src.ExceptionNamespace {
 			p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is also a namespace of spec.namespaces: PolicyExceptions need their own namespace", n.Name)
 		}
 	}
@@ -139,9 +138,9 @@ func (p *parser) ladder() {
 		field := fmt.Sprintf("spec.rollout.stages[%d]", i)
 		stage := p.stage(field, s)
 		if i > 0 {
-			p.stricter(field, p.out.Stages[i-1], stage)
+			p.stricter(field, p.src.Stages[i-1], stage)
 		}
-		p.out.Stages = append(p.out.Stages, stage)
+		p.src.Stages = append(p.src.Stages, stage)
 	}
 	p.distinct("spec.rollout.stages", p.stageNames())
 }
@@ -183,8 +182,8 @@ func (p *parser) stricter(field string, before, now plan.Stage) {
 }
 
 func (p *parser) stageNames() []string {
-	names := make([]string, len(p.out.Stages))
-	for i, s := range p.out.Stages {
+	names := make([]string, len(p.src.Stages))
+	for i, s := range p.src.Stages {
 		names[i] = s.Name
 	}
 	return names
@@ -198,17 +197,17 @@ func (p *parser) stageIndex(r *reporter, field, name string) int {
 }
 
 func (p *parser) controls() {
-	ids := p.in.Catalog.Defined()
+	ids := p.src.Catalog.Defined()
 	for _, id := range sortedKeys(p.spec.Controls) {
 		field, settings := fmt.Sprintf("spec.controls[%s]", id), p.spec.Controls[id]
 		if !p.control(field, id, ids) {
 			continue
 		}
-		limit := len(p.out.Stages) - 1
+		limit := len(p.src.Stages) - 1
 		if settings.MaxStage != nil {
 			limit = p.stageIndex(&p.reporter, field+".maxStage", *settings.MaxStage)
 		}
-		if control, ok := p.in.Catalog.Control(id); ok && p.enabled(id) {
+		if control, ok := p.src.Catalog.Control(id); ok && p.enabled(id) {
 			p.out.Controls = append(p.out.Controls, Control{Control: control, MaxStage: limit, Parameters: settings.Parameters, Field: field})
 		}
 	}

@@ -119,7 +119,7 @@ func (p *parser) keys(field string, k v1alpha1.Keys, out *attestor) {
 // keyObject reads the file with a key that a ConfigMap or Secret will hold.
 func (p *parser) keyObject(field, kind, key string, object v1alpha1.KeyObject) *plan.TrustObject {
 	p.name(field+".name", object.Name, 63)
-	data, err := p.in.ReadFile(object.File)
+	data, err := p.input.ReadFile(object.File)
 	if err != nil {
 		p.Report(field+".file", "file-unreadable", "", "%s", plainError(err))
 	} else if err := checkPublicKey(data); err != nil {
@@ -182,7 +182,7 @@ func (p *parser) keyless(field string, k v1alpha1.Keyless, out *attestor) {
 }
 
 func (p *parser) certificates(field, file string) {
-	data, err := p.in.ReadFile(file)
+	data, err := p.input.ReadFile(file)
 	if err != nil {
 		p.Report(field, "file-unreadable", "", "%s", plainError(err))
 	} else if err := checkCertificates(data, p.now); err != nil {

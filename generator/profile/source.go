@@ -11,29 +11,36 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
-// Source is a parsed source: every value of the language in its typed form.
+// Source is a parsed source: every value of the language in its typed form. What may
+// differ between environments is in their [Spec].
 type Source struct {
-	// Document is the profile's.
-	Document
-	Kyverno            plan.Kyverno
-	Flux               plan.Flux
+	Name               string
 	Tiers              []string
 	Stages             []plan.Stage
 	ExceptionNamespace string
-	// SystemNamespaces, Deployers: complete, sorted.
-	SystemNamespaces, Deployers []string
-	Owners                      []string
-	KyvernoTests                bool
-	Registries                  []string
-	Namespaces                  []Namespace
-	// Controls that the profile switches on, ordered by id.
-	Controls []Control
-	Images   []Image
+	Owners             []string
+	KyvernoTests       bool
 	// Environments are ordered by ring, then name; Exceptions by name.
 	Environments []Environment
 	Exceptions   []Exception
 	// Catalog holds the built-in controls and those of the source.
 	Catalog *catalog.Catalog
+}
+
+// Spec is what the profile says for one environment. Environments without overrides
+// share one.
+type Spec struct {
+	// Document is the profile's, with the overrides of the environment.
+	Document
+	Kyverno plan.Kyverno
+	Flux    plan.Flux
+	// SystemNamespaces, Deployers: complete, sorted.
+	SystemNamespaces, Deployers []string
+	Registries                  []string
+	Namespaces                  []Namespace
+	// Controls that the profile switches on, ordered by id.
+	Controls []Control
+	Images   []Image
 }
 
 // Document names the document that a value was parsed from.
@@ -47,9 +54,13 @@ func (d Document) At(field string) diag.Position { return d.Positions.At(field) 
 
 // Namespace is one of spec.namespaces.
 type Namespace struct {
-	Name, Tier string
-	Labels     map[string]string // as written
-	Network    *plan.Network     // nil if the profile leaves the namespace open
+	Name, Tier          string
+	Labels, Annotations map[string]string // as written
+	// Existing is set if gatehouse does not create the namespace.
+	Existing bool
+	// PodSecurity is the level that the profile sets; empty for the derived one.
+	PodSecurity string
+	Network     *plan.Network // nil if the profile leaves the namespace open
 	// Field is its path in the profile.
 	Field string
 	At    diag.Position
@@ -87,6 +98,8 @@ type Image struct {
 // Environment is one Environment.
 type Environment struct {
 	Document
+	// Spec is what the profile says for this environment.
+	Spec     *Spec
 	Ring     int
 	Clusters []string // sorted
 	// Stage is an index of Stages, and so are those of Controls, by id.

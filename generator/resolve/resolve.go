@@ -16,7 +16,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
-	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
 // Options holds what the plan depends on besides the source.
@@ -32,15 +31,13 @@ type Options struct {
 // Plan makes the plan of a parsed source that has no errors. The plan is complete if
 // no problem is an error. It is nil if an error stops the work early.
 func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
-	r := &resolver{src: src, Reporter: source.Reporter{Positions: src.Positions}, defaults: map[string]bool{}}
+	r := &resolver{src: src, controls: map[*profile.Spec][]resolvedControl{}, rendered: map[string]rendering{}}
 	r.plan = &plan.Plan{
-		Name: src.Name, Kyverno: src.Kyverno, Flux: src.Flux, Tiers: src.Tiers, Stages: src.Stages,
-		ExceptionNamespace: src.ExceptionNamespace, SystemNamespaces: src.SystemNamespaces,
-		Deployers: src.Deployers, Owners: src.Owners, KyvernoTests: src.KyvernoTests, Now: o.Now,
+		Name: src.Name, Tiers: src.Tiers, Stages: src.Stages, ExceptionNamespace: src.ExceptionNamespace, Owners: src.Owners,
+		KyvernoTests: src.KyvernoTests, Now: o.Now,
 	}
-	r.resolveControls()
-	r.withoutEffect()
 	for _, e := range src.Environments {
+		r.resolveControls(e.Spec)
 		r.plan.Environments = append(r.plan.Environments, r.environment(e))
 	}
 	r.openNamespaces()
@@ -57,111 +54,49 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 
 // resolver turns a source into the plan. Both have their environments in the same order.
 type resolver struct {
-	source.Reporter
+	Problems diag.List
 	src      *profile.Source
 	plan     *plan.Plan
-	controls []resolvedControl
-	// defaults holds the controls whose parameters are the defaults of the catalogue.
-	defaults map[string]bool
+	// controls that are on, by what the profile says for an environment.
+	controls map[*profile.Spec][]resolvedControl
+	// rendered holds each template with each set of parameters once.
+	rendered map[string]rendering
 }
 
-// resolvedControl is a rendered control that is on: its policy, still without stage
-// and image rule, and the highest stage that it may reach.
-type resolvedControl struct {
-	policy   plan.Policy
-	maxStage int
-	field    string // of its settings in the profile
-}
-
-// derived returns the value of a parameter with x-gatehouse-from, and reports whether
-// there is one.
-func (r *resolver) derived(from string) (any, bool) {
-	values := map[string]any{
-		"registries.allowed":   r.src.Registries,
-		"deployers":            r.plan.Deployers,
-		"exceptions.namespace": r.plan.ExceptionNamespace,
-		"flux.namespace":       r.plan.Flux.Namespace,
-		"kyverno.namespace":    r.plan.Kyverno.Namespace,
-		"systemNamespaces":     slices.Concat(r.plan.SystemNamespaces, []string{r.plan.ExceptionNamespace}), // gatehouse creates it without an owner
-		"tiers":                r.plan.Tiers,
-		"environments":         r.environmentNames(),
-	}
-	value, ok := values[from]
-	if list, isList := value.([]string); isList && len(list) == 0 {
-		return nil, false
-	}
-	return value, ok
-}
-
-// environmentNames returns the names sorted, so that a change of a ring does not
-// change a policy.
-func (r *resolver) environmentNames() []string {
-	names := make([]string, len(r.src.Environments))
-	for i, e := range r.src.Environments {
-		names[i] = e.Name
-	}
-	slices.Sort(names)
-	return names
-}
-
-// resolveControls renders every control that is on, once for all environments. One
-// that does not judge has nothing to render.
-func (r *resolver) resolveControls() {
-	for _, c := range r.src.Controls {
-		params, problems := c.ResolveParameters(c.Parameters, r.derived)
-		for _, p := range problems {
-			r.Report(joinPath(c.Field+".parameters", p.Path), "parameter-invalid", p.Hint, "%s", p.Summary)
-		}
-		if len(problems) > 0 {
-			continue
-		}
-		policy := plan.Policy{Name: c.ID, Control: c.Control, Parameters: params, At: r.src.At(c.Field)}
-		if c.Judges() {
-			var err error
-			if policy.Policy, err = c.Render(r.plan.Kyverno.PolicyType, params); err != nil {
-				r.Report(c.Field, "control-render", "", "%v", err)
-				continue
-			}
-		}
-		r.controls = append(r.controls, resolvedControl{policy, c.MaxStage, c.Field})
-		r.defaults[c.ID] = len(c.Parameters) == 0
-	}
-}
-
-func joinPath(base, rest string) string {
-	if rest == "" {
-		return base
-	}
-	return base + "." + rest
-}
-
+// environment resolves one environment. The controls of its spec must be resolved.
 func (r *resolver) environment(e profile.Environment) plan.Environment {
 	env := plan.Environment{
 		Name: e.Name, Ring: e.Ring, Clusters: e.Clusters, Stage: r.plan.Stages[e.Stage].Name,
 		Owners: e.Owners, AllowSkip: e.AllowSkip, At: e.At("spec.stage"),
+		Kyverno: e.Spec.Kyverno, Flux: e.Spec.Flux, SystemNamespaces: e.Spec.SystemNamespaces, Deployers: e.Spec.Deployers,
 	}
-	for _, n := range r.src.Namespaces {
+	for _, n := range e.Spec.Namespaces {
 		if n.In(e.Name) {
 			env.Namespaces = append(env.Namespaces, namespace(n, e.Name))
 		}
 	}
 	slices.SortFunc(env.Namespaces, func(a, b plan.Namespace) int { return strings.Compare(a.Name, b.Name) })
-	for _, c := range r.controls {
+	for _, c := range r.controls[e.Spec] {
 		env.Policies = append(env.Policies, r.policies(c, e)...)
 	}
 	slices.SortFunc(env.Policies, func(a, b plan.Policy) int { return strings.Compare(a.Name, b.Name) })
-	env.Trust = r.trust(&env)
+	env.Trust = trust(env, e.Spec.Images)
 	r.namespaceLabels(env)
 	return env
 }
 
 func namespace(n profile.Namespace, environment string) plan.Namespace {
+	out := plan.Namespace{Name: n.Name, Tier: n.Tier, Existing: n.Existing, Network: n.Network, At: n.At}
+	if n.Existing {
+		return out
+	}
 	labels := maps.Clone(n.Labels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels[v1alpha1.LabelTier], labels[v1alpha1.LabelEnvironment], labels[v1alpha1.LabelManagedBy] = n.Tier, environment, v1alpha1.ManagedBy
-	return plan.Namespace{Name: n.Name, Tier: n.Tier, Labels: labels, Network: n.Network, At: n.At}
+	out.Labels, out.Annotations = labels, n.Annotations
+	return out
 }
 
 // policies returns what a control becomes in an environment: one policy, or one for
@@ -171,7 +106,7 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 	stage, _ := e.StageOf(policy.Control.ID)
 	policy.Stage, policy.Actions = r.plan.Stages[stage].Name, r.actions(c, e)
 	if followed := policy.Control.Follows; followed != "" {
-		limit := r.actions(r.control(followed), e)
+		limit := r.actions(r.control(e.Spec, followed), e)
 		for t := range policy.Actions {
 			policy.Actions[t] = min(policy.Actions[t], limit[t])
 		}
@@ -183,7 +118,7 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 		return []plan.Policy{policy}
 	}
 	var all []plan.Policy
-	for _, rule := range r.src.Images {
+	for _, rule := range e.Spec.Images {
 		p := policy
 		p.Name, p.Image, p.At, p.Actions = rule.Policy, &rule.Image, rule.At, map[string]plan.Action{}
 		for _, t := range rule.Tiers {
@@ -212,8 +147,8 @@ func (r *resolver) actions(c resolvedControl, e profile.Environment) map[string]
 }
 
 // control returns a control that is on; the zero value if it is off.
-func (r *resolver) control(id string) resolvedControl {
-	for _, c := range r.controls {
+func (r *resolver) control(spec *profile.Spec, id string) resolvedControl {
+	for _, c := range r.controls[spec] {
 		if c.policy.Control.ID == id {
 			return c
 		}
@@ -223,9 +158,9 @@ func (r *resolver) control(id string) resolvedControl {
 
 // trust returns the ConfigMaps and Secrets that the image policies of an
 // environment refer to, by kind and name.
-func (r *resolver) trust(env *plan.Environment) []plan.TrustObject {
+func trust(env plan.Environment, images []profile.Image) []plan.TrustObject {
 	objects := map[string]plan.TrustObject{}
-	for _, rule := range r.src.Images {
+	for _, rule := range images {
 		if _, on := env.Policy(rule.Policy); !on {
 			continue
 		}
@@ -257,7 +192,7 @@ func (r *resolver) namespaceLabels(env plan.Environment) {
 		required, _ := p.Parameters[p.Control.NamespaceLabels].([]any)
 		for _, n := range env.Namespaces {
 			for _, label := range required {
-				if name, _ := label.(string); n.Labels[name] == "" {
+				if name, _ := label.(string); !n.Existing && n.Labels[name] == "" {
 					r.Problems.Add(diag.Diagnostic{Code: "namespace-label-missing", Position: n.At, Path: "spec.namespaces",
 						Summary: fmt.Sprintf("namespace %s has no label %s, which %s requires", n.Name, name, p.Name), Hint: "add it to the namespace's labels"})
 				}

@@ -24,7 +24,7 @@ func assignShards(p *plan.Plan, prior *manifest.Lock) {
 		for i, ns := range env.Namespaces {
 			names[i] = ns.Name
 		}
-		shards := fillShards(names, before[env.Name], maxShard, len(p.OwnNamespaces()))
+		shards := fillShards(names, before[env.Name], maxShard, len(p.OwnNamespaces(env)))
 		for i, ns := range env.Namespaces {
 			if n := shards[ns.Name]; n > 1 {
 				env.Namespaces[i].Shard = n
@@ -60,25 +60,43 @@ func fillShards(names []string, before map[string]int, size, others int) map[str
 	return shards
 }
 
-// priorShards returns the shard of each Namespace in a lock, by environment.
+// priorShards returns the shard of each namespace in a lock, by environment: that of
+// the Namespace, or of its network if gatehouse did not create it.
 func priorShards(lock *manifest.Lock) map[string]map[string]int {
 	before := map[string]map[string]int{}
 	if lock == nil {
 		return before
 	}
-	for _, f := range lock.Files {
-		folder, ok := layout.Parse(f.Layer)
-		if !ok || folder.Kind != layout.Namespaces {
-			continue
-		}
-		for _, id := range f.Objects {
-			if name, ok := strings.CutPrefix(id, "/Namespace//"); ok {
-				if before[folder.Environment] == nil {
-					before[folder.Environment] = map[string]int{}
+	for _, kind := range []layout.Kind{layout.Network, layout.Namespaces} { // the second one wins
+		for _, f := range lock.Files {
+			folder, ok := layout.Parse(f.Layer)
+			if !ok || folder.Kind != kind {
+				continue
+			}
+			if before[folder.Environment] == nil {
+				before[folder.Environment] = map[string]int{}
+			}
+			for _, id := range f.Objects {
+				if name := shardedNamespace(id); name != "" {
+					before[folder.Environment][name] = max(1, folder.Shard)
 				}
-				before[folder.Environment][name] = max(1, folder.Shard)
 			}
 		}
 	}
 	return before
+}
+
+// shardedNamespace returns the name of a Namespace, or the namespace of a
+// NetworkPolicy, from the id of an object; empty for other objects. Both are in the
+// same shard.
+func shardedNamespace(id string) string {
+	if name, ok := strings.CutPrefix(id, "/Namespace//"); ok {
+		return name
+	}
+	rest, ok := strings.CutPrefix(id, "networking.k8s.io/NetworkPolicy/")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name
 }

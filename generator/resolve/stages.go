@@ -11,64 +11,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// podSecurity decides the Pod Security Admission level of each namespace from the
-// controls of that level and below. The level must not refuse what the policies
-// admit, so it does not enforce if there is an exception or a parameter that is not
-// the default.
-func (r *resolver) podSecurity() {
-	var needed []string
-	for _, level := range []string{"baseline", "restricted"} {
-		for _, c := range r.src.Catalog.Controls() {
-			if c.PodSecurity == level {
-				needed = append(needed, c.ID)
-			}
-		}
-		for i := range r.plan.Environments {
-			env := &r.plan.Environments[i]
-			actions, waived := r.podSecurityActions(env, needed), waivedNamespaces(env, needed)
-			for j := range env.Namespaces {
-				n := &env.Namespaces[j]
-				action := actions[n.Tier]
-				if action >= plan.Audit {
-					n.PodSecurity.Audit = level
-				}
-				if action == plan.Enforce && !waived[n.Name] {
-					n.PodSecurity.Enforce = level
-				}
-			}
-		}
-	}
-}
-
-// podSecurityActions returns the loosest action of the needed controls for each
-// tier. It is at most Audit if one of them has parameters that are not the defaults.
-func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) map[string]plan.Action {
-	actions := map[string]plan.Action{}
-	for _, t := range r.plan.Tiers {
-		actions[t] = plan.Enforce
-		for _, id := range needed {
-			actions[t] = min(actions[t], env.Action(id, t))
-			if !r.defaults[id] {
-				actions[t] = min(actions[t], plan.Audit)
-			}
-		}
-	}
-	return actions
-}
-
-// waivedNamespaces returns the namespaces in which an exception waives one of the controls.
-func waivedNamespaces(env *plan.Environment, controls []string) map[string]bool {
-	waived := map[string]bool{}
-	for _, x := range env.Exceptions {
-		if slices.ContainsFunc(x.Policies, func(p plan.ExceptionPolicy) bool { return slices.Contains(controls, p.Name) }) {
-			for _, n := range x.Namespaces {
-				waived[n] = true
-			}
-		}
-	}
-	return waived
-}
-
 // rings refuses an environment that is stricter than one in an earlier ring.
 func (r *resolver) rings() {
 	for i, later := range r.plan.Environments {

@@ -23,12 +23,6 @@ type Lock struct {
 	Tool string `json:"tool"`
 	// Source is the SHA-256 over the files of the source that were read.
 	Source string `json:"source"`
-	// FluxInstall is spec.flux.install of the profile, cli or operator; empty for
-	// none. Bootstrap reads it here, because it sees only the output.
-	FluxInstall string `json:"fluxInstall,omitempty"`
-	// Kyverno is the configuration of Kyverno that the policies need. It is nil in a
-	// lock of an older gatehouse.
-	Kyverno *LockedKyverno `json:"kyverno,omitempty"`
 	// Environments by name.
 	Environments map[string]LockedEnvironment `json:"environments"`
 	// Files by path, sorted, without the lock itself. Encode writes the list even if
@@ -57,6 +51,12 @@ type LockedRelease struct {
 // LockedEnvironment is what one environment was built with.
 type LockedEnvironment struct {
 	Stage string `json:"stage"`
+	// FluxInstall is spec.flux.install for the environment, cli or operator; empty for
+	// none. Bootstrap reads it here, because it sees only the output.
+	FluxInstall string `json:"fluxInstall,omitempty"`
+	// Kyverno is the configuration of Kyverno that the policies need. It is nil in a
+	// lock of an older gatehouse.
+	Kyverno *LockedKyverno `json:"kyverno,omitempty"`
 	// Policies by name, then tier: Audit or Enforce; a tier that is off is absent.
 	Policies map[string]map[string]string `json:"policies"`
 }
@@ -101,12 +101,30 @@ func (l Lock) Encode() ([]byte, error) {
 func DecodeLock(data []byte) (*Lock, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	var l Lock
+	var l oldLock
 	if err := d.Decode(&l); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", layout.Lock, err)
 	}
 	if l.Version != lockVersion {
 		return nil, fmt.Errorf("reading %s: version %d is not known to this gatehouse, which knows %d", layout.Lock, l.Version, lockVersion)
 	}
-	return &l, nil
+	return l.current(), nil
+}
+
+// oldLock is a lock that may say for all environments together what a new one says for
+// each.
+type oldLock struct {
+	Lock
+	FluxInstall string         `json:"fluxInstall"`
+	Kyverno     *LockedKyverno `json:"kyverno"`
+}
+
+func (l oldLock) current() *Lock {
+	for name, env := range l.Environments {
+		if env.Kyverno == nil {
+			env.FluxInstall, env.Kyverno = l.FluxInstall, l.Kyverno
+			l.Environments[name] = env
+		}
+	}
+	return &l.Lock
 }

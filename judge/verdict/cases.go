@@ -78,7 +78,7 @@ func (k *cluster) everywhere(policy plan.Policy, p probe) ([]check, error) {
 	if err != nil || p.check != CheckBad || clusterScoped(p.Case, policy) {
 		return checks, err
 	}
-	for _, namespace := range k.plan.SystemNamespaces {
+	for _, namespace := range k.env.SystemNamespaces {
 		p.check = CheckSystem
 		c, err := k.check(policy, p, place{namespace: namespace}, plan.Off)
 		if err != nil {
@@ -100,7 +100,7 @@ func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
 		for _, at := range k.places(tier, len(policy.LookUps) > 0) {
 			action := k.action(policy, tier)
 			if !movable(p.Case) {
-				if at = k.labelled(tier); slices.Contains(k.plan.SystemNamespaces, p.Namespace) {
+				if at = k.labelled(tier); slices.Contains(k.env.SystemNamespaces, p.Namespace) {
 					action = plan.Off
 				}
 				at.namespace = p.Namespace

@@ -156,7 +156,7 @@ func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
 		request.Namespace = o.Namespace()
 	}
 	result := &engine.EvaluateResult{}
-	if slices.Contains(f.plan.SystemNamespaces, request.Namespace) {
+	if slices.Contains(f.env.SystemNamespaces, request.Namespace) {
 		return engine.Evaluation{Result: result}
 	}
 	for _, p := range f.env.Policies {

@@ -64,11 +64,11 @@ const (
 
 // newImageTrial returns the trial of an image rule. It depends on what the profile says,
 // not on what is emitted. known maps keys to the names of signers.
-func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
+func newImageTrial(env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
 	t := &imageTrial{image: policy.Image, tag: policy.Name}
 	t.repositories, t.without = repositories(policy.Image.References)
 	for _, a := range policy.Image.Attestors {
-		s, err := newSigner(p, env, a, known)
+		s, err := newSigner(env, a, known)
 		if err != nil {
 			t.reason = err.Error()
 		}
@@ -86,7 +86,7 @@ func newImageTrial(p *plan.Plan, env plan.Environment, policy plan.Policy, known
 
 // newSigner returns the signer of an attestor, with a made-up identity if it is
 // keyless. Attestors that share a key share a signer, wherever the key is stored.
-func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor, known map[string]string) (signer, error) {
+func newSigner(env plan.Environment, a plan.Attestor, known map[string]string) (signer, error) {
 	s := signer{Attestor: a}
 	if a.Keyless != nil {
 		issuer, subject, err := identity(*a.Keyless)
@@ -106,7 +106,7 @@ func newSigner(p *plan.Plan, env plan.Environment, a plan.Attestor, known map[st
 		s.key = stored("ConfigMap", a.ConfigMap, a.ConfigMapKey)
 		same = s.key
 	case a.Secret != "":
-		s.key, same = "k8s://"+p.Kyverno.Namespace+"/"+a.Secret, stored("Secret", a.Secret, "cosign.pub")
+		s.key, same = "k8s://"+env.Kyverno.Namespace+"/"+a.Secret, stored("Secret", a.Secret, "cosign.pub")
 	default:
 		s.key = cmp.Or(a.KMS, a.PublicKeys)
 		same = s.key
@@ -270,7 +270,7 @@ func (t *imageTrial) unsigned(repository string) string {
 
 // standIn returns the trials by policy, and the keys and images that the engine needs
 // for them, in the order of the plan.
-func standIn(p *plan.Plan, env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
+func standIn(env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
 	trials := map[string]*imageTrial{}
 	out := &engine.StandIn{}
 	known, keys, images := map[string]string{}, map[string]bool{}, map[string]bool{}
@@ -278,7 +278,7 @@ func standIn(p *plan.Plan, env plan.Environment) (map[string]*imageTrial, *engin
 		if policy.Image == nil {
 			continue
 		}
-		t := newImageTrial(p, env, policy, known)
+		t := newImageTrial(env, policy, known)
 		trials[policy.Name] = t
 		for _, s := range t.signers {
 			if key := strings.TrimSpace(s.key); key != "" && !keys[key] {

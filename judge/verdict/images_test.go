@@ -110,7 +110,7 @@ func TestRunImages(t *testing.T) {
 // TestRunImagesAsks: which images there are, signed by whom, and what is said to be left out.
 func TestRunImagesAsks(t *testing.T) {
 	bundle := compile(t, imageFiles(t, `{name: acme, references: [quay.io/acme/app], attestors: {count: 1, of: [ci, secret, vault, file]}, tiers: [platform]}`))
-	_, stand := standIn(bundle.Plan, bundle.Plan.Environments[0])
+	_, stand := standIn(bundle.Plan.Environments[0])
 	want := []engine.Attestor{ // the file and the Secret hold the same key
 		{Name: "secret", Key: "k8s://kyverno/pub"}, {Name: "vault", Key: "hashivault://release"}, {Name: "secret", Key: strings.TrimSpace(bundle.Plan.Environments[0].Trust[0].Data["a.pub"])},
 	}

@@ -151,7 +151,7 @@ func (r *run) environment(b *generator.Bundle, env plan.Environment, tests []Tes
 	if err != nil {
 		return err
 	}
-	k.trials, k.params.StandIn = standIn(k.plan, env)
+	k.trials, k.params.StandIn = standIn(env)
 	sound, err := r.load(k)
 	if err != nil || !sound {
 		return err

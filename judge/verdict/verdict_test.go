@@ -127,8 +127,8 @@ func TestRunAsks(t *testing.T) {
 			systems++
 		}
 	}
-	if systems != len(bundle.Plan.SystemNamespaces) || systems < 3 {
-		t.Errorf("tried in %d system namespaces of %v", systems, bundle.Plan.SystemNamespaces)
+	if systems != len(bundle.Plan.Environments[0].SystemNamespaces) || systems < 3 {
+		t.Errorf("tried in %d system namespaces of %v", systems, bundle.Plan.Environments[0].SystemNamespaces)
 	}
 }
 

@@ -1,0 +1,21 @@
+package v1alpha1
+
+import (
+	"reflect"
+	"testing"
+)
+
+// What an environment overrides is a field of the profile.
+func TestOverridesAreOfTheProfile(t *testing.T) {
+	profile := map[string]reflect.Type{}
+	for i := range reflect.TypeFor[ProfileSpec]().NumField() {
+		f := reflect.TypeFor[ProfileSpec]().Field(i)
+		profile[f.Tag.Get("json")] = f.Type
+	}
+	for i := range reflect.TypeFor[Overrides]().NumField() {
+		f := reflect.TypeFor[Overrides]().Field(i)
+		if tag := f.Tag.Get("json"); profile[tag] != f.Type {
+			t.Errorf("%s is a %v, in the profile a %v", tag, f.Type, profile[tag])
+		}
+	}
+}

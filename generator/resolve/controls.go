@@ -1,0 +1,114 @@
+package resolve
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
+	"github.com/gatehouse-dev/gatehouse/internal/source"
+)
+
+// resolvedControl is a rendered control that is on: its policy, still without stage
+// and image rule, and the highest stage that it may reach.
+type resolvedControl struct {
+	policy   plan.Policy
+	maxStage int
+	field    string // of its settings in the profile
+	// defaults is set if the parameters are the defaults of the catalogue.
+	defaults bool
+}
+
+// resolveControls renders every control that is on, once for all environments for which
+// the profile says the same. One that does not judge has nothing to render.
+func (r *resolver) resolveControls(spec *profile.Spec) {
+	if _, done := r.controls[spec]; done {
+		return
+	}
+	report := source.Reporter{Positions: spec.Positions}
+	derived := r.derived(spec)
+	r.controls[spec] = []resolvedControl{}
+	for _, c := range spec.Controls {
+		params, problems := c.ResolveParameters(c.Parameters, derived)
+		for _, p := range problems {
+			report.Report(joinPath(c.Field+".parameters", p.Path), "parameter-invalid", p.Hint, "%s", p.Summary)
+		}
+		if len(problems) > 0 {
+			continue
+		}
+		rendered := rendering{parameters: params}
+		if c.Judges() {
+			rendered = r.render(c.Control, spec.Kyverno.PolicyType, params)
+		}
+		if rendered.err != nil {
+			report.Report(c.Field, "control-render", "", "%v", rendered.err)
+			continue
+		}
+		policy := plan.Policy{Name: c.ID, Control: c.Control, Policy: rendered.policy, Parameters: rendered.parameters, At: spec.At(c.Field)}
+		r.controls[spec] = append(r.controls[spec], resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field, defaults: len(c.Parameters) == 0})
+	}
+	r.Problems = append(r.Problems, report.Problems...)
+	r.withoutEffect(spec)
+}
+
+// rendering is the result of a template for some parameters.
+type rendering struct {
+	policy     catalog.Policy
+	parameters map[string]any
+	err        error
+}
+
+// render renders a control for a type of policies, once for each set of parameters.
+func (r *resolver) render(c *catalog.Control, policyType string, parameters map[string]any) rendering {
+	encoded, err := json.Marshal(parameters)
+	if err != nil {
+		panic(err) // they were decoded from YAML
+	}
+	key := policyType + " " + c.ID + " " + string(encoded)
+	if _, done := r.rendered[key]; !done {
+		policy, err := c.Render(policyType, parameters)
+		r.rendered[key] = rendering{policy, parameters, err}
+	}
+	return r.rendered[key]
+}
+
+// derived returns a function that returns the value of a parameter with
+// x-gatehouse-from, and reports whether there is one.
+func (r *resolver) derived(spec *profile.Spec) func(from string) (any, bool) {
+	values := map[string]any{
+		"registries.allowed":   spec.Registries,
+		"deployers":            spec.Deployers,
+		"exceptions.namespace": r.plan.ExceptionNamespace,
+		"flux.namespace":       spec.Flux.Namespace,
+		"kyverno.namespace":    spec.Kyverno.Namespace,
+		"systemNamespaces":     slices.Concat(spec.SystemNamespaces, []string{r.plan.ExceptionNamespace}), // gatehouse creates it without an owner
+		"tiers":                r.plan.Tiers,
+		"environments":         r.environmentNames(),
+	}
+	return func(from string) (any, bool) {
+		value, ok := values[from]
+		if list, isList := value.([]string); isList && len(list) == 0 {
+			return nil, false
+		}
+		return value, ok
+	}
+}
+
+// environmentNames returns the names sorted, so that a change of a ring does not
+// change a policy.
+func (r *resolver) environmentNames() []string {
+	names := make([]string, len(r.src.Environments))
+	for i, e := range r.src.Environments {
+		names[i] = e.Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+func joinPath(base, rest string) string {
+	if rest == "" {
+		return base
+	}
+	return base + "." + rest
+}
