@@ -44,6 +44,8 @@ type Overrides struct {
 	// Namespaces are merged by name: an entry changes the fields that it sets of the
 	// namespace of the profile. A new name is a namespace of this environment only.
 	Namespaces []Namespace `json:"namespaces,omitempty"`
+	// Network says where the API server and DNS are in the clusters of this environment.
+	Network *ClusterNetwork `json:"network,omitempty"`
 	// Registries says where images may come from in this environment.
 	Registries *Registries `json:"registries,omitempty"`
 	// Trust says whose signatures images must carry in this environment.

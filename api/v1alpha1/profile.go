@@ -32,6 +32,9 @@ type ProfileSpec struct {
 	Rollout *Rollout `json:"rollout,omitempty"`
 	// Namespaces are created and labelled, and their network is closed by default.
 	Namespaces []Namespace `json:"namespaces,omitempty"`
+	// Network says where the API server and DNS are, for the network rules of all
+	// namespaces.
+	Network *ClusterNetwork `json:"network,omitempty"`
 	// SystemNamespaces are namespaces in which nothing is ever enforced, in addition
 	// to kube-system, kube-public, kube-node-lease and the namespaces of Flux and
 	// Kyverno.
@@ -175,16 +178,51 @@ type Namespace struct {
 	Network *Network `json:"network,omitempty"`
 }
 
+// ClusterNetwork says where a cluster has what every namespace may need to reach.
+// docs/network.md says what to put in.
+type ClusterNetwork struct {
+	// APIServer is where Pods reach the API server, and where its calls of webhooks
+	// come from. Without addresses, rules for it are limited by their ports only.
+	APIServer *APIServer `json:"apiServer,omitempty"`
+	// DNS is where Pods look names up. Default: kube-dns in kube-system.
+	DNS *DNS `json:"dns,omitempty"`
+}
+
+// APIServer is where the API server is, as the CNI of the cluster sees it.
+type APIServer struct {
+	// Addresses, such as 10.0.0.10/32: for most CNIs those behind the Service kubernetes.
+	Addresses []string `json:"addresses,omitempty"`
+	// Ports on which it listens. Default: 443/TCP and 6443/TCP.
+	Ports []string `json:"ports,omitempty"`
+}
+
+// DNS is where Pods look names up.
+type DNS struct {
+	// Namespace of the DNS Pods. Default: kube-system.
+	Namespace *string `json:"namespace,omitempty"`
+	// Pods in the namespace, by their labels. Default: those with k8s-app: kube-dns,
+	// or all of a namespace that is set.
+	Pods map[string]string `json:"pods,omitempty"`
+	// Addresses in addition to the Pods, such as 169.254.20.10/32 for NodeLocal DNSCache.
+	Addresses []string `json:"addresses,omitempty"`
+	// Ports of both. Default: 53/UDP and 53/TCP.
+	Ports []string `json:"ports,omitempty"`
+}
+
 // Network lists the connections that are allowed; all others are denied.
 type Network struct {
 	// DefaultDeny denies all connections that no rule allows. Default: true.
 	DefaultDeny *bool `json:"defaultDeny,omitempty"`
-	// DNS allows lookups at kube-dns. Default: true.
+	// DNS allows lookups where spec.network.dns says. Default: true.
 	DNS *bool `json:"dns,omitempty"`
 	// Ingress lists the peers that may connect to Pods of the namespace.
 	Ingress []IngressRule `json:"ingress,omitempty"`
 	// Egress lists the peers to which Pods of the namespace may connect.
 	Egress []EgressRule `json:"egress,omitempty"`
+	// Webhooks are the ports on which the API server calls Pods of the namespace, such
+	// as 10250/TCP: admission and conversion webhooks, and aggregated APIs. A port is
+	// that of the container, not that of the Service.
+	Webhooks []string `json:"webhooks,omitempty"`
 }
 
 // IngressRule allows connections from one peer.
@@ -203,16 +241,25 @@ type EgressRule struct {
 	To Peer `json:"to"`
 	// Pods narrows the rule to Pods with these labels. Default: all Pods of the namespace.
 	Pods map[string]string `json:"pods,omitempty"`
-	// Ports such as 5432/TCP. Default: all.
+	// Ports such as 5432/TCP. Default: all, or those of spec.network.apiServer.
 	Ports []string `json:"ports,omitempty"`
 }
 
-// Peer is the other end of a connection: a namespace and Pods in it, or a CIDR.
+// Peer is the other end of a connection. Set exactly one of namespace, namespaceLabels,
+// anyNamespace, cidr, apiServer and anywhere, or pods alone.
 type Peer struct {
-	// Namespace by name. Default if pods is set: the same namespace.
+	// Namespace by name. Default if only pods is set: the same namespace.
 	Namespace *string `json:"namespace,omitempty"`
-	// Pods in the namespace, by their labels.
+	// NamespaceLabels selects namespaces by their labels.
+	NamespaceLabels map[string]string `json:"namespaceLabels,omitempty"`
+	// AnyNamespace is every Pod in the cluster. Only true is allowed.
+	AnyNamespace *bool `json:"anyNamespace,omitempty"`
+	// Pods narrows namespace, namespaceLabels or anyNamespace to Pods with these labels.
 	Pods map[string]string `json:"pods,omitempty"`
+	// APIServer is the API server, where spec.network.apiServer says. Only true is allowed.
+	APIServer *bool `json:"apiServer,omitempty"`
+	// Anywhere is everyone, inside and outside the cluster. Only true is allowed.
+	Anywhere *bool `json:"anywhere,omitempty"`
 	// CIDR such as 10.0.0.0/8.
 	CIDR *string `json:"cidr,omitempty"`
 	// Except lists blocks inside the CIDR that are left out.

@@ -25,18 +25,20 @@ const maxName = 63
 // other rules. The plan must hold rules that profile.ParsePort and profile.CheckCIDR
 // accept.
 //
-// DNS means the Pods with k8s-app=kube-dns in kube-system: kubeadm and managed
-// clusters run CoreDNS with this label. With NodeLocal DNSCache, look-ups go to an
-// address of the node, which no Pod selector covers. The profile then needs an egress
-// rule to that address (169.254.20.10/32 by default) on 53/UDP and 53/TCP. OpenShift
-// needs one to its namespace openshift-dns on 5353.
+// Rules for the API server and DNS are for where [plan.ClusterNetwork] of the
+// environment says. docs/network.md has what they mean for each CNI.
 //
 // Objects share parts, and the files of environments that share a network share its
 // objects. Do not change them.
 func Emit(p *plan.Plan) []manifest.File {
-	e := newEmitter()
+	emitters := map[string]*emitter{}
 	var files []manifest.File
 	for _, env := range p.Environments {
+		where := hash(env.Network)
+		if emitters[where] == nil {
+			emitters[where] = newEmitter(env.Network)
+		}
+		e := emitters[where]
 		for _, ns := range env.Namespaces {
 			if env.Closes(ns) != plan.Enforce {
 				continue
@@ -50,9 +52,11 @@ func Emit(p *plan.Plan) []manifest.File {
 	return files
 }
 
-// emitter makes equal specs once. The namespaces of a fleet are much alike, and their
-// policies would not fit into the memory of a small machine otherwise.
+// emitter makes equal specs once, for clusters with equal networks. The namespaces of a
+// fleet are much alike, and their policies would not fit into the memory of a small
+// machine otherwise.
 type emitter struct {
+	where  plan.ClusterNetwork
 	labels map[string]any
 	specs  map[string]map[string]any
 	byUse  map[use][]manifest.Object
@@ -64,8 +68,9 @@ type use struct {
 	network   *plan.Network
 }
 
-func newEmitter() *emitter {
+func newEmitter(where plan.ClusterNetwork) *emitter {
 	return &emitter{
+		where:  where,
 		labels: map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
 		specs:  map[string]map[string]any{},
 		byUse:  map[use][]manifest.Object{},
@@ -85,12 +90,7 @@ func (e *emitter) policies(ns plan.Namespace) []manifest.Object {
 		return spec(nil, "Ingress", "Egress")
 	}))}
 	if ns.Network.DNS {
-		objects = append(objects, e.policy(ns.Name, "allow-dns", e.spec("allow-dns", func() map[string]any {
-			return allow("egress", "to", plan.NetworkRule{
-				Peer:  plan.Peer{Namespace: "kube-system", Pods: map[string]string{"k8s-app": "kube-dns"}},
-				Ports: []plan.Port{{Number: 53, Protocol: "UDP"}, {Number: 53, Protocol: "TCP"}},
-			})
-		})))
+		objects = append(objects, e.policy(ns.Name, "allow-dns", e.spec("allow-dns", e.dns)))
 	}
 	objects = append(objects, e.allows(ns.Name, "ingress", "from", ns.Network.Ingress)...)
 	return append(objects, e.allows(ns.Name, "egress", "to", ns.Network.Egress)...)
@@ -123,7 +123,7 @@ func (e *emitter) allows(namespace, direction, side string, rules []plan.Network
 			name = strings.TrimRight(name[:min(len(name), maxName-9)], "-.") + "-" + n.hash[:8]
 		}
 		objects = append(objects, e.policy(namespace, name, e.spec(direction+n.hash, func() map[string]any {
-			return allow(direction, side, n.rule)
+			return e.allow(direction, side, n.rule)
 		})))
 	}
 	return objects
@@ -151,11 +151,20 @@ var notInName = regexp.MustCompile(`[^a-z0-9.]+`)
 // reports whether the name describes the complete rule.
 func readable(direction, side string, r plan.NetworkRule) (name string, complete bool) {
 	parts := []string{"allow", direction, side}
+	whole := r.Pods == nil && r.Peer.Pods == nil && len(r.Peer.Except) == 0
 	switch {
 	case r.Peer.CIDR != "":
 		parts = append(parts, r.Peer.CIDR)
 	case r.Peer.Namespace != "":
 		parts = append(parts, r.Peer.Namespace)
+	case r.Peer.NamespaceLabels != nil:
+		parts, whole = append(parts, "namespaces"), false
+	case r.Peer.AnyNamespace:
+		parts = append(parts, "any-namespace")
+	case r.Peer.APIServer:
+		parts = append(parts, "api-server")
+	case r.Peer.Anywhere:
+		parts = append(parts, "anywhere")
 	}
 	if r.Peer.Pods != nil {
 		parts = append(parts, "pods")
@@ -171,12 +180,12 @@ func readable(direction, side string, r plan.NetworkRule) (name string, complete
 		}
 	}
 	name = notInName.ReplaceAllString(strings.ToLower(strings.Join(parts, "-")), "-")
-	return strings.TrimRight(name, "-."), r.Pods == nil && r.Peer.Pods == nil && len(r.Peer.Except) == 0
+	return strings.TrimRight(name, "-."), whole
 }
 
-// hash returns a hash of everything in a rule.
-func hash(r plan.NetworkRule) string {
-	raw, err := json.Marshal(r)
+// hash returns a hash of everything in a value.
+func hash(v any) string {
+	raw, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // strings and numbers always encode
 	}
@@ -188,19 +197,54 @@ func spec(pods map[string]string, types ...any) map[string]any {
 	return map[string]any{"podSelector": selector(pods), "policyTypes": types}
 }
 
-// allow returns the spec of a policy with one rule.
-func allow(direction, side string, r plan.NetworkRule) map[string]any {
+// dns returns the spec of the policy for look-ups: at Pods, and at addresses, which no
+// Pod selector covers.
+func (e *emitter) dns() map[string]any {
+	at := e.where.DNS
+	s := e.allow("egress", "to", plan.NetworkRule{Peer: plan.Peer{Namespace: at.Namespace, Pods: at.Pods}, Ports: at.Ports})
+	if len(at.CIDRs) > 0 {
+		s["egress"] = append(s["egress"].([]any), map[string]any{"to": blocks(at.CIDRs), "ports": ports(at.Ports)})
+	}
+	return s
+}
+
+// allow returns the spec of a policy with one rule. Without peers, a rule is for
+// everyone.
+func (e *emitter) allow(direction, side string, r plan.NetworkRule) map[string]any {
 	s := spec(r.Pods, strings.ToUpper(direction[:1])+direction[1:])
-	rule := map[string]any{side: []any{peer(r.Peer)}}
+	if r.Peer.APIServer && len(r.Ports) == 0 {
+		r.Ports = e.where.APIServer.Ports
+	}
+	rule := map[string]any{}
+	if peers := e.peers(r.Peer); len(peers) > 0 {
+		rule[side] = peers
+	}
 	if len(r.Ports) > 0 {
-		ports := make([]any, len(r.Ports))
-		for i, p := range r.Ports {
-			ports[i] = port(p)
-		}
-		rule["ports"] = ports
+		rule["ports"] = ports(r.Ports)
 	}
 	s[direction] = []any{rule}
 	return s
+}
+
+// peers returns the peers of a rule; none for everyone. If the addresses of the API
+// server are not known, everyone is: Cilium gives nodes an identity, and no block of
+// addresses covers them then, not even 0.0.0.0/0. The ports limit such a rule.
+func (e *emitter) peers(p plan.Peer) []any {
+	switch {
+	case p.Anywhere:
+		return nil
+	case p.APIServer:
+		return blocks(e.where.APIServer.CIDRs)
+	}
+	return []any{peer(p)}
+}
+
+func blocks(cidrs []string) []any {
+	var out []any
+	for _, cidr := range cidrs {
+		out = append(out, map[string]any{"ipBlock": map[string]any{"cidr": cidr}})
+	}
+	return out
 }
 
 // selector returns a label selector. Without labels, it selects everything.
@@ -215,7 +259,7 @@ func selector(labels map[string]string) map[string]any {
 	return map[string]any{"matchLabels": match}
 }
 
-// peer returns the peer of a rule. It names a namespace by a label that only the API
+// peer returns a peer of a rule. It names a namespace by a label that only the API
 // server can set.
 func peer(p plan.Peer) map[string]any {
 	if p.CIDR != "" {
@@ -230,11 +274,22 @@ func peer(p plan.Peer) map[string]any {
 		return map[string]any{"ipBlock": block}
 	}
 	out := map[string]any{}
-	if p.Namespace != "" {
+	switch {
+	case p.Namespace != "":
 		out["namespaceSelector"] = selector(map[string]string{"kubernetes.io/metadata.name": p.Namespace})
+	case p.NamespaceLabels != nil || p.AnyNamespace:
+		out["namespaceSelector"] = selector(p.NamespaceLabels)
 	}
-	if p.Pods != nil || p.Namespace == "" {
+	if p.Pods != nil || len(out) == 0 {
 		out["podSelector"] = selector(p.Pods)
+	}
+	return out
+}
+
+func ports(ps []plan.Port) []any {
+	out := make([]any, len(ps))
+	for i, p := range ps {
+		out[i] = port(p)
 	}
 	return out
 }

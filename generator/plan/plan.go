@@ -96,6 +96,8 @@ type Environment struct {
 	SystemNamespaces []string
 	// Deployers are the user names that apply the repository; sorted.
 	Deployers []string
+	// Network says where its clusters have the API server and DNS.
+	Network ClusterNetwork
 	// Namespaces of the profile in this environment, by name.
 	Namespaces []Namespace
 	// Policies that are on for at least one tier, by name. See also [Environment.Judges].
@@ -133,6 +135,26 @@ type Namespace struct {
 	At      diag.Position
 }
 
+// ClusterNetwork says where a cluster has what rules name without an address.
+type ClusterNetwork struct {
+	APIServer APIServer
+	DNS       DNS
+}
+
+// APIServer is where the API server is.
+type APIServer struct {
+	CIDRs []string // empty if they are not known
+	Ports []Port
+}
+
+// DNS is where Pods look names up: at Pods of a namespace, and at addresses.
+type DNS struct {
+	Namespace string
+	Pods      map[string]string // empty means all
+	CIDRs     []string
+	Ports     []Port
+}
+
 // Network is what may pass; everything else is denied.
 type Network struct {
 	DNS     bool
@@ -144,15 +166,23 @@ type Network struct {
 type NetworkRule struct {
 	Pods  map[string]string // of the namespace; nil means all
 	Peer  Peer
-	Ports []Port // none means all
+	Ports []Port // none means all, or those of the API server
 }
 
-// Peer is the other end: a CIDR, or Pods in a namespace.
+// Peer is the other end. Exactly one of Namespace, NamespaceLabels, AnyNamespace, CIDR,
+// APIServer and Anywhere is set.
+//
+// The names of emitted policies hold a hash of the encoding, so a new field needs
+// omitempty.
 type Peer struct {
-	Namespace string            // empty with a CIDR
-	Pods      map[string]string // nil means all
-	CIDR      string
-	Except    []string
+	Namespace       string
+	Pods            map[string]string // of the namespaces; nil means all
+	CIDR            string
+	Except          []string
+	NamespaceLabels map[string]string `json:",omitempty"`
+	AnyNamespace    bool              `json:",omitempty"`
+	APIServer       bool              `json:",omitempty"` // where ClusterNetwork says
+	Anywhere        bool              `json:",omitempty"`
 }
 
 // Port is a named port, a number or a range.

@@ -23,6 +23,7 @@ const (
 	defaultTimeout          = "5m"
 	defaultExceptions       = "policy-exceptions"
 	defaultWarnDays         = 14
+	defaultDNSNamespace     = "kube-system"
 	defaultRekorURL         = "https://rekor.sigstore.dev"
 )
 
@@ -99,7 +100,7 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 			image.Tiers = s.Tiers
 		}
 	}
-	s.Controls = defaultControls(s.Controls)
+	s.Controls, s.Network = defaultControls(s.Controls), defaultNetwork(s.Network)
 	s.Registries, s.Trust, s.Exceptions, s.Output = &registries, &trust, &exceptions, &output
 	return s
 }
@@ -112,6 +113,23 @@ func defaultControls(given map[string]v1alpha1.Control) map[string]v1alpha1.Cont
 	controls := map[string]v1alpha1.Control{catalog.DefaultDeny: {}}
 	maps.Copy(controls, given)
 	return controls
+}
+
+func defaultNetwork(given *v1alpha1.ClusterNetwork) *v1alpha1.ClusterNetwork {
+	n := orZero(given)
+	api, dns := orZero(n.APIServer), orZero(n.DNS)
+	if api.Ports == nil {
+		api.Ports = []string{"443/TCP", "6443/TCP"} // of its Service, and of kubeadm
+	}
+	if dns.Namespace == nil && dns.Pods == nil {
+		dns.Pods = map[string]string{"k8s-app": "kube-dns"} // CoreDNS has it too
+	}
+	dns.Namespace = or(dns.Namespace, defaultDNSNamespace)
+	if dns.Ports == nil {
+		dns.Ports = []string{"53/UDP", "53/TCP"}
+	}
+	n.APIServer, n.DNS = &api, &dns
+	return &n
 }
 
 func defaultFlux(given *v1alpha1.Flux) *v1alpha1.Flux {

@@ -70,6 +70,7 @@ func (p *parser) parse(environments []string) {
 	p.registries()
 	p.trust()
 	p.deployers()
+	p.out.Network = p.clusterNetwork("spec.network", *p.spec.Network)
 	p.namespaces(environments)
 }
 

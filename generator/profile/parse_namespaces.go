@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
 // reservedLabels are set by gatehouse, Flux or Pod Security Admission, or by Kubernetes itself.
@@ -45,7 +44,23 @@ func (p *parser) namespaces(environments []string) {
 			Network: p.network(field+".network", n), Field: field, At: p.Positions.At(field), environments: n.Environments,
 		})
 	}
-	p.distinct("spec.namespaces", names)
+	p.onePerNamespace(names)
+	p.networkLints()
+}
+
+// onePerNamespace refuses two entries of one name, also in different environments: an
+// entry is found by its name.
+func (p *parser) onePerNamespace(names []string) {
+	firsts := map[string]int{}
+	for i, name := range names {
+		first, twice := firsts[name]
+		if !twice {
+			firsts[name] = i
+		} else {
+			p.Report(fmt.Sprintf("spec.namespaces[%d].name", i), "duplicate-name", "keep one entry; what differs in an environment belongs in the overrides of that Environment",
+				"namespace %q has another entry (%s)", name, p.Positions.At(fmt.Sprintf("spec.namespaces[%d]", first)))
+		}
+	}
 }
 
 func (p *parser) labels(field string, labels map[string]string) {
@@ -88,75 +103,4 @@ func (p *parser) existing(field string) {
 			p.Report(at, "namespace-existing", "set it where the namespace is created", "has no effect: with create: false, gatehouse does not write the namespace")
 		}
 	}
-}
-
-// network parses the network rules. It returns nil if the profile leaves the
-// namespace open.
-func (p *parser) network(field string, n v1alpha1.Namespace) *plan.Network {
-	if !*n.Network.DefaultDeny && (len(n.Network.Ingress) > 0 || len(n.Network.Egress) > 0) {
-		p.Report(field+".defaultDeny", "network-open", "remove the rules, or defaultDeny: false", "rules have no effect without a default deny")
-	}
-	out := &plan.Network{DNS: *n.Network.DNS}
-	for i, rule := range n.Network.Ingress {
-		at := fmt.Sprintf("%s.ingress[%d]", field, i)
-		out.Ingress = append(out.Ingress, p.networkRule(n.Name, at, ".from", rule.From, rule.Pods, rule.Ports))
-	}
-	for i, rule := range n.Network.Egress {
-		at := fmt.Sprintf("%s.egress[%d]", field, i)
-		out.Egress = append(out.Egress, p.networkRule(n.Name, at, ".to", rule.To, rule.Pods, rule.Ports))
-	}
-	if !*n.Network.DefaultDeny {
-		return nil
-	}
-	return out
-}
-
-func (p *parser) networkRule(namespace, field, side string, peer v1alpha1.Peer, pods map[string]string, ports []string) plan.NetworkRule {
-	p.selector(field+".pods", pods)
-	rule := plan.NetworkRule{Pods: pods, Peer: p.peer(namespace, field+side, peer)}
-	p.distinct(field+".ports", ports)
-	for i, s := range ports {
-		port, err := ParsePort(s)
-		if err != nil {
-			p.Report(fmt.Sprintf("%s.ports[%d]", field, i), "network-port", "", "%v", err)
-		}
-		rule.Ports = append(rule.Ports, port)
-	}
-	return rule
-}
-
-func (p *parser) selector(field string, labels map[string]string) {
-	for _, key := range sortedKeys(labels) {
-		p.label(fmt.Sprintf("%s[%s]", field, key), key, labels[key])
-	}
-}
-
-// peer parses the other end of a rule. Without a namespace, it is in the namespace
-// that the rule is for.
-func (p *parser) peer(namespace, field string, peer v1alpha1.Peer) plan.Peer {
-	p.selector(field+".pods", peer.Pods)
-	out := plan.Peer{Pods: peer.Pods, Except: peer.Except}
-	if peer.Namespace != nil {
-		p.name(field+".namespace", *peer.Namespace, 63)
-	}
-	switch {
-	case peer.CIDR != nil && (peer.Namespace != nil || peer.Pods != nil):
-		p.Report(field, "network-peer", "", "a peer is a CIDR or Pods in a namespace, not both")
-	case peer.CIDR == nil && peer.Namespace == nil && peer.Pods == nil:
-		p.Report(field, "network-peer", "set namespace, pods or cidr", "an empty peer would allow everyone")
-	case peer.CIDR == nil && len(peer.Except) > 0:
-		p.Report(field+".except", "network-peer", "", "except needs a cidr")
-	}
-	switch {
-	case peer.CIDR != nil:
-		out.CIDR = *peer.CIDR
-		for _, err := range CheckCIDR(*peer.CIDR, peer.Except) {
-			p.Report(field, "network-cidr", "", "%v", err)
-		}
-	case peer.Namespace != nil:
-		out.Namespace = *peer.Namespace
-	default:
-		out.Namespace = namespace
-	}
-	return out
 }

@@ -37,6 +37,7 @@ type Spec struct {
 	// SystemNamespaces, Deployers: complete, sorted.
 	SystemNamespaces, Deployers []string
 	Registries                  []string
+	Network                     plan.ClusterNetwork
 	Namespaces                  []Namespace
 	// Controls that the profile switches on, ordered by id.
 	Controls []Control

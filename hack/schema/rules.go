@@ -73,6 +73,7 @@ var rules = map[string]rule{
 	"Network.defaultDeny":           flag(true),
 	"Network.dns":                   flag(true),
 	"Peer.namespace":                label(63),
+	"DNS.namespace":                 labelDefault("kube-system"),
 	"Control.enabled":               flag(true),
 	"Output.kyvernoTests":           flag(false),
 	"ExceptionRules.namespace":      labelDefault("policy-exceptions"),
