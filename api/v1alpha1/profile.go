@@ -182,7 +182,7 @@ type Namespace struct {
 // docs/network.md says what to put in.
 type ClusterNetwork struct {
 	// APIServer is where Pods reach the API server, and where its calls of webhooks
-	// come from. Without addresses, rules for it are limited by their ports only.
+	// come from. What is not known is not limited: rules then name ports only.
 	APIServer *APIServer `json:"apiServer,omitempty"`
 	// DNS is where Pods look names up. Default: kube-dns in kube-system.
 	DNS *DNS `json:"dns,omitempty"`
@@ -190,10 +190,14 @@ type ClusterNetwork struct {
 
 // APIServer is where the API server is, as the CNI of the cluster sees it.
 type APIServer struct {
-	// Addresses, such as 10.0.0.10/32: for most CNIs those behind the Service kubernetes.
+	// Addresses that Pods reach, such as 10.0.0.10/32: for most CNIs those behind the
+	// Service kubernetes. Default: any.
 	Addresses []string `json:"addresses,omitempty"`
 	// Ports on which it listens. Default: 443/TCP and 6443/TCP.
 	Ports []string `json:"ports,omitempty"`
+	// Callers are the addresses from which its calls of webhooks arrive. These can be
+	// those of nodes or of konnectivity agents. Default: any.
+	Callers []string `json:"callers,omitempty"`
 }
 
 // DNS is where Pods look names up.

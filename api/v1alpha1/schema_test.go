@@ -74,7 +74,7 @@ spec:
       ingress: [{from: {namespace: ingress-nginx, pods: {a: b}}, pods: {c: d}, ports: [8080/TCP]}]
       egress: [{to: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}, pods: {c: d}, ports: ["5432"]}, {to: {apiServer: true}}, {to: {anywhere: true}}, {to: {anyNamespace: true}}, {to: {namespaceLabels: {a: b}}}]
       webhooks: [10250/TCP]
-  network: {apiServer: {addresses: [10.0.0.10/32], ports: [6443/TCP]}, dns: {namespace: kube-system, pods: {k8s-app: kube-dns}, addresses: [169.254.20.10/32], ports: [53/UDP]}}
+  network: {apiServer: {addresses: [10.0.0.10/32], ports: [6443/TCP], callers: [10.0.0.0/24]}, dns: {namespace: kube-system, pods: {k8s-app: kube-dns}, addresses: [169.254.20.10/32], ports: [53/UDP]}}
   systemNamespaces: [linkerd]
   registries: {allowed: [ghcr.io/acme]}
   trust:

@@ -216,7 +216,7 @@ func (e *emitter) allow(direction, side string, r plan.NetworkRule) map[string]a
 		r.Ports = e.where.APIServer.Ports
 	}
 	rule := map[string]any{}
-	if peers := e.peers(r.Peer); len(peers) > 0 {
+	if peers := e.peers(side, r.Peer); len(peers) > 0 {
 		rule[side] = peers
 	}
 	if len(r.Ports) > 0 {
@@ -227,12 +227,15 @@ func (e *emitter) allow(direction, side string, r plan.NetworkRule) map[string]a
 }
 
 // peers returns the peers of a rule; none for everyone. If the addresses of the API
-// server are not known, everyone is: Cilium gives nodes an identity, and no block of
-// addresses covers them then, not even 0.0.0.0/0. The ports limit such a rule.
-func (e *emitter) peers(p plan.Peer) []any {
+// server are not known, its rules are for everyone: Cilium gives nodes an identity, and
+// no block of addresses covers them then, not even 0.0.0.0/0. The ports limit such a
+// rule.
+func (e *emitter) peers(side string, p plan.Peer) []any {
 	switch {
 	case p.Anywhere:
 		return nil
+	case p.APIServer && side == "from":
+		return blocks(e.where.APIServer.Callers)
 	case p.APIServer:
 		return blocks(e.where.APIServer.CIDRs)
 	}

@@ -304,7 +304,7 @@ func TestNamesAreStable(t *testing.T) {
 // What the API server and DNS mean depends on the environment, and the names do not.
 func TestClusterNetwork(t *testing.T) {
 	known := plan.ClusterNetwork{
-		APIServer: plan.APIServer{CIDRs: []string{"10.0.0.10/32", "2001:db8::1/128"}, Ports: []plan.Port{{Number: 6443, Protocol: "TCP"}}},
+		APIServer: plan.APIServer{CIDRs: []string{"10.0.0.10/32", "2001:db8::1/128"}, Callers: []string{"10.0.0.0/24"}, Ports: []plan.Port{{Number: 6443, Protocol: "TCP"}}},
 		DNS: plan.DNS{Namespace: "openshift-dns", Ports: []plan.Port{{Number: 5353, Protocol: "UDP"}},
 			CIDRs: []string{"169.254.20.10/32"}},
 	}
@@ -326,7 +326,7 @@ func TestClusterNetwork(t *testing.T) {
 		"allow-egress-to-anywhere":                `[{}]`,
 	}, {
 		"allow-dns": `[{"ports":[{"port":5353,"protocol":"UDP"}],"to":[` + openshift + `]},{"ports":[{"port":5353,"protocol":"UDP"}],"to":[{"ipBlock":{"cidr":"169.254.20.10/32"}}]}]`,
-		"allow-ingress-from-api-server-10250-tcp": `[{"from":` + blocks + `,"ports":[{"port":10250,"protocol":"TCP"}]}]`,
+		"allow-ingress-from-api-server-10250-tcp": `[{"from":[{"ipBlock":{"cidr":"10.0.0.0/24"}}],"ports":[{"port":10250,"protocol":"TCP"}]}]`,
 		"allow-egress-to-api-server":              `[{"ports":[{"port":6443,"protocol":"TCP"}],"to":` + blocks + `}]`,
 		"allow-egress-to-anywhere":                `[{}]`,
 	}} {

@@ -143,8 +143,9 @@ type ClusterNetwork struct {
 
 // APIServer is where the API server is.
 type APIServer struct {
-	CIDRs []string // empty if they are not known
-	Ports []Port
+	CIDRs   []string // of what Pods reach; empty if they are not known
+	Callers []string // of what calls Pods; empty if they are not known
+	Ports   []Port
 }
 
 // DNS is where Pods look names up: at Pods of a namespace, and at addresses.

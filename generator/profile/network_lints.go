@@ -57,27 +57,27 @@ func wellKnown() map[string]workloads {
 // server counts with any port: its author knows the port.
 func (p *parser) letsIn(rules []plan.NetworkRule, port int32) bool {
 	return slices.ContainsFunc(rules, func(r plan.NetworkRule) bool {
-		return r.Peer.APIServer || p.holdsAPIServer(r.Peer) && covers(r.Ports, port)
+		return r.Peer.APIServer || holds(r.Peer, p.out.Network.APIServer.Callers) && covers(r.Ports, port)
 	})
 }
 
 // letsOut reports whether a rule lets Pods connect to the API server.
 func (p *parser) letsOut(rules []plan.NetworkRule) bool {
+	at := p.out.Network.APIServer
 	return slices.ContainsFunc(rules, func(r plan.NetworkRule) bool {
-		return r.Peer.APIServer || p.holdsAPIServer(r.Peer) && slices.ContainsFunc(p.out.Network.APIServer.Ports, func(port plan.Port) bool {
+		return r.Peer.APIServer || holds(r.Peer, at.CIDRs) && slices.ContainsFunc(at.Ports, func(port plan.Port) bool {
 			return covers(r.Ports, port.Number)
 		})
 	})
 }
 
-// holdsAPIServer reports whether a peer that does not name the API server may hold it:
-// everyone, and a block with one of its addresses, or any block if they are not known.
-func (p *parser) holdsAPIServer(peer plan.Peer) bool {
+// holds reports whether a peer that does not name the API server may hold it: everyone,
+// and a block with one of its addresses, or any block if they are not known.
+func holds(peer plan.Peer, known []string) bool {
 	block, err := netip.ParsePrefix(peer.CIDR)
 	if err != nil {
 		return peer.Anywhere
 	}
-	known := p.out.Network.APIServer.CIDRs
 	return len(known) == 0 || slices.ContainsFunc(known, func(cidr string) bool {
 		address, err := netip.ParsePrefix(cidr)
 		return err == nil && block.Overlaps(address)

@@ -11,7 +11,7 @@ import (
 // clusterNetwork parses where a cluster has the API server and DNS.
 func (r *reporter) clusterNetwork(field string, n v1alpha1.ClusterNetwork) plan.ClusterNetwork {
 	out := plan.ClusterNetwork{
-		APIServer: plan.APIServer{CIDRs: n.APIServer.Addresses, Ports: r.ports(field+".apiServer.ports", n.APIServer.Ports)},
+		APIServer: plan.APIServer{CIDRs: n.APIServer.Addresses, Callers: n.APIServer.Callers, Ports: r.ports(field+".apiServer.ports", n.APIServer.Ports)},
 		DNS: plan.DNS{
 			Namespace: *n.DNS.Namespace, Pods: n.DNS.Pods, CIDRs: n.DNS.Addresses, Ports: r.ports(field+".dns.ports", n.DNS.Ports),
 		},
@@ -19,6 +19,7 @@ func (r *reporter) clusterNetwork(field string, n v1alpha1.ClusterNetwork) plan.
 	r.name(field+".dns.namespace", out.DNS.Namespace, 63)
 	r.selector(field+".dns.pods", out.DNS.Pods)
 	r.cidrs(field+".apiServer.addresses", out.APIServer.CIDRs)
+	r.cidrs(field+".apiServer.callers", out.APIServer.Callers)
 	r.cidrs(field+".dns.addresses", out.DNS.CIDRs)
 	for at, ports := range map[string][]plan.Port{".apiServer.ports": out.APIServer.Ports, ".dns.ports": out.DNS.Ports} {
 		for i, port := range ports {
@@ -51,7 +52,7 @@ func (p *parser) network(field string, n v1alpha1.Namespace) *plan.Network {
 		at := fmt.Sprintf("%s.ingress[%d]", field, i)
 		parsed := p.networkRule(n.Name, at, ".from", rule.From, rule.Pods, rule.Ports)
 		if parsed.Peer.APIServer && len(rule.Ports) == 0 {
-			p.Report(at, "network-peer", "set the ports that it calls", "a rule from the API server needs ports: without them and without its addresses, it would let everyone in")
+			p.Report(at, "network-peer", "set the ports that it calls", "a rule from the API server needs ports: where it calls from is often not known, and everyone would be let in")
 		}
 		out.Ingress = append(out.Ingress, parsed)
 	}
