@@ -112,6 +112,7 @@ spec:
     trust: {images: []}
     controls: {disallow-host-path: {enabled: false}}
     namespaces: [{name: payments, create: false}]
+    network: {apiServer: {addresses: [10.8.0.10/32]}}
   allowSkip: true
   owners: ["@acme/prod"]
 ---
