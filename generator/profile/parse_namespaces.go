@@ -99,7 +99,7 @@ func (p *parser) existing(field string) {
 	overridden := func(path string) bool { return strings.HasPrefix(p.Positions.Path(path), overridesField+".") }
 	for _, name := range []string{"labels", "annotations", "podSecurity"} {
 		at := field + "." + name
-		if _, set := p.Positions.Lookup(at); set && overridden(at) == overridden(field+".create") {
+		if _, set := p.Positions.Lookup(at); set && (overridden(at) || !overridden(field+".create")) {
 			p.Report(at, "namespace-existing", "set it where the namespace is created", "has no effect: with create: false, gatehouse does not write the namespace")
 		}
 	}
