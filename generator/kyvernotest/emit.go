@@ -315,7 +315,7 @@ func (e *testEmitter) files(s *suite, origin string) []manifest.File {
 		test["exceptions"] = applied(layout.Exceptions, s.exception)
 	}
 	if len(s.namespaces) > 0 {
-		test["values"] = map[string]any{"namespaceSelector": s.selectors()}
+		test["values"] = map[string]any{"namespaceSelector": s.selectors(e.env)}
 	}
 	return []manifest.File{
 		{Path: dir + "/kyverno-test.yaml", Origin: origin, Objects: []manifest.Object{test}},
@@ -335,10 +335,19 @@ func (s *suite) sortedResults() []any {
 }
 
 // selectors returns the labels of the namespaces, which `kyverno test` cannot look up.
-func (s *suite) selectors() []any {
+// One that policies select by its name has only the label that the API server sets.
+func (s *suite) selectors(env plan.Environment) []any {
+	existing := map[string]bool{}
+	for _, n := range env.Namespaces {
+		existing[n.Name] = n.Existing
+	}
 	var out []any
 	for _, name := range slices.Sorted(maps.Keys(s.namespaces)) {
-		out = append(out, map[string]any{"name": name, "labels": map[string]any{v1alpha1.LabelTier: s.namespaces[name]}})
+		labels := map[string]any{v1alpha1.LabelTier: s.namespaces[name]}
+		if existing[name] {
+			labels = map[string]any{"kubernetes.io/metadata.name": name}
+		}
+		out = append(out, map[string]any{"name": name, "labels": labels})
 	}
 	return out
 }

@@ -84,13 +84,17 @@ type place struct {
 }
 
 // places returns the namespaces in which a tier is checked: a namespace of the bundle
-// without exceptions, or else one that has only the label of the tier. The last tier
-// is also checked in a namespace that the profile does not list. If empty is true, the
-// namespaces contain no objects: rules that read the cluster are checked there.
+// without exceptions, or else one that has only the label of the tier; and one that
+// policies select by name, with the label of another tier. The last tier is also checked
+// in a namespace that the profile does not list. If empty is true, the namespaces
+// contain no objects: rules that read the cluster are checked there.
 func (k *cluster) places(tier string, empty bool) []place {
 	out := []place{k.labelled(tier)}
-	if i := slices.IndexFunc(k.env.Namespaces, func(n plan.Namespace) bool { return n.Tier == tier && !k.excepted(n.Name) }); i >= 0 && !empty {
-		out[0] = place{tier: tier, namespace: k.env.Namespaces[i].Name}
+	if name := k.without(tier, false); name != "" && !empty {
+		out[0] = place{tier: tier, namespace: name}
+	}
+	if name := k.without(tier, true); name != "" && !empty {
+		out = append(out, place{tier: tier, namespace: name, labels: k.forged(tier)})
 	}
 	if tier == k.plan.LastTier() {
 		out = append(out, place{tier: tier, namespace: catalog.TestNamespace("unknown"), labels: map[string]string{}})
@@ -101,6 +105,27 @@ func (k *cluster) places(tier string, empty bool) []place {
 // labelled returns a namespace that is not in the bundle, with the label of the tier.
 func (k *cluster) labelled(tier string) place {
 	return place{tier: tier, namespace: catalog.TestNamespace(tier), labels: map[string]string{v1alpha1.LabelTier: tier}}
+}
+
+// without returns a namespace of a tier in which no exception applies, one that exists
+// already or one of the bundle; empty if there is none.
+func (k *cluster) without(tier string, existing bool) string {
+	for _, n := range k.env.Namespaces {
+		if n.Tier == tier && n.Existing == existing && !k.excepted(n.Name) {
+			return n.Name
+		}
+	}
+	return ""
+}
+
+// forged returns the label of another tier; no label if there is only one tier.
+func (k *cluster) forged(tier string) map[string]string {
+	for _, other := range k.plan.Tiers {
+		if other != tier {
+			return map[string]string{v1alpha1.LabelTier: other}
+		}
+	}
+	return map[string]string{}
 }
 
 // excepted reports whether an exception applies in the namespace.

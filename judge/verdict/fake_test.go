@@ -236,6 +236,11 @@ func (f *fake) signed(rule plan.Image, image engine.Image) bool {
 }
 
 func (f *fake) tier(request engine.EvaluateParams) string {
+	for _, n := range f.env.Namespaces {
+		if n.Existing && n.Name == request.Namespace {
+			return n.Tier
+		}
+	}
 	if request.NamespaceLabels[v1alpha1.LabelTier] != "" {
 		return request.NamespaceLabels[v1alpha1.LabelTier]
 	}
