@@ -83,6 +83,29 @@ func TestOpenRewordedReadme(t *testing.T) {
 	}
 }
 
+// Environments may differ in how Flux and Kyverno come into their clusters.
+func TestOpenPerEnvironment(t *testing.T) {
+	repository := changed(t, "acme", func(l *manifest.Lock) {
+		dev := l.Environments["dev"]
+		dev.FluxInstall, dev.Kyverno = FluxByCLI, &manifest.LockedKyverno{SystemNamespaces: []string{"kube-system"}, ExceptionNamespace: "waivers"}
+		l.Environments["dev"] = dev
+	})
+	dev, err := Open(repository, "dev-eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Kyverno{SystemNamespaces: []string{"kube-system"}, ExceptionNamespace: "waivers"}, dev.Kyverno); diff != "" || dev.FluxInstall != FluxByCLI {
+		t.Errorf("dev: install %q %s", dev.FluxInstall, diff)
+	}
+	prod, err := Open(repository, "prod-eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(exampleTarget(t, "acme", "prod-eu").Kyverno, prod.Kyverno); diff != "" || prod.FluxInstall != "" {
+		t.Errorf("prod: install %q %s", prod.FluxInstall, diff)
+	}
+}
+
 // A release is Kyverno only where the lock says so.
 func TestOpenSecondRelease(t *testing.T) {
 	for example, cluster := range map[string]string{"acme": "prod-eu", "existing-kyverno": "prod"} {

@@ -25,7 +25,7 @@ func testsOf(t *testing.T, stage string) map[string]manifest.File {
 	source := fstest.MapFS{
 		"profile.yaml": file("Profile", "p", `{
 			output: {kyvernoTests: true}, kyverno: {install: none}, tiers: [platform, apps], rollout: {stages: [{name: pilot, audit: [platform]}, {name: all, enforce: [platform], audit: [apps]}]},
-			namespaces: [{name: agents, tier: platform}],
+			namespaces: [{name: agents, tier: platform, create: false}],
 			controls: {disallow-host-path: {}, restrict-wildcard-verbs: {}, require-network-policy: {}}}`),
 		"env.yaml": file("Environment", "e", "{ring: 1, allowSkip: true, stage: "+stage+"}"),
 		"exception.yaml": file("Exception", "agent", `{controls: [disallow-host-path], match: {namespaces: [agents], kinds: [DaemonSet], names: [agent-*]},
@@ -116,6 +116,13 @@ func TestTestsException(t *testing.T) {
 	}
 	test := files[folder+"/kyverno-test.yaml"].Objects[0]
 	if diff := cmp.Diff([]any{"../../../../../environments/e/exceptions/agent.yaml"}, test["exceptions"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	selectors := map[string]any{"namespaceSelector": []any{
+		map[string]any{"name": "agents", "labels": map[string]any{"kubernetes.io/metadata.name": "agents"}}, // selected by its name
+		map[string]any{"name": "gatehouse-test-platform", "labels": map[string]any{"gatehouse.dev/tier": "platform"}},
+	}}
+	if diff := cmp.Diff(selectors, test["values"]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
