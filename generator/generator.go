@@ -23,7 +23,7 @@ import (
 
 // Options holds what a build depends on besides the source.
 type Options struct {
-	// Version of gatehouse, for the lock.
+	// Version of gatehouse, which spec.gatehouse of a profile may limit.
 	Version string
 	// Now is the time to judge expiries by.
 	Now time.Time
@@ -56,7 +56,7 @@ type Bundle struct {
 // only if there is no error. The bundle is nil if the list has an error; otherwise
 // it is complete, even with warnings.
 func Compile(fsys fs.FS, name string, o Options) (*Bundle, diag.List) {
-	input, problems := profile.Load(fsys, name)
+	input, problems := profile.Load(fsys, name, o.Version)
 	if input == nil {
 		return nil, problems
 	}

@@ -20,6 +20,9 @@ type ProfileSpec struct {
 	// relative to this one, inside the source. Later profiles win. Maps are merged
 	// key by key; lists and scalars are replaced.
 	Extends []string `json:"extends,omitempty"`
+	// Gatehouse limits the versions of gatehouse that may read the source, such as
+	// ">=0.4". Default: all. Development builds always may.
+	Gatehouse *string `json:"gatehouse,omitempty"`
 	// Kyverno says what runs in the clusters.
 	Kyverno *Kyverno `json:"kyverno,omitempty"`
 	// Flux says how the output reaches the clusters.

@@ -31,7 +31,7 @@ func (o *catalogOptions) bind(cmd *cobra.Command) {
 // load reads the built-in controls, and those of the source if one is given.
 func (o *catalogOptions) load() (*catalog.Catalog, diag.List, error) {
 	if o.source == "" {
-		all, problems := profile.Catalog(nil, "")
+		all, problems := profile.Catalog(nil, "", version())
 		return all, problems, problems.Err()
 	}
 	source, err := openSource(o.source)

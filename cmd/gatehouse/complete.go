@@ -61,7 +61,7 @@ func fromSource(names func(*profile.Input) []string) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		loaded, _ := profile.Load(s.fsys, s.name)
+		loaded, _ := profile.Load(s.fsys, s.name, version())
 		if loaded == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -99,7 +99,8 @@ func completeClusters(_ *cobra.Command, args []string, _ string) ([]cobra.Comple
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeControls offers the ids of the controls, including those of --source.
+// completeControls offers the ids of the controls, including those of --source, and
+// the built-in profiles.
 func (o *catalogOptions) completeControls(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	all, _, err := o.load()
 	if err != nil {
@@ -108,6 +109,9 @@ func (o *catalogOptions) completeControls(*cobra.Command, []string, string) ([]c
 	var ids []cobra.Completion
 	for _, c := range all.Controls() {
 		ids = append(ids, cobra.CompletionWithDesc(c.ID, c.Title))
+	}
+	for _, p := range profile.Builtins() {
+		ids = append(ids, cobra.CompletionWithDesc(p.Name, "built-in profile"))
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }

@@ -66,7 +66,7 @@ func (s *source) await(ctx context.Context, compile func() (*generator.Bundle, d
 
 // catalog reads the built-in controls and those of the source.
 func (s *source) catalog() (*catalog.Catalog, diag.List, error) {
-	all, problems := profile.Catalog(s.fsys, s.name)
+	all, problems := profile.Catalog(s.fsys, s.name, version())
 	warnings, err := s.warnings(problems)
 	return all, warnings, err
 }

@@ -54,8 +54,10 @@ func (in *Input) Hash() string { return in.files.hash() }
 // Load reads a source. name is "." for all of fsys, or one file in it. Load skips
 // hidden files, the top-level folder tests, folders of controls and generated
 // repositories. A relative `extends` stays inside fsys. The input is nil if it
-// cannot be validated; unknown fields do not prevent that.
-func Load(fsys fs.FS, name string) (*Input, diag.List) {
+// cannot be validated; unknown fields do not prevent that. If the profile asks for
+// another version of gatehouse than this one, that is the only problem: what else looks
+// wrong may be what the other version added.
+func Load(fsys fs.FS, name, version string) (*Input, diag.List) {
 	l := &loader{files: newReader(fsys), parsed: map[string][]*source.Document{}}
 	names, err := l.list(fsys, name)
 	if err != nil {
@@ -67,6 +69,9 @@ func Load(fsys fs.FS, name string) (*Input, diag.List) {
 	}
 	in := &Input{files: l.files}
 	l.classify(in, names)
+	if !l.checkVersion(in, version) {
+		return nil, l.problems
+	}
 	if in.Profile.File == "" || l.profileBroken || slices.ContainsFunc(l.problems, unusable) {
 		return nil, l.problems.Sort()
 	}
@@ -95,9 +100,9 @@ func (in *Input) withoutFollowUps(problems diag.List) diag.List {
 }
 
 // Catalog reads the built-in controls, and those of a source unless fsys is nil.
-func Catalog(fsys fs.FS, name string) (*catalog.Catalog, diag.List) {
+func Catalog(fsys fs.FS, name, version string) (*catalog.Catalog, diag.List) {
 	if fsys != nil {
-		in, problems := Load(fsys, name)
+		in, problems := Load(fsys, name, version)
 		if in == nil {
 			return nil, problems
 		}

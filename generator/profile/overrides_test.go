@@ -27,7 +27,7 @@ spec: {ring: 1, stage: audit, overrides: {namespaces: [{name: web, network: {dns
 kind: Environment
 metadata: {name: test}
 spec: {ring: 1, stage: audit, overrides: }
-`)}}, ".")
+`)}}, ".", "")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}

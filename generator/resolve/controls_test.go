@@ -12,7 +12,7 @@ import (
 
 func planOf(t *testing.T, text string) *plan.Plan {
 	t.Helper()
-	in, problems := profile.Load(fstest.MapFS{"profile.yaml": {Data: []byte(text)}}, ".")
+	in, problems := profile.Load(fstest.MapFS{"profile.yaml": {Data: []byte(text)}}, ".", "")
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
