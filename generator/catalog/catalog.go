@@ -20,8 +20,8 @@ type Catalog struct {
 // Set holds the controls of one folder.
 type Set struct {
 	Controls []*Control
-	// Broken holds the names of the folders whose controls have problems and are not
-	// in Controls.
+	// Broken holds the names of the controls that have problems and are not in
+	// Controls, and those of their folders.
 	Broken []string
 }
 
@@ -45,6 +45,9 @@ func Load(fsys fs.FS, root string) (Set, diag.List) {
 		problems = append(problems, found...)
 		if found.HasErrors() {
 			set.Broken = append(set.Broken, entry.Name())
+			if c != nil && c.ID != entry.Name() {
+				set.Broken = append(set.Broken, c.ID)
+			}
 		} else {
 			set.Controls = append(set.Controls, c)
 		}

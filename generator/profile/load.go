@@ -38,7 +38,8 @@ type Input struct {
 	Catalog    *catalog.Catalog
 
 	files *reader
-	// partial is set if a document is not YAML: what it defines is unknown.
+	// partial is set if a document is not YAML, or a file is empty: what they define is
+	// unknown.
 	partial bool
 	// partialCatalog is set if a folder of spec.catalogs cannot be read, so the
 	// controls that it defines are not known.
@@ -67,6 +68,8 @@ func Load(fsys fs.FS, name, version string) (*Input, diag.List) {
 	for _, n := range names {
 		l.parse(n)
 	}
+	names = l.withoutControls(names)
+	l.empty(names)
 	in := &Input{files: l.files}
 	l.classify(in, names)
 	if !l.checkVersion(in, version) {
@@ -75,19 +78,25 @@ func Load(fsys fs.FS, name, version string) (*Input, diag.List) {
 	if in.Profile.File == "" || l.profileBroken || slices.ContainsFunc(l.problems, unusable) {
 		return nil, l.problems.Sort()
 	}
-	in.partial = slices.ContainsFunc(l.problems, func(d diag.Diagnostic) bool { return d.Code == codeSyntax })
+	in.partial = slices.ContainsFunc(l.problems, func(d diag.Diagnostic) bool {
+		return d.Severity == diag.Error && slices.Contains([]string{codeSyntax, codeEmpty}, d.Code)
+	})
 	in.Catalog = l.catalog(in)
 	return in, l.problems.Sort()
 }
 
-// codeSyntax marks a document that is not YAML.
-const codeSyntax = "yaml-syntax"
+const (
+	// codeSyntax marks a document that is not YAML.
+	codeSyntax = "yaml-syntax"
+	// codeEmpty marks a file without a document.
+	codeEmpty = "source-empty"
+)
 
 // unusable reports whether a problem leaves nothing to validate. An unknown field
 // does not, nor does a broken document that is not the profile: the same run reports
 // what else is wrong.
 func unusable(d diag.Diagnostic) bool {
-	return d.Severity == diag.Error && d.Code != "unknown-field" && d.Code != codeFleet && d.Code != codeSyntax
+	return d.Severity == diag.Error && !slices.Contains([]string{"unknown-field", codeFleet, codeSyntax, codeEmpty}, d.Code)
 }
 
 // withoutFollowUps drops problems that a document with broken YAML, or a catalogue
@@ -155,6 +164,8 @@ func (l *loader) list(fsys fs.FS, name string) ([]string, error) {
 			return nil
 		case path.Ext(p) == ".yaml" || path.Ext(p) == ".yml":
 			names = append(names, p)
+		case d.Type() == fs.ModeSymlink:
+			l.link(fsys, p)
 		}
 		return nil
 	})
@@ -279,6 +290,14 @@ func (l *loader) known(doc *source.Document) bool {
 		if slices.Contains(kinds, doc.Kind) {
 			return true
 		}
+		if doc.Kind == "" {
+			at = doc.At(doc.Node)
+			if key := source.Key(doc.Node, "kind"); key != nil { // kind: null
+				at = doc.At(key)
+			}
+			l.problem(at, "required", "kind", diag.OneOf("", kinds), "is required")
+			return false
+		}
 		if v := source.Lookup(doc.Node, "kind"); v != nil {
 			at = doc.At(v)
 		}
@@ -332,11 +351,7 @@ func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*sour
 			l.problem(doc.At(e), "extends-unknown", field, diag.OneOf(e.Value, profiles.Names()), "there is no built-in profile %q", e.Value)
 			return nil, ""
 		}
-		docs, problems := source.Parse(BuiltIn+e.Value+".yaml", data)
-		if len(problems) > 0 || len(docs) != 1 {
-			panic(fmt.Sprintf("built-in profile %s: %v", e.Value, problems))
-		}
-		return docs[0], e.Value
+		return builtinDocument(e.Value, data), e.Value
 	}
 	name := path.Join(path.Dir(doc.File), e.Value)
 	if path.IsAbs(e.Value) || strings.HasPrefix(doc.File, BuiltIn) || !fs.ValidPath(name) {
@@ -371,9 +386,15 @@ var builtinControls = sync.OnceValue(func() catalog.Set {
 // catalog reads the built-in controls and those of spec.catalogs.
 func (l *loader) catalog(in *Input) *catalog.Catalog {
 	sets := []catalog.Set{builtinControls()}
+	var read []string
 	for i, name := range in.Profile.Value.Spec.Catalogs {
 		field := fmt.Sprintf("spec.catalogs[%d]", i)
 		folder := path.Clean(name)
+		if slices.Contains(read, folder) {
+			l.problem(in.Profile.Positions.At(field), "duplicate-name", field, "", "%q is listed twice", name)
+			continue
+		}
+		read = append(read, folder)
 		if info, err := fs.Stat(l.files, folder); err != nil || !info.IsDir() {
 			l.problem(in.Profile.Positions.At(field), "catalog-unreadable", field, "a folder inside the source with one folder per control", "%s is not a folder of the source", name)
 			in.partialCatalog = true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 )
 
 // maxFileSize is the maximal size of one file of a source.
@@ -60,12 +61,21 @@ func (r *reader) hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// leaves reports whether os.Root refused to follow a name, because it leaves the root. os
+// exports no error for that.
+func leaves(err error) bool {
+	p, ok := errors.AsType[*fs.PathError](err)
+	return ok && p.Err != nil && strings.Contains(p.Err.Error(), "path escapes from parent")
+}
+
 // plainError returns the text of an error without the name of the system call.
 func plainError(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return p.Path + " does not exist"
+		case leaves(err):
+			return p.Path + " is a symbolic link to something outside the source"
 		case errors.Is(err, fs.ErrPermission):
 			return p.Path + " cannot be read: permission denied"
 		}

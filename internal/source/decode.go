@@ -43,7 +43,7 @@ func (d *decoder) problem(n *yaml.Node, code, path, hint, format string, args ..
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	d.positions[path] = Field{doc: d.doc, value: n, at: n}
 	n = resolve(n)
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+	if isNull(n) {
 		return // written, but says nothing: absent
 	}
 	switch v.Kind() {
@@ -85,6 +85,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	seen := map[string]bool{}
+	missing := map[string]*yaml.Node{} // keys without a value
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		field, ok := fields[key.Value]
@@ -93,14 +94,21 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 			d.problem(key, "unknown-field", child(path, key.Value), diag.OneOf(key.Value, names), "unknown field")
 			continue
 		}
-		if r := resolve(value); r.Kind != yaml.ScalarNode || r.Tag != "!!null" {
+		if isNull(resolve(value)) {
+			missing[key.Value] = key
+		} else {
 			seen[key.Value] = true
 		}
 		d.value(value, v.Field(field.index), child(path, key.Value))
 		d.keyed(child(path, key.Value), key)
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if fields[name].required && !seen[name] {
+		if !fields[name].required || seen[name] {
+			continue
+		}
+		if key := missing[name]; key != nil {
+			d.problem(key, "required", child(path, name), "", "is required, and must not be null")
+		} else {
 			d.problem(n, "required", child(path, name), "", "is required")
 		}
 	}
@@ -114,7 +122,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, c := range n.Content {
 		item := fmt.Sprintf("%s[%d]", path, i)
-		if r := resolve(c); r.Kind == yaml.ScalarNode && r.Tag == "!!null" {
+		if isNull(resolve(c)) {
 			d.problem(c, "yaml-type", item, "", "must not be null")
 			continue
 		}

@@ -60,7 +60,7 @@ func Parse(file string, data []byte) (docs []*Document, problems diag.List) {
 
 // document reads the type and the name. It is nil for what is empty or may not be walked.
 func document(text *origin, node *yaml.Node, apiVersion string) (*Document, diag.List) {
-	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+	if isNull(node) {
 		return nil, nil
 	}
 	doc := &Document{File: text.file, Node: node, APIVersion: apiVersion, text: text}
@@ -73,14 +73,10 @@ func document(text *origin, node *yaml.Node, apiVersion string) (*Document, diag
 	if slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "yaml-alias" }) {
 		return nil, problems
 	}
-	if v := Lookup(node, "apiVersion"); v != nil {
-		doc.APIVersion = v.Value
-	}
-	if v := Lookup(node, "kind"); v != nil {
-		doc.Kind = v.Value
-	}
-	if v := Lookup(node, "metadata", "name"); v != nil {
-		doc.Name = v.Value
+	for field, keys := range map[*string][]string{&doc.APIVersion: {"apiVersion"}, &doc.Kind: {"kind"}, &doc.Name: {"metadata", "name"}} {
+		if v := Lookup(node, keys...); v != nil && !isNull(v) {
+			*field = v.Value
+		}
 	}
 	return doc, problems
 }
@@ -161,6 +157,17 @@ func Lookup(n *yaml.Node, keys ...string) *yaml.Node {
 		n = found
 	}
 	return resolve(n)
+}
+
+// Key returns the node of a key of a mapping; nil if there is none.
+func Key(n *yaml.Node, key string) *yaml.Node {
+	n = resolve(n)
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i]
+		}
+	}
+	return nil
 }
 
 func resolve(n *yaml.Node) *yaml.Node {
