@@ -45,8 +45,11 @@ type Target struct {
 
 // Clusters lists the clusters of a repository.
 func Clusters(repository fs.FS) ([]string, error) {
-	if _, err := fs.Stat(repository, layout.Lock); err != nil {
-		return nil, fmt.Errorf("reading the repository: there is no %s: gatehouse build -o DIR writes one: %w", layout.Lock, err)
+	switch _, err := fs.Stat(repository, layout.Lock); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading the repository: there is no %s; gatehouse build SOURCE -o DIR writes one", layout.Lock)
+	case err != nil:
+		return nil, fmt.Errorf("reading the repository: %w", err)
 	}
 	entries, err := fs.ReadDir(repository, layout.Clusters)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 
 type buildOptions struct {
 	dir                             string
+	dirSet                          bool // -o was given, perhaps with an empty variable
 	check, force, allowSkip, strict bool
 }
 
@@ -50,6 +51,7 @@ with and without --check: the build writes and prints nothing, and exits with 1.
   gatehouse build profile/ | yq 'select(.metadata.name == "disallow-latest-tag")'`,
 		Args: exactArgs("SOURCE"), ValidArgsFunction: completeArgs(completeSource),
 		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
+			o.dirSet = cmd.Flags().Changed("output")
 			return runBuild(cmd.Context(), g, args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}),
 	}

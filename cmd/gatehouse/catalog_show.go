@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
@@ -19,20 +20,19 @@ func newCatalogShowCmd(g *globals) *cobra.Command {
 	var o catalogOptions
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show what a control refuses, its parameters and its policy",
+		Short: "Show a control, or a built-in profile",
+		Long: `Show what a control refuses, its parameters and its policy. For the name of a
+built-in profile, show what it extends and which controls it switches on.`,
 		Example: `  gatehouse catalog show restrict-image-registries
-  gatehouse catalog show require-labels -o yaml`,
+  gatehouse catalog show require-labels -o yaml
+  gatehouse catalog show hardened`,
 		Args: exactArgs("ID"), ValidArgsFunction: completeArgs(o.completeControls),
 		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
 			all, warnings, err := o.load()
 			if err != nil {
 				return warnings, err
 			}
-			control, ok := all.Control(args[0])
-			if !ok {
-				return warnings, noControl(args[0], all)
-			}
-			data, err := describeControl(control)
+			data, err := describe(args[0], all)
 			if err != nil {
 				return warnings, err
 			}
@@ -47,9 +47,25 @@ func newCatalogShowCmd(g *globals) *cobra.Command {
 	return cmd
 }
 
-// noControl suggests the control that was meant, or how to find it.
-func noControl(id string, all *catalog.Catalog) error {
-	return usagef("there is no control %q (%s)", id, diag.OneOfMany(id, all.IDs(), "gatehouse catalog list shows them"))
+// detail is what `catalog show` prints.
+type detail interface {
+	text() string
+	markdown() string
+}
+
+// describe describes the control with the id, or the built-in profile with that name.
+func describe(id string, all *catalog.Catalog) (detail, error) {
+	if control, ok := all.Control(id); ok {
+		return describeControl(control)
+	}
+	known := all.IDs()
+	for _, p := range profile.Builtins() {
+		if p.Name == id {
+			return describeProfile(p, all), nil
+		}
+		known = append(known, p.Name)
+	}
+	return nil, usagef("there is no control or built-in profile %q (%s)", id, diag.OneOfMany(id, known, "gatehouse catalog list shows them"))
 }
 
 // controlDetail is what `catalog show` prints of a control.
@@ -83,7 +99,7 @@ func describeControl(c *catalog.Control) (controlDetail, error) {
 		scope = "Cluster"
 	}
 	return controlDetail{
-		controlSummary: summarize(c), Description: c.Description, Scope: scope, PodSecurity: c.PodSecurity,
+		controlSummary: summarize(c, profilesByControl()), Description: c.Description, Scope: scope, PodSecurity: c.PodSecurity,
 		Parameters: c.Parameters.Properties, References: c.References, Compliance: c.Compliance, Policy: policy.Body,
 	}, nil
 }
@@ -92,7 +108,8 @@ func (d controlDetail) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n%s\n\n", d.ID, d.Title, strings.TrimSpace(d.Description))
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "Category:\t%s\nSeverity:\t%s\nScope:\t%s\nTargets:\t%s\n", d.Category, d.Severity, d.Scope, strings.Join(d.Targets, ", "))
+	fmt.Fprintf(w, "Category:\t%s\nSeverity:\t%s\nScope:\t%s\nTargets:\t%s\nProfiles:\t%s\n",
+		d.Category, d.Severity, d.Scope, strings.Join(d.Targets, ", "), names(d.Profiles))
 	for _, framework := range slices.Sorted(maps.Keys(d.Compliance)) {
 		fmt.Fprintf(w, "%s:\t%s\n", framework, strings.Join(d.Compliance[framework], ", "))
 	}
@@ -111,7 +128,8 @@ func (d controlDetail) text() string {
 func (d controlDetail) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s: %s\n\n", d.ID, markdown.Prose(d.Title), markdown.Prose(d.Description))
-	markdown.NewTable(&b, "category", "severity", "scope", "targets").Row(d.Category, d.Severity, d.Scope, strings.Join(d.Targets, ", "))
+	markdown.NewTable(&b, "category", "severity", "scope", "targets", "profiles").
+		Row(d.Category, d.Severity, d.Scope, strings.Join(d.Targets, ", "), strings.Join(d.Profiles, ", "))
 	if len(d.Parameters) > 0 {
 		b.WriteString("\n")
 		table := markdown.NewTable(&b, "parameter", "type", "default", "meaning")

@@ -28,22 +28,23 @@ func newImpactCmd(g *globals) *cobra.Command {
 		Use:   "impact SOURCE [WORKLOADS...]",
 		Short: "Show which workloads a stage bump would block",
 		Long: `Ask the Kyverno engine what the next stage of each environment of SOURCE, or the
-stage given with --stage, would do to workloads: which it would newly block,
-which are blocked today, which would only be reported, and which are exempt and
-until when. Findings are grouped by the label owner of the namespace, or by
-namespace if it has none.
+stage of --stage, would do to workloads: which ones it would newly block, which
+ones are blocked today, which ones it would only report, and which ones are
+exempt and until when. An exception that has ended exempts nothing. Findings are
+grouped by the label owner of the namespace, or by namespace if it has none.
 
 WORKLOADS are files, folders, kustomizations (folders with a kustomization.yaml),
-or - for standard input, judged as if created by a user who is not a deployer.
-Without WORKLOADS, select a cluster with --context, --kubeconfig, -n or -A: its
-namespaced objects that a policy judges are read, except those that controllers
-created. Only list requests are sent, and one request for the labels of the
+or - for standard input. They are judged as if an ordinary user created them, not
+a deployer. Without WORKLOADS, choose a cluster with --context, --kubeconfig, -n
+or -A. Of its namespaced objects, those that a policy judges and no controller
+created are read. gatehouse only lists objects, and reads the labels of the
 namespace.
 
-Policies that verify signatures need the registry, and policies that restrict
-writers need the requesting user: they are listed as not evaluated. Exits with 1
-if something would be blocked and --fail-on blocked is set, and with 2 if
-something could not be judged.`,
+Policies that verify signatures need the registry, and policies that restrict who
+may write need the user: they are listed as not evaluated.
+
+Exits with 1 if the source is wrong, or if something would be blocked and
+--fail-on is blocked, and with 2 if something could not be judged.`,
 		Example: `  gatehouse impact profile/ apps/
 
   # check a pull request

@@ -11,6 +11,8 @@ import (
 // validate refuses options that contradict each other, and a format for a folder.
 func (o buildOptions) validate() error {
 	switch {
+	case o.dirSet && o.dir == "":
+		return usagef("-o: the name of the folder is empty; omit -o to print YAML to standard output")
 	case o.dir == "" && (o.check || o.force):
 		return usagef("--check and --force need -o DIR")
 	case o.check && o.force:

@@ -22,15 +22,18 @@ func newTestCmd(g *globals) *cobra.Command {
 		Use:   "test SOURCE",
 		Short: "Test with the Kyverno engine what every policy admits and refuses",
 		Long: `Compile SOURCE and check with the real Kyverno engine, for each environment and
-tier, what the policies admit and refuse at their stage: the good and bad
-documents of every control, also in system namespaces; what the exceptions cover,
-before and after they expire, and what they do not cover; and the tests in the
-folder tests/ of SOURCE. Image rules are tested with keys and a registry of the
-engine instead of yours. Checks that cannot run are reported as skipped, with the
-reason.
+tier, what the policies admit and refuse at their stage:
 
-Exits with 1 if a check fails, and with 2 if there is no engine or its Kyverno is
-not the version in spec.kyverno.version.`,
+- the good and bad documents of every control, also in system namespaces
+- what each exception exempts before its end, that it exempts nothing from then
+  on, and that it exempts nothing else
+- the tests in the folder tests/ of SOURCE, at the time of --now
+
+Image rules are tested with keys and a registry of the engine instead of yours.
+A check that cannot run is reported as skipped, with the reason.
+
+Exits with 1 if the source is wrong or a check fails, and with 2 if there is no
+engine, or its Kyverno is not the version in spec.kyverno.version.`,
 		Example: `  gatehouse test profile/
 
   # write a report for a CI system
