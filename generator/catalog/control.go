@@ -54,7 +54,8 @@ type Control struct {
 	// profile's namespaces, or empty for policies made from its templates.
 	Emits string
 	// Follows is the id of the control that brings what this one asks for, or empty.
-	// The action of this control in a tier is never above that control's.
+	// The action of this control in a tier is never above that control's. A control that
+	// follows DefaultDeny does not judge the namespaces of the profile.
 	Follows string
 	// Parameters is an object without free keys; it may have no properties.
 	Parameters Schema

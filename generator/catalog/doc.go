@@ -26,7 +26,8 @@
 // the NetworkPolicies of the profile's namespaces, and has the same stages.
 //
 // spec.follows names the control that brings what this one asks for. The action in a
-// tier is never above that of the named control.
+// tier is never above that of the named control. If that is default-deny, it does not
+// judge the namespaces of the profile either, which default-deny closes.
 //
 // The template says what to check. The emitters add to the parsed object where and
 // how strictly. A template that says one of these things itself (metadata,

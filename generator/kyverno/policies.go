@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -55,6 +56,9 @@ func validatePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy) mani
 	spec["background"] = policy.Control.Background && !exempt
 	spec["webhookConfiguration"] = webhook(len(enforced) > 0, validateTimeout)
 	exclude := exclusions(p, env, policy, off)
+	if policy.Control.Follows == catalog.DefaultDeny {
+		exclude = append(exclude, closed(p, env)...)
+	}
 	if exempt {
 		exclude = append(exclude, excludeDeployers(env))
 	}

@@ -24,6 +24,23 @@ func exclusions(p *plan.Plan, env plan.Environment, policy plan.Policy, off []st
 	return exclude
 }
 
+// closed excludes the namespaces of the profile, which default-deny closes. They are not
+// asked for a default deny: Flux applies the NetworkPolicies and the policy at the same
+// time, and removes them so, and in between good Pods would be refused. Labels select
+// those that gatehouse creates; the tier is the one of the two that only a deployer may
+// set. The others have names.
+func closed(p *plan.Plan, env plan.Environment) []any {
+	created := map[string]any{
+		"matchLabels":      map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
+		"matchExpressions": []any{map[string]any{"key": v1alpha1.LabelTier, "operator": "Exists"}},
+	}
+	out := []any{map[string]any{"resources": map[string]any{"namespaceSelector": created}}}
+	if names := env.SelectedByName(p.Tiers); len(names) > 0 {
+		out = append(out, map[string]any{"resources": map[string]any{"namespaces": list(names)}})
+	}
+	return out
+}
+
 // auditOverrides audits the namespaces of the audited tiers in a policy that enforces.
 // Those that are off never get here, so where the last tier is audited, everything but
 // the enforced tiers is.
