@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -134,6 +135,13 @@ func (p *profiles) profile(tiers, environments []string) object {
 	if len(spec["trust"].(object)) > 1 {
 		spec["controls"].(object)["verify-images"] = object{"enabled": true} // nothing else verifies the images
 	}
+	if slices.ContainsFunc(spec["namespaces"].([]object), leftOpen) {
+		spec["controls"].(object)["require-network-policy"] = object{"enabled": false} // it does not go with an open namespace
+	}
+	maybe(p, spec, "network", object{
+		"apiServer": object{"addresses": []string{"10.0.0.10/32"}, "callers": some(p, "10.0.0.0/24", "2001:db8::/64")},
+		"dns":       object{"namespace": pick(p, "kube-system", "openshift-dns"), "addresses": some(p, "169.254.20.10/32")},
+	})
 	maybe(p, spec, "systemNamespaces", some(p, "rook", "istio-system", "calico"))
 	maybe(p, spec, "owners", []string{"@acme/platform", "someone@example.com"})
 	maybe(p, spec, "deployers", []string{pick(p, "system:serviceaccount:argo:deployer", "alice@example.com", "system:node:worker-1", "CN")})
@@ -188,6 +196,12 @@ func (p *profiles) namespaces(tiers, environments []string) []object {
 	return all
 }
 
+// leftOpen reports whether a namespace has no default deny.
+func leftOpen(namespace object) bool {
+	network, _ := namespace["network"].(object)
+	return network["defaultDeny"] == false
+}
+
 func (p *profiles) network() object {
 	peer := func() object {
 		return pick(p,
@@ -195,7 +209,8 @@ func (p *profiles) network() object {
 			object{"namespace": "kube-system", "pods": object{"app": p.value()}},
 			object{"pods": object{"app.kubernetes.io/name": p.value()}},
 			object{"cidr": "10.0.0.0/8", "except": []string{"10.1.0.0/16"}},
-			object{"cidr": "2001:db8::/32"}, object{"cidr": "0.0.0.0/0"})
+			object{"cidr": "2001:db8::/32"}, object{"cidr": "0.0.0.0/0"},
+			object{"namespaceLabels": object{"team": p.value()}}, object{"anyNamespace": true}, object{"anywhere": true})
 	}
 	ports := func() []string { return some(p, "8080", "53/UDP", "8000-8100/TCP", "http", "9000/SCTP") }
 	n := object{}
@@ -206,6 +221,10 @@ func (p *profiles) network() object {
 	for range p.IntN(3) {
 		rules, _ := n["egress"].([]object)
 		n["egress"] = append(rules, object{"to": peer(), "ports": ports(), "pods": object{"role": p.value()}})
+	}
+	if p.IntN(3) == 0 {
+		rules, _ := n["egress"].([]object)
+		n["egress"], n["webhooks"] = append(rules, object{"to": object{"apiServer": true}}), []string{"9443/TCP"}
 	}
 	if len(n) == 0 {
 		maybe(p, n, "defaultDeny", false)
