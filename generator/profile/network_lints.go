@@ -12,12 +12,9 @@ import (
 // networkLints warns of what a closed namespace will miss. The rules may be right, so
 // nothing is refused.
 func (p *parser) networkLints() {
-	if !p.enabled(catalog.DefaultDeny) {
-		return
-	}
 	known := wellKnown()
 	for _, n := range p.out.Namespaces {
-		if n.Network == nil {
+		if n.Network == nil || !p.mayClose(n.Tier) {
 			continue
 		}
 		field := n.Field + ".network"
@@ -35,6 +32,15 @@ func (p *parser) networkLints() {
 				"what runs in %s needs the API server: no rule lets it out", n.Name)
 		}
 	}
+}
+
+// mayClose reports whether default-deny can be enforced for a tier at some stage.
+func (p *parser) mayClose(tier string) bool {
+	i := slices.IndexFunc(p.out.Controls, func(c Control) bool { return c.ID == catalog.DefaultDeny })
+	if i < 0 || p.out.Controls[i].MaxStage < 0 { // off, or an unknown stage
+		return false
+	}
+	return p.src.Stages[p.out.Controls[i].MaxStage].Actions[tier] == plan.Enforce
 }
 
 // workloads says what is known of the workloads that usually run in a namespace: they
