@@ -43,7 +43,7 @@ func TestExample(t *testing.T) {
 		}
 	}
 	for _, env := range bundle.Plan.Environments {
-		for _, p := range env.Policies {
+		for _, p := range env.Judges() {
 			for _, check := range []string{verdict.CheckGood, verdict.CheckBad} {
 				if !shown[env.Name+" "+check+" "+p.Name] {
 					t.Errorf("%s: no %s document of %s is shown", env.Name, check, p.Name)
