@@ -23,7 +23,8 @@ type profileControl struct {
 	ID       string `json:"id"`
 	Title    string `json:"title"`
 	Severity string `json:"severity"`
-	// From is the profile that switches it on: this one, or one that it extends.
+	// From is the profile that switches it on: this one, or one that it extends; default
+	// if it is on in every profile.
 	From       string         `json:"from"`
 	MaxStage   string         `json:"maxStage,omitempty"`
 	Parameters map[string]any `json:"parameters,omitempty"`

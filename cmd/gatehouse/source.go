@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -25,7 +26,10 @@ type source struct {
 // read, not even through a symbolic link.
 func openSource(path string) (*source, error) {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading the source: %s does not exist", path)
+	case err != nil:
 		return nil, fmt.Errorf("reading the source: %w", err)
 	}
 	s := &source{name: ".", dir: path}

@@ -24,7 +24,8 @@ type Builtin struct {
 // BuiltinControl is a control of a built-in profile.
 type BuiltinControl struct {
 	ID string
-	// From is the profile that sets it: the built-in profile or one that it extends.
+	// From is the profile that sets it: the built-in profile or one that it extends. It is
+	// "default" for a control that is on in every profile.
 	From string
 	// MaxStage and Parameters as the profile sets them; empty for the defaults.
 	MaxStage   string
@@ -53,15 +54,17 @@ func builtin(name string) Builtin {
 		panic(fmt.Sprintf("built-in profile %s: %v", name, l.problems))
 	}
 	b := Builtin{Name: name, Description: heading(text), Extends: listed(own, "spec", "extends")}
-	for _, id := range sortedKeys(merged.Value.Spec.Controls) {
-		c := merged.Value.Spec.Controls[id]
+	given := merged.Value.Spec.Controls
+	controls := defaultControls(given)
+	for _, id := range sortedKeys(controls) {
+		c, from := controls[id], "default"
 		if c.Enabled != nil && !*c.Enabled {
 			continue
 		}
-		file := merged.Positions.At("spec.controls[" + id + "]").File
-		b.Controls = append(b.Controls, BuiltinControl{
-			ID: id, From: strings.TrimSuffix(path.Base(file), ".yaml"), MaxStage: *or(c.MaxStage, ""), Parameters: c.Parameters,
-		})
+		if _, ok := given[id]; ok {
+			from = strings.TrimSuffix(path.Base(merged.Positions.At("spec.controls["+id+"]").File), ".yaml")
+		}
+		b.Controls = append(b.Controls, BuiltinControl{ID: id, From: from, MaxStage: *or(c.MaxStage, ""), Parameters: c.Parameters})
 	}
 	return b
 }

@@ -29,8 +29,8 @@ func TestBuiltins(t *testing.T) {
 		slices.Sort(from[b.Name])
 	}
 	want := map[string][]string{
-		"baseline": {"baseline"}, "restricted": {"baseline", "restricted"}, "supply-chain": {"supply-chain"},
-		"hardened": {"baseline", "hardened", "restricted", "supply-chain"}, "multi-tenant": {"baseline", "multi-tenant"},
+		"baseline": {"baseline", "default"}, "restricted": {"baseline", "default", "restricted"}, "supply-chain": {"default", "supply-chain"},
+		"hardened": {"baseline", "default", "hardened", "restricted", "supply-chain"}, "multi-tenant": {"baseline", "default", "multi-tenant"},
 	}
 	if diff := cmp.Diff(want, from); diff != "" {
 		t.Errorf("the profiles that controls come from (-want +got):\n%s", diff)
