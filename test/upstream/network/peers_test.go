@@ -17,7 +17,8 @@ import (
 )
 
 // source has a namespace with a rule for each kind of peer, each on a port of its own,
-// and namespaces that are not closed. The API server is known in prod.
+// and namespaces that are not closed. The API server is known in prod:
+// Pods reach it at one address, and it calls them from another one.
 const source = `apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
@@ -60,7 +61,7 @@ spec:
   ring: 1
   stage: enforce-platform
   allowSkip: true
-  overrides: {network: {apiServer: {addresses: [10.8.0.10/32], ports: [6443/TCP], callers: [10.8.0.0/28]}}}
+  overrides: {network: {apiServer: {addresses: [10.8.0.10/32], ports: [6443/TCP], callers: [10.8.0.99/32]}}}
 ---
 kind: Environment
 metadata: {name: dev}
@@ -118,7 +119,7 @@ func others() map[string]*matcher.TrafficPeer {
 		"kube-system/proxy": pod("kube-system", "proxy", "10.244.1.8", nil),
 		"node-local DNS":    {IP: "169.254.20.10"},
 		"API server":        {IP: "10.8.0.10"},
-		"other node":        {IP: "10.8.0.99"},
+		"its caller":        {IP: "10.8.0.99"},
 		"block":             {IP: "192.0.2.7"},
 		"excepted block":    {IP: "192.0.2.200"},
 		"internet":          {IP: "198.51.100.1"},
@@ -184,9 +185,9 @@ func TestReach(t *testing.T) {
 		ingress        bool
 		want           []string
 	}{
-		"in, the API server is known":     {known, "shop", "web", true, append(peers(), "API server 9443/TCP")},
+		"in, the API server is known":     {known, "shop", "web", true, append(peers(), "its caller 9443/TCP")},
 		"in, it is not":                   {unknown, "shop", "web", true, append(peers(), everyone("9443/TCP")...)},
-		"in, to other Pods":               {known, "shop", "other", true, append(append(peers(), "API server 9443/TCP"), everyone("1010/TCP")...)},
+		"in, to other Pods":               {known, "shop", "other", true, append(append(peers(), "its caller 9443/TCP"), everyone("1010/TCP")...)},
 		"out, the API server is known":    {known, "shop", "web", false, slices.Concat(peers(), dns, []string{"API server 6443/TCP"})},
 		"out, it is not":                  {unknown, "shop", "web", false, slices.Concat(peers(), dns, everyone("443/TCP", "6443/TCP"))},
 		"out, of other Pods":              {known, "shop", "other", false, slices.Concat(peers(), dns, []string{"API server 6443/TCP"}, everyone("1010/TCP"))},
