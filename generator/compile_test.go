@@ -52,7 +52,7 @@ func TestCompile(t *testing.T) {
 // compileArchive returns the archive with the actual output.
 func compileArchive(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 	t.Helper()
-	source, options := fstest.MapFS{}, Options{Version: "test", Now: testNow, AllowSkip: bytes.Contains(archive.Comment, []byte("--allow-skip"))}
+	source, options := fstest.MapFS{}, Options{Version: "test", Now: testNow, Unstaged: bytes.Contains(archive.Comment, []byte("--unstaged"))}
 	for _, f := range archive.Files {
 		switch {
 		case f.Name == "prior-lock":

@@ -27,10 +27,13 @@ type Options struct {
 	Version string
 	// Now is the time to judge expiries by.
 	Now time.Time
-	// AllowSkip lets every environment enforce what was never audited.
-	AllowSkip bool
+	// Unstaged shows every environment as if it had audited and accepted everything.
+	// Such a bundle is for inspection; do not write it.
+	Unstaged bool
 	// Prior is the lock of the current output; nil if there is none.
 	Prior *manifest.Lock
+	// Output is the current output, for the contents that it keeps; nil if there is none.
+	Output fs.FS
 	// Existing lists the files in the current output, relative to it, with slashes.
 	Existing []string
 }
@@ -69,12 +72,12 @@ func compile(input *profile.Input, problems diag.List, o Options) (*Bundle, diag
 	src, found := profile.Parse(profile.Default(*input), o.Now)
 	s := stages{append(problems, found...)}
 	p := run(&s, func() (*plan.Plan, diag.List) {
-		return resolve.Plan(src, resolve.Options{Now: o.Now, AllowSkip: o.AllowSkip, Prior: o.Prior})
+		return resolve.Plan(src, resolve.Options{Now: o.Now, Unstaged: o.Unstaged, Prior: o.Prior, Output: o.Output})
 	})
 	files := run(&s, func() ([]manifest.File, diag.List) { return emit(p) })
 	bundle := run(&s, func() (*Bundle, diag.List) { return link(p, files, o) })
 	if bundle != nil {
-		bundle.Lock, bundle.input, bundle.options = lock(p, input.Hash(), o), input, o
+		bundle.Lock, bundle.input, bundle.options = lock(p), input, o
 	}
 	return bundle, s.problems.Sort()
 }
@@ -111,6 +114,7 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files = append(files, kyverno.Policies(p)...)
 	files = append(files, network.Emit(p)...)
 	files = append(files, board.Emit(p, chartValues(p))...)
+	files = append(files, p.Contents...)
 	if !p.KyvernoTests {
 		return files, nil
 	}
@@ -127,24 +131,14 @@ func chartValues(p *plan.Plan) map[string]map[string]any {
 	return values
 }
 
-// lock records the action of each policy in each environment, so that the next
-// build can refuse to skip a stage, and what bootstrap must know of the profile.
-func lock(p *plan.Plan, hash string, o Options) manifest.Lock {
-	l := manifest.Lock{Tool: o.Version, Source: hash, Environments: map[string]manifest.LockedEnvironment{}}
+// lock records what each environment audits and enforces, for the next build, and what
+// bootstrap must know of the profile.
+func lock(p *plan.Plan) manifest.Lock {
+	l := manifest.Lock{Environments: map[string]manifest.LockedEnvironment{}}
 	for _, env := range p.Environments {
-		policies := map[string]map[string]string{}
-		for _, policy := range env.Policies {
-			tiers := map[string]string{}
-			for tier, action := range policy.Actions {
-				if action != plan.Off {
-					tiers[tier] = action.String()
-				}
-			}
-			policies[policy.Name] = tiers
-		}
-		l.Environments[env.Name] = manifest.LockedEnvironment{
-			Stage: env.Stage, FluxInstall: env.Flux.Install, Kyverno: kyverno.Locked(p, env), Policies: policies,
-		}
+		locked := env.Locked
+		locked.FluxInstall, locked.Kyverno = env.Flux.Install, kyverno.Locked(p, env)
+		l.Environments[env.Name] = locked
 	}
 	return l
 }

@@ -234,7 +234,7 @@ func compileLeaf(t testing.TB, leaf *stringLeaf, text string) *Bundle {
 		}
 		fsys[name] = &fstest.MapFile{Data: []byte(content), Mode: 0o644}
 	}
-	bundle, problems := Compile(fsys, ".", Options{Version: "test", Now: testNow, AllowSkip: true})
+	bundle, problems := Compile(fsys, ".", Options{Version: "test", Now: testNow, Unstaged: true})
 	if leaf == nil && bundle == nil {
 		t.Fatalf("the source does not build: %v", problems)
 	}

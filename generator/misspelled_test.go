@@ -31,7 +31,7 @@ func TestMisspelledFields(t *testing.T) {
 			line, at := lines[key.Line-1], key.Column-1
 			misspelled[key.Line-1] = line[:at] + "x" + line[at:]
 			changed[name] = &fstest.MapFile{Data: []byte(strings.Join(misspelled, "\n"))}
-			_, problems := Compile(changed, ".", Options{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), AllowSkip: true})
+			_, problems := Compile(changed, ".", Options{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Unstaged: true})
 			if problems.HasErrors() {
 				refused++
 			} else if slices.Contains([]string{"spec", "metadata", "match", "stage", "expires", "references", "attestors", "tier"}, key.Value) {

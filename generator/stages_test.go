@@ -35,7 +35,7 @@ spec: {ring: 2, stage: audit}
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bundle, problems := generator.Compile(source, ".", generator.Options{AllowSkip: true})
+			bundle, problems := generator.Compile(source, ".", generator.Options{Unstaged: true})
 			if tt.stages != nil {
 				bundle, problems = bundle.WithStages(tt.stages)
 			}
@@ -51,7 +51,7 @@ spec: {ring: 2, stage: audit}
 			}
 		})
 	}
-	bundle, _ := generator.Compile(source, ".", generator.Options{AllowSkip: true})
+	bundle, _ := generator.Compile(source, ".", generator.Options{Unstaged: true})
 	if _, problems := bundle.WithStages(map[string]string{"prod": "nowhere"}); !problems.HasErrors() {
 		t.Error("an unknown stage is accepted")
 	}

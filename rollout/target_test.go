@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"bytes"
 	"encoding/base64"
 	"io/fs"
 	"os"
@@ -131,7 +130,7 @@ func TestOpenKyvernoUnknown(t *testing.T) {
 		wrong  string
 	}{
 		{"by an older gatehouse", func(l *manifest.Lock) {
-			l.Environments["prod"] = manifest.LockedEnvironment{Stage: "audit"}
+			l.Environments["prod"] = manifest.LockedEnvironment{Stages: []string{"audit"}}
 		}, "an older gatehouse wrote it; build again"},
 		{"a release that is not there", func(l *manifest.Lock) { l.Environments["prod"].Kyverno.Release.Name = "other" },
 			"no layer of environment prod holds the release of Kyverno, HelmRelease flux-system/other; build again"},
@@ -170,7 +169,7 @@ func TestOpenUnknownInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, bytes.Replace(lock, []byte(`"stage"`), []byte(`"fluxInstall": "helm", "stage"`), 1), 0o644); err != nil {
+	if err := os.WriteFile(name, append(lock, `{"environment":"dev","fluxInstall":"helm"}`...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(os.DirFS(dir), "dev")

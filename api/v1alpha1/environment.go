@@ -20,6 +20,10 @@ type EnvironmentSpec struct {
 	Clusters []string `json:"clusters,omitempty"`
 	// Stage of the ladder. This is the line that teams bump.
 	Stage string `json:"stage"`
+	// Changes accepts what the environment was audited for on this day or before, such as
+	// 2026-11-20: it is then enforced. The day must not be in the future, and each day can
+	// be used once. Default: nothing is accepted.
+	Changes *string `json:"changes,omitempty"`
 	// Controls that are ahead of or behind the stage of the environment, by id.
 	Controls map[string]EnvironmentControl `json:"controls,omitempty"`
 	// AllowAhead allows this environment to be stricter than one in an earlier ring. Default: false.

@@ -143,6 +143,13 @@ type Rollout struct {
 	// Stages, from the loosest to the strictest. Default: "off", audit,
 	// enforce-<tier> for each tier except the last, enforce.
 	Stages []Stage `json:"stages,omitempty"`
+	// Soak is how long an environment must have audited a policy, or a change of it,
+	// before it enforces it, in days, such as 7d. Default: 0d.
+	Soak *string `json:"soak,omitempty"`
+	// Changes is staged (default: an environment goes on enforcing what it enforces, and
+	// audits a change, until its own file accepts it) or immediate (a change is enforced
+	// at once where the policy was enforced before).
+	Changes *string `json:"changes,omitempty"`
 }
 
 // Stage is one step of the ladder. A tier in neither list is off.

@@ -45,6 +45,7 @@ apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
 spec:
+  gatehouse: ">=0.4"
   extends: [restricted, ./base.yaml]
   kyverno: {version: "1.19", policyType: ClusterPolicy, install: helm, namespace: kyverno, replicas: 3}
   flux:
@@ -59,7 +60,7 @@ spec:
     decryption: {provider: sops, secretRef: {name: sops-age}}
     workloads: [{name: apps, path: "./apps/${env}"}]
   tiers: [platform, apps]
-  rollout: {stages: [{name: "off"}, {name: mixed, audit: [apps], enforce: [platform]}]}
+  rollout: {soak: 7d, changes: staged, stages: [{name: "off"}, {name: mixed, audit: [apps], enforce: [platform]}]}
   namespaces:
   - name: payments
     tier: apps
@@ -76,6 +77,7 @@ spec:
       webhooks: [10250/TCP]
   network: {apiServer: {addresses: [10.0.0.10/32], ports: [6443/TCP], callers: [10.0.0.0/24]}, dns: {namespace: kube-system, pods: {k8s-app: kube-dns}, addresses: [169.254.20.10/32], ports: [53/UDP]}}
   systemNamespaces: [linkerd]
+  output: {kyvernoTests: true}
   registries: {allowed: [ghcr.io/acme]}
   trust:
     attestors:
@@ -92,7 +94,6 @@ spec:
   controls: {require-labels: {enabled: true, maxStage: audit, parameters: {labels: [a], deep: {n: 1, f: 1.5, z: null}}}}
   catalogs: [controls]
   exceptions: {namespace: policy-exceptions, allowPermanent: false, warnDays: 7}
-  output: {kyvernoTests: true}
   deployers: [system:serviceaccount:ci:deploy]
   owners: ["@acme/platform", platform@example.com]
 ---
@@ -103,6 +104,7 @@ spec:
   ring: 3
   clusters: [prod-eu]
   stage: audit
+  changes: 2026-11-20
   controls: {disallow-latest-tag: {stage: enforce}}
   allowAhead: false
   overrides:

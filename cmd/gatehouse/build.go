@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,6 @@ with and without --check: the build writes and prints nothing, and exits with 1.
 	cmd.Flags().BoolVar(&o.check, "check", false, "write nothing; exit with 1 if DIR is not up to date")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files in DIR that were edited or added by hand")
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "treat expired exceptions as errors")
-	cmd.Flags().BoolVar(&o.allowSkip, "allow-skip", false, "allow enforcing policies that were never audited in an environment")
 	complete(cmd, "output", completeFolders)
 	return cmd
 }
@@ -76,7 +76,6 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 	if err != nil {
 		return nil, err
 	}
-	options.AllowSkip = o.allowSkip
 	if o.dir != "" {
 		if err := prepare(&options, path, o.dir); err != nil {
 			return nil, err
@@ -133,8 +132,15 @@ func prepare(o *generator.Options, source, dir string) (err error) {
 	if o.Prior, err = output.ReadLock(dir); err != nil {
 		return err
 	}
-	o.Existing, err = listFiles(dir)
-	return err
+	if o.Existing, err = listFiles(dir); err != nil || o.Prior == nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("opening the output: %w", err)
+	}
+	o.Output = root.FS()
+	return nil
 }
 
 // listFiles lists the files of the output, with slashes; none if it does not exist.

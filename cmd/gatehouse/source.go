@@ -106,7 +106,7 @@ func look(ctx context.Context, g *globals, path string) (*source, *generator.Bun
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	o.AllowSkip = true
+	o.Unstaged = true
 	bundle, warnings, err := s.compile(ctx, o)
 	return s, bundle, warnings, err
 }

@@ -42,7 +42,7 @@ func strictExample(t *testing.T) *generator.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle, problems := generator.Compile(fsys, ".", generator.Options{Version: "test", Now: builtAt(), AllowSkip: true})
+	bundle, problems := generator.Compile(fsys, ".", generator.Options{Version: "test", Now: builtAt(), Unstaged: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}

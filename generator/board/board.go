@@ -156,7 +156,7 @@ func codeOwners(p *plan.Plan) string {
 func sourceIgnore(p *plan.Plan) string {
 	lines := []string{
 		"/" + layout.CodeOwners, "/" + layout.Board, "/" + layout.GitAttributes,
-		"/" + layout.Lock, "/" + layout.Journal, "/" + layout.Staging + "/",
+		"/" + layout.Lock, "/" + layout.Contents + "/", "/" + layout.Journal, "/" + layout.Staging + "/",
 	}
 	if p.KyvernoTests {
 		for _, env := range p.Environments {

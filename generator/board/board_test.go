@@ -91,9 +91,10 @@ func TestDocuments(t *testing.T) {
 /.gitattributes text eol=lf linguist-generated
 /.sourceignore text eol=lf linguist-generated
 /CODEOWNERS text eol=lf
-/README.md text eol=lf
+/README.md text eol=lf merge=union
 /clusters/*/gatehouse/** text eol=lf linguist-generated
 /environments/** text eol=lf linguist-generated
+/contents/** text eol=lf linguist-generated
 /tests/** text eol=lf linguist-generated
 /gatehouse.lock text eol=lf linguist-generated merge=union
 `,
@@ -102,6 +103,7 @@ func TestDocuments(t *testing.T) {
 /.gitattributes
 /CODEOWNERS
 /README.md
+/contents/
 /gatehouse.lock
 /gatehouse.lock.next
 /tests/dev/

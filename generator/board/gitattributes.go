@@ -19,9 +19,10 @@ func gitAttributes() string {
 		"/" + layout.GitAttributes + text + generated,
 		"/" + layout.SourceIgnore + text + generated,
 		"/" + layout.CodeOwners + text,
-		"/" + layout.Board + text,
+		"/" + layout.Board + text + " merge=union",
 		"/" + layout.Clusters + "/*/" + layout.Root + "/**" + text + generated,
 		"/" + layout.Environments + "/**" + text + generated,
+		"/" + layout.Contents + "/**" + text + generated,
 		"/" + layout.Tests + "/**" + text + generated,
 		"/" + layout.Lock + text + generated + " merge=union",
 	}

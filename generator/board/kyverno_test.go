@@ -9,7 +9,9 @@ import (
 
 // Equal values are written once, and only for environments that need them.
 func TestKyvernoSettings(t *testing.T) {
-	values := func(config string) map[string]any { return map[string]any{"config": config, "features": "f", "replicas": 3} }
+	values := func(config string) map[string]any {
+		return map[string]any{"config": config, "features": "f", "replicas": 3}
+	}
 	p := &plan.Plan{Environments: []plan.Environment{
 		{Name: "dev", Kyverno: plan.Kyverno{Install: true}}, {Name: "eu"}, {Name: "lab"}, {Name: "us"},
 	}}

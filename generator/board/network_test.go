@@ -12,7 +12,7 @@ import (
 )
 
 func TestNetworks(t *testing.T) {
-	deny := plan.Policy{Name: catalog.DefaultDeny, Actions: map[string]plan.Action{"platform": plan.Enforce, "apps": plan.Audit, "lab": plan.Off}}
+	deny := plan.Policy{Name: catalog.DefaultDeny, Base: catalog.DefaultDeny, Actions: map[string]plan.Action{"platform": plan.Enforce, "apps": plan.Audit, "lab": plan.Off}}
 	rule := plan.NetworkRule{Peer: plan.Peer{Namespace: "x"}}
 	env := plan.Environment{Policies: []plan.Policy{deny}, Namespaces: []plan.Namespace{
 		{Name: "edge", Tier: "platform", Network: &plan.Network{Ingress: []plan.NetworkRule{rule}, Egress: []plan.NetworkRule{rule}}},

@@ -82,3 +82,8 @@ func (c *Control) Render(target string, params map[string]any) (Policy, error) {
 	}
 	return Policy{}, fmt.Errorf("%s: the control has no template for %s, only for %s", c.Dir, target, strings.Join(c.Targets(), ", "))
 }
+
+// Read returns a policy that Render returned before, from its body.
+func Read(target string, body map[string]any) Policy {
+	return Policy{Target: target, Body: body, Rules: Rules(body), Matches: Matches(body), LookUps: LookUps(body)}
+}

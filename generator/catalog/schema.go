@@ -39,6 +39,11 @@ type Schema struct {
 	AdditionalProperties any `json:"additionalProperties,omitempty"`
 	// From names the value of the profile that is used if the user does not set the parameter; see Sources.
 	From string `json:"x-gatehouse-from,omitempty"`
+	// Loosens says which change of the parameter lets the control refuse less and
+	// nothing more: more or fewer items of an array, a higher or lower integer, or a
+	// boolean that becomes true or false. Empty if neither does. Such a change needs no
+	// audit; see [Control.Loosens].
+	Loosens string `json:"x-gatehouse-loosens,omitempty"`
 }
 
 // Values returns the schema of the values of a map with free keys. It returns nil if
@@ -114,6 +119,9 @@ func (s *Schema) check(path string) []Problem {
 		if !slices.Contains(allowed, keyword) {
 			problem(path+"."+keyword, "has no meaning for the type %s", s.Type)
 		}
+	}
+	if allowed := loosening()[s.Type]; s.Loosens != "" && !slices.Contains(allowed, s.Loosens) {
+		problem(path+".x-gatehouse-loosens", "%q is not one of %s for the type %s", s.Loosens, strings.Join(allowed, ", "), s.Type)
 	}
 	if s.From != "" && !slices.Contains(Sources(), s.From) {
 		problem(path+".x-gatehouse-from", "%q is not one of %s", s.From, strings.Join(Sources(), ", "))

@@ -60,7 +60,7 @@ func validatePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy) mani
 		exclude = append(exclude, closed(p, env)...)
 	}
 	if exempt {
-		exclude = append(exclude, excludeDeployers(env))
+		exclude = append(exclude, excludeDeployers(policy.Deployers))
 	}
 	for _, r := range spec["rules"].([]any) {
 		rule := r.(map[string]any)
@@ -89,8 +89,8 @@ var apiServer = []string{"system:apiserver", "system:serviceaccount:kube-system:
 // (docs/safety.md#deployer-and-system-namespaces) and the API server itself. A
 // subject of kind User is compared with the whole user name, so service accounts
 // need no other form.
-func excludeDeployers(env plan.Environment) map[string]any {
-	users := slices.Concat(env.Deployers, apiServer)
+func excludeDeployers(deployers []string) map[string]any {
+	users := slices.Concat(deployers, apiServer)
 	subjects := make([]any, len(users))
 	for i, user := range users {
 		subjects[i] = map[string]any{"kind": "User", "name": user}

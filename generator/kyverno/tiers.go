@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
@@ -11,9 +12,13 @@ import (
 const labelName = "kubernetes.io/metadata.name"
 
 // exclusions keeps a policy away from the system namespaces and from the tiers
-// where it is off. Excluding by namespace keeps Kyverno's autogen on.
+// where it is off, and a policy that asks for a closed network away from namespaces that
+// are not closed yet. Excluding by namespace keeps Kyverno's autogen on.
 func exclusions(p *plan.Plan, env plan.Environment, policy plan.Policy, off []string) []any {
 	exclude := []any{map[string]any{"resources": map[string]any{"namespaces": list(env.SystemNamespaces)}}}
+	if open := env.WaitingToClose(); len(open) > 0 && policy.Control.Follows == catalog.DefaultDeny {
+		exclude = append(exclude, map[string]any{"resources": map[string]any{"namespaces": list(open)}})
+	}
 	if len(off) == 0 || policy.Control.ClusterScoped {
 		return exclude
 	}

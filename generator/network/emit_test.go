@@ -27,7 +27,7 @@ var where = plan.ClusterNetwork{
 
 // planOf returns a plan in which default-deny is enforced for the tier "".
 func planOf(namespaces ...plan.Namespace) *plan.Plan {
-	deny := plan.Policy{Name: catalog.DefaultDeny, Actions: map[string]plan.Action{"": plan.Enforce, "audited": plan.Audit}}
+	deny := plan.Policy{Name: catalog.DefaultDeny, Base: catalog.DefaultDeny, Actions: map[string]plan.Action{"": plan.Enforce, "audited": plan.Audit}}
 	return &plan.Plan{Environments: []plan.Environment{{Name: "prod", Network: where, Namespaces: namespaces, Policies: []plan.Policy{deny}}}}
 }
 

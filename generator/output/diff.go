@@ -22,13 +22,22 @@ import (
 type priorOutput struct {
 	lock    manifest.Lock
 	journal manifest.Lock
-	// hashes that gatehouse wrote at a path.
-	hashes map[string][]string
+	files   map[string]written
+}
+
+// written is what gatehouse wrote at a path.
+type written struct {
+	// hashes of all that it wrote there; none if the path is not its own.
+	hashes []string
+	// merged is set if the lock has several: gatehouse wrote one on each branch, and
+	// Git may have made another file of them.
+	merged bool
 }
 
 func readPrior(root *os.Root) (*priorOutput, error) {
-	p := &priorOutput{hashes: map[string][]string{}}
-	for name, lock := range map[string]*manifest.Lock{layout.Lock: &p.lock, layout.Journal: &p.journal} {
+	p := &priorOutput{files: map[string]written{}}
+	for _, lock := range []*manifest.Lock{&p.lock, &p.journal} { // the lock first: see merged
+		name := map[*manifest.Lock]string{&p.lock: layout.Lock, &p.journal: layout.Journal}[lock]
 		read, err := readLock(root, name)
 		if err != nil {
 			return nil, err
@@ -41,7 +50,10 @@ func readPrior(root *os.Root) (*priorOutput, error) {
 			if err := checkPath(f.Path); err != nil {
 				return nil, fmt.Errorf("reading %s: %w", name, err)
 			}
-			p.hashes[f.Path] = append(p.hashes[f.Path], f.SHA256)
+			w := p.files[f.Path]
+			w.merged = w.merged || lock == &p.lock && len(w.hashes) > 0
+			w.hashes = append(w.hashes, f.SHA256)
+			p.files[f.Path] = w
 		}
 	}
 	return p, nil
@@ -52,7 +64,7 @@ func readPrior(root *os.Root) (*priorOutput, error) {
 func (p *priorOutput) journalWith(changes []manifest.LockedFile) manifest.Lock {
 	j := manifest.Lock{Files: slices.Clone(p.journal.Files)}
 	for _, c := range changes {
-		if !slices.Contains(p.hashes[c.Path], c.SHA256) {
+		if !slices.Contains(p.files[c.Path].hashes, c.SHA256) {
 			j.Files = append(j.Files, manifest.LockedFile{Path: c.Path, SHA256: c.SHA256})
 		}
 	}
@@ -157,7 +169,7 @@ func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []man
 			return err
 		}
 		d.files[i] = lockedFile(files[i], data)
-		if d.states[i], err = d.dirs.fileState(root, d.files[i], prior.hashes[files[i].Path]); err != nil {
+		if d.states[i], err = d.dirs.fileState(root, d.files[i], prior.files[files[i].Path]); err != nil {
 			return fmt.Errorf("reading the output: %w", err)
 		}
 		if stage == nil || d.states[i] == unchanged || d.states[i].isConflict(true) {
@@ -231,7 +243,7 @@ func (d dirStates) with(s state) []string {
 }
 
 // fileState returns how the path of a file differs from the file.
-func (d dirStates) fileState(root *os.Root, f manifest.LockedFile, ours []string) (state, error) {
+func (d dirStates) fileState(root *os.Root, f manifest.LockedFile, ours written) (state, error) {
 	if s := d[path.Dir(f.Path)]; s != unchanged {
 		return s, nil
 	}
@@ -252,12 +264,16 @@ func (d dirStates) fileState(root *os.Root, f manifest.LockedFile, ours []string
 		return 0, err
 	case sum == f.SHA256:
 		return unchanged, nil
-	case info.Size() == 0 || slices.Contains(ours, sum):
+	case info.Size() == 0 || ours.merged || slices.Contains(ours.hashes, sum):
 		return outdated, nil
-	case len(ours) > 0:
-		return edited, nil
+	case len(ours.hashes) == 0:
+		return foreign, nil
 	}
-	return foreign, nil
+	data, err := root.ReadFile(f.Path)
+	if err == nil && manifest.HasMarkers(data) {
+		return outdated, nil // Git could not merge what gatehouse wrote on two branches
+	}
+	return edited, err
 }
 
 func hashOf(root *os.Root, name string) (string, error) {
@@ -284,7 +300,7 @@ func (d *diff) findGone(root *os.Root, prior *priorOutput) error {
 	}
 	dirs := dirStates{}
 	emptied := map[string]bool{}
-	for name, ours := range prior.hashes {
+	for name, ours := range prior.files {
 		if needed[name] {
 			continue
 		}

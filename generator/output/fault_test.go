@@ -81,7 +81,7 @@ func faultyBuild(t *testing.T, dir string, files []manifest.File, n int, dying b
 	}
 	defer root.Close()
 	d := &faultyDisk{disk: rootDisk{root}, n: n, dying: dying}
-	_, err = writeTree(t.Context(), root, d, files, manifest.Lock{Tool: "test"}, Options{})
+	_, err = writeTree(t.Context(), root, d, files, manifest.Lock{}, Options{})
 	if err != nil && !errors.Is(err, errFault) {
 		t.Fatalf("fault %d: %v", n, err)
 	}

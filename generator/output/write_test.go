@@ -66,7 +66,7 @@ func put(t *testing.T, dir, name, content string) {
 
 func build(t *testing.T, dir string, files []manifest.File) Result {
 	t.Helper()
-	r, err := Write(t.Context(), dir, files, manifest.Lock{Tool: "test"}, Options{})
+	r, err := Write(t.Context(), dir, files, manifest.Lock{}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestWriteDirConflicts(t *testing.T) {
 			}
 			tt.change(t, dir)
 			before := tree(t, dir)
-			_, err := Write(t.Context(), dir, tt.files, manifest.Lock{Tool: "test"}, Options{})
+			_, err := Write(t.Context(), dir, tt.files, manifest.Lock{}, Options{})
 			var conflict *ConflictError
 			if tt.adopted != (err == nil) || !tt.adopted && !errors.As(err, &conflict) {
 				t.Fatalf("got %v", err)
@@ -260,7 +260,7 @@ func TestWriteDirConflicts(t *testing.T) {
 					t.Errorf("a conflict changed the output: %s", diff)
 				}
 			}
-			_, err = Write(t.Context(), dir, tt.files, manifest.Lock{Tool: "test"}, Options{Force: true})
+			_, err = Write(t.Context(), dir, tt.files, manifest.Lock{}, Options{Force: true})
 			if tt.forced == nil {
 				if diff := cmp.Diff(before, tree(t, dir)); err == nil || diff != "" {
 					t.Errorf("force got %v and changed: %s", err, diff)
@@ -302,7 +302,7 @@ func TestForeignFilesStay(t *testing.T) {
 
 func TestCheckDir(t *testing.T) {
 	dir := t.TempDir()
-	lock := manifest.Lock{Tool: "test"}
+	lock := manifest.Lock{}
 	check := func(files []manifest.File, want ...string) {
 		t.Helper()
 		before := tree(t, dir)
@@ -415,7 +415,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := os.Chmod(locked, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Write(t.Context(), dir, second, manifest.Lock{Tool: "test"}, Options{})
+	_, err := Write(t.Context(), dir, second, manifest.Lock{}, Options{})
 	if err == nil || !strings.Contains(err.Error(), "environments/dev/policies/b.yaml") {
 		t.Errorf("got %v", err)
 	}
@@ -461,7 +461,7 @@ func TestWriteDirCompletesWhatItBegan(t *testing.T) {
 	defer root.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := writeTree(ctx, root, cancellingDisk{rootDisk{root}, cancel}, second, manifest.Lock{Tool: "test"}, Options{}); err != nil {
+	if _, err := writeTree(ctx, root, cancellingDisk{rootDisk{root}, cancel}, second, manifest.Lock{}, Options{}); err != nil {
 		t.Error(err)
 	}
 	if ctx.Err() == nil {

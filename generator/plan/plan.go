@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 // Plan is everything that the output depends on.
@@ -26,6 +27,8 @@ type Plan struct {
 	Environments []Environment
 	// KyvernoTests asks for tests for the kyverno CLI.
 	KyvernoTests bool
+	// Contents are the files that keep what policies check for the builds to come.
+	Contents []manifest.File
 	// Now is the time of the build, to judge expiries by.
 	Now time.Time
 }
@@ -106,6 +109,20 @@ type Environment struct {
 	Exceptions []Exception
 	// Trust is the public material that the policies refer to, by name.
 	Trust []TrustObject
+	// Pending lists what the source asks for and the environment has not accepted yet.
+	Pending []Pending
+	// Locked is the environment's part of the lock.
+	Locked manifest.LockedEnvironment
+}
+
+// Pending is a change that waits for the environment's own file.
+type Pending struct {
+	// What would change, such as "policy require-labels" or "namespace shop".
+	What string
+	// Effect says what happens until then, and what happens then.
+	Effect string
+	// Since is the day of the first build that has the change, such as 2026-11-20.
+	Since string
 }
 
 // PodSecurity is the Pod Security Admission level of one namespace: privileged,
@@ -129,6 +146,9 @@ type Namespace struct {
 	Shard int
 	// PodSecurity becomes the pod-security.kubernetes.io labels.
 	PodSecurity PodSecurity
+	// Open is set if the network is not closed yet, although default-deny is enforced in
+	// the tier.
+	Open bool
 	// Network is nil where the profile leaves the namespace open. It is applied only
 	// where [Environment.Closes] is Enforce. The environments share it.
 	Network *Network
@@ -197,8 +217,14 @@ type Port struct {
 // Policy is one control in one environment, or one image rule. One whose control does
 // not judge is made as NetworkPolicies: it has actions, and no rendered template.
 type Policy struct {
-	// Name of the policy: the control's id, or verify-images-<rule>.
+	// Name of the policy. It is Base, except for a second content of the same policy.
 	Name string
+	// Base is the name that the profile knows: the control's id, or verify-images-<rule>.
+	Base string
+	// Content is the hash of what the policy checks (generator/staging). Held is set if
+	// the source has another content, and the environment goes on enforcing this one.
+	Content string
+	Held    bool
 	// Control is the control of the catalogue that the policy is made from.
 	Control *catalog.Control
 	// Policy is the rendered template, without strictness, and what its rules say.
@@ -211,6 +237,9 @@ type Policy struct {
 	Parameters map[string]any
 	// Image is set for an image rule.
 	Image *Image
+	// Deployers are the users that the policy does not judge; only for a control that
+	// exempts them.
+	Deployers []string
 	// At is where the profile asks for the control.
 	At diag.Position
 }

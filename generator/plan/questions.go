@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -95,16 +96,42 @@ func (e Environment) Judges() []Policy {
 // its NetworkPolicies are applied, Audit if they only would be, Off if the profile
 // leaves the namespace open.
 func (e Environment) Closes(n Namespace) Action {
-	if n.Network == nil {
+	switch {
+	case n.Network == nil:
 		return Off
+	case n.Open:
+		return Audit
 	}
 	return e.Action(catalog.DefaultDeny, n.Tier)
 }
 
-// Action returns the action of a policy in a tier; Off if the policy does not exist.
+// WaitingToClose returns the namespaces whose network is to be closed and is not yet.
+func (e Environment) WaitingToClose() []string {
+	var names []string
+	for _, n := range e.Namespaces {
+		if n.Open {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// Action returns the action of a policy in a tier, with any of its contents, by its Base;
+// Off if the policy does not exist.
 func (e Environment) Action(policy, tier string) Action {
-	p, _ := e.Policy(policy)
-	return p.Actions[tier]
+	action := Off
+	for _, p := range e.Policies {
+		if p.Base == policy {
+			action = max(action, p.Actions[tier])
+		}
+	}
+	return action
+}
+
+// HasDefaults reports whether the parameters of the policy are the defaults of the catalogue.
+func (p Policy) HasDefaults() bool {
+	defaults, _ := p.Control.ResolveParameters(nil, func(string) (any, bool) { return nil, false })
+	return len(p.Parameters) == 0 && len(defaults) == 0 || reflect.DeepEqual(p.Parameters, defaults)
 }
 
 // Strictest returns the strictest action of any tier.

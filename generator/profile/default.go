@@ -24,6 +24,7 @@ const (
 	defaultExceptions       = "policy-exceptions"
 	defaultWarnDays         = 14
 	defaultDNSNamespace     = "kube-system"
+	defaultSoak             = "0d"
 	defaultRekorURL         = "https://rekor.sigstore.dev"
 )
 
@@ -46,6 +47,7 @@ func Default(in Input) *Input {
 		if e.Spec.Clusters == nil {
 			e.Spec.Clusters = []string{e.Metadata.Name}
 		}
+		e.Spec.Changes = or(e.Spec.Changes, "")
 		e.Spec.AllowAhead = or(e.Spec.AllowAhead, false)
 		e.Spec.AllowSkip = or(e.Spec.AllowSkip, false)
 	}
@@ -70,9 +72,12 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 	if s.Tiers == nil {
 		s.Tiers = []string{"platform", "apps"}
 	}
-	if s.Rollout == nil || s.Rollout.Stages == nil {
-		s.Rollout = &v1alpha1.Rollout{Stages: defaultStages(s.Tiers)}
+	rollout := orZero(s.Rollout)
+	if rollout.Stages == nil {
+		rollout.Stages = defaultStages(s.Tiers)
 	}
+	rollout.Soak, rollout.Changes = or(rollout.Soak, defaultSoak), or(rollout.Changes, stagedChanges)
+	s.Rollout = &rollout
 	s.Namespaces = slices.Clone(s.Namespaces)
 	for i := range s.Namespaces {
 		n := &s.Namespaces[i]

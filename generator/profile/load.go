@@ -49,9 +49,6 @@ type Input struct {
 // ReadFile returns the content of a file that a document refers to.
 func (in *Input) ReadFile(name string) ([]byte, error) { return in.files.read(name) }
 
-// Hash returns the SHA-256 of the names and contents of all files that were read.
-func (in *Input) Hash() string { return in.files.hash() }
-
 // Load reads a source. name is "." for all of fsys, or one file in it. Load skips
 // hidden files, the top-level folder tests, folders of controls and generated
 // repositories. A relative `extends` stays inside fsys. The input is nil if it

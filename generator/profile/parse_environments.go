@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
@@ -67,13 +68,16 @@ func (p *parser) environment(e Loaded[v1alpha1.Environment], clusters map[string
 	r, spec := reporterOf(e.Positions), e.Value.Spec
 	out := Environment{
 		Document: Document{e.Value.Metadata.Name, e.Positions}, Spec: p.out, Ring: spec.Ring, Clusters: slices.Sorted(slices.Values(spec.Clusters)),
-		Controls: map[string]int{}, Owners: spec.Owners, AllowSkip: *spec.AllowSkip, AllowAhead: *spec.AllowAhead,
+		Controls: map[string]int{}, Owners: spec.Owners, AllowSkip: *spec.AllowSkip, AllowAhead: *spec.AllowAhead, Changes: *spec.Changes,
 	}
 	r.name("metadata.name", out.Name, 40)
 	if spec.Ring < 1 {
 		r.Report("spec.ring", "out-of-range", "the first ring is 1", "ring %d is less than 1", spec.Ring)
 	}
 	out.Stage = p.stageIndex(&r, "spec.stage", spec.Stage)
+	if _, err := time.Parse(time.DateOnly, out.Changes); err != nil && out.Changes != "" {
+		r.Report("spec.changes", "date-invalid", "such as 2026-11-20", "%q is not a date", out.Changes)
+	}
 	r.distinct("spec.clusters", spec.Clusters)
 	if len(spec.Clusters) == 0 {
 		r.Report("spec.clusters", "required", "leave the field out for one cluster with the environment's name", "at least one cluster is needed")

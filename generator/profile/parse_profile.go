@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -143,6 +144,25 @@ func (p *parser) ladder() {
 		p.src.Stages = append(p.src.Stages, stage)
 	}
 	p.distinct("spec.rollout.stages", p.stageNames())
+	p.src.Soak = p.days("spec.rollout.soak", *p.spec.Rollout.Soak)
+	p.oneOf("spec.rollout.changes", "rollout-changes", *p.spec.Rollout.Changes, []string{stagedChanges, immediateChanges})
+	p.src.ImmediateChanges = *p.spec.Rollout.Changes == immediateChanges
+}
+
+// The values of spec.rollout.changes.
+const (
+	stagedChanges    = "staged"
+	immediateChanges = "immediate"
+)
+
+// days parses a number of days. The lock knows days, no hours.
+func (p *parser) days(field, given string) time.Duration {
+	number, ok := strings.CutSuffix(given, "d")
+	n, err := strconv.ParseUint(number, 10, 16)
+	if !ok || err != nil || n > 3650 {
+		p.Report(field, "duration-invalid", "such as 7d", "%q is not a number of days", given)
+	}
+	return time.Duration(n) * 24 * time.Hour
 }
 
 func (p *parser) stage(field string, s v1alpha1.Stage) plan.Stage {

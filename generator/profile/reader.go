@@ -1,8 +1,6 @@
 package profile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -51,14 +49,6 @@ func (r *reader) read(name string) ([]byte, error) {
 	}
 	r.data[name] = data
 	return data, nil
-}
-
-func (r *reader) hash() string {
-	h := sha256.New()
-	for _, name := range sortedKeys(r.data) {
-		fmt.Fprintf(h, "%q %x\n", name, sha256.Sum256(r.data[name]))
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // leaves reports whether os.Root refused to follow a name, because it leaves the root. os

@@ -14,9 +14,13 @@ import (
 // Source is a parsed source: every value of the language in its typed form. What may
 // differ between environments is in their [Spec].
 type Source struct {
-	Name               string
-	Tiers              []string
-	Stages             []plan.Stage
+	Name   string
+	Tiers  []string
+	Stages []plan.Stage
+	// Soak is how long a content must be audited before it is enforced.
+	Soak time.Duration
+	// ImmediateChanges lets environments enforce changes without an audit.
+	ImmediateChanges   bool
 	ExceptionNamespace string
 	Owners             []string
 	KyvernoTests       bool
@@ -104,8 +108,11 @@ type Environment struct {
 	Ring     int
 	Clusters []string // sorted
 	// Stage is an index of Stages, and so are those of Controls, by id.
-	Stage                 int
-	Controls              map[string]int
+	Stage    int
+	Controls map[string]int
+	// Changes is the day up to which changes are accepted, such as 2026-11-20; empty
+	// for none.
+	Changes               string
 	Owners                []string
 	AllowSkip, AllowAhead bool
 }

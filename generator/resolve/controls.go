@@ -16,8 +16,6 @@ type resolvedControl struct {
 	policy   plan.Policy
 	maxStage int
 	field    string // of its settings in the profile
-	// defaults is set if the parameters are the defaults of the catalogue.
-	defaults bool
 }
 
 // resolveControls renders every control that is on, once for all environments for which
@@ -45,8 +43,8 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 			report.Report(c.Field, "control-render", "", "%v", rendered.err)
 			continue
 		}
-		policy := plan.Policy{Name: c.ID, Control: c.Control, Policy: rendered.policy, Parameters: rendered.parameters, At: spec.At(c.Field)}
-		r.controls[spec] = append(r.controls[spec], resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field, defaults: len(c.Parameters) == 0})
+		policy := plan.Policy{Name: c.ID, Base: c.ID, Control: c.Control, Policy: rendered.policy, Parameters: rendered.parameters, At: spec.At(c.Field)}
+		r.controls[spec] = append(r.controls[spec], resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field})
 	}
 	r.Problems = append(r.Problems, report.Problems...)
 	r.withoutEffect(spec)

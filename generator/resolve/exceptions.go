@@ -9,15 +9,17 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
+	"github.com/gatehouse-dev/gatehouse/generator/staging"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/source"
 )
 
 // exceptions gives every environment its exceptions. It refuses an exception that
-// waives what is not on, that matches what the control does not judge, or that
-// another exception covers.
+// matches what the control does not judge, or that another exception covers, and warns
+// of one that waives what is not on: an environment may always go down.
 func (r *resolver) exceptions() {
+	given := make([][]profile.Exception, len(r.plan.Environments))
 	for _, e := range r.src.Exceptions {
 		rep := source.Reporter{Positions: e.Positions}
 		held := false
@@ -29,21 +31,49 @@ func (r *resolver) exceptions() {
 			}
 			if x, ok := r.exception(&rep, e, env, named); ok {
 				env.Exceptions = append(env.Exceptions, x)
+				given[i] = append(given[i], e)
 				held = true
 			}
 		}
 		if !held && !rep.Problems.HasErrors() {
-			rep.Report("spec.controls", "exception-control-off", "remove the exception", "none of the controls of this exception is on in any environment")
+			rep.Warn("spec.controls", "exception-control-off", "remove the exception", "none of the controls of this exception is on in any environment")
 		}
 		r.Problems = append(r.Problems, rep.Problems...)
 	}
-	for _, env := range r.plan.Environments {
+	for i, env := range r.plan.Environments {
 		r.overlaps(env)
+		r.keepExceptions(&r.plan.Environments[i], r.staged[i], given[i])
 	}
 }
 
+// keepExceptions keeps the exceptions of the last build that the source no longer has,
+// where they exempt from what is enforced and nothing else covers them.
+func (r *resolver) keepExceptions(env *plan.Environment, staged *staging.Environment, given []profile.Exception) {
+	for _, e := range staged.Exceptions(given) {
+		x, on := r.exception(&source.Reporter{}, e, env, false)
+		enforced := slices.ContainsFunc(x.Policies, func(waived plan.ExceptionPolicy) bool {
+			p, _ := env.Policy(waived.Name)
+			return p.Strictest() == plan.Enforce
+		})
+		if !on || !enforced || slices.ContainsFunc(env.Exceptions, func(other plan.Exception) bool { return covers(other, x) && !ends(other, x) }) {
+			continue
+		}
+		staged.Keep(e)
+		for slices.ContainsFunc(env.Exceptions, func(other plan.Exception) bool { return other.Name == x.Name }) {
+			x.Name += "-kept"
+		}
+		env.Exceptions = append(env.Exceptions, x)
+	}
+	slices.SortFunc(env.Exceptions, func(a, b plan.Exception) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// ends reports whether an exception ends before another one.
+func ends(a, b plan.Exception) bool {
+	return !a.Expires.IsZero() && (b.Expires.IsZero() || a.Expires.Before(b.Expires))
+}
+
 // exception finds the rules that an exception waives in one environment. If the
-// exception names the environment, every control must be on in it.
+// exception names the environment, every control should be on in it.
 func (r *resolver) exception(rep *source.Reporter, e profile.Exception, env *plan.Environment, named bool) (plan.Exception, bool) {
 	x := plan.Exception{
 		Name: e.Name, Namespaces: sorted(e.Match.Namespaces), Kinds: sorted(e.Match.Kinds), Names: sorted(e.Match.Names),
@@ -53,16 +83,20 @@ func (r *resolver) exception(rep *source.Reporter, e profile.Exception, env *pla
 		field := fmt.Sprintf("spec.controls[%d]", i)
 		found := false
 		for _, p := range env.Policies {
-			if p.Name != id && p.Control.ID != id {
+			if p.Base != id && p.Control.ID != id {
 				continue
 			}
 			found = true
-			if waived, ok := r.waive(rep, field, p, &x); ok {
+			about := rep
+			if p.Held { // what an exception may say depends on the source alone
+				about = &source.Reporter{}
+			}
+			if waived, ok := r.waive(about, field, p, &x); ok {
 				x.Policies = append(x.Policies, waived)
 			}
 		}
 		if !found && named {
-			rep.Report(field, "exception-control-off", "remove it from the exception", "%s is not on in environment %s", id, env.Name)
+			rep.Warn(field, "exception-control-off", "remove it from the exception", "%s is not on in environment %s", id, env.Name)
 		}
 	}
 	return x, len(x.Policies) > 0

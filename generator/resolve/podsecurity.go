@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
-	"github.com/gatehouse-dev/gatehouse/generator/profile"
 )
 
 // podSecurity decides the Pod Security Admission level of each namespace that gatehouse
@@ -17,7 +16,7 @@ func (r *resolver) podSecurity() {
 		for _, n := range src.Spec.Namespaces {
 			set[n.Name] = n.PodSecurity
 		}
-		r.derivedLevels(env, r.defaults(src.Spec), needed)
+		r.derivedLevels(env, needed)
 		for j := range env.Namespaces {
 			n := &env.Namespaces[j]
 			switch level := set[n.Name]; {
@@ -61,9 +60,9 @@ func givenLevel(level string, action plan.Action, waived bool) plan.PodSecurity 
 // derivedLevels sets the levels that the controls amount to. A level must not refuse
 // what the policies admit, so it does not enforce if there is an exception or a
 // parameter that is not the default.
-func (r *resolver) derivedLevels(env *plan.Environment, defaults map[string]bool, needed map[string][]string) {
+func (r *resolver) derivedLevels(env *plan.Environment, needed map[string][]string) {
 	for _, level := range []string{"baseline", "restricted"} {
-		actions, waived := r.podSecurityActions(env, defaults, needed[level]), waivedNamespaces(env, needed[level])
+		actions, waived := r.podSecurityActions(env, needed[level]), waivedNamespaces(env, needed[level])
 		for j := range env.Namespaces {
 			n := &env.Namespaces[j]
 			action := actions[n.Tier]
@@ -79,27 +78,30 @@ func (r *resolver) derivedLevels(env *plan.Environment, defaults map[string]bool
 
 // podSecurityActions returns the loosest action of the needed controls for each
 // tier. It is at most Audit if one of them has parameters that are not the defaults.
-func (r *resolver) podSecurityActions(env *plan.Environment, defaults map[string]bool, needed []string) map[string]plan.Action {
+func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) map[string]plan.Action {
 	actions := map[string]plan.Action{}
 	for _, t := range r.plan.Tiers {
 		actions[t] = plan.Enforce
 		for _, id := range needed {
-			actions[t] = min(actions[t], env.Action(id, t))
-			if !defaults[id] {
-				actions[t] = min(actions[t], plan.Audit)
-			}
+			actions[t] = min(actions[t], podSecurityAction(env, id, t))
 		}
 	}
 	return actions
 }
 
-// defaults returns the controls whose parameters are the defaults of the catalogue.
-func (r *resolver) defaults(spec *profile.Spec) map[string]bool {
-	defaults := map[string]bool{}
-	for _, c := range r.controls[spec] {
-		defaults[c.policy.Control.ID] = c.defaults
+// podSecurityAction returns what a control does in a tier, with any of its contents.
+func podSecurityAction(env *plan.Environment, id, tier string) plan.Action {
+	action := plan.Off
+	for _, p := range env.Policies {
+		switch {
+		case p.Base != id:
+		case p.HasDefaults():
+			action = max(action, p.Actions[tier])
+		default:
+			action = max(action, min(p.Actions[tier], plan.Audit))
+		}
 	}
-	return defaults
+	return action
 }
 
 // waivedNamespaces returns the namespaces in which an exception waives one of the controls.

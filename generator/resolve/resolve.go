@@ -6,6 +6,7 @@ package resolve
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
+	"github.com/gatehouse-dev/gatehouse/generator/staging"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -22,16 +24,19 @@ import (
 type Options struct {
 	// Now is the time to judge expiries by.
 	Now time.Time
-	// AllowSkip lets every environment enforce what was never audited.
-	AllowSkip bool
+	// Unstaged shows every environment as if it had audited and accepted everything.
+	// Such a plan is for inspection.
+	Unstaged bool
 	// Prior is the lock of the current output; nil if there is none.
 	Prior *manifest.Lock
+	// Output is the current output, for the contents that it keeps; nil if there is none.
+	Output fs.FS
 }
 
 // Plan makes the plan of a parsed source that has no errors. The plan is complete if
 // no problem is an error. It is nil if an error stops the work early.
 func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
-	r := &resolver{src: src, controls: map[*profile.Spec][]resolvedControl{}, rendered: map[string]rendering{}}
+	r := &resolver{Options: o, src: src, controls: map[*profile.Spec][]resolvedControl{}, rendered: map[string]rendering{}}
 	r.plan = &plan.Plan{
 		Name: src.Name, Tiers: src.Tiers, Stages: src.Stages, ExceptionNamespace: src.ExceptionNamespace, Owners: src.Owners,
 		KyvernoTests: src.KyvernoTests, Now: o.Now,
@@ -42,18 +47,36 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 	}
 	r.openNamespaces()
 	if r.Problems.HasErrors() {
+		r.close()
 		return nil, r.Problems.Sort()
 	}
 	assignShards(r.plan, o.Prior)
 	r.exceptions()
 	r.podSecurity()
+	for i, staged := range r.staged {
+		staged.PodSecurity(r.plan.Environments[i].Namespaces)
+	}
 	r.rings()
-	r.skips(o)
+	r.close()
 	return r.plan, r.Problems.Sort()
+}
+
+// distinct returns one file for each path, sorted.
+func distinct(files []manifest.File) []manifest.File {
+	byPath := map[string]manifest.File{}
+	for _, f := range files {
+		byPath[f.Path] = f
+	}
+	var all []manifest.File
+	for _, path := range slices.Sorted(maps.Keys(byPath)) {
+		all = append(all, byPath[path])
+	}
+	return all
 }
 
 // resolver turns a source into the plan. Both have their environments in the same order.
 type resolver struct {
+	Options
 	Problems diag.List
 	src      *profile.Source
 	plan     *plan.Plan
@@ -61,6 +84,8 @@ type resolver struct {
 	controls map[*profile.Spec][]resolvedControl
 	// rendered holds each template with each set of parameters once.
 	rendered map[string]rendering
+	// staged holds the comparison of each environment with the last build.
+	staged []*staging.Environment
 }
 
 // environment resolves one environment. The controls of its spec must be resolved.
@@ -77,10 +102,18 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 		}
 	}
 	slices.SortFunc(env.Namespaces, func(a, b plan.Namespace) int { return strings.Compare(a.Name, b.Name) })
+	var desired []staging.Desired
 	for _, c := range r.controls[e.Spec] {
-		env.Policies = append(env.Policies, r.policies(c, e)...)
+		for _, p := range r.policies(c, e) {
+			desired = append(desired, staging.Desired{Policy: p, Content: staging.ContentOf(p, env.Deployers, keys(p.Name, e.Spec.Images))})
+		}
 	}
-	slices.SortFunc(env.Policies, func(a, b plan.Policy) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(desired, func(a, b staging.Desired) int { return strings.Compare(a.Name, b.Name) })
+	staged := r.stage(e)
+	env.SystemNamespaces, env.Network = staged.SystemNamespaces(env.SystemNamespaces), staged.ClusterNetwork(env.Network)
+	env.Policies = staged.Policies(desired)
+	env.Namespaces = staged.Namespaces(env.Namespaces, env.Policies)
+	r.staged = append(r.staged, staged)
 	env.Trust = trust(env, e.Spec.Images)
 	r.namespaceLabels(env)
 	return env
@@ -121,7 +154,7 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 	var all []plan.Policy
 	for _, rule := range e.Spec.Images {
 		p := policy
-		p.Name, p.Image, p.At, p.Actions = rule.Policy, &rule.Image, rule.At, map[string]plan.Action{}
+		p.Name, p.Base, p.Image, p.At, p.Actions = rule.Policy, rule.Policy, &rule.Image, rule.At, map[string]plan.Action{}
 		for _, t := range rule.Tiers {
 			p.Actions[t] = policy.Actions[t]
 		}
@@ -157,12 +190,48 @@ func (r *resolver) control(spec *profile.Spec, id string) resolvedControl {
 	return resolvedControl{}
 }
 
+// keys returns the objects that the attestors of an image rule refer to; none for
+// another policy.
+func keys(policy string, images []profile.Image) []plan.TrustObject {
+	for _, rule := range images {
+		if rule.Policy == policy {
+			return rule.Trust
+		}
+	}
+	return nil
+}
+
+// stage begins to compare what the source asks of an environment with the last build.
+func (r *resolver) stage(e profile.Environment) *staging.Environment {
+	o := staging.Options{Now: r.Now, Soak: r.src.Soak, Immediate: r.src.ImmediateChanges, Stages: r.plan.Stages, Tiers: r.plan.Tiers, Output: r.Output}
+	if r.Unstaged {
+		e.AllowSkip, e.Changes = true, ""
+	} else if r.Prior != nil {
+		if locked, built := r.Prior.Environments[e.Name]; built {
+			o.Prior = &locked
+		}
+	}
+	return staging.New(e, o)
+}
+
+// close takes over what staging decided.
+func (r *resolver) close() {
+	for i, staged := range r.staged {
+		staged.Close()
+		env := &r.plan.Environments[i]
+		env.Pending, env.Locked = staged.Pending, staged.Locked
+		r.plan.Contents = append(r.plan.Contents, staged.Files...)
+		r.Problems = append(r.Problems, staged.Problems...)
+	}
+	r.plan.Contents = distinct(r.plan.Contents)
+}
+
 // trust returns the ConfigMaps and Secrets that the image policies of an
 // environment refer to, by kind and name.
 func trust(env plan.Environment, images []profile.Image) []plan.TrustObject {
 	objects := map[string]plan.TrustObject{}
 	for _, rule := range images {
-		if _, on := env.Policy(rule.Policy); !on {
+		if !slices.ContainsFunc(env.Policies, func(p plan.Policy) bool { return p.Base == rule.Policy }) {
 			continue
 		}
 		for _, key := range rule.Trust {

@@ -69,7 +69,7 @@ func TestShardsAreSticky(t *testing.T) {
 		}
 		assignShards(p, prior)
 		files := namespaces.Emit(p)
-		if _, err := output.Write(t.Context(), dir, files, manifest.Lock{Tool: "test"}, output.Options{}); err != nil {
+		if _, err := output.Write(t.Context(), dir, files, manifest.Lock{}, output.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		of := map[string]string{}

@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/generator/staging"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// rings refuses an environment that is stricter than one in an earlier ring.
+// rings compares each environment with those in earlier rings. Where it becomes
+// stricter than one of them with this build, that is an error. Where it was stricter
+// before, or the earlier one went down, it is a warning: an environment may always go
+// down, whatever later ones do.
 func (r *resolver) rings() {
 	for i, later := range r.plan.Environments {
 		if r.src.Environments[i].AllowAhead {
@@ -21,33 +24,52 @@ func (r *resolver) rings() {
 			if earlier.Ring == later.Ring {
 				continue
 			}
-			r.blame(i, func(p plan.Policy, tier string) bool { return p.Actions[tier] > earlier.Action(p.Name, tier) }, func(policies string) diag.Diagnostic {
-				return diag.Diagnostic{Code: "ring-ahead",
-					Summary: fmt.Sprintf("%s would be stricter than %s (ring %d) for %s", later.Name, earlier.Name, earlier.Ring, policies),
-					Hint:    fmt.Sprintf("raise %s first, or set allowAhead: true", earlier.Name)}
-			})
+			ahead := func(p plan.Policy, tier string) bool { return isAhead(p, earlier, tier) }
+			climbs := func(p plan.Policy, tier string) bool { return ahead(p, tier) && r.climbs(later, p, tier) }
+			for severity, wrong := range map[diag.Severity]func(plan.Policy, string) bool{
+				diag.Error:   climbs,
+				diag.Warning: func(p plan.Policy, tier string) bool { return ahead(p, tier) && !climbs(p, tier) },
+			} {
+				r.blame(i, wrong, func(policies string) diag.Diagnostic {
+					return diag.Diagnostic{Severity: severity, Code: "ring-ahead",
+						Summary: fmt.Sprintf("%s is stricter than %s (ring %d) for %s", later.Name, earlier.Name, earlier.Ring, policies),
+						Hint:    fmt.Sprintf("raise %s first, or set allowAhead: true", earlier.Name)}
+				})
+			}
 		}
 	}
 }
 
-// skips refuses to enforce what the lock does not show as audited
-// (docs/safety.md#audit-before-enforce).
-func (r *resolver) skips(o Options) {
-	if o.AllowSkip {
-		return
-	}
-	for i, env := range r.plan.Environments {
-		if env.AllowSkip {
-			continue
+// isAhead reports whether a policy is stricter in a tier than in an earlier environment,
+// or enforces there a content that the earlier one does not enforce yet.
+func isAhead(p plan.Policy, earlier plan.Environment, tier string) bool {
+	action, enforces := plan.Off, false
+	for _, other := range earlier.Policies {
+		if other.Base == p.Base {
+			action = max(action, other.Actions[tier])
+			enforces = enforces || other.Actions[tier] == plan.Enforce && other.Content == p.Content
 		}
-		r.blame(i, func(p plan.Policy, tier string) bool {
-			return p.Actions[tier] == plan.Enforce && !shown(o.Prior, env.Name, p.Name, tier)
-		}, func(policies string) diag.Diagnostic {
-			return diag.Diagnostic{Code: "stage-skip",
-				Summary: fmt.Sprintf("would enforce what was never audited in %s: %s", env.Name, policies),
-				Hint:    "build and apply an audit stage first; for a new environment set allowSkip: true, or build with --allow-skip"}
-		})
 	}
+	return p.Actions[tier] > action || p.Actions[tier] == plan.Enforce && !enforces && pendingIn(earlier, p, tier)
+}
+
+// pendingIn reports whether an environment audits the content of a policy to enforce it later.
+func pendingIn(env plan.Environment, p plan.Policy, tier string) bool {
+	return slices.ContainsFunc(env.Policies, func(other plan.Policy) bool {
+		return other.Base == p.Base && other.Content == p.Content && other.Actions[tier] == plan.Audit
+	})
+}
+
+// climbs reports whether an environment begins with this build to do what a policy does
+// in a tier.
+func (r *resolver) climbs(env plan.Environment, p plan.Policy, tier string) bool {
+	if r.Prior == nil {
+		return true
+	}
+	return !slices.ContainsFunc(r.Prior.Environments[env.Name].Policies, func(f manifest.LockedPolicy) bool {
+		return f.Name == p.Base && f.Tier == tier && (f.Action == plan.Enforce.String() || p.Actions[tier] == plan.Audit) &&
+			(f.Content == p.Content || f.Content == "" || p.Actions[tier] == plan.Audit)
+	})
 }
 
 // blame reports the policies of the i-th environment that are wrong in some tier:
@@ -57,29 +79,14 @@ func (r *resolver) blame(i int, wrong func(p plan.Policy, tier string) bool, pro
 	for _, p := range r.plan.Environments[i].Policies {
 		if slices.ContainsFunc(r.plan.Tiers, func(tier string) bool { return wrong(p, tier) }) {
 			_, field := r.src.Environments[i].StageOf(p.Control.ID)
-			blamed[field] = append(blamed[field], p.Name)
+			if !slices.Contains(blamed[field], p.Base) {
+				blamed[field] = append(blamed[field], p.Base)
+			}
 		}
 	}
 	for _, field := range slices.Sorted(maps.Keys(blamed)) {
-		d := problem(some(blamed[field]))
+		d := problem(staging.Some(blamed[field]))
 		d.Position, d.Path = r.src.Environments[i].At(field), field
 		r.Problems.Add(d)
 	}
-}
-
-// some returns the names as text, and only the first few of a long list.
-func some(names []string) string {
-	if len(names) <= 4 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
-}
-
-// shown reports whether the lock has a policy at Audit or Enforce for a tier.
-func shown(prior *manifest.Lock, environment, policy, tier string) bool {
-	if prior == nil {
-		return false
-	}
-	action := prior.Environments[environment].Policies[policy][tier]
-	return action == plan.Audit.String() || action == plan.Enforce.String()
 }

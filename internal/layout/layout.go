@@ -4,6 +4,7 @@
 //
 //	clusters/<cluster>/gatehouse/            Kustomizations of a cluster
 //	environments/<environment>/<kind>[-NN]/  layers: what the Kustomizations apply
+//	contents/                                what policies check, by hash; never applied
 //	tests/<environment>/                     tests for the kyverno CLI, if the profile asks for them; never applied
 //	README.md, CODEOWNERS                    for people and the forge
 //	.sourceignore, .gitattributes            for Flux's source and Git
@@ -38,6 +39,8 @@ const (
 	Environments = "environments"
 	// Tests is the folder of tests for the kyverno CLI.
 	Tests = "tests"
+	// Contents keeps what policies check, by hash, for the builds to come.
+	Contents = "contents"
 	// Index is the file that lists what Flux applies from a folder.
 	Index = "kustomization.yaml"
 	// Board is the file that shows people the state of the rollout.

@@ -1,33 +1,20 @@
 package manifest
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
+import "encoding/json"
 
-	"github.com/gatehouse-dev/gatehouse/internal/layout"
-)
-
-// lockVersion is raised when an older gatehouse could misread a newer lock.
-const lockVersion = 1
-
-// Lock says what the output was built from and what it contains. It distinguishes the
-// files of gatehouse from other files, and edited files from unedited ones. It also
-// records the file of each object and what each environment was built with.
+// Lock says what the output contains, and what each environment audits and enforces
+// since when. It distinguishes the files of gatehouse from other files, and edited
+// files from unedited ones.
+//
+// Its text has one fact in each line, as JSON, so that Git merges it line by line. A
+// merge may leave several facts about one thing: DecodeLock keeps all of them, and the
+// next build writes one.
 type Lock struct {
-	// Version of the format.
-	Version int `json:"version"`
-	// Tool is the version of gatehouse that wrote the output.
-	Tool string `json:"tool"`
-	// Source is the SHA-256 over the files of the source that were read.
-	Source string `json:"source"`
 	// Environments by name.
-	Environments map[string]LockedEnvironment `json:"environments"`
-	// Files by path, sorted, without the lock itself. Encode writes the list even if
-	// it is empty.
-	Files []LockedFile `json:"files,omitempty"`
+	Environments map[string]LockedEnvironment
+	// Files sorted by path, without the lock itself. After a merge, a path may have
+	// several entries: gatehouse wrote each of them on one branch.
+	Files []LockedFile
 }
 
 // LockedKyverno says how Kyverno must be configured, and which Helm release installs it.
@@ -50,15 +37,69 @@ type LockedRelease struct {
 
 // LockedEnvironment is what one environment was built with.
 type LockedEnvironment struct {
-	Stage string `json:"stage"`
+	Clusters []string
 	// FluxInstall is spec.flux.install for the environment, cli or operator; empty for
 	// none. Bootstrap reads it here, because it sees only the output.
-	FluxInstall string `json:"fluxInstall,omitempty"`
+	FluxInstall string
 	// Kyverno is the configuration of Kyverno that the policies need. It is nil in a
 	// lock of an older gatehouse.
-	Kyverno *LockedKyverno `json:"kyverno,omitempty"`
-	// Policies by name, then tier: Audit or Enforce; a tier that is off is absent.
-	Policies map[string]map[string]string `json:"policies"`
+	Kyverno *LockedKyverno
+	// Stages holds the stage of the environment; more than one only after a merge.
+	Stages []string
+	// Changes is the last value of spec.changes that was built; empty for none.
+	Changes string
+	// Controls are the stages of the controls that have their own, by id.
+	Controls map[string]string
+	// Policies lists what is on; a tier that is off has no entry.
+	Policies []LockedPolicy
+	// Namespaces of the environment, sorted by name.
+	Namespaces []LockedNamespace
+	// Network is where Pods may reach the API server and DNS.
+	Network json.RawMessage
+	// Kept lists what an environment keeps although the source no longer has it.
+	Kept []LockedKept
+}
+
+// LockedPolicy is what a policy does with one content in one tier. A policy may have two
+// entries for a tier: it enforces one content, and audits the one that will replace it.
+type LockedPolicy struct {
+	Name string `json:"name"`
+	Tier string `json:"tier"`
+	// Action is Audit or Enforce.
+	Action string `json:"action"`
+	// Content is the hash of the content; empty if an older gatehouse wrote the lock.
+	Content string `json:"content,omitempty"`
+	// Since is the day of the first build with this action and content, such as
+	// 2026-11-20; empty if it is not known.
+	Since string `json:"since,omitempty"`
+}
+
+// LockedNamespace is what a namespace was built with.
+type LockedNamespace struct {
+	Name string `json:"name"`
+	Tier string `json:"tier"`
+	// PodSecurity is the level that Pod Security Admission enforces; empty for none.
+	PodSecurity string `json:"podSecurity,omitempty"`
+	// Closed is set if the network of the namespace is closed by default.
+	Closed bool `json:"closed,omitempty"`
+	// Network is what passes the network of a closed namespace.
+	Network json.RawMessage `json:"network,omitempty"`
+	// Waits holds what the source has and the environment has not accepted, such as
+	// tier:platform, and the day since which the source has it.
+	Waits map[string]string `json:"waits,omitempty"`
+}
+
+// LockedKept is something that allows, which the source no longer has and the
+// environment has not given up yet.
+type LockedKept struct {
+	// Kind is exception, network or systemNamespace.
+	Kind string `json:"kind"`
+	// Name is unique among those of the same kind.
+	Name string `json:"name"`
+	// Since is the day of the first build without it; empty as long as the source has it.
+	Since string `json:"since,omitempty"`
+	// Definition is what is needed to write it again.
+	Definition json.RawMessage `json:"definition,omitempty"`
 }
 
 // LockedFile is one file of the output.
@@ -68,63 +109,4 @@ type LockedFile struct {
 	Layer  string `json:"layer,omitempty"`
 	// Objects are the ids of the objects that Flux applies from the file.
 	Objects []string `json:"objects,omitempty"`
-}
-
-// Encode returns the lock as JSON with one line per file, so that a diff shows files.
-func (l Lock) Encode() ([]byte, error) {
-	files := slices.SortedFunc(slices.Values(l.Files), func(a, b LockedFile) int { return strings.Compare(a.Path, b.Path) })
-	l.Version, l.Files = lockVersion, nil
-	head, err := json.MarshalIndent(l, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("encoding the lock: %w", err)
-	}
-	var b bytes.Buffer
-	b.Write(bytes.TrimSuffix(head, []byte("\n}")))
-	b.WriteString(",\n  \"files\": [")
-	for i, f := range files {
-		line, err := json.Marshal(f)
-		if err != nil {
-			return nil, fmt.Errorf("encoding the lock: %w", err)
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString("\n    ")
-		b.Write(line)
-	}
-	b.WriteString("\n  ]\n}\n")
-	return b.Bytes(), nil
-}
-
-// DecodeLock decodes a lock strictly. A lock of a newer format is an error, because
-// misreading it could delete files of the user.
-func DecodeLock(data []byte) (*Lock, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	var l oldLock
-	if err := d.Decode(&l); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", layout.Lock, err)
-	}
-	if l.Version != lockVersion {
-		return nil, fmt.Errorf("reading %s: version %d is not known to this gatehouse, which knows %d", layout.Lock, l.Version, lockVersion)
-	}
-	return l.current(), nil
-}
-
-// oldLock is a lock that may say for all environments together what a new one says for
-// each.
-type oldLock struct {
-	Lock
-	FluxInstall string         `json:"fluxInstall"`
-	Kyverno     *LockedKyverno `json:"kyverno"`
-}
-
-func (l oldLock) current() *Lock {
-	for name, env := range l.Environments {
-		if env.Kyverno == nil {
-			env.FluxInstall, env.Kyverno = l.FluxInstall, l.Kyverno
-			l.Environments[name] = env
-		}
-	}
-	return &l.Lock
 }

@@ -16,8 +16,8 @@ func TestDecodeLockForAllEnvironments(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]LockedEnvironment{
-		"dev":  {Stage: "audit", FluxInstall: "cli", Kyverno: &LockedKyverno{SystemNamespaces: []string{"a"}, ExceptionNamespace: "x"}, Policies: map[string]map[string]string{}},
-		"prod": {Stage: "audit", Kyverno: &LockedKyverno{SystemNamespaces: []string{"b"}, ExceptionNamespace: "y"}, Policies: map[string]map[string]string{}},
+		"dev":  {Stages: []string{"audit"}, FluxInstall: "cli", Kyverno: &LockedKyverno{SystemNamespaces: []string{"a"}, ExceptionNamespace: "x"}},
+		"prod": {Stages: []string{"audit"}, Kyverno: &LockedKyverno{SystemNamespaces: []string{"b"}, ExceptionNamespace: "y"}},
 	}
 	if diff := cmp.Diff(want, got.Environments); diff != "" {
 		t.Error(diff)

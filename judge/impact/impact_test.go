@@ -53,7 +53,7 @@ var now = time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)
 
 func compile(t *testing.T) *generator.Bundle {
 	t.Helper()
-	bundle, problems := generator.Compile(fstest.MapFS{"all.yaml": {Data: []byte(source)}}, ".", generator.Options{Now: now, AllowSkip: true})
+	bundle, problems := generator.Compile(fstest.MapFS{"all.yaml": {Data: []byte(source)}}, ".", generator.Options{Now: now, Unstaged: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}

@@ -10,7 +10,7 @@ import (
 
 func TestCloses(t *testing.T) {
 	env := func(action plan.Action, namespaces int) plan.Environment {
-		e := plan.Environment{Policies: []plan.Policy{{Name: catalog.DefaultDeny, Actions: map[string]plan.Action{"apps": action}}}}
+		e := plan.Environment{Policies: []plan.Policy{{Name: catalog.DefaultDeny, Base: catalog.DefaultDeny, Actions: map[string]plan.Action{"apps": action}}}}
 		for i := range namespaces {
 			e.Namespaces = append(e.Namespaces, plan.Namespace{Name: fmt.Sprint("n", i), Tier: "apps", Network: &plan.Network{}})
 		}

@@ -85,7 +85,7 @@ func compile(t *testing.T, files map[string]string) *generator.Bundle {
 
 func compileAt(t *testing.T, files map[string]string, at time.Time) *generator.Bundle {
 	t.Helper()
-	bundle, problems := generator.Compile(sourceOf(files), ".", generator.Options{Now: at, AllowSkip: true})
+	bundle, problems := generator.Compile(sourceOf(files), ".", generator.Options{Now: at, Unstaged: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}

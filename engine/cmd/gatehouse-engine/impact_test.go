@@ -45,7 +45,7 @@ const hostPath = "      volumes: [{name: logs, hostPath: {path: /var/log}}]\n"
 func example(t testing.TB, environments []string, stage string) (now, next *generator.Bundle, steps []impact.Step) {
 	t.Helper()
 	fsys := os.DirFS("../../../examples/acme")
-	options := generator.Options{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), AllowSkip: true}
+	options := generator.Options{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Unstaged: true}
 	now, problems := generator.Compile(fsys, ".", options)
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())

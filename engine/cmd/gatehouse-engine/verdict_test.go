@@ -19,7 +19,7 @@ import (
 func TestExample(t *testing.T) {
 	fsys := os.DirFS("../../../examples/acme")
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	bundle, problems := generator.Compile(fsys, ".", generator.Options{Now: now, AllowSkip: true})
+	bundle, problems := generator.Compile(fsys, ".", generator.Options{Now: now, Unstaged: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}

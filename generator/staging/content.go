@@ -1,0 +1,213 @@
+package staging
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Content is what a policy checks, without the stage, the scope and the names: what
+// must be audited before it is enforced.
+type Content struct {
+	// Control is the id of the control.
+	Control string `json:"control"`
+	// Target is the kind of policy, one of catalog.Targets; empty without Body.
+	Target string `json:"target,omitempty"`
+	// Parameters that the template was rendered with.
+	Parameters map[string]any `json:"parameters,omitempty"`
+	// Deployers are the users that the policy does not judge.
+	Deployers []string `json:"deployers,omitempty"`
+	// Image is set for an image rule. Its keys are in it, not in objects beside it.
+	Image *plan.Image `json:"image,omitempty"`
+	// Body is the rendered template; nil for a control that is not a policy in the cluster.
+	Body map[string]any `json:"body,omitempty"`
+}
+
+// hashLength is the number of hexadecimal digits that identify a content.
+const hashLength = 16
+
+// ContentOf returns the content of a policy. trust holds the objects that the
+// attestors of an image rule refer to.
+func ContentOf(p plan.Policy, deployers []string, trust []plan.TrustObject) Content {
+	c := Content{Control: p.Control.ID, Target: p.Target, Parameters: p.Parameters, Body: p.Body}
+	if p.Control.ExemptDeployers {
+		c.Deployers = deployers
+	}
+	if p.Image != nil {
+		c.Image = inline(*p.Image, trust)
+	}
+	return c
+}
+
+// inline puts the keys of ConfigMaps and Secrets into the attestors: the content must
+// change when a key does, and an old key must stay available when the object that held
+// it has a new one.
+func inline(image plan.Image, trust []plan.TrustObject) *plan.Image {
+	image.Attestors = slices.Clone(image.Attestors)
+	for i := range image.Attestors {
+		a := &image.Attestors[i]
+		for _, o := range trust {
+			key, found := o.Data[a.ConfigMapKey]
+			switch {
+			case o.Kind == "ConfigMap" && o.Name == a.ConfigMap && found:
+				a.PublicKeys, a.ConfigMap, a.ConfigMapKey = key, "", ""
+			case o.Kind == "Secret" && o.Name == a.Secret && len(o.Data) == 1:
+				for _, key := range o.Data {
+					a.PublicKeys, a.Secret = key, ""
+				}
+			}
+		}
+	}
+	return &image
+}
+
+// Hash returns the identity of the content. Texts for people and names are no part of
+// it, and neither are the parameters: they are in the body.
+func (c Content) Hash() string {
+	same := Content{Control: c.Control, Target: c.Target, Deployers: c.Deployers}
+	if c.Body != nil {
+		same.Body = withoutMessages(c.Body)
+	}
+	if c.Image != nil {
+		image := *c.Image
+		image.Attestors = slices.Clone(image.Attestors)
+		for i := range image.Attestors {
+			image.Attestors[i].Name = ""
+		}
+		same.Image = &image
+	}
+	raw, err := json.Marshal(same)
+	if err != nil {
+		panic(err) // plain values always encode
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])[:hashLength]
+}
+
+// withoutMessages returns a copy of a rendered policy without the messages of its rules.
+func withoutMessages(body map[string]any) map[string]any {
+	object := manifest.Object(runtime.DeepCopyJSON(body))
+	for _, r := range object.List("spec", "rules") {
+		if rule, ok := r.(map[string]any); ok {
+			if validate, ok := rule["validate"].(map[string]any); ok {
+				delete(validate, "message")
+			}
+		}
+	}
+	return object
+}
+
+// path returns the path of a content in the output.
+func path(hash string) string { return layout.Contents + "/" + hash + ".yaml" }
+
+// file returns the file that keeps the content.
+func (c Content) file(policy plan.Policy) manifest.File {
+	raw, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // plain values always encode
+	}
+	var object manifest.Object
+	if err := json.Unmarshal(raw, &object); err != nil {
+		panic(err)
+	}
+	return manifest.File{Path: path(c.Hash()), Origin: policy.At.File, Objects: []manifest.Object{object}}
+}
+
+// read reads a content that an earlier build kept.
+func read(output fs.FS, hash string) (Content, error) {
+	data, err := fs.ReadFile(output, path(hash))
+	if err != nil {
+		return Content{}, fmt.Errorf("reading what is enforced: %w", err)
+	}
+	objects, err := manifest.Parse(data)
+	if err != nil || len(objects) != 1 {
+		return Content{}, fmt.Errorf("reading %s: it does not hold one document: %w", path(hash), err)
+	}
+	raw, err := json.Marshal(objects[0])
+	if err != nil {
+		return Content{}, fmt.Errorf("reading %s: %w", path(hash), err)
+	}
+	var c Content
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return Content{}, fmt.Errorf("reading %s: %w", path(hash), err)
+	}
+	integers(c.Body)
+	integers(c.Parameters)
+	if got := c.Hash(); got != hash {
+		return Content{}, fmt.Errorf("reading %s: the file was edited, its content is %s", path(hash), got)
+	}
+	return c, nil
+}
+
+// integers turns the whole numbers in a value into int64, as the emitters expect them.
+func integers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k := range v {
+			v[k] = integers(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = integers(v[i])
+		}
+	case float64:
+		if i := int64(v); float64(i) == v {
+			return i
+		}
+	}
+	return v
+}
+
+// loosens reports whether everything that the new content refuses, or changes, the
+// old one did too. It reports false if it cannot know.
+func loosens(control *catalog.Control, old, new Content) bool {
+	if old.Control != new.Control || old.Target != new.Target || !subset(old.Deployers, new.Deployers) {
+		return false
+	}
+	if old.Image != nil || new.Image != nil {
+		return old.Image != nil && new.Image != nil && sameBody(old, new) && imageLoosens(*old.Image, *new.Image)
+	}
+	if sameBody(old, new) {
+		return true
+	}
+	// Only if the template is the same do parameters say all.
+	again, err := control.Render(old.Target, old.Parameters)
+	return err == nil && sameBody(old, Content{Body: again.Body}) && control.Loosens(old.Parameters, new.Parameters)
+}
+
+func sameBody(a, b Content) bool {
+	return Content{Body: a.Body}.Hash() == Content{Body: b.Body}.Hash()
+}
+
+// imageLoosens reports whether a rule demands at most what another one demands, of at
+// most the same images.
+func imageLoosens(old, new plan.Image) bool {
+	identities := func(image plan.Image) []string {
+		var all []string
+		for _, a := range image.Attestors {
+			a.Name = ""
+			raw, err := json.Marshal(a)
+			if err != nil {
+				panic(err) // strings always encode
+			}
+			all = append(all, string(raw))
+		}
+		return all
+	}
+	return subset(identities(old), identities(new)) && subset(new.References, old.References) && new.Count <= old.Count &&
+		(old.MutateDigest || !new.MutateDigest) && (old.RequireDigest || !new.RequireDigest)
+}
+
+func subset(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}

@@ -1,0 +1,181 @@
+package staging
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// What a namespace may wait for, as the lock has it.
+const (
+	waitTier        = "tier"
+	waitNetwork     = "network"
+	waitRules       = "rules"
+	waitPodSecurity = "podSecurity"
+)
+
+// Namespaces decides in which tier each namespace is, and whether it is closed by
+// default. policies are those that the environment has.
+//
+// A namespace that would be judged more strictly in its new tier stays in the old one
+// until the environment accepts the move. One that the last build did not know was in
+// the last tier. So is a network that would let less through: it stays open, or keeps
+// the rules that the source no longer has.
+func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Policy) []plan.Namespace {
+	all := slices.Clone(namespaces)
+	var appeared, moved []string
+	for i := range all {
+		n := &all[i]
+		before, known := e.prior.namespace(n.Name)
+		after := manifest.LockedNamespace{Name: n.Name, Waits: map[string]string{}}
+		if e.prior.knowsNamespaces() {
+			switch {
+			case !known:
+				appeared = append(appeared, n.Name)
+				before.Tier = e.lastTier()
+			case before.Tier != n.Tier:
+				moved = append(moved, n.Name)
+			}
+			e.move(n, before, &after, policies)
+		}
+		after.Tier = n.Tier
+		e.network(n, before, known, &after, policies)
+		e.Locked.Namespaces = append(e.Locked.Namespaces, after)
+	}
+	e.sayNamespaces(namespaces, appeared, moved)
+	return all
+}
+
+func (e *Environment) lastTier() string { return e.options.Tiers[len(e.options.Tiers)-1] }
+
+// move leaves a namespace in the tier that it was in, if the new one is stricter and the
+// environment has not accepted the move.
+func (e *Environment) move(n *plan.Namespace, before manifest.LockedNamespace, after *manifest.LockedNamespace, policies []plan.Policy) {
+	if before.Tier == n.Tier || !slices.Contains(e.options.Tiers, before.Tier) || e.options.Immediate {
+		return
+	}
+	stricter, unaudited := compareTiers(policies, before.Tier, n.Tier)
+	if !stricter || e.acceptsWait(before, waitTier+":"+n.Tier) && !unaudited {
+		return
+	}
+	e.wait(after, before, waitTier+":"+n.Tier, plan.Pending{What: "namespace " + n.Name,
+		Effect: fmt.Sprintf("is judged as tier %s, and then as tier %s, which is stricter", before.Tier, n.Tier)})
+	n.Tier = before.Tier
+	if !n.Existing {
+		n.Labels = maps.Clone(n.Labels)
+		n.Labels[v1alpha1.LabelTier] = n.Tier
+	}
+}
+
+// compareTiers reports whether a policy enforces in one tier what it does not enforce in
+// another, and whether it does not even audit it there.
+func compareTiers(policies []plan.Policy, from, to string) (stricter, unaudited bool) {
+	for _, p := range policies {
+		if !p.Control.ClusterScoped && p.Actions[to] == plan.Enforce && p.Actions[from] != plan.Enforce {
+			stricter = true
+			unaudited = unaudited || p.Actions[from] == plan.Off && p.Control.Judges()
+		}
+	}
+	return stricter, unaudited
+}
+
+// network decides whether a namespace is closed by default.
+func (e *Environment) network(n *plan.Namespace, before manifest.LockedNamespace, known bool, after *manifest.LockedNamespace, policies []plan.Policy) {
+	if n.Network == nil || tierAction(policies, catalog.DefaultDeny, n.Tier) != plan.Enforce {
+		return
+	}
+	raised := e.prior.action(catalog.DefaultDeny, n.Tier) != plan.Enforce // by the environment's own file; see mayEnforce
+	if !before.Closed && e.prior.knowsNamespaces() && !raised && !e.options.Immediate && !e.acceptsWait(before, waitNetwork) {
+		e.wait(after, before, waitNetwork, plan.Pending{What: "network of " + n.Name, Effect: "is open, and then closed by default"})
+		n.Open = true
+		return
+	}
+	after.Closed = true
+	e.rules(n, before, after)
+}
+
+func tierAction(policies []plan.Policy, base, tier string) plan.Action {
+	action := plan.Off
+	for _, p := range policies {
+		if p.Base == base {
+			action = max(action, p.Actions[tier])
+		}
+	}
+	return action
+}
+
+// wait notes that a namespace waits for something, and since when.
+func (e *Environment) wait(after *manifest.LockedNamespace, before manifest.LockedNamespace, what string, p plan.Pending) {
+	if p.Since = before.Waits[what]; p.Since == "" {
+		p.Since = e.today()
+	}
+	after.Waits[what] = p.Since
+	e.Pending = append(e.Pending, p)
+}
+
+// acceptsWait reports whether the environment accepts with a new spec.changes what a
+// namespace waits for.
+func (e *Environment) acceptsWait(before manifest.LockedNamespace, what string) bool {
+	since, waits := before.Waits[what]
+	if !waits || !e.acceptsSince(since) {
+		return false
+	}
+	e.accepts = true
+	return true
+}
+
+// acceptsSince reports whether a new spec.changes covers a day.
+func (e *Environment) acceptsSince(since string) bool {
+	return e.source.Changes > e.prior.Changes && since <= e.source.Changes
+}
+
+// PodSecurity limits the levels that Pod Security Admission enforces to those of the
+// last build, unless a line of the environment asks for more.
+func (e *Environment) PodSecurity(namespaces []plan.Namespace) {
+	for i := range namespaces {
+		n, after := &namespaces[i], &e.Locked.Namespaces[i]
+		before, known := e.prior.namespace(n.Name)
+		level := n.PodSecurity.Enforce
+		if known && stricterLevel(level, before.PodSecurity) && !e.accepts && !e.options.Immediate && !e.acceptsWait(before, waitPodSecurity+":"+level) {
+			e.wait(after, before, waitPodSecurity+":"+level, plan.Pending{What: "Pod Security of " + n.Name,
+				Effect: fmt.Sprintf("warns of what level %s refuses, and then refuses it", level)})
+			n.PodSecurity.Enforce = before.PodSecurity
+		}
+		after.PodSecurity = n.PodSecurity.Enforce
+	}
+}
+
+// stricterLevel reports whether a level of the Pod Security Standards is stricter than
+// another one; empty is none.
+func stricterLevel(a, b string) bool {
+	order := []string{"baseline", "restricted"}
+	return slices.Index(order, a) > slices.Index(order, b)
+}
+
+// sayNamespaces says which namespaces come, go, and move.
+func (e *Environment) sayNamespaces(namespaces []plan.Namespace, appeared, moved []string) {
+	if !e.prior.knowsNamespaces() {
+		return
+	}
+	var gone []string
+	for _, n := range e.prior.LockedEnvironment.Namespaces {
+		if !slices.ContainsFunc(namespaces, func(o plan.Namespace) bool { return o.Name == n.Name }) && !slices.Contains(gone, n.Name) {
+			gone = append(gone, n.Name)
+		}
+	}
+	report := func(names []string, code, effect string) {
+		if len(names) > 0 {
+			e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: code, Position: e.source.At("metadata.name"), Path: "metadata.name",
+				Summary: fmt.Sprintf("%s: %s: %s", e.source.Name, Some(names), effect)})
+		}
+	}
+	report(appeared, "namespace-added", "new in the profile; what exists there was judged as the last tier, and is judged more strictly only when the environment accepts it")
+	report(moved, "namespace-moved", "in another tier; if it is stricter, it holds when the environment accepts it")
+	report(gone, "namespace-removed", "no longer in the profile; Flux leaves the Namespace and its labels in the cluster, and deletes its network policies")
+}

@@ -1,0 +1,147 @@
+package staging
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// What the lock keeps of an environment as a whole.
+const (
+	keptSystemNamespace = "systemNamespace"
+	keptNetwork         = "network"
+)
+
+// SystemNamespaces returns the namespaces in which nothing is enforced: those of the
+// source, and those of the last build until the environment accepts that they are not.
+func (e *Environment) SystemNamespaces(given []string) []string {
+	all := slices.Clone(given)
+	if e.prior.Kyverno == nil || e.options.Immediate {
+		return all
+	}
+	for _, name := range e.prior.Kyverno.SystemNamespaces {
+		if slices.Contains(all, name) {
+			continue
+		}
+		since, waits := e.keptSince(keptSystemNamespace, name)
+		if waits && e.acceptsSince(since) {
+			e.accepts = true
+			continue
+		}
+		all = append(all, name)
+		e.keep(manifest.LockedKept{Kind: keptSystemNamespace, Name: name, Since: since},
+			plan.Pending{What: "namespace " + name, Effect: "is a system namespace, and then judged as any other"})
+	}
+	slices.Sort(all)
+	return all
+}
+
+// keptSince returns the day since which the source no longer has something; today if it
+// had it in the last build.
+func (e *Environment) keptSince(kind, name string) (since string, waits bool) {
+	for _, k := range e.prior.Kept {
+		if k.Kind == kind && k.Name == name && k.Since != "" {
+			return k.Since, true
+		}
+	}
+	return e.today(), false
+}
+
+func (e *Environment) keep(k manifest.LockedKept, p plan.Pending) {
+	e.Locked.Kept = append(e.Locked.Kept, k)
+	p.Since = k.Since
+	e.Pending = append(e.Pending, p)
+}
+
+// ClusterNetwork returns where the API server and DNS are: what the source says, and
+// where the last build let Pods reach them, until the environment accepts the change.
+func (e *Environment) ClusterNetwork(given plan.ClusterNetwork) plan.ClusterNetwork {
+	effective := given
+	var before plan.ClusterNetwork
+	if e.closesSomething() && json.Unmarshal(e.prior.Network, &before) == nil {
+		effective = both(before, given)
+	}
+	if !reflect.DeepEqual(effective, given) {
+		since, waits := e.keptSince(keptNetwork, "cluster")
+		if e.options.Immediate || waits && e.acceptsSince(since) {
+			e.accepts = e.accepts || waits
+			effective = given
+		} else {
+			e.keep(manifest.LockedKept{Kind: keptNetwork, Name: "cluster", Since: since},
+				plan.Pending{What: "network of the cluster", Effect: "lets Pods reach the API server and DNS also where the last build did, and then only where the source says"})
+		}
+	}
+	e.Locked.Network = encode(effective)
+	return effective
+}
+
+func (e *Environment) closesSomething() bool {
+	return slices.ContainsFunc(e.options.Tiers, func(tier string) bool { return e.prior.action(catalog.DefaultDeny, tier) == plan.Enforce })
+}
+
+// both returns what lets through what either lets through. Where a list of addresses is
+// empty, any address passes. DNS Pods of two kinds do not fit: those of before stay.
+func both(before, after plan.ClusterNetwork) plan.ClusterNetwork {
+	addresses := func(a, b []string) []string {
+		if len(a) == 0 || len(b) == 0 {
+			return nil
+		}
+		return union(b, a)
+	}
+	out := after
+	out.APIServer.CIDRs = addresses(before.APIServer.CIDRs, after.APIServer.CIDRs)
+	out.APIServer.Callers = addresses(before.APIServer.Callers, after.APIServer.Callers)
+	out.APIServer.Ports = union(after.APIServer.Ports, before.APIServer.Ports)
+	out.DNS.Namespace, out.DNS.Pods = before.DNS.Namespace, before.DNS.Pods
+	out.DNS.CIDRs = union(after.DNS.CIDRs, before.DNS.CIDRs)
+	out.DNS.Ports = union(after.DNS.Ports, before.DNS.Ports)
+	return out
+}
+
+func union[T any](first, more []T) []T {
+	all := slices.Clone(first)
+	for _, m := range more {
+		if !slices.ContainsFunc(all, func(o T) bool { return reflect.DeepEqual(o, m) }) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// rules adds to the network of a closed namespace what the last build let through and
+// the source does not, until the environment accepts that.
+func (e *Environment) rules(n *plan.Namespace, before manifest.LockedNamespace, after *manifest.LockedNamespace) {
+	after.Network = e.encodeNetwork(n.Network)
+	var old plan.Network
+	if !before.Closed || e.options.Immediate || bytes.Equal(before.Network, after.Network) || json.Unmarshal(before.Network, &old) != nil {
+		return
+	}
+	all := plan.Network{DNS: n.Network.DNS || old.DNS, Ingress: union(n.Network.Ingress, old.Ingress), Egress: union(n.Network.Egress, old.Egress)}
+	if reflect.DeepEqual(all, *n.Network) || e.acceptsWait(before, waitRules) {
+		return
+	}
+	e.wait(after, before, waitRules, plan.Pending{What: "network of " + n.Name, Effect: "keeps what the source no longer lets through, and then closes it"})
+	n.Network = &all
+	after.Network = e.encodeNetwork(n.Network)
+}
+
+// encodeNetwork encodes each network once: namespaces share them.
+func (e *Environment) encodeNetwork(n *plan.Network) json.RawMessage {
+	if e.networks[n] == nil {
+		e.networks[n] = encode(n)
+	}
+	return e.networks[n]
+}
+
+func encode(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain values always encode
+	}
+	return raw
+}

@@ -1,0 +1,230 @@
+package staging
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Desired is a policy as the source asks for it.
+type Desired struct {
+	plan.Policy
+	Content Content
+}
+
+// staged is a policy on its way to what the environment does.
+type staged struct {
+	Desired
+	hash string
+	// contents that are enforced or audited, by hash, and what each does in each tier.
+	contents map[string]Content
+	actions  map[string]map[string]plan.Action
+}
+
+// policy decides what each tier does with a policy, and returns one for each content.
+func (e *Environment) policy(d Desired) []plan.Policy {
+	s := &staged{Desired: d, hash: d.Content.Hash(), contents: map[string]Content{}, actions: map[string]map[string]plan.Action{}}
+	for _, tier := range e.options.Tiers {
+		switch d.Actions[tier] {
+		case plan.Audit:
+			e.do(s, tier, plan.Audit, d.Content, e.auditedSince(s, tier))
+		case plan.Enforce:
+			e.enforce(s, tier)
+		}
+	}
+	for hash, content := range s.contents {
+		if content.Body != nil && !slices.ContainsFunc(e.Files, func(f manifest.File) bool { return f.Path == path(hash) }) {
+			e.Files = append(e.Files, content.file(d.Policy))
+		}
+	}
+	return s.split(e.options.Tiers)
+}
+
+// do lets a tier audit or enforce a content, and notes it for the lock.
+func (e *Environment) do(s *staged, tier string, action plan.Action, content Content, since string) {
+	hash := content.Hash()
+	s.contents[hash] = content
+	if s.actions[hash] == nil {
+		s.actions[hash] = map[string]plan.Action{}
+	}
+	s.actions[hash][tier] = action
+	e.Locked.Policies = append(e.Locked.Policies,
+		manifest.LockedPolicy{Name: s.Name, Tier: tier, Action: action.String(), Content: hash, Since: since})
+}
+
+// enforce decides what a tier that shall enforce the policy does.
+func (e *Environment) enforce(s *staged, tier string) {
+	old, was := e.prior.enforced(s.Name, tier)
+	switch {
+	case was && (old.Content == s.hash || old.Content == ""):
+		e.do(s, tier, plan.Enforce, s.Content, old.Since)
+	case was:
+		e.change(s, tier, old)
+	case e.mayEnforce(s, tier):
+		e.do(s, tier, plan.Enforce, s.Content, e.today())
+	default:
+		e.do(s, tier, plan.Audit, s.Content, e.auditedSince(s, tier))
+		e.pending(s, tier)
+	}
+}
+
+// change decides whether a tier that enforces another content goes over to the one of
+// the source, or goes on and audits it.
+func (e *Environment) change(s *staged, tier string, old manifest.LockedPolicy) {
+	before, err := e.content(old.Content)
+	if err != nil {
+		e.lost(s, err)
+		return
+	}
+	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepted(s, tier) {
+		e.do(s, tier, plan.Enforce, s.Content, e.today())
+		return
+	}
+	e.do(s, tier, plan.Enforce, before, old.Since)
+	e.do(s, tier, plan.Audit, s.Content, e.auditedSince(s, tier))
+	e.pending(s, tier)
+}
+
+// content returns a content of the last build.
+func (e *Environment) content(hash string) (Content, error) {
+	if e.options.Output == nil {
+		return Content{}, fmt.Errorf("the output that the lock belongs to is missing")
+	}
+	return read(e.options.Output, hash)
+}
+
+func (e *Environment) lost(s *staged, err error) {
+	e.Problems.Add(diag.Diagnostic{Code: "content-lost", Position: s.At, Path: "spec.controls[" + s.Control.ID + "]",
+		Summary: fmt.Sprintf("%s enforces a content of %s that is not in the source, and it cannot be read: %v", e.source.Name, s.Name, err),
+		Hint:    "restore the file from Git"})
+}
+
+// mayEnforce reports whether a tier may begin to enforce the policy.
+func (e *Environment) mayEnforce(s *staged, tier string) bool {
+	stage, field := e.source.StageOf(s.Control.ID)
+	before := e.prior.stage(s.Control.ID, e.options.Stages)
+	if e.prior.exists && (before < 0 || stage <= before) {
+		return e.options.Immediate || e.accepted(s, tier)
+	}
+	since, audited := e.audit(s, tier)
+	ready := audited && e.soaked(since)
+	e.ask(field, s.Name, since, ready || e.source.AllowSkip, audited)
+	return ready || e.source.AllowSkip
+}
+
+// accepted reports whether the environment accepts with a new spec.changes what a tier
+// audits of the policy.
+func (e *Environment) accepted(s *staged, tier string) bool {
+	if e.source.Changes <= e.prior.Changes {
+		return false
+	}
+	since, audited := e.audit(s, tier)
+	if !audited || since > e.source.Changes {
+		return false
+	}
+	e.ask("spec.changes", s.Name, since, e.soaked(since), true)
+	return e.soaked(since)
+}
+
+// audit returns the day since which a tier has audited all that the content of the
+// source refuses. It reports false if it has not.
+func (e *Environment) audit(s *staged, tier string) (since string, found bool) {
+	for _, f := range e.prior.audited(s.Name, tier) {
+		if f.Content == s.hash || f.Content == "" {
+			return f.Since, true
+		}
+		if old, err := e.content(f.Content); err == nil && loosens(s.Control, old, s.Content) {
+			since, found = f.Since, true
+		}
+	}
+	return since, found
+}
+
+// auditedSince is the day to note for a content that a tier audits.
+func (e *Environment) auditedSince(s *staged, tier string) string {
+	if since, found := e.audit(s, tier); found && since != "" {
+		return since
+	}
+	return e.today()
+}
+
+func (e *Environment) today() string { return e.options.Now.UTC().Format(dateLayout) }
+
+// soaked reports whether what was audited since a day may be enforced. A day that the
+// lock does not know is long ago.
+func (e *Environment) soaked(since string) bool {
+	day, err := time.Parse(dateLayout, since)
+	return err != nil || !e.options.Now.Before(day.Add(e.options.Soak))
+}
+
+// split returns one policy for each content. The first one that is not that of the
+// source, which can only be enforced, keeps the name, so that its object in the cluster
+// stays as it is.
+func (s *staged) split(tiers []string) []plan.Policy {
+	var all []plan.Policy
+	for _, hash := range s.others(tiers) {
+		name := s.Name
+		if len(all) > 0 {
+			name = fit(s.Name + "-" + hash[:8])
+		}
+		all = append(all, s.with(name, hash))
+	}
+	switch {
+	case s.actions[s.hash] == nil:
+	case len(all) == 0:
+		all = append(all, s.with(s.Name, s.hash))
+	default:
+		all = append(all, s.with(fit(s.Name+"-next"), s.hash))
+	}
+	return all
+}
+
+// others returns the contents besides that of the source, in the order of the tiers.
+func (s *staged) others(tiers []string) []string {
+	var others []string
+	for _, tier := range tiers {
+		for _, hash := range slices.Sorted(maps.Keys(s.actions)) {
+			if s.actions[hash][tier] != plan.Off && hash != s.hash && !slices.Contains(others, hash) {
+				others = append(others, hash)
+			}
+		}
+	}
+	return others
+}
+
+// with returns the policy with one of its contents.
+func (s *staged) with(name, hash string) plan.Policy {
+	p, content := s.Policy, s.contents[hash]
+	p.Base, p.Name, p.Content, p.Actions, p.Deployers = s.Name, name, hash, s.actions[hash], content.Deployers
+	if hash == s.hash {
+		return p // with its references to objects that hold keys
+	}
+	p.Held = true
+	p.Parameters, p.Image = content.Parameters, content.Image
+	if content.Body != nil {
+		p.Policy = catalog.Read(content.Target, content.Body)
+	}
+	return p
+}
+
+// maxName is the maximal length of the name of a policy, less that of the suffix of the
+// audited half of an image rule: Kyverno uses the name in labels.
+const maxName = 63 - len("-audit")
+
+// fit shortens a name that is too long, and keeps it unique.
+func fit(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return strings.TrimRight(name[:maxName-9], "-") + "-" + hex.EncodeToString(sum[:])[:8]
+}

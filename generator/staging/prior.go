@@ -1,0 +1,115 @@
+package staging
+
+import (
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// prior answers questions about the last build of an environment.
+type prior struct {
+	manifest.LockedEnvironment
+	// exists is false for an environment that was never built.
+	exists bool
+	byKey  map[[2]string][]manifest.LockedPolicy // by policy and tier
+}
+
+func newPrior(locked *manifest.LockedEnvironment, tiers []string) prior {
+	p := prior{exists: locked != nil, byKey: map[[2]string][]manifest.LockedPolicy{}}
+	if locked == nil {
+		return p
+	}
+	p.LockedEnvironment = *locked
+	if !p.knowsNamespaces() { // an older gatehouse closed the networks of all tiers
+		for _, tier := range tiers {
+			p.Policies = append(p.Policies, manifest.LockedPolicy{Name: catalog.DefaultDeny, Tier: tier, Action: plan.Enforce.String()})
+		}
+	}
+	for _, fact := range p.Policies {
+		key := [2]string{fact.Name, fact.Tier}
+		p.byKey[key] = append(p.byKey[key], fact)
+	}
+	return p
+}
+
+// enforced returns what a policy enforced in a tier. After a merge there may be two
+// contents: the one that was enforced first is on both branches.
+func (p prior) enforced(policy, tier string) (fact manifest.LockedPolicy, found bool) {
+	for _, f := range p.byKey[[2]string{policy, tier}] {
+		if f.Action == plan.Enforce.String() && (!found || f.Since < fact.Since) {
+			fact, found = f, true
+		}
+	}
+	return fact, found
+}
+
+// audited returns what a policy audited in a tier. What it enforced counts too.
+// Of several entries about one content, the latest counts.
+func (p prior) audited(policy, tier string) []manifest.LockedPolicy {
+	var all []manifest.LockedPolicy
+	for _, f := range p.byKey[[2]string{policy, tier}] {
+		i := slices.IndexFunc(all, func(other manifest.LockedPolicy) bool { return other.Content == f.Content })
+		switch {
+		case i < 0:
+			all = append(all, f)
+		case f.Since > all[i].Since:
+			all[i] = f
+		}
+	}
+	return all
+}
+
+// knowsNamespaces reports whether the lock has the namespaces: that of an older
+// gatehouse has not.
+func (p prior) knowsNamespaces() bool { return p.exists && p.Clusters != nil }
+
+// namespace returns what a namespace was built with. After a merge, the loosest of
+// several facts counts.
+func (p prior) namespace(name string) (fact manifest.LockedNamespace, known bool) {
+	for _, n := range p.LockedEnvironment.Namespaces {
+		if n.Name != name {
+			continue
+		}
+		if known {
+			n.Closed = n.Closed && fact.Closed
+			if stricterLevel(n.PodSecurity, fact.PodSecurity) {
+				n.PodSecurity = fact.PodSecurity
+			}
+		}
+		fact, known = n, true
+	}
+	return fact, known
+}
+
+// action returns what a policy did in a tier.
+func (p prior) action(policy, tier string) plan.Action {
+	if _, enforced := p.enforced(policy, tier); enforced {
+		return plan.Enforce
+	}
+	if len(p.byKey[[2]string{policy, tier}]) > 0 {
+		return plan.Audit
+	}
+	return plan.Off
+}
+
+// stage returns the index of the stage that a control had; -1 if there was none, or if
+// the ladder no longer has it. After a merge, the lowest counts.
+func (p prior) stage(control string, stages []plan.Stage) int {
+	names := p.Stages
+	if own, ok := p.Controls[control]; ok {
+		names = []string{own}
+	}
+	lowest := -1
+	for _, name := range names {
+		i := slices.IndexFunc(stages, func(s plan.Stage) bool { return s.Name == name })
+		if i < 0 {
+			return -1
+		}
+		if lowest < 0 || i < lowest {
+			lowest = i
+		}
+	}
+	return lowest
+}

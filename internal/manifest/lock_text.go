@@ -1,0 +1,237 @@
+package manifest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
+)
+
+// lockVersion is raised when an older gatehouse could misread a newer lock.
+const lockVersion = 2
+
+// fact is one line of a lock: the version, or a fact about one environment, or about one
+// file.
+type fact struct {
+	Version     int              `json:"version,omitempty"`
+	FluxInstall string           `json:"fluxInstall,omitempty"`
+	Kyverno     *LockedKyverno   `json:"kyverno,omitempty"`
+	Environment string           `json:"environment,omitempty"`
+	Clusters    []string         `json:"clusters,omitempty"`
+	Changes     string           `json:"changes,omitempty"`
+	Control     string           `json:"control,omitempty"`
+	Stage       string           `json:"stage,omitempty"`
+	Policy      *LockedPolicy    `json:"policy,omitempty"`
+	Namespace   *LockedNamespace `json:"namespace,omitempty"`
+	Network     json.RawMessage  `json:"network,omitempty"`
+	Kept        *LockedKept      `json:"kept,omitempty"`
+	File        *LockedFile      `json:"file,omitempty"`
+}
+
+// Encode returns the text of the lock. Facts of different environments are apart, so
+// that branches that change different environments do not conflict.
+func (l Lock) Encode() ([]byte, error) {
+	facts := []fact{{Version: lockVersion}}
+	for _, name := range slices.Sorted(maps.Keys(l.Environments)) {
+		for _, f := range l.Environments[name].facts() {
+			f.Environment = name
+			facts = append(facts, f)
+		}
+	}
+	for _, f := range slices.SortedFunc(slices.Values(l.Files), compareFiles) {
+		facts = append(facts, fact{File: &f})
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	for _, f := range facts {
+		if err := encoder.Encode(f); err != nil {
+			return nil, fmt.Errorf("encoding the lock: %w", err)
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func compareFiles(a, b LockedFile) int {
+	return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.SHA256, b.SHA256))
+}
+
+// facts returns the lines of an environment. The first line rarely changes: it keeps
+// the others apart from those of the environment before.
+func (e LockedEnvironment) facts() []fact {
+	facts := []fact{{Clusters: e.Clusters}}
+	if e.FluxInstall != "" {
+		facts = append(facts, fact{FluxInstall: e.FluxInstall})
+	}
+	if e.Kyverno != nil {
+		facts = append(facts, fact{Kyverno: e.Kyverno})
+	}
+	for _, stage := range e.Stages {
+		facts = append(facts, fact{Stage: stage})
+	}
+	if e.Changes != "" {
+		facts = append(facts, fact{Changes: e.Changes})
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.Controls)) {
+		facts = append(facts, fact{Control: id, Stage: e.Controls[id]})
+	}
+	for _, p := range slices.SortedFunc(slices.Values(e.Policies), comparePolicies) {
+		facts = append(facts, fact{Policy: &p})
+	}
+	for _, n := range slices.SortedFunc(slices.Values(e.Namespaces), func(a, b LockedNamespace) int { return strings.Compare(a.Name, b.Name) }) {
+		facts = append(facts, fact{Namespace: &n})
+	}
+	if e.Network != nil {
+		facts = append(facts, fact{Network: e.Network})
+	}
+	for _, k := range slices.SortedFunc(slices.Values(e.Kept), compareKept) {
+		facts = append(facts, fact{Kept: &k})
+	}
+	return facts
+}
+
+func comparePolicies(a, b LockedPolicy) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Tier, b.Tier), strings.Compare(a.Action, b.Action),
+		strings.Compare(a.Content, b.Content), strings.Compare(a.Since, b.Since))
+}
+
+func compareKept(a, b LockedKept) int {
+	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.Since, b.Since), bytes.Compare(a.Definition, b.Definition))
+}
+
+// DecodeLock decodes a lock strictly. A lock of a newer format is an error, because
+// misreading it could delete files of the user.
+//
+// It takes both sides of a conflict that Git has marked.
+func DecodeLock(data []byte) (*Lock, error) {
+	if first, err := decodeFirstLock(data); first != nil || err != nil {
+		return first, err
+	}
+	l := &Lock{Environments: map[string]LockedEnvironment{}}
+	seen := map[string]bool{}
+	for i, line := range strings.Split(string(WithoutMarkers(data)), "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if line == "" || seen[line] {
+			continue
+		}
+		seen[line] = true
+		f, err := decodeFact(line)
+		if err == nil {
+			err = l.add(f)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: line %d: %w", layout.Lock, i+1, err)
+		}
+	}
+	if !seen[fmt.Sprintf(`{"version":%d}`, lockVersion)] {
+		return nil, fmt.Errorf("reading %s: the version is missing", layout.Lock)
+	}
+	slices.SortFunc(l.Files, compareFiles)
+	return l, nil
+}
+
+func decodeFact(line string) (fact, error) {
+	d := json.NewDecoder(strings.NewReader(line))
+	d.DisallowUnknownFields()
+	var f fact
+	if err := d.Decode(&f); err != nil {
+		return f, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return f, errors.New("text after the fact")
+	}
+	return f, nil
+}
+
+func (l *Lock) add(f fact) error {
+	switch {
+	case f.Version != 0:
+		if f.Version != lockVersion {
+			return fmt.Errorf("version %d is not known to this gatehouse, which knows %d", f.Version, lockVersion)
+		}
+	case f.File != nil:
+		l.Files = append(l.Files, *f.File)
+	case f.Environment != "":
+		e := l.Environments[f.Environment]
+		e.add(f)
+		l.Environments[f.Environment] = e
+	default:
+		return errors.New("the line says nothing")
+	}
+	return nil
+}
+
+// add adds a fact. Of two facts after a merge it keeps the one that lets less be
+// enforced: the later day of a change that was accepted (nothing of the other branch is
+// then accepted with it), the later day since which a content was audited.
+func (e *LockedEnvironment) add(f fact) {
+	switch {
+	case f.Clusters != nil:
+		e.Clusters = f.Clusters
+	case f.Control != "":
+		if e.Controls == nil {
+			e.Controls = map[string]string{}
+		}
+		e.Controls[f.Control] = f.Stage
+	case f.Stage != "":
+		e.Stages = append(e.Stages, f.Stage)
+	case f.Kyverno != nil:
+		e.Kyverno = f.Kyverno
+	case f.FluxInstall != "":
+		e.FluxInstall = f.FluxInstall
+	case f.Changes != "":
+		e.Changes = max(e.Changes, f.Changes)
+	case f.Policy != nil:
+		e.Policies = append(e.Policies, *f.Policy)
+	case f.Namespace != nil:
+		e.Namespaces = append(e.Namespaces, *f.Namespace)
+	case f.Network != nil:
+		e.Network = f.Network
+	case f.Kept != nil:
+		e.Kept = append(e.Kept, *f.Kept)
+	}
+}
+
+// WithoutMarkers returns a text without the lines with which Git marks a conflict, and
+// without the common ancestor of its two sides.
+func WithoutMarkers(data []byte) []byte {
+	if !HasMarkers(data) {
+		return data
+	}
+	var out []string
+	ancestor := false
+	for line := range strings.Lines(string(data)) {
+		switch {
+		case strings.HasPrefix(line, "||||||| "):
+			ancestor = true
+		case isMarker(line, "======="):
+			ancestor = false
+		case ancestor, isMarker(line, "<<<<<<<"), isMarker(line, ">>>>>>>"):
+		default:
+			out = append(out, line)
+		}
+	}
+	return []byte(strings.Join(out, ""))
+}
+
+// HasMarkers reports whether Git has marked a conflict in a text.
+func HasMarkers(data []byte) bool {
+	for line := range strings.Lines(string(data)) {
+		if isMarker(line, "<<<<<<<") {
+			return true
+		}
+	}
+	return false
+}
+
+func isMarker(line, marker string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), marker)
+	return ok && (rest == "" || rest[0] == ' ')
+}
