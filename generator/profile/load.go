@@ -33,7 +33,8 @@ type Input struct {
 	Environments []Loaded[v1alpha1.Environment]
 	Exceptions   []Loaded[v1alpha1.Exception]
 	// Overridden holds the profile with the overrides of an environment, by the name of
-	// the environment. An environment without overrides is not in it.
+	// the environment. It has only those namespaces that the overrides name. An
+	// environment without overrides is not in it.
 	Overridden map[string]Loaded[v1alpha1.Profile]
 	Catalog    *catalog.Catalog
 

@@ -2,13 +2,11 @@ package profile
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
@@ -34,31 +32,46 @@ func (p *parser) in(environment string, environments []string) *parser {
 	}
 	own := newParser(p.input, profile, p.src, p.now)
 	own.parse(environments)
-	shareNetworks(own.out.Namespaces, p.out.Namespaces)
+	p.systemThere(environment, own)
 	for _, d := range own.Problems {
-		if slices.Contains(p.Problems, d) {
+		overridden := strings.HasPrefix(d.Path, overridesField+".")
+		if slices.Contains(p.Problems, d) || !overridden && strings.HasPrefix(d.Path, "spec.namespaces[") { // p found it
 			continue
 		}
-		if !strings.HasPrefix(d.Path, overridesField+".") {
+		if !overridden {
 			d.Summary = "in environment " + environment + ": " + d.Summary
 		}
 		p.Problems = append(p.Problems, d)
 	}
+	own.out.Namespaces = onTop(p.out.Namespaces, own.out.Namespaces)
 	return own
 }
 
-// shareNetworks gives namespaces the equal networks of others of the same name: the
-// emitter makes the objects of a network once.
-func shareNetworks(namespaces, others []Namespace) {
-	networks := make(map[string]*plan.Network, len(others))
-	for _, n := range others {
-		networks[n.Name] = n.Network
-	}
-	for i := range namespaces {
-		if n := &namespaces[i]; n.Network != nil && reflect.DeepEqual(n.Network, networks[n.Name]) {
-			n.Network = networks[n.Name]
+// systemThere refuses namespaces of the profile that are system namespaces only with the
+// overrides of an environment.
+func (p *parser) systemThere(environment string, own *parser) {
+	for _, n := range p.out.Namespaces {
+		if slices.Contains(own.out.SystemNamespaces, n.Name) && !slices.Contains(p.out.SystemNamespaces, n.Name) {
+			p.Report(n.Field+".name", "namespace-system", "choose another namespace for Flux or Kyverno there", "in environment %s: %s is a system namespace", environment, n.Name)
 		}
 	}
+}
+
+// onTop returns the namespaces of the profile with those that overrides change or add.
+// The others are shared, and so are their networks: a fleet has thousands.
+func onTop(namespaces, changed []Namespace) []Namespace {
+	out, index := slices.Clone(namespaces), make(map[string]int, len(namespaces))
+	for i, n := range namespaces {
+		index[n.Name] = i
+	}
+	for _, n := range changed {
+		if i, ok := index[n.Name]; ok {
+			out[i] = n
+		} else {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // environment parses one Environment with the parser of the environment, adds it to

@@ -41,7 +41,7 @@ func (p *parser) namespaces(environments []string) {
 		}
 		p.out.Namespaces = append(p.out.Namespaces, Namespace{
 			Name: n.Name, Tier: tier, Labels: n.Labels, Annotations: n.Annotations, Existing: !*n.Create, PodSecurity: *n.PodSecurity,
-			Network: p.network(field+".network", n), Field: field, At: p.Positions.At(field), environments: n.Environments,
+			Network: p.network(field+".network", n), Field: field, Positions: p.Positions, At: p.Positions.At(field), environments: n.Environments,
 		})
 	}
 	p.onePerNamespace(names)

@@ -66,9 +66,10 @@ type Namespace struct {
 	// PodSecurity is the level that the profile sets; empty for the derived one.
 	PodSecurity string
 	Network     *plan.Network // nil if the profile leaves the namespace open
-	// Field is its path in the profile.
-	Field string
-	At    diag.Position
+	// Field is its path, and Positions has the positions of what is written there.
+	Field     string
+	Positions source.Positions
+	At        diag.Position
 
 	environments []string // nil: all
 }

@@ -33,18 +33,18 @@ func (r *resolver) withoutEffect(spec *profile.Spec) {
 func (r *resolver) openNamespaces() {
 	reported := map[diag.Position]bool{}
 	for i, e := range r.src.Environments {
-		report := source.Reporter{Positions: e.Spec.Positions}
 		for _, n := range e.Spec.Namespaces {
 			if n.Network != nil || !n.In(e.Name) || reported[n.At] {
 				continue
 			}
 			if policy, asked := asksToClose(r.plan.Environments[i], n); asked {
 				reported[n.At] = true
+				report := source.Reporter{Positions: n.Positions}
 				report.Report(n.Field+".network.defaultDeny", codeContradiction, fmt.Sprintf("remove it, or switch %s off", policy.Name),
 					"namespace %s is open, but %s (%s) asks for a default deny in it in environment %s", n.Name, policy.Name, policy.At, e.Name)
+				r.Problems = append(r.Problems, report.Problems...)
 			}
 		}
-		r.Problems = append(r.Problems, report.Problems...)
 	}
 }
 

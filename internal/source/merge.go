@@ -14,14 +14,11 @@ func Merge(base, over *Document) *Document { return newMerger(base, over, nil).d
 type merger struct {
 	base, over, into *Document
 	named            map[string]string // see Overlay.Named
-	// indexes maps, for each named list, the index of an entry of over to its index in
-	// the merged list.
-	indexes map[string]map[int]int
 }
 
 func newMerger(base, over *Document, named map[string]string) *merger {
 	into := &Document{File: over.File, APIVersion: over.APIVersion, Kind: over.Kind, Name: over.Name, text: over.text, origins: map[*yaml.Node]*origin{}}
-	return &merger{base: base, over: over, into: into, named: named, indexes: map[string]map[int]int{}}
+	return &merger{base: base, over: over, into: into, named: named}
 }
 
 func (m *merger) document() *Document {
@@ -37,49 +34,50 @@ func (m *merger) merge(b, o *yaml.Node, path string) *yaml.Node {
 	if b.Kind != yaml.MappingNode || o.Kind != yaml.MappingNode {
 		return m.adopt(m.over, o)
 	}
-	result := m.copy(o)
-	index := map[string]int{}
+	result, over := m.copy(o), map[string]int{}
+	for i := 0; i+1 < len(o.Content); i += 2 {
+		over[o.Content[i].Value] = i
+	}
 	for i := 0; i+1 < len(b.Content); i += 2 {
-		index[b.Content[i].Value] = len(result.Content)
-		result.Content = append(result.Content, m.adopt(m.base, b.Content[i]), m.adopt(m.base, b.Content[i+1]))
+		key, value := b.Content[i], b.Content[i+1]
+		at, below := -1, child(path, key.Value)
+		if on, ok := over[key.Value]; ok && !isNull(resolve(o.Content[on+1])) { // `key:` says nothing
+			at = on
+		}
+		switch {
+		case at >= 0:
+			result.Content = append(result.Content, m.adopt(m.over, o.Content[at]), m.merge(value, o.Content[at+1], below))
+		case m.named[below] == "":
+			result.Content = append(result.Content, m.adopt(m.base, key), m.adopt(m.base, value))
+		}
+		delete(over, key.Value)
 	}
 	for i := 0; i+1 < len(o.Content); i += 2 {
-		key, value := o.Content[i], o.Content[i+1]
-		at, ok := index[key.Value]
-		if !ok {
-			result.Content = append(result.Content, m.adopt(m.over, key), m.adopt(m.over, value))
-			continue
+		key := o.Content[i]
+		if at, left := over[key.Value]; left && at == i {
+			result.Content = append(result.Content, m.adopt(m.over, key), m.adopt(m.over, o.Content[i+1]))
 		}
-		if isNull(resolve(value)) {
-			continue // `key:` says nothing
-		}
-		result.Content[at] = m.adopt(m.over, key)
-		result.Content[at+1] = m.merge(result.Content[at+1], value, child(path, key.Value))
 	}
 	return result
 }
 
-// list merges the entries of two lists by the value of a key.
+// list returns the entries of over, each on top of the entry of the base with the same
+// value of a key.
 func (m *merger) list(b, o *yaml.Node, path, key string) *yaml.Node {
-	result, index := m.copy(o), map[string]int{}
-	for i, entry := range b.Content {
-		result.Content = append(result.Content, m.adopt(m.base, entry))
+	result, base := m.copy(o), map[string]*yaml.Node{}
+	for _, entry := range b.Content {
 		if name := Lookup(entry, key); name != nil {
-			index[name.Value] = i
+			base[name.Value] = entry
 		}
 	}
-	m.indexes[path] = map[int]int{}
 	for i, entry := range o.Content {
-		if name := Lookup(entry, key); name != nil {
-			if at, ok := index[name.Value]; ok {
-				m.indexes[path][i] = at
-				result.Content[at] = m.merge(result.Content[at], entry, fmt.Sprintf("%s[%d]", path, at))
-				delete(index, name.Value) // the same again is a duplicate, not another change
-				continue
-			}
+		name := Lookup(entry, key)
+		if name == nil || base[name.Value] == nil {
+			result.Content = append(result.Content, m.adopt(m.over, entry))
+			continue
 		}
-		m.indexes[path][i] = len(result.Content)
-		result.Content = append(result.Content, m.adopt(m.over, entry))
+		result.Content = append(result.Content, m.merge(base[name.Value], entry, fmt.Sprintf("%s[%d]", path, i)))
+		delete(base, name.Value) // the same again is a duplicate, not another change
 	}
 	return result
 }

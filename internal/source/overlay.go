@@ -1,7 +1,6 @@
 package source
 
 import (
-	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -12,8 +11,9 @@ type Overlay struct {
 	// From is the field of the document on top, such as spec.overrides; Onto is the
 	// field of the base, such as spec. Both are names joined by dots.
 	From, Onto string
-	// Named are lists of the base, by path, whose entries are merged by the value of a
-	// key, such as name. An entry with a new value is added at the end.
+	// Named are lists of the base, by path, that are merged by the value of a key, such
+	// as name. The result has only the entries on top, each merged with the one of the
+	// base that has the same value: a list may be long, and what is on top short.
 	Named map[string]string
 }
 
@@ -32,25 +32,15 @@ func (o Overlay) Merge(base, over *Document) *Document {
 	}
 	text := *over.text
 	top := &Document{File: over.File, APIVersion: base.APIVersion, Kind: base.Kind, Name: base.Name, Node: node, text: &text}
-	m := newMerger(base, top, o.Named)
-	text.written = func(path string) string { return o.written(m, path) }
-	return m.document()
+	text.written = o.written
+	return newMerger(base, top, o.Named).document()
 }
 
 // written returns the path in the document on top of what is at a path of the merged
 // document.
-func (o Overlay) written(m *merger, path string) string {
-	rest, ok := strings.CutPrefix(path, o.Onto)
-	if !ok {
-		return path
+func (o Overlay) written(path string) string {
+	if rest, ok := strings.CutPrefix(path, o.Onto); ok {
+		return o.From + rest
 	}
-	for list := range o.Named {
-		index, below, _ := strings.Cut(strings.TrimPrefix(path, list+"["), "]")
-		for over, merged := range m.indexes[list] {
-			if strings.HasPrefix(path, list+"[") && fmt.Sprint(merged) == index {
-				return fmt.Sprintf("%s%s[%d]%s", o.From, strings.TrimPrefix(list, o.Onto), over, below)
-			}
-		}
-	}
-	return o.From + rest
+	return path
 }

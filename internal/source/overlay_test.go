@@ -59,7 +59,7 @@ func TestOverlay(t *testing.T) {
 	want.Spec.Name, want.Spec.List = "a", []string{"z"}
 	want.Spec.Parts = map[string]part{"p": {"s"}, "q": {}}
 	want.Spec.Items = []item{
-		{Name: "one", Size: "s", Tags: map[string]string{"k": "v", "l": "w"}}, {Name: "two", Size: "l"}, {Name: "three"},
+		{Name: "three"}, {Name: "two", Size: "l"}, {Name: "one", Size: "s", Tags: map[string]string{"k": "v", "l": "w"}},
 		{Name: "two"}, // written twice on top: not a second change
 	}
 	if diff := cmp.Diff(want, v); diff != "" {
@@ -70,11 +70,11 @@ func TestOverlay(t *testing.T) {
 		"spec.list[0]":          "f.yaml:13:12 spec.part.list[0]",
 		"spec.parts[p].size":    "f.yaml:4:21 spec.parts[p].size",
 		"spec.parts[q].size":    "f.yaml:14:13 spec.part.parts[q].size",
-		"spec.items[0].size":    "f.yaml:6:25 spec.items[0].size",
-		"spec.items[0].tags[l]": "f.yaml:18:28 spec.part.items[2].tags[l]",
-		"spec.items[0].other":   "f.yaml:18:9 spec.part.items[2].other",
+		"spec.items[2].size":    "f.yaml:6:25 spec.items[2].size",
+		"spec.items[2].tags[l]": "f.yaml:18:28 spec.part.items[2].tags[l]",
+		"spec.items[2].other":   "f.yaml:18:9 spec.part.items[2].other",
 		"spec.items[1].size":    "f.yaml:17:27 spec.part.items[1].size",
-		"spec.items[2].name":    "f.yaml:16:16 spec.part.items[0].name",
+		"spec.items[0].name":    "f.yaml:16:16 spec.part.items[0].name",
 		"spec.items[3]":         "f.yaml:19:9 spec.part.items[3]",
 	} {
 		if got := positions.At(path).String() + " " + positions.Path(path); got != want {
