@@ -11,7 +11,7 @@ import (
 // labelsOfOthers are labels that a namespace may have that gatehouse does not create.
 func labelsOfOthers() map[string]map[string]string {
 	return map[string]map[string]string{
-		"no label": {}, "that of its tier": tier("platform"), "that of another tier": tier("apps"), "no such tier": tier("none"),
+		"what is known of it": nil, "no label": {}, "that of its tier": tier("platform"), "that of another tier": tier("apps"), "no such tier": tier("none"),
 	}
 }
 
