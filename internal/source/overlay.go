@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -26,14 +27,23 @@ func (o Overlay) Merge(base, over *Document) *Document {
 	if node == nil || isNull(node) {
 		return nil
 	}
-	keys := strings.Split(o.Onto, ".")
-	for i := len(keys) - 1; i >= 0; i-- {
-		node = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: node.Line, Column: node.Column, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: keys[i], Line: node.Line, Column: node.Column}, node}}
+	for _, key := range slices.Backward(strings.Split(o.Onto, ".")) {
+		node = under(key, node)
 	}
 	text := *over.text
 	top := &Document{File: over.File, APIVersion: base.APIVersion, Kind: base.Kind, Name: base.Name, Node: node, text: &text}
 	text.written = o.written
 	return newMerger(base, top, o.Named).document()
+}
+
+// under returns a mapping with one key, at the position of its value.
+func under(key string, value *yaml.Node) *yaml.Node {
+	at := yaml.Node{Line: value.Line, Column: value.Column}
+	mapping, name := at, at
+	mapping.Kind, mapping.Tag = yaml.MappingNode, "!!map"
+	name.Kind, name.Tag, name.Value = yaml.ScalarNode, "!!str", key
+	mapping.Content = []*yaml.Node{&name, value}
+	return &mapping
 }
 
 // written returns the path in the document on top of what is at a path of the merged
