@@ -43,6 +43,7 @@ spec:
     - name: payments
       tier: apps
       labels: {owner: team-payments}
+      annotations: {linkerd.io/inject: ingress-mode}
       environments: [prod]
       network:
         ingress: [{from: {namespace: shop, pods: {app: web}}, pods: {app: api}, ports: [8080/TCP, http]}]
@@ -73,7 +74,8 @@ spec: {controls: {restrict-nodeport: {}}}
 apiVersion: gatehouse.dev/v1alpha1
 kind: Environment
 metadata: {name: prod}
-spec: {ring: 1, stage: enforce, clusters: [prod-eu], owners: ["@acme/prod"], controls: {disallow-host-path: {stage: audit}}}
+spec: {ring: 1, stage: enforce, clusters: [prod-eu], owners: ["@acme/prod"], controls: {disallow-host-path: {stage: audit}},
+  overrides: {flux: {interval: 5m}, registries: {allowed: [ghcr.io/prod]}, namespaces: [{name: web, annotations: {note: second-shift}}, {name: old, create: false}]}}
 `,
 	"x.yaml": `
 apiVersion: gatehouse.dev/v1alpha1
