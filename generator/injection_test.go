@@ -60,7 +60,7 @@ spec:
   controls:
     require-labels: {maxStage: audit, parameters: {labels: [app.kubernetes.io/name]}}
     restrict-flux-sources: {parameters: {urls: [https://github.com/acme]}}
-    restrict-image-registries: {}
+    restrict-image-registries: {maxStage: audit}
     disallow-host-path: {}
     verify-images: {}
 `,

@@ -214,10 +214,11 @@ func builtin(t testing.TB) []control {
 }
 
 // switchedOn is the spec of a profile with all the controls and their example parameters.
+// What gatehouse derives, such as the Namespaces that need no labels, stays derived.
 func switchedOn(controls []control) object {
 	settings := object{}
 	for _, c := range controls {
-		settings[c.ID] = object{"parameters": c.params}
+		settings[c.ID] = object{"parameters": c.ExampleParameters}
 	}
 	return object{"controls": settings}
 }

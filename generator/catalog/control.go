@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,10 +47,8 @@ type Control struct {
 	// Instances names the list of the profile (only trust.images) that has one policy
 	// for each entry. It is empty for a control with one policy.
 	Instances string
-	// NamespaceLabels names the parameter that lists the labels that every Namespace
-	// must have; empty if the control requires none. gatehouse refuses a profile whose
-	// namespaces lack one.
-	NamespaceLabels string
+	// Claims are compared with the rest of a profile.
+	Claims Claims
 	// Emits says what the control becomes: network for the NetworkPolicies of the
 	// profile's namespaces, or empty for policies made from its templates.
 	Emits string
@@ -120,7 +119,10 @@ type controlSpec struct {
 	Background        *bool               `json:"background,omitempty"`
 	ExemptDeployers   bool                `json:"exemptDeployers,omitempty"`
 	Instances         string              `json:"instances,omitempty"`
-	NamespaceLabels   string              `json:"namespaceLabels,omitempty"`
+	Refuses           Refusals            `json:"refuses,omitzero"`
+	Demands           Demands             `json:"demands,omitzero"`
+	Reserves          Reserves            `json:"reserves,omitzero"`
+	Needs             []string            `json:"needs,omitempty"`
 	Emits             string              `json:"emits,omitempty"`
 	Follows           string              `json:"follows,omitempty"`
 	Parameters        *Schema             `json:"parameters,omitempty"`
@@ -159,8 +161,9 @@ func (f *controlFile) control(dir string) *Control {
 	c := &Control{
 		ID: f.Metadata.Name, Title: f.Spec.Title, Description: f.Spec.Description, Category: f.Spec.Category, Severity: f.Spec.Severity,
 		ClusterScoped: f.Spec.Scope == "Cluster", PodSecurity: f.Spec.PodSecurity, Background: f.Spec.Background == nil || *f.Spec.Background,
-		ExemptDeployers: f.Spec.ExemptDeployers, Instances: f.Spec.Instances, NamespaceLabels: f.Spec.NamespaceLabels,
-		Emits: f.Spec.Emits, Follows: f.Spec.Follows, ExampleParameters: f.Spec.ExampleParameters,
+		ExemptDeployers: f.Spec.ExemptDeployers, Instances: f.Spec.Instances,
+		Claims: Claims{Refuses: f.Spec.Refuses, Demands: f.Spec.Demands, Reserves: f.Spec.Reserves, Needs: f.Spec.Needs},
+		Emits:  f.Spec.Emits, Follows: f.Spec.Follows, ExampleParameters: f.Spec.ExampleParameters,
 		References: f.Spec.References, Compliance: f.Spec.Compliance, Dir: dir,
 		CustomKinds: map[string]kinds.Scope{}, Parameters: Schema{Type: "object", AdditionalProperties: false},
 	}
@@ -229,7 +232,9 @@ func (f *controlFile) checkEmits() []Problem {
 	}
 	used := map[string]bool{
 		"customKinds": f.Spec.CustomKinds != nil, "podSecurity": f.Spec.PodSecurity != "", "background": f.Spec.Background != nil,
-		"exemptDeployers": f.Spec.ExemptDeployers, "instances": f.Spec.Instances != "", "namespaceLabels": f.Spec.NamespaceLabels != "",
+		"exemptDeployers": f.Spec.ExemptDeployers, "instances": f.Spec.Instances != "",
+		"refuses": !reflect.DeepEqual(f.Spec.Refuses, Refusals{}), "demands": f.Spec.Demands != (Demands{}),
+		"reserves": len(f.Spec.Reserves.NamespaceLabels) > 0, "needs": f.Spec.Needs != nil,
 		"parameters": f.Spec.Parameters != nil, "exampleParameters": f.Spec.ExampleParameters != nil,
 	}
 	var out []Problem
@@ -259,10 +264,7 @@ func (c *Control) checkParameters() []Problem {
 			out = append(out, Problem{Path: at + ".properties[" + name + "]", Summary: "needs a default", Hint: "an empty list with minItems: 1 means that it must be set"})
 		}
 	}
-	if list := c.Parameters.Properties[c.NamespaceLabels]; c.NamespaceLabels != "" && (list == nil || list.Type != "array") {
-		out = append(out, Problem{Path: "spec.namespaceLabels", Summary: "must name a parameter that is a list"})
-	}
-	if len(out) > 0 {
+	if out = append(out, c.checkClaims()...); len(out) > 0 {
 		return out
 	}
 	_, problems := c.Examples()

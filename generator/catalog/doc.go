@@ -18,9 +18,9 @@
 // spec.customKinds declares the scope of other kinds, such as
 // {ClusterIssuer: Cluster}. Exceptions for these kinds need it.
 //
-// A control that requires labels on every Namespace names the parameter with their
-// keys in spec.namespaceLabels. gatehouse then refuses a profile with a namespace
-// that the policy would refuse when Flux applies it.
+// spec.refuses, demands, reserves and needs say what the control makes impossible, or
+// needs (see [Claims]). gatehouse compares them with the rest of the profile, and
+// refuses one whose own objects or workloads could never be admitted.
 //
 // A control with spec.emits: network has no templates and no documents. It becomes
 // the NetworkPolicies of the profile's namespaces, and has the same stages.

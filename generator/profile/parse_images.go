@@ -11,9 +11,10 @@ import (
 // image parses one rule. attestors are the parsed attestors by name; names lists
 // them in the order of the profile.
 func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, attestors map[string]attestor) {
+	written := p.references(field, rule.References)
 	out := Image{
-		Image:  plan.Image{Count: *rule.Attestors.Count, MutateDigest: *rule.MutateDigest, RequireDigest: *rule.RequireDigest, References: p.references(field, rule.References)},
-		Policy: imagePolicy(rule.Name), Tiers: rule.Tiers, At: p.Positions.At(field),
+		Image:  plan.Image{Count: *rule.Attestors.Count, MutateDigest: *rule.MutateDigest, RequireDigest: *rule.RequireDigest, References: globs(written)},
+		Policy: imagePolicy(rule.Name), Tiers: rule.Tiers, Written: written, Field: field, At: p.Positions.At(field),
 	}
 	p.name(field+".name", rule.Name, 40)
 	if len(rule.Attestors.Of) == 0 {
@@ -43,19 +44,28 @@ func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, at
 	p.out.Images = append(p.out.Images, out)
 }
 
-// references parses the references of a rule into sorted globs.
-func (p *parser) references(field string, given []string) []string {
+// references parses the references of a rule.
+func (p *parser) references(field string, given []string) []Reference {
 	if len(given) == 0 {
 		p.Report(field+".references", "required", "", "at least one reference is needed")
 	}
 	p.distinct(field+".references", given)
-	var all []string
+	all := make([]Reference, len(given))
 	for i, ref := range given {
 		globs, err := expandReference(ref)
 		if err != nil {
 			p.Report(fmt.Sprintf("%s.references[%d]", field, i), "image-reference", "write a repository such as ghcr.io/acme/app, or a glob such as ghcr.io/acme/*", "%v", err)
 		}
-		all = append(all, globs...)
+		all[i] = Reference{Text: ref, Globs: globs}
+	}
+	return all
+}
+
+// globs returns what the references stand for, sorted.
+func globs(references []Reference) []string {
+	var all []string
+	for _, ref := range references {
+		all = append(all, ref.Globs...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -96,9 +96,19 @@ type Image struct {
 	// Policy is the name of the policy that is made from it.
 	Policy string
 	Tiers  []string
+	// Written holds the references as the profile has them.
+	Written []Reference
+	// Field is its path in the profile.
+	Field string
 	// Trust holds what its attestors refer to, with one entry for each key.
 	Trust []plan.TrustObject
 	At    diag.Position
+}
+
+// Reference is one reference of an image rule, and the globs that it stands for.
+type Reference struct {
+	Text  string
+	Globs []string
 }
 
 // Environment is one Environment.

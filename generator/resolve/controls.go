@@ -47,7 +47,6 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 		r.controls[spec] = append(r.controls[spec], resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field})
 	}
 	r.Problems = append(r.Problems, report.Problems...)
-	r.withoutEffect(spec)
 }
 
 // rendering is the result of a template for some parameters.

@@ -5,7 +5,6 @@
 package resolve
 
 import (
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -45,7 +44,7 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 		r.resolveControls(e.Spec)
 		r.plan.Environments = append(r.plan.Environments, r.environment(e))
 	}
-	r.openNamespaces()
+	r.contradictions()
 	if r.Problems.HasErrors() {
 		r.close()
 		return nil, r.Problems.Sort()
@@ -115,7 +114,6 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 	env.Namespaces = staged.Namespaces(env.Namespaces, env.Policies)
 	r.staged = append(r.staged, staged)
 	env.Trust = trust(env, e.Spec.Images)
-	r.namespaceLabels(env)
 	return env
 }
 
@@ -249,24 +247,4 @@ func trust(env plan.Environment, images []profile.Image) []plan.TrustObject {
 		all = append(all, objects[id])
 	}
 	return all
-}
-
-// namespaceLabels refuses a namespace that a policy of the profile would refuse: the
-// identity that applies the repository must never be blocked
-// (docs/safety.md#deployer-and-system-namespaces).
-func (r *resolver) namespaceLabels(env plan.Environment) {
-	for _, p := range env.Policies {
-		if p.Control.NamespaceLabels == "" {
-			continue
-		}
-		required, _ := p.Parameters[p.Control.NamespaceLabels].([]any)
-		for _, n := range env.Namespaces {
-			for _, label := range required {
-				if name, _ := label.(string); !n.Existing && n.Labels[name] == "" {
-					r.Problems.Add(diag.Diagnostic{Code: "namespace-label-missing", Position: n.At, Path: "spec.namespaces",
-						Summary: fmt.Sprintf("namespace %s has no label %s, which %s requires", n.Name, name, p.Name), Hint: "add it to the namespace's labels"})
-				}
-			}
-		}
-	}
 }

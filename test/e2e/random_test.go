@@ -145,7 +145,8 @@ func (p *profiles) profile(tiers, environments []string) object {
 	maybe(p, spec, "systemNamespaces", some(p, "rook", "istio-system", "calico"))
 	maybe(p, spec, "owners", []string{"@acme/platform", "someone@example.com"})
 	maybe(p, spec, "deployers", []string{pick(p, "system:serviceaccount:argo:deployer", "alice@example.com", "system:node:worker-1", "CN")})
-	maybe(p, spec, "registries", object{"allowed": append(some(p, "ghcr.io/acme", "docker.io", "localhost:5000/x"), "registry.k8s.io")})
+	// Those of the image rules too: a rule for images that are refused is a contradiction.
+	spec["registries"] = object{"allowed": append(some(p, "ghcr.io/acme", "docker.io", "localhost:5000/x"), "ghcr.io", "quay.io", "registry.example.com:5000")}
 	maybe(p, spec, "exceptions", object{"namespace": pick(p, "policy-exceptions", "waivers"), "allowPermanent": true})
 	flux := object{"workloads": []object{{"name": "apps", "path": "./apps/${env}"}}}
 	maybe(p, flux, "interval", pick(p, "30m", "1h30m", "90s"))
