@@ -53,7 +53,7 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 	r.exceptions()
 	r.podSecurity()
 	for i, staged := range r.staged {
-		staged.PodSecurity(r.plan.Environments[i].Namespaces)
+		staged.PodSecurity(r.plan.Environments[i].Namespaces, r.plan.Environments[i].Policies)
 	}
 	r.rings()
 	r.close()

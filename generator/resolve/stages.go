@@ -8,7 +8,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/staging"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 // rings compares each environment with those in earlier rings. Where it becomes
@@ -25,7 +24,7 @@ func (r *resolver) rings() {
 				continue
 			}
 			ahead := func(p plan.Policy, tier string) bool { return isAhead(p, earlier, tier) }
-			climbs := func(p plan.Policy, tier string) bool { return ahead(p, tier) && r.climbs(later, p, tier) }
+			climbs := func(p plan.Policy, tier string) bool { return ahead(p, tier) && r.staged[i].Climbed(p.Base, tier) }
 			for severity, wrong := range map[diag.Severity]func(plan.Policy, string) bool{
 				diag.Error:   climbs,
 				diag.Warning: func(p plan.Policy, tier string) bool { return ahead(p, tier) && !climbs(p, tier) },
@@ -57,18 +56,6 @@ func isAhead(p plan.Policy, earlier plan.Environment, tier string) bool {
 func pendingIn(env plan.Environment, p plan.Policy, tier string) bool {
 	return slices.ContainsFunc(env.Policies, func(other plan.Policy) bool {
 		return other.Base == p.Base && other.Content == p.Content && other.Actions[tier] == plan.Audit
-	})
-}
-
-// climbs reports whether an environment begins with this build to do what a policy does
-// in a tier.
-func (r *resolver) climbs(env plan.Environment, p plan.Policy, tier string) bool {
-	if r.Prior == nil {
-		return true
-	}
-	return !slices.ContainsFunc(r.Prior.Environments[env.Name].Policies, func(f manifest.LockedPolicy) bool {
-		return f.Name == p.Base && f.Tier == tier && (f.Action == plan.Enforce.String() || p.Actions[tier] == plan.Audit) &&
-			(f.Content == p.Content || f.Content == "" || p.Actions[tier] == plan.Audit)
 	})
 }
 

@@ -34,7 +34,7 @@ func (e *Environment) Exceptions(given []profile.Exception) []profile.Exception 
 			continue
 		}
 		if k.Since != "" && e.acceptsSince(k.Since) {
-			e.accepts = true
+			e.acts = true
 			continue
 		}
 		var d definition

@@ -32,7 +32,7 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 	var appeared, moved []string
 	for i := range all {
 		n := &all[i]
-		before, known := e.prior.namespace(n.Name)
+		before, known := e.prior.namespace(n.Name, n.Tier, policies)
 		after := manifest.LockedNamespace{Name: n.Name, Waits: map[string]string{}}
 		if e.prior.knowsNamespaces() {
 			switch {
@@ -126,7 +126,7 @@ func (e *Environment) acceptsWait(before manifest.LockedNamespace, what string) 
 	if !waits || !e.acceptsSince(since) {
 		return false
 	}
-	e.accepts = true
+	e.acts = true
 	return true
 }
 
@@ -137,12 +137,12 @@ func (e *Environment) acceptsSince(since string) bool {
 
 // PodSecurity limits the levels that Pod Security Admission enforces to those of the
 // last build, unless a line of the environment asks for more.
-func (e *Environment) PodSecurity(namespaces []plan.Namespace) {
+func (e *Environment) PodSecurity(namespaces []plan.Namespace, policies []plan.Policy) {
 	for i := range namespaces {
 		n, after := &namespaces[i], &e.Locked.Namespaces[i]
-		before, known := e.prior.namespace(n.Name)
+		before, _ := e.prior.namespace(n.Name, n.Tier, policies)
 		level := n.PodSecurity.Enforce
-		if known && stricterLevel(level, before.PodSecurity) && !e.accepts && !e.options.Immediate && !e.acceptsWait(before, waitPodSecurity+":"+level) {
+		if e.prior.knowsNamespaces() && stricterLevel(level, before.PodSecurity) && !e.acts && !e.options.Immediate && !e.acceptsWait(before, waitPodSecurity+":"+level) {
 			e.wait(after, before, waitPodSecurity+":"+level, plan.Pending{What: "Pod Security of " + n.Name,
 				Effect: fmt.Sprintf("warns of what level %s refuses, and then refuses it", level)})
 			n.PodSecurity.Enforce = before.PodSecurity

@@ -30,7 +30,7 @@ func (e *Environment) SystemNamespaces(given []string) []string {
 		}
 		since, waits := e.keptSince(keptSystemNamespace, name)
 		if waits && e.acceptsSince(since) {
-			e.accepts = true
+			e.acts = true
 			continue
 		}
 		all = append(all, name)
@@ -69,7 +69,7 @@ func (e *Environment) ClusterNetwork(given plan.ClusterNetwork) plan.ClusterNetw
 	if !reflect.DeepEqual(effective, given) {
 		since, waits := e.keptSince(keptNetwork, "cluster")
 		if e.options.Immediate || waits && e.acceptsSince(since) {
-			e.accepts = e.accepts || waits
+			e.acts = e.acts || waits
 			effective = given
 		} else {
 			e.keep(manifest.LockedKept{Kind: keptNetwork, Name: "cluster", Since: since},
@@ -121,13 +121,30 @@ func (e *Environment) rules(n *plan.Namespace, before manifest.LockedNamespace, 
 	if !before.Closed || e.options.Immediate || bytes.Equal(before.Network, after.Network) || json.Unmarshal(before.Network, &old) != nil {
 		return
 	}
-	all := plan.Network{DNS: n.Network.DNS || old.DNS, Ingress: union(n.Network.Ingress, old.Ingress), Egress: union(n.Network.Egress, old.Egress)}
+	all := together(*n.Network, old)
 	if reflect.DeepEqual(all, *n.Network) || e.acceptsWait(before, waitRules) {
 		return
 	}
 	e.wait(after, before, waitRules, plan.Pending{What: "network of " + n.Name, Effect: "keeps what the source no longer lets through, and then closes it"})
 	n.Network = &all
 	after.Network = e.encodeNetwork(n.Network)
+}
+
+// together returns what lets through what either lets through.
+func together(a, b plan.Network) plan.Network {
+	return plan.Network{DNS: a.DNS || b.DNS, Ingress: union(a.Ingress, b.Ingress), Egress: union(a.Egress, b.Egress)}
+}
+
+// bothNetworks is together for what the lock has.
+func bothNetworks(a, b json.RawMessage) json.RawMessage {
+	var first, second plan.Network
+	switch {
+	case json.Unmarshal(a, &first) != nil:
+		return b
+	case json.Unmarshal(b, &second) != nil:
+		return a
+	}
+	return encode(together(first, second))
 }
 
 // encodeNetwork encodes each network once: namespaces share them.

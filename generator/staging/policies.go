@@ -36,6 +36,9 @@ func (e *Environment) policy(d Desired) []plan.Policy {
 	for _, tier := range e.options.Tiers {
 		switch d.Actions[tier] {
 		case plan.Audit:
+			if e.prior.action(s.Name, tier) == plan.Off && e.raised(s) {
+				e.climbed[[2]string{s.Name, tier}] = true
+			}
 			e.do(s, tier, plan.Audit, d.Content, e.auditedSince(s, tier))
 		case plan.Enforce:
 			e.enforce(s, tier)
@@ -85,7 +88,7 @@ func (e *Environment) change(s *staged, tier string, old manifest.LockedPolicy) 
 		e.lost(s, err)
 		return
 	}
-	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepted(s, tier) {
+	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepts(s, tier) {
 		e.do(s, tier, plan.Enforce, s.Content, e.today())
 		return
 	}
@@ -110,20 +113,32 @@ func (e *Environment) lost(s *staged, err error) {
 
 // mayEnforce reports whether a tier may begin to enforce the policy.
 func (e *Environment) mayEnforce(s *staged, tier string) bool {
-	stage, field := e.source.StageOf(s.Control.ID)
-	before := e.prior.stage(s.Control.ID, e.options.Stages)
-	if e.prior.exists && (before < 0 || stage <= before) {
-		return e.options.Immediate || e.accepted(s, tier)
+	if !e.raised(s) {
+		return e.options.Immediate || e.accepts(s, tier)
 	}
+	_, field := e.source.StageOf(s.Control.ID)
 	since, audited := e.audit(s, tier)
-	ready := audited && e.soaked(since)
-	e.ask(field, s.Name, since, ready || e.source.AllowSkip, audited)
-	return ready || e.source.AllowSkip
+	ready := audited && e.soaked(since) || e.source.AllowSkip
+	e.ask(field, s.Name, since, ready, audited)
+	e.climbed[[2]string{s.Name, tier}] = ready
+	return ready
 }
 
-// accepted reports whether the environment accepts with a new spec.changes what a tier
+// raised reports whether the environment's own file raises the stage of a control. The
+// first build raises all.
+func (e *Environment) raised(s *staged) bool {
+	stage, _ := e.source.StageOf(s.Control.ID)
+	before := e.prior.stage(s.Control.ID, e.options.Stages)
+	return !e.prior.exists || before >= 0 && stage > before
+}
+
+// Climbed reports whether a line of the environment's own file makes a policy, by its
+// base name, stricter in a tier with this build.
+func (e *Environment) Climbed(policy, tier string) bool { return e.climbed[[2]string{policy, tier}] }
+
+// accepts reports whether the environment accepts with a new spec.changes what a tier
 // audits of the policy.
-func (e *Environment) accepted(s *staged, tier string) bool {
+func (e *Environment) accepts(s *staged, tier string) bool {
 	if e.source.Changes <= e.prior.Changes {
 		return false
 	}
@@ -132,6 +147,7 @@ func (e *Environment) accepted(s *staged, tier string) bool {
 		return false
 	}
 	e.ask("spec.changes", s.Name, since, e.soaked(since), true)
+	e.climbed[[2]string{s.Name, tier}] = e.soaked(since)
 	return e.soaked(since)
 }
 

@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -65,22 +66,40 @@ func (p prior) audited(policy, tier string) []manifest.LockedPolicy {
 // gatehouse has not.
 func (p prior) knowsNamespaces() bool { return p.exists && p.Clusters != nil }
 
-// namespace returns what a namespace was built with. After a merge, the loosest of
-// several facts counts.
-func (p prior) namespace(name string) (fact manifest.LockedNamespace, known bool) {
+// namespace returns what a namespace was built with. After a merge there may be several
+// facts: the loosest of each counts, for a namespace that shall be in a tier.
+func (p prior) namespace(name, tier string, policies []plan.Policy) (fact manifest.LockedNamespace, known bool) {
 	for _, n := range p.LockedEnvironment.Namespaces {
-		if n.Name != name {
-			continue
+		switch {
+		case n.Name != name:
+		case !known:
+			fact, known = n, true
+		default:
+			fact = looser(fact, n, tier, policies)
 		}
-		if known {
-			n.Closed = n.Closed && fact.Closed
-			if stricterLevel(n.PodSecurity, fact.PodSecurity) {
-				n.PodSecurity = fact.PodSecurity
-			}
-		}
-		fact, known = n, true
 	}
 	return fact, known
+}
+
+// looser combines two facts about a namespace that shall be in a tier.
+func looser(a, b manifest.LockedNamespace, tier string, policies []plan.Policy) manifest.LockedNamespace {
+	if stricter, _ := compareTiers(policies, b.Tier, tier); stricter {
+		a.Tier = b.Tier
+	}
+	a.Closed = a.Closed && b.Closed
+	if stricterLevel(a.PodSecurity, b.PodSecurity) {
+		a.PodSecurity = b.PodSecurity
+	}
+	waits := maps.Clone(a.Waits)
+	for what, since := range b.Waits {
+		if waits == nil {
+			waits = map[string]string{}
+		}
+		waits[what] = max(waits[what], since)
+	}
+	a.Waits = waits
+	a.Network = bothNetworks(a.Network, b.Network)
+	return a
 }
 
 // action returns what a policy did in a tier.

@@ -28,7 +28,7 @@ func (e *Environment) ask(field, policy, since string, granted, audited bool) {
 	switch {
 	case granted:
 		list = &r.granted
-		e.accepts = true
+		e.acts = true
 	case audited:
 		list = &r.young
 	}

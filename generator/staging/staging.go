@@ -64,14 +64,15 @@ type Environment struct {
 	asked map[string]*request
 	// networks holds each network of a namespace as the lock has it.
 	networks map[*plan.Network]json.RawMessage
-	// accepts is set if a line of the environment's own file asks for more than before,
-	// and gets some of it.
-	accepts bool
+	// acts is set if a line of the environment's own file asks for more than before,
+	// and gets some of it; climbed holds the policies that it makes stricter in a tier.
+	acts    bool
+	climbed map[[2]string]bool
 }
 
 // New begins the work on an environment.
 func New(source profile.Environment, o Options) *Environment {
-	e := &Environment{options: o, source: source, prior: newPrior(o.Prior, o.Tiers), asked: map[string]*request{}, networks: map[*plan.Network]json.RawMessage{}}
+	e := &Environment{options: o, source: source, prior: newPrior(o.Prior, o.Tiers), asked: map[string]*request{}, climbed: map[[2]string]bool{}, networks: map[*plan.Network]json.RawMessage{}}
 	e.Locked = manifest.LockedEnvironment{
 		Clusters: source.Clusters, Stages: []string{o.Stages[source.Stage].Name}, Changes: source.Changes, Controls: map[string]string{},
 	}
