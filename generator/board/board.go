@@ -3,6 +3,7 @@ package board
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -128,8 +129,13 @@ func expiry(at time.Time) string {
 	return at.Format(time.RFC3339)
 }
 
-// codeOwners gives each environment to its owners, and the rest to the owners of the
-// profile: the last line that matches decides. It is empty if there are no owners.
+// codeOwnersPlace is for a repository in which the output lies in a folder.
+const codeOwnersPlace = "# This is a fragment. Forges read CODEOWNERS only at the root of a repository, in .github/, .gitlab/ or docs/.\n" +
+	"# Copy these lines there: the paths are those of the repository, and the last line that matches a file decides.\n"
+
+// codeOwners gives each environment to its owners, and the rest of the output to the
+// owners of the profile: the last line that matches decides. Paths are those of the
+// source that serves the output. It is empty if there are no owners.
 func codeOwners(p *plan.Plan) string {
 	var lines []string
 	add := func(pattern string, owners []string) {
@@ -137,22 +143,45 @@ func codeOwners(p *plan.Plan) string {
 			lines = append(lines, pattern+" "+strings.Join(owners, " "))
 		}
 	}
-	add("*", p.Owners)
+	outputs := outputPaths(p)
+	for _, output := range outputs {
+		if output == "." {
+			add("*", p.Owners)
+		} else {
+			add("/"+output+"/", p.Owners)
+		}
+	}
 	for _, env := range p.Environments {
-		add("/"+layout.Environments+"/"+env.Name+"/", env.Owners)
+		add(path.Join("/", env.Flux.Path, layout.Environments, env.Name)+"/", env.Owners)
 		for _, cluster := range env.Clusters {
-			add("/"+layout.Clusters+"/"+cluster+"/", env.Owners)
+			add(path.Join("/", env.Flux.Path, layout.Clusters, cluster)+"/", env.Owners)
 		}
 	}
 	if len(lines) == 0 {
 		return ""
 	}
-	return manifest.Header + "\n" + strings.Join(lines, "\n") + "\n"
+	head := manifest.Header + "\n"
+	if !slices.Equal(outputs, []string{"."}) {
+		head += codeOwnersPlace
+	}
+	return head + strings.Join(lines, "\n") + "\n"
+}
+
+// outputPaths returns where the output lies in the sources of the environments, sorted:
+// "." for the root.
+func outputPaths(p *plan.Plan) []string {
+	var paths []string
+	for _, env := range p.Environments {
+		paths = append(paths, path.Clean(env.Flux.Path))
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 // sourceIgnore excludes from Flux's artifact what gatehouse writes and no
 // cluster applies. It does not exclude everything else: the repository may hold
-// Flux's own manifests and the workloads.
+// Flux's own manifests and the workloads. Flux reads this file in any folder, and takes
+// the paths as relative to that folder (fluxcd/pkg, sourceignore.LoadIgnorePatterns).
 func sourceIgnore(p *plan.Plan) string {
 	lines := []string{
 		"/" + layout.CodeOwners, "/" + layout.Board, "/" + layout.GitAttributes,

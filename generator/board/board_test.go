@@ -1,6 +1,7 @@
 package board
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,25 @@ func TestDocuments(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A forge does not read CODEOWNERS in a folder, so the output there says where its lines
+// belong, with paths of the repository.
+func TestCodeOwnersOfAFolder(t *testing.T) {
+	p := boardPlan()
+	p.Environments[0].Flux.Path, p.Environments[1].Flux.Path = "policies", "policies"
+	want := manifest.Header + "\n" + codeOwnersPlace + `/policies/ @acme/platform sec@acme.example
+/policies/environments/prod/ @acme/prod
+/policies/clusters/prod-eu/ @acme/prod
+/policies/clusters/prod-us/ @acme/prod
+`
+	if diff := cmp.Diff(want, codeOwners(p)); diff != "" {
+		t.Error(diff)
+	}
+	p.Environments[1].Flux.Path = "."
+	if got := codeOwners(p); !strings.HasPrefix(got, manifest.Header+"\n"+codeOwnersPlace+"* @acme/platform sec@acme.example\n/policies/ ") {
+		t.Errorf("with two folders: %s", got)
 	}
 }
 
