@@ -34,7 +34,8 @@ type Bootstrap struct {
 	// install --export`. It is empty if the cluster must have Flux already. Check
 	// empties it if the Flux in the cluster must stay as it is.
 	Flux []manifest.Object
-	// Objects are those of [Target.Objects].
+	// Objects are those of [Target.Objects]. Check drops those that a Kustomization
+	// applies already.
 	Objects []manifest.Object
 	// DryRun asks the API server and stores nothing.
 	DryRun bool
@@ -47,9 +48,11 @@ type Bootstrap struct {
 // must be ready before the next one is applied.
 func (b *Bootstrap) Stages() [][]manifest.Object {
 	first, flux := split(b.Flux)
-	namespace, objects := split(b.Objects)
-	if !slices.ContainsFunc(first, func(o manifest.Object) bool { return o.ID() == namespace[0].ID() }) {
-		first = append(namespace, first...)
+	namespaces, objects := split(b.Objects)
+	for _, n := range namespaces {
+		if !slices.ContainsFunc(first, func(o manifest.Object) bool { return o.ID() == n.ID() }) {
+			first = append([]manifest.Object{n}, first...)
+		}
 	}
 	return [][]manifest.Object{first, flux, objects}
 }

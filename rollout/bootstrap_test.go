@@ -62,7 +62,7 @@ func TestApply(t *testing.T) {
 		t.Error(diff)
 	}
 	if got, want := server.objects["/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/gatehouse"].Value("spec"), map[string]any{
-		"interval": "10m0s", "retryInterval": "2m0s", "path": "./clusters/staging-eu/gatehouse", "prune": true,
+		"interval": "10m0s", "retryInterval": "2m0s", "path": "./clusters/staging-eu/gatehouse", "prune": true, "deletionPolicy": "Orphan",
 		"sourceRef": map[string]any{"kind": "GitRepository", "name": "flux-system"},
 	}; !cmp.Equal(want, got) {
 		t.Error(cmp.Diff(want, got))

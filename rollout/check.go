@@ -78,6 +78,7 @@ func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 		return nil, err
 	}
 	b.settleFlux(ctx, c)
+	b.leaveOwned(ctx, c)
 	c.permissions(ctx, b.needs())
 	b.checkFlux(ctx, c)
 	b.checkSource(ctx, c)
@@ -190,10 +191,12 @@ func (b *Bootstrap) checkSource(ctx context.Context, c *checks) {
 
 // checkRoot refuses to point the root at another cluster's folder: Flux would then
 // prune what this cluster has, policies and what they need in no order.
+//
+// leaveOwned has checked one that a Kustomization applies.
 func (b *Bootstrap) checkRoot(ctx context.Context, c *checks) {
 	wanted := b.Target.root()
 	live, err := c.client.Get(ctx, wanted.APIVersion(), wanted.Kind(), wanted.Namespace(), wanted.Name())
-	if kube.IsAbsent(err) {
+	if kube.IsAbsent(err) || err == nil && owner(live) != nil {
 		return
 	}
 	if err != nil {

@@ -70,21 +70,22 @@ func (a Access) check(kind string) error {
 }
 
 // Objects returns what the cluster needs to start, in the order in which it is
-// applied: the namespace, credentials, the source, and the root Kustomization.
+// applied: the namespace, credentials, the source, and the root Kustomization. A source
+// that exists already has its namespace; to apply that as well would only get in the way
+// of a repository that holds it, such as one of `flux bootstrap`.
 func (t *Target) Objects(a Access) ([]manifest.Object, error) {
 	if err := a.check(t.SourceKind); err != nil {
 		return nil, err
 	}
-	objects := []manifest.Object{identity("v1", "Namespace", "", t.Namespace)}
+	if a.URL == "" {
+		return []manifest.Object{t.root()}, nil
+	}
 	secrets, err := t.secrets(a)
 	if err != nil {
 		return nil, err
 	}
-	objects = append(objects, secrets...)
-	if a.URL != "" {
-		objects = append(objects, t.source(a))
-	}
-	return append(objects, t.root()), nil
+	objects := append([]manifest.Object{identity("v1", "Namespace", "", t.Namespace)}, secrets...)
+	return append(objects, t.source(a), t.root()), nil
 }
 
 // The names of the source's Secrets. `flux bootstrap` uses the first name, too. The
@@ -168,11 +169,13 @@ func (t *Target) layer() manifest.Object {
 
 // root returns the Kustomization that applies those of the cluster. It does not
 // wait for them: while it waited for a layer that fails, Flux would not apply a fix
-// (docs/flux-traps.md#parents-that-wait).
+// (docs/flux-traps.md#parents-that-wait). If it is deleted, also because its file left a
+// repository, the others stay: Flux would delete them, and what they applied, in no order.
 func (t *Target) root() manifest.Object {
 	spec := map[string]any{
-		"path":  "./" + path.Join(t.prefix, layout.Of(t.Cluster).String()),
-		"prune": true,
+		"path":           "./" + path.Join(t.prefix, layout.Of(t.Cluster).String()),
+		"prune":          true,
+		"deletionPolicy": "Orphan",
 	}
 	for _, key := range []string{"interval", "retryInterval", "sourceRef", "serviceAccountName"} {
 		if v := t.layer().Value("spec", key); v != nil {

@@ -8,16 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// The labels by which Flux and Kyverno mark what they manage.
+// The webhooks of Kyverno, by the label that it gives them.
 const (
-	ownerName       = "kustomize.toolkit.fluxcd.io/name"
-	ownerNamespace  = "kustomize.toolkit.fluxcd.io/namespace"
 	webhooksAPI     = "admissionregistration.k8s.io/v1"
 	kyvernoWebhooks = "webhook.kyverno.io/managed-by=kyverno"
 )
@@ -43,8 +42,12 @@ type Uninstall struct {
 
 // Run removes everything. It can be run again after an interruption.
 func (u *Uninstall) Run(ctx context.Context) error {
-	layers, err := u.layers(ctx)
+	all, err := kustomizations(ctx, u.Client)
 	if err != nil {
+		return err
+	}
+	layers := slices.DeleteFunc(slices.Clone(all), func(k manifest.Object) bool { return !u.Target.ofRoot(k) })
+	if err := u.checkOthers(all, layers); err != nil {
 		return err
 	}
 	c := &checks{client: u.Client}
@@ -85,21 +88,38 @@ func (u *Uninstall) needs() []need {
 	return append(needs, need{"delete", t.Kyverno.Release})
 }
 
-// layers returns the Kustomizations that the root applied. They keep its label when
+// checkOthers refuses to start where others would bring back what goes, or wait for it
+// forever. layers are the Kustomizations that the root applied; they keep its label when
 // it is gone, so that an interrupted run can be resumed.
-func (u *Uninstall) layers(ctx context.Context) ([]manifest.Object, error) {
-	all, err := u.Client.List(ctx, kustomizationAPI, "Kustomization", u.Target.Namespace, "")
-	if err != nil && !kube.IsNotServed(err) {
-		return nil, fmt.Errorf("listing Kustomizations: %w", err)
-	}
-	var found []manifest.Object
+func (u *Uninstall) checkOthers(all, layers []manifest.Object) error {
 	for _, k := range all {
-		owner, namespace := k.String("metadata", "labels", ownerName), k.String("metadata", "labels", ownerNamespace)
-		if owner == layout.Root && namespace == u.Target.Namespace {
-			found = append(found, k)
+		if k.Name() == layout.Root && k.Namespace() == u.Target.Namespace && owner(k) != nil {
+			return exit.Wrongf("nothing was done: %s applies %s and would bring it back; remove its file from the repository first, which changes nothing else if its deletionPolicy is Orphan",
+				display(owner(k)), display(k))
+		}
+		if u.Target.ofRoot(k) {
+			continue
+		}
+		if names := dependencies(k, layers); len(names) > 0 {
+			return exit.Wrongf("nothing was done: %s waits for %s; remove that from its spec.dependsOn first", display(k), strings.Join(names, ", "))
 		}
 	}
-	return found, nil
+	return nil
+}
+
+// dependencies returns the names of the Kustomizations that k waits for directly.
+func dependencies(k manifest.Object, among []manifest.Object) []string {
+	var names []string
+	for _, d := range k.Maps("spec", "dependsOn") {
+		namespace := d.String("namespace")
+		if namespace == "" {
+			namespace = k.Namespace()
+		}
+		if slices.ContainsFunc(among, func(o manifest.Object) bool { return o.Name() == d.String("name") && o.Namespace() == namespace }) {
+			names = append(names, d.String("name"))
+		}
+	}
+	return names
 }
 
 // reverse groups Kustomizations: each group after those that depend on it.
@@ -275,7 +295,8 @@ func (u *Uninstall) removeWebhooks(ctx context.Context) error {
 	return nil
 }
 
-// removeSource deletes the source and its Secrets if bootstrap created them.
+// removeSource deletes the source and its Secrets if bootstrap created them, and no
+// Kustomization has taken them over.
 func (u *Uninstall) removeSource(ctx context.Context) error {
 	t := u.Target
 	var made []manifest.Object
@@ -291,8 +312,8 @@ func (u *Uninstall) removeSource(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", display(o), err)
 		}
-		if !applied(live) {
-			u.Log.Line(display(o) + " stays: bootstrap did not create it")
+		if !applied(live) || owner(live) != nil {
+			u.Log.Line(display(o) + " stays: others manage it")
 			continue
 		}
 		made = append(made, live)
