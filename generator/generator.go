@@ -7,7 +7,6 @@ import (
 	"path"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/generator/board"
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
 	"github.com/gatehouse-dev/gatehouse/generator/kyvernotest"
@@ -77,7 +76,7 @@ func compile(input *profile.Input, problems diag.List, o Options) (*Bundle, diag
 	files := run(&s, func() ([]manifest.File, diag.List) { return emit(p) })
 	bundle := run(&s, func() (*Bundle, diag.List) { return link(p, files, o) })
 	if bundle != nil {
-		bundle.Lock, bundle.input, bundle.options = lock(p), input, o
+		bundle.Lock, bundle.input, bundle.options = lock(p, bundle.Graph), input, o
 	}
 	return bundle, s.problems.Sort()
 }
@@ -105,7 +104,7 @@ func (b *Bundle) WithStages(stages map[string]string) (*Bundle, diag.List) {
 	return compile(b.input.WithStages(stages), nil, b.options)
 }
 
-// emit returns every object of the plan, and the files for people.
+// emit returns every object of the plan, and the tests.
 func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files := namespaces.Emit(p)
 	files = append(files, kyverno.Install(p)...)
@@ -113,7 +112,6 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files = append(files, kyverno.Exceptions(p)...)
 	files = append(files, kyverno.Policies(p)...)
 	files = append(files, network.Emit(p)...)
-	files = append(files, board.Emit(p, chartValues(p))...)
 	files = append(files, p.Contents...)
 	if !p.KyvernoTests {
 		return files, nil
@@ -133,11 +131,14 @@ func chartValues(p *plan.Plan) map[string]map[string]any {
 
 // lock records what each environment audits and enforces, for the next build, and what
 // bootstrap must know of the profile.
-func lock(p *plan.Plan) manifest.Lock {
+func lock(p *plan.Plan, g *flux.Graph) manifest.Lock {
 	l := manifest.Lock{Environments: map[string]manifest.LockedEnvironment{}}
 	for _, env := range p.Environments {
 		locked := env.Locked
 		locked.FluxInstall, locked.Kyverno = env.Flux.Install, kyverno.Locked(p, env)
+		for _, n := range g.Existing(env.Name) {
+			locked.Workloads = append(locked.Workloads, manifest.LockedWorkload{Name: n.Name(), DependsOn: n.WaitsFor()})
+		}
 		l.Environments[env.Name] = locked
 	}
 	return l

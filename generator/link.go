@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/generator/board"
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
@@ -16,8 +17,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/schema"
 )
 
-// link gives every layer its index, builds the Flux graph over the layers, and
-// checks what can only be checked on all files together: schemas, identity, and
+// link gives every layer its index, builds the Flux graph over the layers, adds what no
+// cluster applies, and checks what can only be checked on all files together: schemas, identity, and
 // the proof of the graph.
 func link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
 	graph := flux.Build(p, files)
@@ -25,11 +26,25 @@ func link(p *plan.Plan, files []manifest.File, o Options) (*Bundle, diag.List) {
 	if err != nil {
 		panic(err) // typed objects always encode
 	}
+	files = append(files, board.Emit(p, chartValues(p), existing(p, graph))...)
 	problems := checkObjects(slices.Concat(files, graphFiles))
 	files = slices.Concat(files, graphFiles, indexes(files))
 	slices.SortFunc(files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
 	problems = append(problems, flux.Prove(p, graph, files, o.Prior, o.Existing)...)
 	return &Bundle{Plan: p, Graph: graph, Files: files}, problems
+}
+
+// existing returns what the workloads that gatehouse does not write must wait for, by
+// environment and name.
+func existing(p *plan.Plan, g *flux.Graph) map[string]map[string][]string {
+	all := map[string]map[string][]string{}
+	for _, env := range p.Environments {
+		all[env.Name] = map[string][]string{}
+		for _, n := range g.Existing(env.Name) {
+			all[env.Name][n.Name()] = n.WaitsFor()
+		}
+	}
+	return all
 }
 
 // indexes returns the kustomization.yaml of each layer. Without it, Flux would
@@ -49,7 +64,8 @@ func indexes(files []manifest.File) []manifest.File {
 }
 
 // checkObjects checks every object that Flux will apply against its schema, and
-// refuses two objects with the same identity in an environment.
+// refuses two objects with the same identity in an environment. The proof of the graph
+// does that for the Kustomizations of a cluster.
 func checkObjects(files []manifest.File) diag.List {
 	var problems diag.List
 	errs := schemaErrors(files)
@@ -65,7 +81,7 @@ func checkObjects(files []manifest.File) diag.List {
 					Summary: err.Error(), Hint: "made from " + f.Origin + "; a built-in control that does this is a bug of gatehouse"})
 			}
 			id := environment + " " + o.ID()
-			if first, twice := seen[id]; twice {
+			if first, twice := seen[id]; twice && f.Folder.Cluster == "" {
 				problems.Add(diag.Diagnostic{Code: "object-duplicate", Position: diag.Position{File: f.Path}, Path: o.Kind() + "/" + o.Name(),
 					Summary: fmt.Sprintf("is also in %s", first)})
 			}

@@ -83,6 +83,7 @@ func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	b.checkFlux(ctx, c)
 	b.checkSource(ctx, c)
 	b.checkRoot(ctx, c)
+	b.checkOthers(ctx, c)
 	if b.Target.Kyverno.Release == nil {
 		b.checkKyverno(ctx, c)
 	} else {

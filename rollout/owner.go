@@ -68,10 +68,10 @@ func (c *checks) checkOwned(ours, live manifest.Object) {
 	}
 }
 
-// kustomizations lists those of all namespaces.
+// kustomizations lists those of all namespaces; none if the cluster has no Flux.
 func kustomizations(ctx context.Context, client *kube.Client) ([]manifest.Object, error) {
 	all, err := client.List(ctx, kustomizationAPI, "Kustomization", "", "")
-	if err != nil && !kube.IsNotServed(err) {
+	if err != nil && !kube.IsAbsent(err) {
 		return nil, fmt.Errorf("listing Kustomizations: %w", err)
 	}
 	return all, nil

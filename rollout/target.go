@@ -37,6 +37,9 @@ type Target struct {
 	// Releases and Policies are apiVersion, kind, namespace and name only. The
 	// release of Kyverno, if there is one, is among the Releases.
 	Releases, Policies []manifest.Object
+	// Workloads are the Kustomizations of the user that gatehouse does not write, and
+	// what they must wait for.
+	Workloads []manifest.LockedWorkload
 	// Kyverno says what the policies need of the Kyverno in the cluster.
 	Kyverno Kyverno
 
@@ -84,7 +87,7 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	}
 	t.readLayers(lock)
 	environment := lock.Environments[t.Environment]
-	t.FluxInstall = environment.FluxInstall
+	t.FluxInstall, t.Workloads = environment.FluxInstall, environment.Workloads
 	if !slices.Contains([]string{"", FluxByCLI, FluxByOperator}, t.FluxInstall) {
 		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", layout.Lock, t.FluxInstall)
 	}

@@ -134,8 +134,13 @@ type SecretRef struct {
 type Workload struct {
 	// Name of the Kustomization.
 	Name string `json:"name"`
-	// Path in the source; ${env} and ${cluster} are replaced.
-	Path string `json:"path"`
+	// Create is false for a Kustomization that your repository has already, in Flux's
+	// namespace: gatehouse does not write it. README.md of the output says what it must
+	// wait for, and `gatehouse bootstrap` checks that it does. Default: true.
+	Create *bool `json:"create,omitempty"`
+	// Path in the source; ${env} and ${cluster} are replaced. Required, unless create is
+	// false.
+	Path *string `json:"path,omitempty"`
 }
 
 // Rollout is the ladder that an environment climbs.

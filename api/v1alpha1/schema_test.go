@@ -58,7 +58,7 @@ spec:
     timeout: 5m
     serviceAccountName: ""
     decryption: {provider: sops, secretRef: {name: sops-age}}
-    workloads: [{name: apps, path: "./apps/${env}"}]
+    workloads: [{name: apps, path: "./apps/${env}"}, {name: theirs, create: false}]
   tiers: [platform, apps]
   rollout: {soak: 7d, changes: staged, stages: [{name: "off"}, {name: mixed, audit: [apps], enforce: [platform]}]}
   namespaces:
@@ -373,6 +373,7 @@ func TestSchemaDefaults(t *testing.T) {
 	}
 	var in profile.Input
 	in.Profile.Value.Spec.Namespaces = []v1alpha1.Namespace{{Name: "a"}}
+	in.Profile.Value.Spec.Flux = &v1alpha1.Flux{Workloads: []v1alpha1.Workload{{Name: "a"}}}
 	in.Profile.Value.Spec.Trust = &v1alpha1.Trust{Images: []v1alpha1.ImageRule{{Name: "a"}}}
 	in.Environments = []profile.Loaded[v1alpha1.Environment]{{}}
 	set := profile.Default(in)

@@ -74,7 +74,7 @@ Stage enforce-platform, ring 3.
 
 func TestDocuments(t *testing.T) {
 	got := map[string]string{}
-	for _, f := range Emit(boardPlan(), nil) {
+	for _, f := range Emit(boardPlan(), nil, nil) {
 		if f.Folder.Applied() {
 			t.Errorf("%s would be applied", f.Path)
 		}
@@ -139,13 +139,13 @@ func TestCodeOwnersOfAFolder(t *testing.T) {
 func TestBoardDoesNotDependOnTheDay(t *testing.T) {
 	p, later := boardPlan(), boardPlan()
 	later.Now = later.Now.AddDate(0, 0, 40)
-	if diff := cmp.Diff(board(p, nil), board(later, nil)); diff != "" {
+	if diff := cmp.Diff(board(p, nil, nil), board(later, nil, nil)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestNoOwnersNoFile(t *testing.T) {
-	for _, f := range Emit(&plan.Plan{Environments: []plan.Environment{{Name: "dev", Clusters: []string{"dev"}, Kyverno: plan.Kyverno{Install: true}}}}, nil) {
+	for _, f := range Emit(&plan.Plan{Environments: []plan.Environment{{Name: "dev", Clusters: []string{"dev"}, Kyverno: plan.Kyverno{Install: true}}}}, nil, nil) {
 		if f.Path == "CODEOWNERS" {
 			t.Errorf("got %q", f.Text)
 		}

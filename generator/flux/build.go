@@ -162,8 +162,14 @@ func waitForPolicies(k *kustomizev1.Kustomization, c *content) {
 // another name, what it applied stays: a workload that no longer waits for the
 // policies must not be deleted.
 func workloadNode(e *environment, w plan.Workload, cluster string) Node {
+	before := e.reduce(e.after(e.table.guards()))
+	if w.Existing {
+		n := Node{Cluster: cluster, Environment: e.name, Existing: true, Kustomization: newKustomization(e.flux, w.Name, "", before), At: w.At}
+		n.Kustomization.Spec.Path = ""
+		return n
+	}
 	dir := strings.NewReplacer("${env}", e.name, "${cluster}", cluster).Replace(w.Path)
-	k := newKustomization(e.flux, w.Name, dir, e.reduce(e.after(e.table.guards())))
+	k := newKustomization(e.flux, w.Name, dir, before)
 	k.Spec.Prune = true
 	k.Spec.DeletionPolicy = kustomizev1.DeletionPolicyOrphan
 	k.Spec.Decryption = decryption(e.flux)

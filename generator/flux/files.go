@@ -10,13 +10,16 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Files returns the Kustomizations as files, one each, and the index of each
+// Files returns the Kustomizations that gatehouse writes as files, one each, and the index of each
 // cluster's folder, sorted by path.
 func (g *Graph) Files() ([]manifest.File, error) {
 	var files []manifest.File
 	listed := map[layout.Folder][]string{}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
+		if n.Existing {
+			continue
+		}
 		o, err := manifest.From(n.Kustomization)
 		if err != nil {
 			return nil, fmt.Errorf("making the Kustomization %s of cluster %s: %w", n.Name(), n.Cluster, err)

@@ -27,7 +27,11 @@ func Prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manifest.Lock, 
 func (t table) prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manifest.Lock, existing []string) diag.List {
 	pr := &proof{table: t, plan: p, graph: g, files: files, prior: prior, existing: existing, contents: t.contents(files)}
 	for i := range g.Nodes {
-		pr.add(&g.Nodes[i])
+		if n := &g.Nodes[i]; pr.reserved(n) {
+			pr.report(n, codeNameReserved, "give it another name", "has the name of a Kustomization that gatehouse or Flux itself needs")
+		} else {
+			pr.add(n)
+		}
 	}
 	for _, check := range []func(*proof){
 		checkNames, checkDuplicates, checkDangling, checkCycles, checkSources, checkPaths, checkOverlaps, checkParents,

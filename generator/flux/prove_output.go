@@ -108,7 +108,9 @@ func checkStray(p *proof) {
 		known[f.Path] = true
 	}
 	for i := range p.graph.Nodes {
-		known[p.graph.Nodes[i].Path()] = true
+		if n := &p.graph.Nodes[i]; !n.Existing {
+			known[n.Path()] = true
+		}
 		known[layout.Of(p.graph.Nodes[i].Cluster).Index()] = true
 	}
 	if p.prior != nil {

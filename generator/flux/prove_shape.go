@@ -2,6 +2,7 @@ package flux
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -19,9 +20,6 @@ func checkNames(p *proof) {
 			if len(n.Name()) > maxName {
 				p.report(n, codeNameTooLong, "shorten it", "has a name of %d characters, but at most %d are allowed", len(n.Name()), maxName)
 			}
-			if !n.Folder.Applied() && p.reserved(n) {
-				p.report(n, codeNameReserved, "give it another name", "has the name of a Kustomization that gatehouse or Flux itself needs")
-			}
 			if problems := validation.IsDNS1123Subdomain(n.Name()); len(problems) > 0 && len(n.Name()) <= maxName {
 				p.report(n, codeName, "use lower-case letters, digits and -", "has a name that Kubernetes refuses: %q", n.Name())
 			}
@@ -31,8 +29,12 @@ func checkNames(p *proof) {
 
 // reserved reports whether a workload of this name would replace a layer of this or
 // a later gatehouse, or the root Kustomization. `flux bootstrap` names the root
-// like its namespace, a FluxInstance like its source.
+// like its namespace, a FluxInstance like its source. The other checks do not see such a
+// workload: they would report once more that two Kustomizations have one name.
 func (p *proof) reserved(n *Node) bool {
+	if n.Folder.Applied() {
+		return false
+	}
 	flux, name := p.flux(n), n.Name()
 	return name == flux.Namespace || name == flux.SourceName || name == layout.Root || strings.HasPrefix(name, layout.Root+"-")
 }
@@ -40,7 +42,7 @@ func (p *proof) reserved(n *Node) bool {
 func checkDuplicates(p *proof) {
 	for _, c := range p.clusters {
 		files := map[string]*Node{layout.Of(c.name).Index(): nil}
-		for _, n := range c.nodes {
+		for _, n := range c.written() {
 			first, taken := files[n.Path()]
 			switch {
 			case taken && first == nil:
@@ -143,6 +145,11 @@ func checkPaths(p *proof) {
 	}
 }
 
+// written returns the nodes that gatehouse writes, whose paths it knows.
+func (c *cluster) written() []*Node {
+	return slices.DeleteFunc(slices.Clone(c.nodes), func(n *Node) bool { return n.Existing })
+}
+
 func isLocal(raw string) bool {
 	clean := path.Clean(raw)
 	return clean != ".." && !strings.HasPrefix(clean, "../")
@@ -162,8 +169,9 @@ func overlap(a, b string) bool { return within(a, b) || within(b, a) }
 // would take them over from the other, and delete those that it no longer lists.
 func checkOverlaps(p *proof) {
 	for _, c := range p.clusters {
-		for i, a := range c.nodes {
-			for _, b := range c.nodes[i+1:] {
+		nodes := c.written()
+		for i, a := range nodes {
+			for _, b := range nodes[i+1:] {
 				if n := later(a, b); n.Folder.Applied() || p.owned(n) == "" {
 					p.checkOverlap(n, a, b)
 				}
@@ -208,7 +216,7 @@ func (p *proof) owned(n *Node) string {
 // it, neither is ever applied.
 func checkParents(p *proof) {
 	for _, c := range p.clusters {
-		for _, parent := range c.nodes {
+		for _, parent := range c.written() {
 			dir := path.Join(p.flux(parent).Path, layout.Of(c.name).String())
 			if !overlap(parent.Kustomization.Spec.Path, dir) {
 				continue

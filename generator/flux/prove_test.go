@@ -79,8 +79,11 @@ func shapeCases() []proofCase {
 			w.plan.Environments[0].Flux.SourceName = "fleet"
 		}, want: "[graph-name-reserved]"},
 		{name: "workload named like a layer to come", world: workload("gatehouse-reports", "./apps"), workload: true, want: "[graph-name-reserved]"},
-		{name: "workload named like a layer", world: workload("gatehouse-policies", "./apps"), workload: true, elsewhere: true,
-			want: "workload gatehouse-policies has the name of another Kustomization of the cluster (give it another name) [graph-duplicate]"},
+		{name: "workload named like a layer", world: workload("gatehouse-policies", "./apps"), workload: true, want: "[graph-name-reserved]"},
+		{name: "existing workload named like the root", workload: true, world: func(w *world) {
+			workload("flux-system", "")(w)
+			w.plan.Environments[0].Flux.Workloads[0].Existing = true
+		}, want: "[graph-name-reserved]"},
 		{name: "workload named like the index", world: workload("kustomization", "./apps"), workload: true,
 			want: "workload kustomization has the name of the folder's index file (give it another name) [graph-duplicate]"},
 		{name: "the same node twice", graph: func(t *testing.T, g *Graph) { g.Nodes = append(g.Nodes, *node(t, g, "gatehouse-trust")) }, elsewhere: true,

@@ -49,6 +49,7 @@ type drawnBlock struct {
 	Namespace string   `json:"namespace"`
 	Path      string   `json:"path"`
 	Workload  bool     `json:"workload"`
+	Existing  bool     `json:"existing"` // in the repository of the user; its path is not known
 	Prune     bool     `json:"prune"`
 	Waits     bool     `json:"waits"` // for the health of what it applies
 	DependsOn []string `json:"dependsOn"`
@@ -66,11 +67,8 @@ func draw(g *Graph) []drawing {
 		}
 		spec := n.Kustomization.Spec
 		block := drawnBlock{
-			Name: n.Name(), Namespace: n.Kustomization.Namespace, Path: spec.Path, Workload: !n.Folder.Applied(),
-			Prune: spec.Prune, Waits: spec.Wait || len(spec.HealthChecks) > 0, DependsOn: []string{},
-		}
-		for _, d := range spec.DependsOn {
-			block.DependsOn = append(block.DependsOn, d.Name)
+			Name: n.Name(), Namespace: n.Kustomization.Namespace, Path: spec.Path, Workload: !n.Folder.Applied(), Existing: n.Existing,
+			Prune: spec.Prune, Waits: spec.Wait || len(spec.HealthChecks) > 0, DependsOn: n.WaitsFor(),
 		}
 		slices.Sort(block.DependsOn)
 		clusters[at].Nodes = append(clusters[at].Nodes, block)
@@ -88,11 +86,14 @@ func renderText(clusters []drawing) ([]byte, error) {
 		fmt.Fprintf(&b, "cluster %s (environment %s)\n", c.Cluster, c.Environment)
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		for _, n := range c.Nodes {
-			ready := "applied"
-			if n.Waits {
-				ready = "healthy"
+			path, ready := n.Path, "ready when applied"
+			switch {
+			case n.Waits:
+				ready = "ready when healthy"
+			case n.Existing:
+				path, ready = "(create: false)", ""
 			}
-			fmt.Fprintf(w, "  %s\t%s\tready when %s\t%s\n", n.Name, n.Path, ready, after(n.DependsOn))
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", n.Name, path, ready, after(n.DependsOn))
 		}
 		if err := w.Flush(); err != nil {
 			return nil, fmt.Errorf("drawing the graph: %w", err)

@@ -62,7 +62,9 @@ type Flux struct {
 // hold ${env} and ${cluster}.
 type Workload struct {
 	Name, Path string
-	At         diag.Position
+	// Existing is set if the repository of the user has it. The path is empty then.
+	Existing bool
+	At       diag.Position
 }
 
 // Stage is one step of the ladder: the action of each tier that it names.

@@ -149,6 +149,10 @@ func defaultFlux(given *v1alpha1.Flux) *v1alpha1.Flux {
 	f.RetryInterval = or(f.RetryInterval, defaultRetryInterval)
 	f.Timeout = or(f.Timeout, defaultTimeout)
 	f.ServiceAccountName = or(f.ServiceAccountName, "")
+	f.Workloads = slices.Clone(f.Workloads)
+	for i := range f.Workloads {
+		f.Workloads[i].Create = or(f.Workloads[i].Create, true)
+	}
 	return &f
 }
 

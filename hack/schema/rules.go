@@ -67,6 +67,7 @@ var rules = map[string]rule{
 	"Decryption.provider":           enum("sops"),
 	"SecretRef.name":                label(63),
 	"Workload.name":                 label(63),
+	"Workload.create":               flag(true),
 	"Rollout.stages":                {minItems: 1},
 	"Stage.name":                    label(63),
 	"Namespace.name":                label(63),

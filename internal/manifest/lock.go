@@ -54,6 +54,9 @@ type LockedEnvironment struct {
 	Policies []LockedPolicy
 	// Namespaces of the environment, sorted by name.
 	Namespaces []LockedNamespace
+	// Workloads are the Kustomizations of the user that gatehouse does not write, sorted
+	// by name. Bootstrap checks what they wait for.
+	Workloads []LockedWorkload
 	// Network is where Pods may reach the API server and DNS.
 	Network json.RawMessage
 	// Kept lists what an environment keeps although the source no longer has it.
@@ -87,6 +90,13 @@ type LockedNamespace struct {
 	// Waits holds what the source has and the environment has not accepted, such as
 	// tier:platform, and the day since which the source has it.
 	Waits map[string]string `json:"waits,omitempty"`
+}
+
+// LockedWorkload is a Kustomization that the repository of the user has.
+type LockedWorkload struct {
+	Name string `json:"name"`
+	// DependsOn names the Kustomizations that it must wait for.
+	DependsOn []string `json:"dependsOn"`
 }
 
 // LockedKept is something that allows, which the source no longer has and the

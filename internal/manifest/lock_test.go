@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +21,27 @@ func TestDecodeLockForAllEnvironments(t *testing.T) {
 		"prod": {Stages: []string{"audit"}, Kyverno: &LockedKyverno{SystemNamespaces: []string{"b"}, ExceptionNamespace: "y"}},
 	}
 	if diff := cmp.Diff(want, got.Environments); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Each workload of an environment is a line of its own.
+func TestLockWorkloads(t *testing.T) {
+	lock := Lock{Environments: map[string]LockedEnvironment{"prod": {Clusters: []string{"eu"}, Workloads: []LockedWorkload{
+		{Name: "apps", DependsOn: []string{"gatehouse-network", "gatehouse-policies"}}, {Name: "infra", DependsOn: []string{"gatehouse-policies"}},
+	}}}}
+	data, err := lock.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"environment":"prod","workload":{"name":"infra","dependsOn":["gatehouse-policies"]}}` + "\n"; !strings.HasSuffix(string(data), want) {
+		t.Errorf("got %s, want the last line %s", data, want)
+	}
+	got, err := DecodeLock(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(lock.Environments, got.Environments); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -30,6 +30,7 @@ type fact struct {
 	Stage       string           `json:"stage,omitempty"`
 	Policy      *LockedPolicy    `json:"policy,omitempty"`
 	Namespace   *LockedNamespace `json:"namespace,omitempty"`
+	Workload    *LockedWorkload  `json:"workload,omitempty"`
 	Network     json.RawMessage  `json:"network,omitempty"`
 	Kept        *LockedKept      `json:"kept,omitempty"`
 	File        *LockedFile      `json:"file,omitempty"`
@@ -87,6 +88,9 @@ func (e LockedEnvironment) facts() []fact {
 	}
 	for _, n := range slices.SortedFunc(slices.Values(e.Namespaces), func(a, b LockedNamespace) int { return strings.Compare(a.Name, b.Name) }) {
 		facts = append(facts, fact{Namespace: &n})
+	}
+	for _, w := range slices.SortedFunc(slices.Values(e.Workloads), func(a, b LockedWorkload) int { return strings.Compare(a.Name, b.Name) }) {
+		facts = append(facts, fact{Workload: &w})
 	}
 	if e.Network != nil {
 		facts = append(facts, fact{Network: e.Network})
@@ -192,6 +196,8 @@ func (e *LockedEnvironment) add(f fact) {
 		e.Policies = append(e.Policies, *f.Policy)
 	case f.Namespace != nil:
 		e.Namespaces = append(e.Namespaces, *f.Namespace)
+	case f.Workload != nil:
+		e.Workloads = append(e.Workloads, *f.Workload)
 	case f.Network != nil:
 		e.Network = f.Network
 	case f.Kept != nil:
