@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -37,6 +38,9 @@ type Bootstrap struct {
 	// Objects are those of [Target.Objects]. Check drops those that a Kustomization
 	// applies already.
 	Objects []manifest.Object
+	// Repository is the repository that holds the output at the path of the target; nil
+	// if it is not known.
+	Repository fs.FS
 	// DryRun asks the API server and stores nothing.
 	DryRun bool
 	// Every is the interval at which the cluster is polled while waiting.

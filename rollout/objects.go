@@ -173,7 +173,7 @@ func (t *Target) layer() manifest.Object {
 // repository, the others stay: Flux would delete them, and what they applied, in no order.
 func (t *Target) root() manifest.Object {
 	spec := map[string]any{
-		"path":           "./" + path.Join(t.prefix, layout.Of(t.Cluster).String()),
+		"path":           "./" + path.Join(t.Path, layout.Of(t.Cluster).String()),
 		"prune":          true,
 		"deletionPolicy": "Orphan",
 	}

@@ -32,6 +32,8 @@ type Target struct {
 	FluxInstall string
 	// SourceKind and SourceName are the source that serves the repository.
 	SourceKind, SourceName string
+	// Path is where the output lies in the source, "." for its root.
+	Path string
 	// Kustomizations of the cluster, by name.
 	Kustomizations []manifest.Object
 	// Releases and Policies are apiVersion, kind, namespace and name only. The
@@ -42,8 +44,6 @@ type Target struct {
 	Workloads []manifest.LockedWorkload
 	// Kyverno says what the policies need of the Kyverno in the cluster.
 	Kyverno Kyverno
-
-	prefix string // where the repository lies in the source, "." for its root
 }
 
 // Clusters lists the clusters of a repository.
@@ -131,7 +131,7 @@ func (t *Target) settle() error {
 		}
 		t.Namespace = k.Namespace()
 		t.SourceKind, t.SourceName = k.String("spec", "sourceRef", "kind"), k.String("spec", "sourceRef", "name")
-		t.Environment, t.prefix = folder.Environment, output
+		t.Environment, t.Path = folder.Environment, output
 	}
 	if t.Namespace == "" || t.SourceName == "" {
 		return errors.New("reading the repository: no Kustomization of a layer names a namespace and a source")

@@ -103,7 +103,7 @@ func runBootstrap(ctx context.Context, dir string, o bootstrapOptions, out, errO
 	if err != nil {
 		return err
 	}
-	b := &rollout.Bootstrap{Target: target, Flux: flux, Objects: objects, DryRun: o.dryRun, Every: lookEvery}
+	b := &rollout.Bootstrap{Target: target, Flux: flux, Objects: objects, Repository: repositoryOf(dir)(target.Path), DryRun: o.dryRun, Every: lookEvery}
 	if o.export {
 		return exportObjects(out, slices.Concat(b.Stages()...))
 	}

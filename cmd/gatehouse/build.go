@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/output"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
@@ -89,6 +90,13 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 		if err := profile.Strict(warnings).Err(); err != nil {
 			return nil, err
 		}
+	}
+	if o.dir != "" {
+		found := flux.ProveRepository(bundle.Plan, repositoryOf(o.dir))
+		if err := found.Err(); err != nil {
+			return nil, err
+		}
+		warnings = append(warnings, found...)
 	}
 	return warnings, o.put(ctx, bundle, out, errOut)
 }

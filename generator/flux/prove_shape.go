@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/reach"
 )
 
 // maxName is the maximal length of a Kustomization's name: Flux writes it into a
@@ -155,15 +156,9 @@ func isLocal(raw string) bool {
 	return clean != ".." && !strings.HasPrefix(clean, "../")
 }
 
-// within reports whether a path is a folder or lies in it.
-func within(raw, folder string) bool {
-	raw, folder = path.Clean(raw), path.Clean(folder)
-	return folder == "." || raw == folder || strings.HasPrefix(raw, folder+"/")
-}
-
 // overlap reports whether two Kustomizations with these paths would apply the same
 // objects.
-func overlap(a, b string) bool { return within(a, b) || within(b, a) }
+func overlap(a, b string) bool { return reach.Within(a, b) || reach.Within(b, a) }
 
 // checkOverlaps refuses two Kustomizations that apply the same objects: each
 // would take them over from the other, and delete those that it no longer lists.

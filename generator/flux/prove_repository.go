@@ -1,0 +1,97 @@
+package flux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/reach"
+)
+
+// codeAppliedTwice marks an output that Flux applies already.
+const codeAppliedTwice = "graph-applied-twice"
+
+// syncFile is where `flux bootstrap --path=DIR` writes the Kustomization that applies
+// DIR: in DIR/NAMESPACE.
+const syncFile = "gotk-sync.yaml"
+
+// ProveRepository refuses an output that Flux applies already, by a Kustomization that
+// `flux bootstrap` wrote: it would apply everything twice, the second time in no order.
+// repository returns the repository in which the output has a path; nil if it is not
+// known.
+func ProveRepository(p *plan.Plan, repository func(output string) fs.FS) diag.List {
+	var found diag.List
+	done := map[string]bool{}
+	for _, env := range p.Environments {
+		tree := repository(env.Flux.Path)
+		if tree == nil {
+			continue
+		}
+		for _, folder := range outputFolders(env) {
+			for _, dir := range parents(folder) {
+				file := path.Join(dir, env.Flux.Namespace, syncFile)
+				if done[file+" "+folder] {
+					continue
+				}
+				done[file+" "+folder] = true
+				proveSync(&found, tree, env.Flux, file, folder)
+			}
+		}
+	}
+	return found.Sort()
+}
+
+// outputFolders returns what the clusters of an environment apply, in the source.
+func outputFolders(env plan.Environment) []string {
+	folders := []string{path.Join(env.Flux.Path, layout.Environments, env.Name)}
+	for _, cluster := range env.Clusters {
+		folders = append(folders, path.Join(env.Flux.Path, layout.Of(cluster).String()))
+	}
+	return folders
+}
+
+// parents returns a folder and those that hold it, up to the root.
+func parents(folder string) []string {
+	all := []string{folder}
+	for folder != "." {
+		folder = path.Dir(folder)
+		all = append(all, folder)
+	}
+	return all
+}
+
+// proveSync reports the Kustomizations of a file that reach a folder. A file that does
+// not exist has none.
+func proveSync(found *diag.List, tree fs.FS, f plan.Flux, file, folder string) {
+	data, err := fs.ReadFile(tree, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var objects []manifest.Object
+	if err == nil {
+		objects, err = manifest.Parse(data)
+	}
+	for _, k := range objects {
+		dir := k.String("spec", "path")
+		ref := manifest.Object(k.Map("spec", "sourceRef"))
+		if k.Group() != groupFlux || ref.String("kind") != f.SourceKind || ref.String("name") != f.SourceName {
+			continue
+		}
+		reached, wrong := reach.Reaches(tree, dir, folder)
+		err = errors.Join(err, wrong)
+		if reached {
+			found.Add(diag.Diagnostic{Code: codeAppliedTwice, Position: diag.Position{File: file}, Path: "spec.path",
+				Summary: fmt.Sprintf("Flux applies %s, and with it %s of the output: everything would be applied twice, and in no order", dir, folder),
+				Hint:    "set spec.flux.path to a folder outside " + dir + ", or list in " + path.Join(dir, layout.Index) + " what Flux applies there"})
+		}
+	}
+	if err != nil {
+		found.Add(diag.Diagnostic{Code: codeAppliedTwice, Severity: diag.Warning, Position: diag.Position{File: file},
+			Summary: fmt.Sprintf("what Flux applies of the output is not known: %v", err)})
+	}
+}
