@@ -84,6 +84,7 @@ func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	b.checkSource(ctx, c)
 	b.checkRoot(ctx, c)
 	b.checkOthers(ctx, c)
+	b.checkTaken(ctx, c)
 	if b.Target.Kyverno.Release == nil {
 		b.checkKyverno(ctx, c)
 	} else {

@@ -42,6 +42,9 @@ type Target struct {
 	// Workloads are the Kustomizations of the user that gatehouse does not write, and
 	// what they must wait for.
 	Workloads []manifest.LockedWorkload
+	// Namespaces of the profile in the environment, by name. Creates are those that the
+	// repository creates, with its own.
+	Namespaces, Creates []string
 	// Kyverno says what the policies need of the Kyverno in the cluster.
 	Kyverno Kyverno
 }
@@ -88,6 +91,9 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	t.readLayers(lock)
 	environment := lock.Environments[t.Environment]
 	t.FluxInstall, t.Workloads = environment.FluxInstall, environment.Workloads
+	for _, n := range environment.Namespaces {
+		t.Namespaces = append(t.Namespaces, n.Name)
+	}
 	if !slices.Contains([]string{"", FluxByCLI, FluxByOperator}, t.FluxInstall) {
 		return nil, fmt.Errorf("reading %s: fluxInstall %q is not known to this gatehouse", layout.Lock, t.FluxInstall)
 	}
@@ -139,7 +145,7 @@ func (t *Target) settle() error {
 	return nil
 }
 
-// readLayers reads from the lock the releases and policies of the environment.
+// readLayers reads from the lock the releases, policies and namespaces of the environment.
 func (t *Target) readLayers(lock *manifest.Lock) {
 	for _, f := range lock.Files {
 		if folder, ok := layout.Parse(f.Layer); !ok || folder.Environment != t.Environment {
@@ -153,6 +159,8 @@ func (t *Target) readLayers(lock *manifest.Lock) {
 			switch kind, _ := kinds.Find(parts[0], parts[1]); {
 			case kind.Group == "helm.toolkit.fluxcd.io" && kind.Kind == "HelmRelease":
 				t.Releases = append(t.Releases, identity(helmAPI, kind.Kind, parts[2], parts[3]))
+			case kind.Group == "" && kind.Kind == "Namespace":
+				t.Creates = append(t.Creates, parts[3])
 			case kind.InForce != kinds.NotPolicy:
 				t.Policies = append(t.Policies, identity(kind.APIVersion(), kind.Kind, parts[2], parts[3]))
 			}
