@@ -26,7 +26,7 @@ const syncFile = "gotk-sync.yaml"
 // known.
 func ProveRepository(p *plan.Plan, repository func(output string) fs.FS) diag.List {
 	var found diag.List
-	done := map[string]bool{}
+	done := map[string]bool{} // files with a finding: one is enough
 	for _, env := range p.Environments {
 		tree := repository(env.Flux.Path)
 		if tree == nil {
@@ -35,11 +35,9 @@ func ProveRepository(p *plan.Plan, repository func(output string) fs.FS) diag.Li
 		for _, folder := range outputFolders(env) {
 			for _, dir := range parents(folder) {
 				file := path.Join(dir, env.Flux.Namespace, syncFile)
-				if done[file+" "+folder] {
-					continue
+				if !done[file] {
+					done[file] = proveSync(&found, tree, env.Flux, file, folder)
 				}
-				done[file+" "+folder] = true
-				proveSync(&found, tree, env.Flux, file, folder)
 			}
 		}
 	}
@@ -65,12 +63,13 @@ func parents(folder string) []string {
 	return all
 }
 
-// proveSync reports the Kustomizations of a file that reach a folder. A file that does
-// not exist has none.
-func proveSync(found *diag.List, tree fs.FS, f plan.Flux, file, folder string) {
+// proveSync reports the Kustomizations of a file that reach a folder, and whether there
+// was something to report. A file that does not exist has none.
+func proveSync(found *diag.List, tree fs.FS, f plan.Flux, file, folder string) bool {
+	before := len(*found)
 	data, err := fs.ReadFile(tree, file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return
+		return false
 	}
 	var objects []manifest.Object
 	if err == nil {
@@ -94,4 +93,5 @@ func proveSync(found *diag.List, tree fs.FS, f plan.Flux, file, folder string) {
 		found.Add(diag.Diagnostic{Code: codeAppliedTwice, Severity: diag.Warning, Position: diag.Position{File: file},
 			Summary: fmt.Sprintf("what Flux applies of the output is not known: %v", err)})
 	}
+	return len(*found) > before
 }

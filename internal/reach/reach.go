@@ -23,8 +23,8 @@ func Within(p, folder string) bool {
 	return folder == "." || p == folder || strings.HasPrefix(p, folder+"/")
 }
 
-// Reaches reports whether a Kustomization with the path from applies anything in folder.
-// It does not follow what an index takes from elsewhere.
+// Reaches reports whether a Kustomization with the path from applies manifests in folder,
+// which need not exist yet. It does not follow what an index takes from elsewhere.
 func Reaches(repository fs.FS, from, folder string) (bool, error) {
 	w := walk{repository, path.Clean(folder), map[string]bool{}}
 	from = path.Clean(from)
@@ -75,6 +75,9 @@ func (w walk) index(dir string) (*index, error) {
 
 // generated reports whether Flux reaches the folder from a path without an index.
 func (w walk) generated(from string) (reached bool, err error) {
+	if open, err := w.open(from); open || err != nil {
+		return open, err
+	}
 	err = fs.WalkDir(w.repository, from, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || reached:
@@ -82,7 +85,6 @@ func (w walk) generated(from string) (reached bool, err error) {
 		case err != nil:
 			return err
 		case !d.IsDir():
-			reached = slices.Contains([]string{".yaml", ".yml"}, path.Ext(p)) && Within(p, w.folder)
 			return nil
 		case d.Name() == ".git":
 			return fs.SkipDir
@@ -97,6 +99,20 @@ func (w walk) generated(from string) (reached bool, err error) {
 		return fs.SkipDir
 	})
 	return reached, err
+}
+
+// open reports whether the folder lies below from, and no folder between them has an
+// index that decides what Flux applies there.
+func (w walk) open(from string) (bool, error) {
+	if !Within(w.folder, from) {
+		return false, nil
+	}
+	for dir := path.Dir(w.folder); dir != from && w.folder != from; dir = path.Dir(dir) {
+		if index, err := w.index(dir); index != nil || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // built reports whether kustomize reaches the folder when it builds dir.

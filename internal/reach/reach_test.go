@@ -16,7 +16,6 @@ func TestReaches(t *testing.T) {
 		"clusters/prod/flux-system/gotk-sync.yaml":                 "kind: Kustomization",
 		"clusters/prod/apps.yaml":                                  "kind: Kustomization",
 		"clusters/prod/policies/environments/prod/policies/a.yaml": "kind: ClusterPolicy",
-		"clusters/prod/docs/notes.md":                              "",
 	}
 	const layers = "policies/environments/prod"
 	cases := []struct {
@@ -31,7 +30,8 @@ func TestReaches(t *testing.T) {
 		{"above it, in the folder of the cluster", "./clusters/prod", "clusters/prod/policies/environments/prod", nil, true},
 		{"the folder itself", layers, layers, nil, true},
 		{"a part of it", layers + "/policies", layers, nil, true},
-		{"only what Flux does not read", "./clusters", "clusters/prod/docs", nil, false},
+		{"a folder that is yet to be written", "./clusters", "clusters/prod/new", nil, true},
+		{"one below an index", "./clusters", "clusters/prod/flux-system/new", nil, false},
 		{"an index that leaves it out", "./", layers, map[string]string{"kustomization.yaml": "resources: [clusters/prod/flux-system, clusters/prod/apps.yaml]"}, false},
 		{"an index that lists it", "./", layers, map[string]string{"Kustomization": "resources: [policies/environments/prod/policies]"}, true},
 		{"an index that lists a file of it", ".", layers, map[string]string{"kustomization.yml": "resources: [policies/environments/prod/policies/a.yaml]"}, true},
