@@ -23,7 +23,7 @@ func TestReadme(t *testing.T) {
 	}
 	bin := programs(t, root)
 	ran := 0
-	for block := range strings.SplitSeq(string(text), "```console\n$ bin/gatehouse ") {
+	for block := range strings.SplitSeq(string(text), "```console\n$ gatehouse ") {
 		command, rest, _ := strings.Cut(block, "\n")
 		if verb, _, _ := strings.Cut(command, " "); verb != "test" && verb != "impact" {
 			continue
