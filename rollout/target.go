@@ -70,8 +70,9 @@ func Clusters(repository fs.FS) ([]string, error) {
 	return names, nil
 }
 
-// Open reads what a cluster gets. A file that was edited since the build is an
-// error: what is checked here must be what Flux applies.
+// Open reads what a cluster gets. A file that was edited since the build is an error,
+// and so is a merge of branches without a build: what is checked here must be what Flux
+// applies.
 func Open(repository fs.FS, cluster string) (*Target, error) {
 	data, err := fs.ReadFile(repository, layout.Lock)
 	if err != nil {
@@ -80,6 +81,9 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	lock, err := manifest.DecodeLock(data)
 	if err != nil {
 		return nil, err
+	}
+	if lock.Merged {
+		return nil, fmt.Errorf("reading %s: branches were merged, and the repository was not built since; run gatehouse build", layout.Lock)
 	}
 	t := &Target{Cluster: cluster}
 	if err := t.readKustomizations(repository, lock); err != nil {

@@ -144,6 +144,33 @@ func TestOpenKyvernoUnknown(t *testing.T) {
 	}
 }
 
+// After a merge, the files may be any mixture of two outputs until a build completes it.
+func TestOpenMerged(t *testing.T) {
+	for name, merge := range map[string]func(lock string) string{
+		"by union":        func(lock string) string { return lock + "{\"environment\":\"prod\",\"stage\":\"enforce\"}\n" },
+		"with a conflict": func(lock string) string { return lock + "<<<<<<< HEAD\n=======\n>>>>>>> theirs\n" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS("../examples/acme/policy-repo")); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, "gatehouse.lock")
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(merge(string(data))), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err = Open(os.DirFS(dir), "prod-eu")
+			if err == nil || !strings.Contains(err.Error(), "branches were merged") || !strings.Contains(err.Error(), "run gatehouse build") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestOpenEdited(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("../examples/acme/policy-repo")); err != nil {

@@ -27,11 +27,37 @@ type priorOutput struct {
 
 // written is what gatehouse wrote at a path.
 type written struct {
-	// hashes of all that it wrote there; none if the path is not its own.
+	// hashes of all that it wrote there, of files and of parts; none if the path is not
+	// its own.
 	hashes []string
-	// merged is set if the lock has several: gatehouse wrote one on each branch, and
-	// Git may have made another file of them.
+	// merged is set if the lock has several of one part: gatehouse wrote one on each
+	// branch, and Git may have made another file of them.
 	merged bool
+	// parts are the names of the parts that the lock has.
+	parts map[string]bool
+}
+
+// add notes what a lock or a journal has of the path.
+func (w *written) add(f manifest.LockedFile, lock bool) {
+	if lock {
+		w.merged = w.merged || w.parts[f.Part]
+		if w.parts == nil {
+			w.parts = map[string]bool{}
+		}
+		w.parts[f.Part] = true
+	}
+	w.hashes = append(w.hashes, f.SHA256)
+}
+
+// isMergeOf reports whether Git may have made data of what gatehouse wrote on two
+// branches: it could not merge a place, or took each part from one of them.
+func (w written) isMergeOf(data []byte) bool {
+	if manifest.HasMarkers(data) {
+		return true
+	}
+	return !w.parts[""] && !slices.ContainsFunc(manifest.Parts(data), func(p manifest.Part) bool {
+		return !slices.Contains(w.hashes, sumOf(p.Text))
+	})
 }
 
 func readPrior(root *os.Root) (*priorOutput, error) {
@@ -51,8 +77,7 @@ func readPrior(root *os.Root) (*priorOutput, error) {
 				return nil, fmt.Errorf("reading %s: %w", name, err)
 			}
 			w := p.files[f.Path]
-			w.merged = w.merged || lock == &p.lock && len(w.hashes) > 0
-			w.hashes = append(w.hashes, f.SHA256)
+			w.add(f, lock == &p.lock)
 			p.files[f.Path] = w
 		}
 	}
@@ -144,11 +169,12 @@ type finding struct {
 
 // diff is how a folder differs from what it should hold.
 type diff struct {
-	files   []manifest.LockedFile // what it should hold
-	states  []state               // of each file
-	dirs    dirStates             // of the folders of the files
-	gone    []finding             // what gatehouse wrote and does not need: obsolete or orphan, by path
-	emptied []string              // folders that may be empty now, deepest first
+	files   []manifest.LockedFile   // what it should hold
+	parts   [][]manifest.LockedFile // of each file that the lock has in parts
+	states  []state                 // of each file
+	dirs    dirStates               // of the folders of the files
+	gone    []finding               // what gatehouse wrote and does not need: obsolete or orphan, by path
+	emptied []string                // folders that may be empty now, deepest first
 }
 
 // compare reads the folder and encodes the files. It passes the bytes of each file
@@ -157,7 +183,8 @@ func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []man
 	if err := checkPaths(files); err != nil {
 		return nil, err
 	}
-	d := &diff{files: make([]manifest.LockedFile, len(files)), states: make([]state, len(files)), dirs: dirStates{}}
+	d := &diff{files: make([]manifest.LockedFile, len(files)), parts: make([][]manifest.LockedFile, len(files)),
+		states: make([]state, len(files)), dirs: dirStates{}}
 	for _, f := range files {
 		if err := d.dirs.check(root, path.Dir(f.Path)); err != nil {
 			return nil, err
@@ -169,6 +196,9 @@ func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []man
 			return err
 		}
 		d.files[i] = lockedFile(files[i], data)
+		if files[i].InParts {
+			d.parts[i] = lockedParts(files[i].Path, data)
+		}
 		if d.states[i], err = d.dirs.fileState(root, d.files[i], prior.files[files[i].Path]); err != nil {
 			return fmt.Errorf("reading the output: %w", err)
 		}
@@ -186,9 +216,34 @@ func compare(ctx context.Context, root *os.Root, prior *priorOutput, files []man
 	return d, d.findGone(root, prior)
 }
 
-func lockedFile(f manifest.File, data []byte) manifest.LockedFile {
+// locked returns the files as the lock has them.
+func (d *diff) locked() []manifest.LockedFile {
+	var all []manifest.LockedFile
+	for i, f := range d.files {
+		if d.parts[i] != nil {
+			all = append(all, d.parts[i]...)
+		} else {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func sumOf(data []byte) string {
 	sum := sha256.Sum256(data)
-	locked := manifest.LockedFile{Path: f.Path, SHA256: hex.EncodeToString(sum[:]), Layer: f.Folder.String()}
+	return hex.EncodeToString(sum[:])
+}
+
+func lockedParts(path string, data []byte) []manifest.LockedFile {
+	var all []manifest.LockedFile
+	for _, p := range manifest.Parts(data) {
+		all = append(all, manifest.LockedFile{Path: path, Part: p.Name, SHA256: sumOf(p.Text)})
+	}
+	return all
+}
+
+func lockedFile(f manifest.File, data []byte) manifest.LockedFile {
+	locked := manifest.LockedFile{Path: f.Path, SHA256: sumOf(data), Layer: f.Folder.String()}
 	if !f.Folder.Applied() {
 		return locked
 	}
@@ -270,8 +325,8 @@ func (d dirStates) fileState(root *os.Root, f manifest.LockedFile, ours written)
 		return foreign, nil
 	}
 	data, err := root.ReadFile(f.Path)
-	if err == nil && manifest.HasMarkers(data) {
-		return outdated, nil // Git could not merge what gatehouse wrote on two branches
+	if err == nil && ours.isMergeOf(data) {
+		return outdated, nil
 	}
 	return edited, err
 }

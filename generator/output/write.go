@@ -121,7 +121,7 @@ func Check(ctx context.Context, dir string, files []manifest.File, lock manifest
 		return nil, err
 	}
 	stale := diff.stale()
-	lock.Files = diff.files
+	lock.Files = diff.locked()
 	if same, err := holdsLock(root, lock); err != nil {
 		return nil, err
 	} else if !same {
@@ -162,7 +162,7 @@ func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File
 	if conflicts := diff.conflicts(opts.Force); len(conflicts) > 0 {
 		return Result{}, &ConflictError{conflicts}
 	}
-	lock.Files = diff.files
+	lock.Files = diff.locked()
 	if journal := prior.journalWith(diff.changes()); len(journal.Files) > len(prior.journal.Files) {
 		if err := putLock(d, layout.Journal, journal); err != nil {
 			return Result{}, err

@@ -110,7 +110,9 @@ func withoutMessages(body map[string]any) map[string]any {
 // path returns the path of a content in the output.
 func path(hash string) string { return layout.Contents + "/" + hash + ".yaml" }
 
-// file returns the file that keeps the content.
+// file returns the file that keeps the content. It holds at least as many bytes that no
+// other content has: else Git would take a new content for an old one that was renamed,
+// and merge those of two branches into a third.
 func (c Content) file(policy plan.Policy) manifest.File {
 	raw, err := json.Marshal(c)
 	if err != nil {
@@ -120,7 +122,21 @@ func (c Content) file(policy plan.Policy) manifest.File {
 	if err := json.Unmarshal(raw, &object); err != nil {
 		panic(err)
 	}
-	return manifest.File{Path: path(c.Hash()), Origin: policy.At.File, Objects: []manifest.Object{object}}
+	hash := c.Hash()
+	text, err := manifest.File{Origin: policy.At.File, Objects: []manifest.Object{object}}.Encode()
+	if err != nil {
+		panic(err) // plain values always encode
+	}
+	return manifest.File{Path: path(hash), Text: append(text, unlike(hash, len(text))...)}
+}
+
+// unlike returns at least size bytes of comments that depend on the hash.
+func unlike(hash string, size int) []byte {
+	out := []byte("# What follows keeps Git from taking this file for another one.\n")
+	for sum := sha256.Sum256([]byte(hash)); len(out) <= size; sum = sha256.Sum256(sum[:]) {
+		out = fmt.Appendf(out, "# %x\n", sum)
+	}
+	return out
 }
 
 // read reads a content that an earlier build kept.

@@ -62,9 +62,11 @@ func (e *Environment) keep(k manifest.LockedKept, p plan.Pending) {
 // where the last build let Pods reach them, until the environment accepts the change.
 func (e *Environment) ClusterNetwork(given plan.ClusterNetwork) plan.ClusterNetwork {
 	effective := given
-	var before plan.ClusterNetwork
-	if e.closesSomething() && json.Unmarshal(e.prior.Network, &before) == nil {
-		effective = both(before, given)
+	for _, raw := range e.prior.Networks { // of both branches, after a merge
+		var before plan.ClusterNetwork
+		if e.closesSomething() && json.Unmarshal(raw, &before) == nil {
+			effective = both(before, effective)
+		}
 	}
 	if !reflect.DeepEqual(effective, given) {
 		since, waits := e.keptSince(keptNetwork, "cluster")
@@ -76,7 +78,7 @@ func (e *Environment) ClusterNetwork(given plan.ClusterNetwork) plan.ClusterNetw
 				plan.Pending{What: "network of the cluster", Effect: "lets Pods reach the API server and DNS also where the last build did, and then only where the source says"})
 		}
 	}
-	e.Locked.Network = encode(effective)
+	e.Locked.Networks = []json.RawMessage{encode(effective)}
 	return effective
 }
 

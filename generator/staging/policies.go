@@ -66,12 +66,12 @@ func (e *Environment) do(s *staged, tier string, action plan.Action, content Con
 
 // enforce decides what a tier that shall enforce the policy does.
 func (e *Environment) enforce(s *staged, tier string) {
-	old, was := e.prior.enforced(s.Name, tier)
-	switch {
-	case was && (old.Content == s.hash || old.Content == ""):
-		e.do(s, tier, plan.Enforce, s.Content, old.Since)
-	case was:
-		e.change(s, tier, old)
+	before := e.prior.enforced(s.Name, tier)
+	switch same := slices.IndexFunc(before, func(f manifest.LockedPolicy) bool { return f.Content == s.hash || f.Content == "" }); {
+	case same >= 0:
+		e.do(s, tier, plan.Enforce, s.Content, before[same].Since)
+	case len(before) > 0:
+		e.change(s, tier, before)
 	case e.mayEnforce(s, tier):
 		e.do(s, tier, plan.Enforce, s.Content, e.today())
 	default:
@@ -81,9 +81,15 @@ func (e *Environment) enforce(s *staged, tier string) {
 }
 
 // change decides whether a tier that enforces another content goes over to the one of
-// the source, or goes on and audits it.
-func (e *Environment) change(s *staged, tier string, old manifest.LockedPolicy) {
+// the source, or goes on and audits it. After a merge, several contents were enforced:
+// one that is lost was given up by one of the branches.
+func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedPolicy) {
+	old := enforced[0]
 	before, err := e.content(old.Content)
+	if err != nil && len(enforced) > 1 {
+		e.change(s, tier, enforced[1:])
+		return
+	}
 	if err != nil {
 		e.lost(s, err)
 		return

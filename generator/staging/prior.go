@@ -3,6 +3,7 @@ package staging
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
@@ -35,15 +36,17 @@ func newPrior(locked *manifest.LockedEnvironment, tiers []string) prior {
 	return p
 }
 
-// enforced returns what a policy enforced in a tier. After a merge there may be two
-// contents: the one that was enforced first is on both branches.
-func (p prior) enforced(policy, tier string) (fact manifest.LockedPolicy, found bool) {
+// enforced returns what a policy enforced in a tier. After a merge there may be several
+// contents, the one that was enforced first before the others: it is on both branches.
+func (p prior) enforced(policy, tier string) []manifest.LockedPolicy {
+	var all []manifest.LockedPolicy
 	for _, f := range p.byKey[[2]string{policy, tier}] {
-		if f.Action == plan.Enforce.String() && (!found || f.Since < fact.Since) {
-			fact, found = f, true
+		if f.Action == plan.Enforce.String() {
+			all = append(all, f)
 		}
 	}
-	return fact, found
+	slices.SortStableFunc(all, func(a, b manifest.LockedPolicy) int { return strings.Compare(a.Since, b.Since) })
+	return all
 }
 
 // audited returns what a policy audited in a tier. What it enforced counts too.
@@ -104,7 +107,7 @@ func looser(a, b manifest.LockedNamespace, tier string, policies []plan.Policy) 
 
 // action returns what a policy did in a tier.
 func (p prior) action(policy, tier string) plan.Action {
-	if _, enforced := p.enforced(policy, tier); enforced {
+	if len(p.enforced(policy, tier)) > 0 {
 		return plan.Enforce
 	}
 	if len(p.byKey[[2]string{policy, tier}]) > 0 {
@@ -118,7 +121,7 @@ func (p prior) action(policy, tier string) plan.Action {
 func (p prior) stage(control string, stages []plan.Stage) int {
 	names := p.Stages
 	if own, ok := p.Controls[control]; ok {
-		names = []string{own}
+		names = own
 	}
 	lowest := -1
 	for _, name := range names {

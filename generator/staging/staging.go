@@ -74,10 +74,10 @@ type Environment struct {
 func New(source profile.Environment, o Options) *Environment {
 	e := &Environment{options: o, source: source, prior: newPrior(o.Prior, o.Tiers), asked: map[string]*request{}, climbed: map[[2]string]bool{}, networks: map[*plan.Network]json.RawMessage{}}
 	e.Locked = manifest.LockedEnvironment{
-		Clusters: source.Clusters, Stages: []string{o.Stages[source.Stage].Name}, Changes: source.Changes, Controls: map[string]string{},
+		Clusters: source.Clusters, Stages: []string{o.Stages[source.Stage].Name}, Changes: source.Changes, Controls: map[string][]string{},
 	}
 	for id, stage := range source.Controls {
-		e.Locked.Controls[id] = o.Stages[stage].Name
+		e.Locked.Controls[id] = []string{o.Stages[stage].Name}
 	}
 	e.checkChanges()
 	e.jumps()

@@ -10,6 +10,9 @@ import "encoding/json"
 // merge may leave several facts about one thing: DecodeLock keeps all of them, and the
 // next build writes one.
 type Lock struct {
+	// Merged is set by DecodeLock if no build wrote the text: it has the marks of a
+	// conflict, or several facts about one thing. A build completes the merge.
+	Merged bool
 	// Environments by name.
 	Environments map[string]LockedEnvironment
 	// Files sorted by path, without the lock itself. After a merge, a path may have
@@ -48,8 +51,9 @@ type LockedEnvironment struct {
 	Stages []string
 	// Changes is the last value of spec.changes that was built; empty for none.
 	Changes string
-	// Controls are the stages of the controls that have their own, by id.
-	Controls map[string]string
+	// Controls are the stages of the controls that have their own, by id; more than one
+	// of a control only after a merge.
+	Controls map[string][]string
 	// Policies lists what is on; a tier that is off has no entry.
 	Policies []LockedPolicy
 	// Namespaces of the environment, sorted by name.
@@ -57,8 +61,9 @@ type LockedEnvironment struct {
 	// Workloads are the Kustomizations of the user that gatehouse does not write, sorted
 	// by name. Bootstrap checks what they wait for.
 	Workloads []LockedWorkload
-	// Network is where Pods may reach the API server and DNS.
-	Network json.RawMessage
+	// Networks holds where Pods may reach the API server and DNS; more than one only
+	// after a merge.
+	Networks []json.RawMessage
 	// Kept lists what an environment keeps although the source no longer has it.
 	Kept []LockedKept
 }
@@ -112,9 +117,12 @@ type LockedKept struct {
 	Definition json.RawMessage `json:"definition,omitempty"`
 }
 
-// LockedFile is one file of the output.
+// LockedFile is one file of the output, or one part of a file.
 type LockedFile struct {
-	Path   string `json:"path"`
+	Path string `json:"path"`
+	// Part is set for a file of which several teams change different parts, such as the
+	// board: it is locked part by part, so that their branches do not conflict.
+	Part   string `json:"part,omitempty"`
 	SHA256 string `json:"sha256"` // hexadecimal, of the bytes that gatehouse wrote
 	Layer  string `json:"layer,omitempty"`
 	// Objects are the ids of the objects that Flux applies from the file.

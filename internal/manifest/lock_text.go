@@ -3,6 +3,8 @@ package manifest
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,8 +38,9 @@ type fact struct {
 	File        *LockedFile      `json:"file,omitempty"`
 }
 
-// Encode returns the text of the lock. Facts of different environments are apart, so
-// that branches that change different environments do not conflict.
+// Encode returns the text of the lock. A comment that names what a fact is about is
+// before each fact, and an empty line after it: they do not change with the fact, so
+// that Git sees changes of two facts, or a change beside a new fact, as different places.
 func (l Lock) Encode() ([]byte, error) {
 	facts := []fact{{Version: lockVersion}}
 	for _, name := range slices.Sorted(maps.Keys(l.Environments)) {
@@ -52,7 +55,10 @@ func (l Lock) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	for _, f := range facts {
+	for i, f := range facts {
+		if i > 0 {
+			fmt.Fprintf(&b, "\n%s%s\n", commentMark, f.about())
+		}
 		if err := encoder.Encode(f); err != nil {
 			return nil, fmt.Errorf("encoding the lock: %w", err)
 		}
@@ -60,8 +66,60 @@ func (l Lock) Encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// commentMark begins a line that is not a fact.
+const commentMark = "# "
+
+// key distinguishes facts that can be true at the same time: a policy may enforce one
+// content in a tier, and audit another.
+func (f fact) key() string {
+	if f.Policy != nil {
+		return f.about() + " " + f.Policy.Action
+	}
+	return f.about()
+}
+
+// about returns what the fact is about.
+func (f fact) about() string {
+	words := []string{f.Environment}
+	switch {
+	case f.File != nil:
+		words = []string{f.File.Path, f.File.Part}
+	case f.Clusters != nil:
+		words = append(words, "clusters")
+	case f.FluxInstall != "":
+		words = append(words, "fluxInstall")
+	case f.Kyverno != nil:
+		words = append(words, "kyverno")
+	case f.Control != "":
+		words = append(words, "control", f.Control)
+	case f.Stage != "":
+		words = append(words, "stage")
+	case f.Changes != "":
+		words = append(words, "changes")
+	case f.Policy != nil:
+		words = append(words, "policy", f.Policy.Name, f.Policy.Tier)
+	case f.Namespace != nil:
+		words = append(words, "namespace", f.Namespace.Name)
+	case f.Workload != nil:
+		words = append(words, "workload", f.Workload.Name)
+	case f.Network != nil:
+		words = append(words, "network")
+	case f.Kept != nil:
+		words = append(words, f.Kept.Kind, f.Kept.Name)
+		if f.Kept.Since != "" { // there may be several that the source no longer has
+			words = append(words, "kept", shortHash(f.Kept.Definition))
+		}
+	}
+	return strings.TrimSpace(strings.Join(words, " "))
+}
+
+func shortHash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:4])
+}
+
 func compareFiles(a, b LockedFile) int {
-	return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.SHA256, b.SHA256))
+	return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Part, b.Part), strings.Compare(a.SHA256, b.SHA256))
 }
 
 // facts returns the lines of an environment. The first line rarely changes: it keeps
@@ -81,7 +139,9 @@ func (e LockedEnvironment) facts() []fact {
 		facts = append(facts, fact{Changes: e.Changes})
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.Controls)) {
-		facts = append(facts, fact{Control: id, Stage: e.Controls[id]})
+		for _, stage := range e.Controls[id] {
+			facts = append(facts, fact{Control: id, Stage: stage})
+		}
 	}
 	for _, p := range slices.SortedFunc(slices.Values(e.Policies), comparePolicies) {
 		facts = append(facts, fact{Policy: &p})
@@ -92,8 +152,8 @@ func (e LockedEnvironment) facts() []fact {
 	for _, w := range slices.SortedFunc(slices.Values(e.Workloads), func(a, b LockedWorkload) int { return strings.Compare(a.Name, b.Name) }) {
 		facts = append(facts, fact{Workload: &w})
 	}
-	if e.Network != nil {
-		facts = append(facts, fact{Network: e.Network})
+	for _, n := range e.Networks {
+		facts = append(facts, fact{Network: n})
 	}
 	for _, k := range slices.SortedFunc(slices.Values(e.Kept), compareKept) {
 		facts = append(facts, fact{Kept: &k})
@@ -118,11 +178,11 @@ func DecodeLock(data []byte) (*Lock, error) {
 	if first, err := decodeFirstLock(data); first != nil || err != nil {
 		return first, err
 	}
-	l := &Lock{Environments: map[string]LockedEnvironment{}}
-	seen := map[string]bool{}
+	l := &Lock{Environments: map[string]LockedEnvironment{}, Merged: HasMarkers(data)}
+	seen, known := map[string]bool{}, map[string]bool{}
 	for i, line := range strings.Split(string(WithoutMarkers(data)), "\n") {
 		line = strings.TrimSuffix(line, "\r")
-		if line == "" || seen[line] {
+		if line == "" || strings.HasPrefix(line, commentMark) || seen[line] {
 			continue
 		}
 		seen[line] = true
@@ -133,6 +193,8 @@ func DecodeLock(data []byte) (*Lock, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: line %d: %w", layout.Lock, i+1, err)
 		}
+		l.Merged = l.Merged || known[f.key()]
+		known[f.key()] = true
 	}
 	if !seen[fmt.Sprintf(`{"version":%d}`, lockVersion)] {
 		return nil, fmt.Errorf("reading %s: the version is missing", layout.Lock)
@@ -172,21 +234,24 @@ func (l *Lock) add(f fact) error {
 	return nil
 }
 
-// add adds a fact. Of two facts after a merge it keeps the one that lets less be
+// add adds a fact. Of two facts after a merge it keeps both, or the one that lets less be
 // enforced: the later day of a change that was accepted (nothing of the other branch is
-// then accepted with it), the later day since which a content was audited.
+// then accepted with it), the system namespaces of both.
 func (e *LockedEnvironment) add(f fact) {
 	switch {
 	case f.Clusters != nil:
-		e.Clusters = f.Clusters
+		e.Clusters = union(e.Clusters, f.Clusters)
 	case f.Control != "":
 		if e.Controls == nil {
-			e.Controls = map[string]string{}
+			e.Controls = map[string][]string{}
 		}
-		e.Controls[f.Control] = f.Stage
+		e.Controls[f.Control] = append(e.Controls[f.Control], f.Stage)
 	case f.Stage != "":
 		e.Stages = append(e.Stages, f.Stage)
 	case f.Kyverno != nil:
+		if e.Kyverno != nil {
+			f.Kyverno.SystemNamespaces = union(e.Kyverno.SystemNamespaces, f.Kyverno.SystemNamespaces)
+		}
 		e.Kyverno = f.Kyverno
 	case f.FluxInstall != "":
 		e.FluxInstall = f.FluxInstall
@@ -199,45 +264,18 @@ func (e *LockedEnvironment) add(f fact) {
 	case f.Workload != nil:
 		e.Workloads = append(e.Workloads, *f.Workload)
 	case f.Network != nil:
-		e.Network = f.Network
+		e.Networks = append(e.Networks, f.Network)
 	case f.Kept != nil:
 		e.Kept = append(e.Kept, *f.Kept)
 	}
 }
 
-// WithoutMarkers returns a text without the lines with which Git marks a conflict, and
-// without the common ancestor of its two sides.
-func WithoutMarkers(data []byte) []byte {
-	if !HasMarkers(data) {
-		return data
+// union returns what is in either list, in order, if both are.
+func union(a, b []string) []string {
+	if len(a) == 0 {
+		return b
 	}
-	var out []string
-	ancestor := false
-	for line := range strings.Lines(string(data)) {
-		switch {
-		case strings.HasPrefix(line, "||||||| "):
-			ancestor = true
-		case isMarker(line, "======="):
-			ancestor = false
-		case ancestor, isMarker(line, "<<<<<<<"), isMarker(line, ">>>>>>>"):
-		default:
-			out = append(out, line)
-		}
-	}
-	return []byte(strings.Join(out, ""))
-}
-
-// HasMarkers reports whether Git has marked a conflict in a text.
-func HasMarkers(data []byte) bool {
-	for line := range strings.Lines(string(data)) {
-		if isMarker(line, "<<<<<<<") {
-			return true
-		}
-	}
-	return false
-}
-
-func isMarker(line, marker string) bool {
-	rest, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), marker)
-	return ok && (rest == "" || rest[0] == ' ')
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

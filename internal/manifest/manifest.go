@@ -32,6 +32,8 @@ type File struct {
 	Objects []Object
 	// Text is the content of a file that holds no objects (README.md, CODEOWNERS).
 	Text []byte
+	// InParts is set if the lock has each part of Text (see Parts) instead of the whole.
+	InParts bool
 }
 
 // Header is the first line of every generated YAML file. It is for people; the writer

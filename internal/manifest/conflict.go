@@ -1,0 +1,53 @@
+package manifest
+
+import "strings"
+
+// WithoutMarkers returns a text without the lines with which Git marks a conflict, and
+// without the common ancestor of its two sides.
+func WithoutMarkers(data []byte) []byte {
+	if !HasMarkers(data) {
+		return data
+	}
+	var out strings.Builder
+	size, ancestor := 0, false // of the markers of the conflict that a line is in; 0 outside
+	for line := range strings.Lines(string(data)) {
+		switch {
+		case size == 0 && markerSize(line, '<') > 0:
+			size = markerSize(line, '<')
+		case size > 0 && markerSize(line, '|') == size:
+			ancestor = true
+		case size > 0 && markerSize(line, '=') == size:
+			ancestor = false
+		case size > 0 && markerSize(line, '>') == size:
+			size, ancestor = 0, false
+		case !ancestor:
+			out.WriteString(line)
+		}
+	}
+	return []byte(out.String())
+}
+
+// HasMarkers reports whether Git has marked a conflict in a text.
+func HasMarkers(data []byte) bool {
+	for line := range strings.Lines(string(data)) {
+		if markerSize(line, '<') > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// minMarker is the usual length of a marker. Git makes them longer in a file that was
+// renamed, and in an ancestor that has conflicts itself.
+const minMarker = 7
+
+// markerSize returns the length of the marker that a line is; 0 if it is none.
+func markerSize(line string, mark byte) int {
+	line = strings.TrimRight(line, "\r\n")
+	rest := strings.TrimLeft(line, string(mark))
+	size := len(line) - len(rest)
+	if size < minMarker || rest != "" && rest[0] != ' ' {
+		return 0
+	}
+	return size
+}
