@@ -329,6 +329,41 @@ func encode(t *testing.T, v any) json.RawMessage {
 	return raw
 }
 
+// either returns what either refuses.
+func either(a, b seen) seen {
+	lists := func(a, b map[string][]string) map[string][]string {
+		all := map[string][]string{}
+		for _, from := range []map[string][]string{a, b} {
+			for k, v := range from {
+				all[k] = append(all[k], v...)
+			}
+		}
+		return all
+	}
+	out := seen{
+		Refused: lists(a.Refused, b.Refused), Reported: lists(a.Reported, b.Reported), Signers: lists(a.Signers, b.Signers),
+		Unjudged: map[string]bool{}, Closed: map[string]bool{}, Passes: map[string][]string{}, Level: maps.Clone(a.Level),
+	}
+	for _, from := range []seen{a, b} {
+		maps.Copy(out.Unjudged, from.Unjudged)
+		maps.Copy(out.Closed, from.Closed)
+	}
+	for namespace := range out.Closed {
+		for _, rule := range a.Passes[namespace] {
+			if !b.Closed[namespace] || slices.Contains(b.Passes[namespace], rule) {
+				out.Passes[namespace] = append(out.Passes[namespace], rule)
+			}
+		}
+		if !a.Closed[namespace] {
+			out.Passes[namespace] = b.Passes[namespace]
+		}
+	}
+	for namespace, level := range b.Level {
+		out.Level[namespace] = max(out.Level[namespace], level)
+	}
+	return out
+}
+
 // stricter lists what was possible before and is not any more, and what is refused
 // without a report before.
 func stricter(before, after seen) (stricter, unaudited []string) {

@@ -364,7 +364,8 @@ func (h *history) revert(s source) (source, string, bool) {
 func (h *history) nothing(s source) (source, string, bool) { return s, "nothing", true }
 
 // merge builds an edit on a branch, another one on the main branch, and merges them as
-// Git does: field by field, and the lock line by line.
+// Git does: field by field, and the lock line by line. What one of the branches refuses
+// may be refused after the merge, as if that branch came first.
 func (h *history) merge(s source) (source, string, bool) {
 	base := h.output
 	branch, what, _ := h.edit(s)
@@ -380,6 +381,12 @@ func (h *history) merge(s source) (source, string, bool) {
 	h.step(main, false)
 	if h.Failed() || h.output == base {
 		return h.nothing(s)
+	}
+	for i, name := range envNames() {
+		c := cluster{objects: h.clusters[i].objects}
+		c.apply(out, name)
+		env, _ := out.bundle.Plan.Environment(name)
+		h.seen[i] = either(h.seen[i], h.observer.look(h.T, &c, env))
 	}
 	h.output = &output{h.output.bundle, mergeFiles(base.kept, h.output.kept, out.kept)}
 	return mergeSource(s, main, branch), "merge of " + what, false

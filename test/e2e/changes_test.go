@@ -79,7 +79,8 @@ func testExceptionEnds(t *testing.T, f *fleet) {
 }
 
 // testRemovedControl switches a control off in the profile, and on again: its policy is
-// removed and restored, and no other is changed.
+// removed and restored, and no other is changed. It comes back at Audit, like one that is
+// new, and is enforced when the environments accept it.
 func testRemovedControl(t *testing.T, f *fleet) {
 	const removed = "restrict-nodeport"
 	bad := newObject("v1", "Service", platformNamespace, "node-port", map[string]any{"spec": map[string]any{
@@ -107,6 +108,12 @@ func testRemovedControl(t *testing.T, f *fleet) {
 	f.build(t, "Bring the control back")
 	f.waitFor(t, "gatehouse-policies", f.push(t))
 	testPoliciesReady(t, f)
+	f.eventuallyJudged(t, bad, "")
+
+	f.accept(t, "dev") // the ring before
+	f.accept(t, environment)
+	f.build(t, "Accept the control")
+	f.waitFor(t, "gatehouse-policies", f.push(t))
 	f.eventuallyJudged(t, bad, removed)
 	stop(t)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,8 @@ type fleet struct {
 	*controlplane.ControlPlane
 	// source is the profile and repository its output, a work tree of git.
 	source, repository string
+	// day counts the days that have passed for the builds: a day accepts changes once.
+	day int
 }
 
 // newFleet copies the example and starts a cluster with Flux and nothing else.
@@ -74,11 +77,31 @@ func (f *fleet) git(t *testing.T, args ...string) string {
 // build builds the repository and commits it; it returns the files that changed.
 func (f *fleet) build(t *testing.T, message string) []string {
 	t.Helper()
-	gatehouse(t, "build", f.source, "-o", f.repository)
+	gatehouse(t, "build", f.source, "-o", f.repository, "--now", f.today())
 	f.git(t, "add", "--all")
 	changed := strings.Fields(f.git(t, "diff", "--cached", "--name-only"))
 	f.git(t, "commit", "-q", "-m", message)
 	return changed
+}
+
+// today is the day for the builds.
+func (f *fleet) today() string { return time.Now().UTC().AddDate(0, 0, f.day).Format(time.DateOnly) }
+
+// accept lets an environment accept, on the next day, all changes that it audits.
+func (f *fleet) accept(t *testing.T, environment string) {
+	t.Helper()
+	f.day++
+	path := filepath.Join(f.source, "environments", environment+".yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool { return strings.HasPrefix(line, "  changes: ") })
+	at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "  stage: ") })
+	lines = slices.Insert(lines, at+1, "  changes: "+f.today())
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // push makes Flux fetch what is committed, and returns the commit.
