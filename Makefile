@@ -69,6 +69,16 @@ verify: generate ## Fail if a file is not generated, formatted, tidy, vetted or 
 	go run ./hack/dependencies $(MODULES) $(TOOLS)
 	@test -z "$$(git status --porcelain)" || { echo 'make generate changes, or leaves uncommitted:'; git status --porcelain; git --no-pager diff | head -n 200; exit 1; }
 
+# What make nightly does more of than make test: random histories of edits, and minutes of each fuzzer.
+HISTORIES := 3000
+FUZZTIME := 1m
+
+.PHONY: nightly
+nightly: ## Run what takes longer than CI may: more random histories of edits, fuzzing
+	cd engine && go test -vet=off -timeout 4h -v ./promise -histories $(HISTORIES)
+	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' generator internal | sed 's|/[^/]*_test.go:func | |' | \
+	  while read -r dir fuzz; do go test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) "./$$dir"; done
+
 .PHONY: bench
 bench: ## Measure against the limits of docs/benchmarks.md and write it
 	go run ./hack/bench -o docs/benchmarks.md
