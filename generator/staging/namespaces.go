@@ -163,10 +163,14 @@ func (e *Environment) sayNamespaces(namespaces []plan.Namespace, appeared, moved
 	if !e.prior.knowsNamespaces() {
 		return
 	}
+	there := map[string]bool{}
+	for _, n := range namespaces {
+		there[n.Name] = true
+	}
 	var gone []string
-	for _, n := range e.prior.LockedEnvironment.Namespaces {
-		if !slices.ContainsFunc(namespaces, func(o plan.Namespace) bool { return o.Name == n.Name }) && !slices.Contains(gone, n.Name) {
-			gone = append(gone, n.Name)
+	for _, name := range slices.Sorted(maps.Keys(e.prior.byName)) {
+		if !there[name] {
+			gone = append(gone, name)
 		}
 	}
 	report := func(names []string, code, effect string) {

@@ -16,10 +16,11 @@ type prior struct {
 	// exists is false for an environment that was never built.
 	exists bool
 	byKey  map[[2]string][]manifest.LockedPolicy // by policy and tier
+	byName map[string][]manifest.LockedNamespace // namespaces
 }
 
 func newPrior(locked *manifest.LockedEnvironment, tiers []string) prior {
-	p := prior{exists: locked != nil, byKey: map[[2]string][]manifest.LockedPolicy{}}
+	p := prior{exists: locked != nil, byKey: map[[2]string][]manifest.LockedPolicy{}, byName: map[string][]manifest.LockedNamespace{}}
 	if locked == nil {
 		return p
 	}
@@ -28,6 +29,9 @@ func newPrior(locked *manifest.LockedEnvironment, tiers []string) prior {
 		for _, tier := range tiers {
 			p.Policies = append(p.Policies, manifest.LockedPolicy{Name: catalog.DefaultDeny, Tier: tier, Action: plan.Enforce.String()})
 		}
+	}
+	for _, n := range locked.Namespaces {
+		p.byName[n.Name] = append(p.byName[n.Name], n)
 	}
 	for _, fact := range p.Policies {
 		key := [2]string{fact.Name, fact.Tier}
@@ -72,14 +76,12 @@ func (p prior) knowsNamespaces() bool { return p.exists && p.Clusters != nil }
 // namespace returns what a namespace was built with. After a merge there may be several
 // facts: the loosest of each counts, for a namespace that shall be in a tier.
 func (p prior) namespace(name, tier string, policies []plan.Policy) (fact manifest.LockedNamespace, known bool) {
-	for _, n := range p.LockedEnvironment.Namespaces {
-		switch {
-		case n.Name != name:
-		case !known:
+	for _, n := range p.byName[name] {
+		if !known {
 			fact, known = n, true
-		default:
-			fact = looser(fact, n, tier, policies)
+			continue
 		}
+		fact = looser(fact, n, tier, policies)
 	}
 	return fact, known
 }
