@@ -137,11 +137,7 @@ func (s situation) deployedObjects() {
 // needed returns what a parameter that is derived from a value of the profile must have.
 func (s situation) needed(from string) []string {
 	if from == "deployers" { // the others apply objects that the policies do not guard
-		account := s.Flux.ServiceAccountName
-		if account == "" {
-			account = "kustomize-controller"
-		}
-		return []string{"system:serviceaccount:" + s.Flux.Namespace + ":" + account}
+		return []string{s.Flux.Applier()}
 	}
 	value, _ := s.derived(s.Spec)(from)
 	if text, ok := value.(string); ok {

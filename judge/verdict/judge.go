@@ -30,6 +30,7 @@ const (
 	admittedWithError                // nothing is blocked, although a rule could not read the image
 	exempted                         // the rules are skipped because of the exception
 	untouched                        // any verdict, but not because of the exception
+	unblocked                        // nothing is blocked
 )
 
 func (w want) String() string {
@@ -48,6 +49,8 @@ func (w want) String() string {
 		return "admitted, with an error"
 	case exempted:
 		return "exempt by " + w.exception
+	case unblocked:
+		return "not refused"
 	}
 	return "not exempt by " + w.exception
 }
@@ -85,7 +88,7 @@ func (c check) judge(answer engine.Evaluation) Result {
 		out.Status, out.Got, out.Message = Failed, out.Got+", with another spec", "its spec is now "+string(specAfter(c.request, *answer.Result))
 	case c.want.met(a):
 		out.Status = Passed
-		if !slices.Contains([]verdict{audited, refused, refusedOrError, admittedWithError}, c.want.verdict) {
+		if !slices.Contains([]verdict{audited, refused, refusedOrError, admittedWithError, unblocked}, c.want.verdict) {
 			out.Message = ""
 		}
 	case c.exemptByOther(a):
@@ -208,6 +211,8 @@ func (w want) met(a answer) bool {
 		return a.blocked && (a.blocks || a.errors)
 	case exempted:
 		return !a.blocked && !a.reports && slices.Contains(a.exceptions, w.exception)
+	case unblocked:
+		return !a.blocked
 	}
 	return a.matched // untouched
 }

@@ -36,6 +36,7 @@ const (
 // The kinds of checks.
 const (
 	CheckLoad      = "load"      // Kyverno accepts the object
+	CheckOwn       = "own"       // Flux can apply an object of the repository
 	CheckGood      = "good"      // a good document of a control is admitted
 	CheckBad       = "bad"       // a bad document gets the verdict of its stage
 	CheckSystem    = "system"    // nothing is blocked in a system namespace
@@ -154,6 +155,10 @@ func (r *run) environment(b *generator.Bundle, env plan.Environment, tests []Tes
 	k.trials, k.params.StandIn = standIn(env)
 	sound, err := r.load(k)
 	if err != nil || !sound {
+		return err
+	}
+	r.progress("the objects of the repository")
+	if err := r.own(k, b); err != nil {
 		return err
 	}
 	for _, policy := range env.Judges() {

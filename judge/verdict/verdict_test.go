@@ -50,6 +50,10 @@ func TestRun(t *testing.T) {
 			}
 		}}, []string{"dev system bad-1", "dev bad bad-4"}},
 		{"blocks everywhere", fake{distort: func(_ engine.EvaluateParams, e *engine.Evaluation) { e.Result.Blocked = true }}, []string{"dev system bad-1", "dev good good-1", "prod bad bad-1"}},
+		{"refuses what Flux applies", fake{distort: func(request engine.EvaluateParams, e *engine.Evaluation) {
+			e.Result.Blocked = e.Result.Blocked || request.UserInfo.Username == "system:serviceaccount:flux-system:kustomize-controller"
+		}}, []string{"dev own Namespace shop", "dev own ClusterPolicy no-a", "dev own PolicyException policy-exceptions/agent", "dev own NetworkPolicy shop/default-deny",
+			"dev own HelmRelease flux-system/kyverno", "dev own HelmRepository flux-system/kyverno", "prod own Kustomization flux-system/gatehouse-policies"}},
 		{"exempts every name", fake{everyName: true}, []string{"dev exception agent: another name"}},
 		{"exempts every namespace", fake{everyNamespace: true}, []string{"dev exception agent: another namespace"}},
 		{"exempts every image", fake{everyImage: true}, []string{"dev exception agent: another image", "prod exception agent: another image"}},
