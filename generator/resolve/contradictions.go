@@ -31,6 +31,7 @@ func (r *resolver) contradictions() {
 		s.refusedImages()
 		s.deployedObjects()
 		s.refusedValues()
+		s.refusedByLevel()
 	}
 	r.idleImageRules(found)
 	r.Problems = append(r.Problems, found.problems...)
