@@ -88,7 +88,7 @@ func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	if b.Target.Kyverno.Release == nil {
 		b.checkKyverno(ctx, c)
 	} else {
-		c.ok("Kyverno is installed by the repository")
+		b.checkNoKyverno(ctx, c)
 	}
 	return c.found, nil
 }

@@ -73,6 +73,24 @@ func (b *Bootstrap) checkKyverno(ctx context.Context, c *checks) {
 	b.Target.Kyverno.checkWebhooks(ctx, c, deployment)
 }
 
+// checkNoKyverno refuses a second Kyverno: before the release of the repository exists,
+// one that runs is from others.
+func (b *Bootstrap) checkNoKyverno(ctx context.Context, c *checks) {
+	release := b.Target.Kyverno.Release
+	if _, err := c.client.Get(ctx, release.APIVersion(), release.Kind(), release.Namespace(), release.Name()); err == nil || !kube.IsAbsent(err) {
+		c.ok("Kyverno is installed by the repository")
+		return
+	}
+	switch other, err := findKyverno(ctx, b.Client); {
+	case err != nil && !kube.IsAbsent(err):
+		c.wrong("", "Kyverno: %v", err)
+	case other != nil:
+		c.wrong("set spec.kyverno.install to none, in spec.overrides of the environment if only its clusters have one, and build again", "Kyverno is there already (%s), and the repository would install another", display(other))
+	default:
+		c.ok("Kyverno is installed by the repository")
+	}
+}
+
 func checkVersion(c *checks, image string) {
 	name, _, _ := strings.Cut(image, "@")
 	tag := name[strings.LastIndexByte(name, ':')+1:]
