@@ -39,8 +39,9 @@ is installed. An existing Flux is left as it is.
 
 Bootstrap checks an existing Kyverno and Flux before applying anything, and
 reports all problems in one run. Objects are applied server-side by the field manager
-gatehouse, never by force. A second run changes nothing. Credentials are read
-from files and never printed.
+gatehouse, never by force. A second run changes nothing. A source or root that a
+Kustomization applies already is left to it. Credentials are read from files and
+never printed.
 
 Exits with 1 if the cluster is not ready for the repository, if another field
 manager owns a field to be applied, or if something is not ready in time.`,
@@ -51,6 +52,9 @@ manager owns a field to be applied, or if something is not ready in time.`,
   flux install --export > flux.yaml
   gatehouse bootstrap policy-repo --cluster prod-eu --flux-install flux.yaml \
     --source-url ssh://git@github.com/acme/policies --ssh-key-file id_ed25519 --known-hosts-file known_hosts
+
+  # join a repository that Flux follows already: write the file that leads to DIR
+  gatehouse bootstrap policies --cluster prod --export > clusters/prod/gatehouse.yaml
 
   # show what would change, with the source that is in the cluster
   gatehouse bootstrap policy-repo --cluster prod-eu --dry-run`,

@@ -30,10 +30,11 @@ the repository in DIR installed it and no other policies exist; and last the
 source, if bootstrap created it.
 
 Namespaces, Flux, and what the Kustomizations of workloads applied are never
-deleted. Run it again if it was interrupted.
+deleted. Run it again if it was interrupted. It does not start while a repository
+would bring the root back, or another Kustomization waits for what would go.
 
-Exits with 1 if you do not confirm it, or if something is not gone within
---timeout, and with 2 if the cluster does not answer or refuses a request.`,
+Exits with 1 if you do not confirm it, if it does not start, or if something is
+not gone within --timeout, and with 2 if the cluster does not answer or refuses a request.`,
 		Example: `  # show what would be deleted, and in which order
   gatehouse uninstall policy-repo --cluster prod-eu --dry-run`,
 		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
