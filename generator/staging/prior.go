@@ -74,7 +74,7 @@ func (p prior) audited(policy, tier string) []manifest.LockedPolicy {
 func (p prior) knowsNamespaces() bool { return p.exists && p.Clusters != nil }
 
 // namespace returns what a namespace was built with. After a merge there may be several
-// facts: the loosest of each counts, for a namespace that shall be in a tier.
+// facts. The loosest of each counts, for a namespace that shall be in a tier.
 func (p prior) namespace(name, tier string, policies []plan.Policy) (fact manifest.LockedNamespace, known bool) {
 	for _, n := range p.byName[name] {
 		if !known {

@@ -11,8 +11,11 @@ import (
 )
 
 // own checks that the account that applies the repository can create each of its objects
-// under the policies of the environment.
+// under the policies of the environment. Without policies there is nothing to ask.
 func (r *run) own(k *cluster, b *generator.Bundle) error {
+	if len(k.env.Judges()) == 0 {
+		return nil
+	}
 	user := engine.UserInfo{Username: k.env.Flux.Applier(), Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + k.env.Flux.Namespace, "system:authenticated"}}
 	var checks []check
 	for _, f := range b.Files {
