@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/generator/resolve"
+	"github.com/gatehouse-dev/gatehouse/generator/staging"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -142,6 +143,21 @@ func lock(p *plan.Plan, g *flux.Graph) manifest.Lock {
 		l.Environments[env.Name] = locked
 	}
 	return l
+}
+
+// Effects returns what the build changes in the environments that were built before, of
+// what a reviewer easily misses. It is empty if nothing changes.
+func (b *Bundle) Effects() []staging.Effect {
+	var all []staging.Effect
+	if b.options.Prior == nil {
+		return nil
+	}
+	for _, env := range b.Plan.Environments {
+		if before, built := b.options.Prior.Environments[env.Name]; built {
+			all = append(all, staging.Effects(env, b.Plan.Tiers, before)...)
+		}
+	}
+	return all
 }
 
 // Print writes all manifests as one stream of YAML documents, each file with

@@ -37,6 +37,10 @@ write are never touched, files that were edited by hand are reported and not
 overwritten, and files that are no longer needed are removed. Without -o, print
 all manifests to standard output.
 
+With -o DIR, build also prints what changes in an environment that was built before and
+is easily missed in the diff: policies that begin or stop to enforce or to fail closed,
+background scans that end, levels of Pod Security, networks that are closed.
+
 The output does not depend on the day of the build. An exception that has ended
 stays in it, exempts nothing, and is a warning. With --strict it is an error,
 with and without --check: the build writes and prints nothing, and exits with 1.`,
@@ -107,6 +111,7 @@ func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, er
 		return bundle.Print(out)
 	}
 	if o.check {
+		printEffects(errOut, bundle)
 		return compare(ctx, bundle, o.dir, out)
 	}
 	result, err := output.Write(ctx, o.dir, bundle.Files, bundle.Lock, output.Options{Force: o.force})
@@ -114,7 +119,15 @@ func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, er
 		return err
 	}
 	fmt.Fprintf(errOut, "%s: %d files written, %d unchanged, %d removed\n", o.dir, result.Written, result.Unchanged, result.Removed)
+	printEffects(errOut, bundle)
 	return nil
+}
+
+// printEffects prints what the build changes, of what a reviewer easily misses.
+func printEffects(errOut io.Writer, bundle *generator.Bundle) {
+	for _, e := range bundle.Effects() {
+		fmt.Fprintln(errOut, e)
+	}
 }
 
 // compare prints what a build would change.

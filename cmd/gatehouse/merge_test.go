@@ -254,12 +254,12 @@ spec:
   stage: audit
 `)
 	return []merging{
-		{name: "bump × bump", styles: true, ours: bumpStaging, theirs: bumpProd},
+		{name: "bump × bump", ours: bumpStaging, theirs: bumpProd},
 		{name: "bump × new namespace", ours: bumpStaging, theirs: addNamespace("news", "apps"), conflicts: 2},
 		{name: "new control × new exception", ours: control("disallow-host-ports"), theirs: exception("web"), conflicts: 2},
 		{name: "two namespaces with adjacent names", styles: true, ours: addNamespace("news", "apps"), theirs: addNamespace("newt", "apps"), conflicts: 5,
 			resolve: resolved("profile.yaml")},
-		{name: "two registries", styles: true, ours: registry("ghcr.io/acme", "      - docker.io/acme\n      - ghcr.io/acme\n"), theirs: registry("registry.k8s.io", "      - registry.k8s.io\n      - quay.io/acme\n"), conflicts: 4},
+		{name: "two registries", ours: registry("ghcr.io/acme", "      - docker.io/acme\n      - ghcr.io/acme\n"), theirs: registry("registry.k8s.io", "      - registry.k8s.io\n      - quay.io/acme\n"), conflicts: 4},
 		{name: "key × bump", ours: key, theirs: bumpProd, conflicts: 1},
 		{name: "accepted change × parameter", before: key, ours: accept("dev", "2026-11-01"), theirs: label, conflicts: 2},
 		{name: "accepted change × the same parameter", styles: true, before: label, ours: accept("dev", "2026-11-01"), theirs: replace("profile.yaml", "/name, owner]", "/name, owner, team]"), conflicts: 3, differs: true},
