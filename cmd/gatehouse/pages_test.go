@@ -20,6 +20,7 @@ func TestPages(t *testing.T) {
 		ran  int // the least number of commands
 	}{
 		{"README.md", 15},
+		{"docs/what-happens.md", 80},
 	} {
 		t.Run(page.file, func(t *testing.T) {
 			if ran := follow(t, filepath.Join("../..", page.file)); ran < page.ran {
@@ -28,6 +29,9 @@ func TestPages(t *testing.T) {
 		})
 	}
 }
+
+// folders are what pages use of the repository.
+func folders() []string { return []string{"examples", "templates"} }
 
 // follow follows one page, and returns the number of commands that it typed.
 func follow(t *testing.T, name string) int {
@@ -39,10 +43,11 @@ func follow(t *testing.T, name string) int {
 	lines := strings.Split(string(data), "\n")
 	steps := readSteps(lines)
 	steps = slices.DeleteFunc(steps, func(s step) bool { return elsewhere.MatchString(s.command) })
-	examples := os.DirFS("../../examples")
 	dir := t.TempDir()
-	if err := os.CopyFS(filepath.Join(dir, "examples"), examples); err != nil {
-		t.Fatal(err)
+	for _, folder := range folders() {
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join("../..", folder))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	answers := typeAll(t, dir, steps)
 	for i, s := range slices.Backward(steps) { // backward, so that an update moves no line of an earlier step
@@ -60,8 +65,11 @@ func follow(t *testing.T, name string) int {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(tree(t, examples), tree(t, os.DirFS(filepath.Join(dir, "examples")))); diff != "" {
-		t.Errorf("the page changes files of the repository (-before +after):\n%s", diff)
+	for _, folder := range folders() {
+		before, after := tree(t, os.DirFS(filepath.Join("../..", folder))), tree(t, os.DirFS(filepath.Join(dir, folder)))
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("the page changes %s (-before +after):\n%s", folder, diff)
+		}
 	}
 	return len(steps)
 }
