@@ -20,9 +20,9 @@ import (
 )
 
 type buildOptions struct {
-	dir                             string
-	dirSet                          bool // -o was given, perhaps with an empty variable
-	check, force, allowSkip, strict bool
+	dir                  string
+	dirSet               bool // -o was given, perhaps with an empty variable
+	check, force, strict bool
 }
 
 func newBuildCmd(g *globals) *cobra.Command {

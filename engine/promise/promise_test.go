@@ -80,6 +80,7 @@ type history struct {
 	observer  *observer
 	seen      [2]seen
 	log       []string
+	merging   bool
 	built     int64
 	refused   int64
 	tightened int64
@@ -183,8 +184,11 @@ func (h *history) check(next source, out *output) {
 // edit returns an edited copy of a source, what the edit is, and whether it can only loosen.
 func (h *history) edit(s source) (next source, what string, loosens bool) {
 	all := []func(source) (source, string, bool){
-		h.raise, h.raise, h.raise, h.raise, h.raise, h.lower, h.ownStage, h.accept, h.accept, h.accept, h.accept, h.accept, h.registry, h.label, h.control, h.maxStage, h.house,
-		h.namespace, h.tier, h.network, h.podSecurity, h.exception, h.exception, h.key, h.image, h.system, h.revert, h.merge, h.nothing,
+		h.merge, h.raise, h.raise, h.raise, h.raise, h.raise, h.lower, h.ownStage, h.accept, h.accept, h.accept, h.accept, h.accept, h.registry, h.label, h.control, h.maxStage, h.house,
+		h.namespace, h.tier, h.network, h.podSecurity, h.exception, h.exception, h.key, h.image, h.system, h.revert, h.nothing,
+	}
+	if h.merging { // its sides are single edits
+		all = all[1:]
 	}
 	return all[h.IntN(len(all))](s)
 }
@@ -367,16 +371,15 @@ func (h *history) nothing(s source) (source, string, bool) { return s, "nothing"
 // Git does: field by field, and the lock line by line. What one of the branches refuses
 // may be refused after the merge, as if that branch came first.
 func (h *history) merge(s source) (source, string, bool) {
+	h.merging = true
+	defer func() { h.merging = false }()
 	base := h.output
 	branch, what, _ := h.edit(s)
 	out, _ := build(h.T, branch, base, h.day)
-	if out == nil || strings.Contains(what, "merge") {
+	if out == nil {
 		return h.nothing(s)
 	}
 	main, mainWhat, _ := h.edit(s)
-	if strings.Contains(mainWhat, "merge") {
-		return h.nothing(s)
-	}
 	h.log = append(h.log, fmt.Sprintf("day %d: on main: %s", h.day, mainWhat))
 	h.step(main, false)
 	if h.Failed() || h.output == base {

@@ -43,8 +43,8 @@ func fieldsOfProfile() []string { return fieldNames(reflect.TypeFor[v1alpha1.Pro
 // fieldNames returns the names of the fields of a struct of the language, sorted.
 func fieldNames(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -42,10 +42,13 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 			case before.Tier != n.Tier:
 				moved = append(moved, n.Name)
 			}
+			if known && before.Tier == n.Tier && !e.acts {
+				before.Tier = e.withinTier(policies, n.Tier, before.Enforced)
+			}
 			e.move(n, before, &after, policies)
 		}
-		after.Tier = n.Tier
-		e.network(n, before, known, &after, policies)
+		after.Tier, after.Enforced = n.Tier, enforcedIn(policies, n.Tier)
+		e.network(n, before, &after, policies)
 		e.Locked.Namespaces = append(e.Locked.Namespaces, after)
 	}
 	e.sayNamespaces(namespaces, appeared, moved)
@@ -73,6 +76,31 @@ func (e *Environment) move(n *plan.Namespace, before manifest.LockedNamespace, a
 	}
 }
 
+// withinTier returns the tier, or if it enforces more policies than a number, the last
+// one that does not.
+func (e *Environment) withinTier(policies []plan.Policy, tier string, enforced int) string {
+	if enforcedIn(policies, tier) <= enforced {
+		return tier
+	}
+	for _, other := range slices.Backward(e.options.Tiers) {
+		if enforcedIn(policies, other) <= enforced {
+			return other
+		}
+	}
+	return tier
+}
+
+// enforcedIn counts the policies that are enforced for the objects of a tier.
+func enforcedIn(policies []plan.Policy, tier string) int {
+	n := 0
+	for _, p := range policies {
+		if !p.Control.ClusterScoped && p.Actions[tier] == plan.Enforce {
+			n++
+		}
+	}
+	return n
+}
+
 // compareTiers reports whether a policy enforces in one tier what it does not enforce in
 // another, and whether it does not even audit it there.
 func compareTiers(policies []plan.Policy, from, to string) (stricter, unaudited bool) {
@@ -86,7 +114,7 @@ func compareTiers(policies []plan.Policy, from, to string) (stricter, unaudited 
 }
 
 // network decides whether a namespace is closed by default.
-func (e *Environment) network(n *plan.Namespace, before manifest.LockedNamespace, known bool, after *manifest.LockedNamespace, policies []plan.Policy) {
+func (e *Environment) network(n *plan.Namespace, before manifest.LockedNamespace, after *manifest.LockedNamespace, policies []plan.Policy) {
 	if n.Network == nil || tierAction(policies, catalog.DefaultDeny, n.Tier) != plan.Enforce {
 		return
 	}

@@ -91,7 +91,7 @@ func looser(a, b manifest.LockedNamespace, tier string, policies []plan.Policy) 
 	if stricter, _ := compareTiers(policies, b.Tier, tier); stricter {
 		a.Tier = b.Tier
 	}
-	a.Closed = a.Closed && b.Closed
+	a.Closed, a.Enforced = a.Closed && b.Closed, min(a.Enforced, b.Enforced)
 	if stricterLevel(a.PodSecurity, b.PodSecurity) {
 		a.PodSecurity = b.PodSecurity
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
@@ -53,14 +54,24 @@ func (e *Environment) answer(field string, r *request) {
 		report(diag.Error, "stage-skip", "build and apply an audit stage first; for a new environment set allowSkip: true",
 			"would enforce what was never audited in %s: %s", name, Some(r.unaudited))
 	case len(r.granted) == 0 || len(r.young) > 0 && field == "spec.changes":
-		report(diag.Error, "soak", "wait, or ask for less", "%s has audited %s only since %s, and spec.rollout.soak of the profile is %s", name, Some(r.young), r.since, e.options.Soak)
+		report(diag.Error, "soak", "wait until "+e.soakedOn(r.since)+", or ask for less",
+			"%s has audited %s only since %s, and spec.rollout.soak of the profile is %dd", name, Some(r.young), r.since, int(e.options.Soak.Hours())/24)
 	case len(r.young)+len(r.unaudited) > 0:
-		report(diag.Warning, "change-pending", "when they were audited for long enough, set spec.changes",
+		report(diag.Warning, "change-pending", "when it has, set spec.changes to the day of that build",
 			"%s goes on auditing what it has not audited for long enough: %s", name, Some(slices.Concat(r.unaudited, r.young)))
 	case r.since == e.today() && !e.source.AllowSkip:
 		report(diag.Warning, "audit-short", "look at the reports of the clusters first; spec.rollout.soak of the profile asks for a minimum",
 			"%s has audited this only since today: %s", name, Some(r.granted))
 	}
+}
+
+// soakedOn is the day on which what is audited since a day may be enforced.
+func (e *Environment) soakedOn(since string) string {
+	day, err := time.Parse(dateLayout, since)
+	if err != nil {
+		return since // of an older gatehouse, which did not note days
+	}
+	return day.Add(e.options.Soak).Format(dateLayout)
 }
 
 // Some returns names as text, and only the first few of a long list.

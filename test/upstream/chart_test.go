@@ -30,11 +30,12 @@ var systemNamespaces = []string{"flux-system", "kube-node-lease", "kube-public",
 func helmRelease(t *testing.T, replicas int) manifest.Object {
 	t.Helper()
 	p := &plan.Plan{
-		Kyverno:            plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: replicas},
-		Flux:               plan.Flux{Namespace: "flux-system", Interval: time.Minute, RetryInterval: time.Minute, Timeout: time.Minute},
 		ExceptionNamespace: "policy-exceptions",
-		SystemNamespaces:   systemNamespaces,
-		Environments:       []plan.Environment{{Name: "prod", Clusters: []string{"prod"}}},
+		Environments: []plan.Environment{{
+			Name: "prod", Clusters: []string{"prod"}, SystemNamespaces: systemNamespaces,
+			Kyverno: plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: replicas},
+			Flux:    plan.Flux{Namespace: "flux-system", Interval: time.Minute, RetryInterval: time.Minute, Timeout: time.Minute},
+		}},
 	}
 	for _, f := range kyverno.Install(p) {
 		for _, o := range f.Objects {

@@ -48,9 +48,11 @@ func buildGraph(t *testing.T) (*plan.Plan, *flux.Graph, []manifest.File) {
 	add("kyverno-rbac", manifest.Object{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "r"}})
 	add("exceptions", manifest.Object{"apiVersion": "kyverno.io/v2", "kind": "PolicyException", "metadata": map[string]any{"name": "e", "namespace": "policy-exceptions"}})
 	p := &plan.Plan{
-		Flux: plan.Flux{Namespace: "flux-system", SourceKind: "GitRepository", SourceName: "flux-system", Path: ".",
-			Interval: 600e9, RetryInterval: 120e9, Timeout: 300e9, Workloads: []plan.Workload{{Name: "apps", Path: "apps"}}},
-		Environments: []plan.Environment{{Name: "prod", Clusters: []string{"prod"}}},
+		Environments: []plan.Environment{{
+			Name: "prod", Clusters: []string{"prod"},
+			Flux: plan.Flux{Namespace: "flux-system", SourceKind: "GitRepository", SourceName: "flux-system", Path: ".",
+				Interval: 600e9, RetryInterval: 120e9, Timeout: 300e9, Workloads: []plan.Workload{{Name: "apps", Path: "apps"}}},
+		}},
 	}
 	g := flux.Build(p, files)
 	if found := flux.Prove(p, g, files, nil, nil); len(found) > 0 {
