@@ -42,12 +42,13 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 			case before.Tier != n.Tier:
 				moved = append(moved, n.Name)
 			}
-			if known && before.Tier == n.Tier && !e.acts {
-				before.Tier = e.withinTier(policies, n.Tier, before.Enforced)
+			if known && before.Tier == n.Tier && before.Enforced != nil && !e.acts {
+				before.Tier = e.withinTier(policies, n.Tier, *before.Enforced)
 			}
 			e.move(n, before, &after, policies)
 		}
-		after.Tier, after.Enforced = n.Tier, enforcedIn(policies, n.Tier)
+		enforced := enforcedIn(policies, n.Tier)
+		after.Tier, after.Enforced = n.Tier, &enforced
 		e.network(n, before, &after, policies)
 		e.Locked.Namespaces = append(e.Locked.Namespaces, after)
 	}

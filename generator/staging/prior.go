@@ -91,7 +91,10 @@ func looser(a, b manifest.LockedNamespace, tier string, policies []plan.Policy) 
 	if stricter, _ := compareTiers(policies, b.Tier, tier); stricter {
 		a.Tier = b.Tier
 	}
-	a.Closed, a.Enforced = a.Closed && b.Closed, min(a.Enforced, b.Enforced)
+	a.Closed = a.Closed && b.Closed
+	if a.Enforced == nil || b.Enforced != nil && *b.Enforced < *a.Enforced {
+		a.Enforced = b.Enforced
+	}
 	if stricterLevel(a.PodSecurity, b.PodSecurity) {
 		a.PodSecurity = b.PodSecurity
 	}

@@ -88,8 +88,8 @@ type LockedNamespace struct {
 	Tier string `json:"tier"`
 	// Enforced is how many policies are enforced in the namespace. Only a line of the
 	// environment's own file raises it, so a higher number after a merge means that the
-	// namespace and the enforcement come from two branches.
-	Enforced int `json:"enforced,omitempty"`
+	// namespace and the enforcement come from two branches. It is nil if it is not known.
+	Enforced *int `json:"enforced,omitempty"`
 	// PodSecurity is the level that Pod Security Admission enforces; empty for none.
 	PodSecurity string `json:"podSecurity,omitempty"`
 	// Closed is set if the network of the namespace is closed by default.
