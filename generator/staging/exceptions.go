@@ -2,8 +2,10 @@ package staging
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -29,7 +31,11 @@ func (e *Environment) Exceptions(given []profile.Exception) []profile.Exception 
 		e.Locked.Kept = append(e.Locked.Kept, kept(x))
 	}
 	var gone []profile.Exception
-	for _, k := range e.prior.Kept {
+	// Not by the days of the lock, which come to be with this build.
+	byDefinition := slices.SortedFunc(slices.Values(e.prior.Kept), func(a, b manifest.LockedKept) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), bytes.Compare(a.Definition, b.Definition))
+	})
+	for _, k := range byDefinition {
 		if k.Kind != keptException || slices.ContainsFunc(e.Locked.Kept, func(o manifest.LockedKept) bool { return bytes.Equal(o.Definition, k.Definition) }) {
 			continue
 		}
