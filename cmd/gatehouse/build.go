@@ -34,8 +34,10 @@ func newBuildCmd(g *globals) *cobra.Command {
 
 With -o DIR, write the repository to that folder. Files that gatehouse did not
 write are never touched, files that were edited by hand are reported and not
-overwritten, and files that are no longer needed are removed. Without -o, print
-all manifests to standard output.
+overwritten, and files that are no longer needed are removed.
+
+Without -o, print all manifests to standard output, as if every environment had
+audited and accepted everything: to look at, not to apply.
 
 With -o DIR, build also prints what changes in an environment that was built before and
 is easily missed in the diff: policies that begin or stop to enforce or to fail closed,
@@ -81,6 +83,7 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 	if err != nil {
 		return nil, err
 	}
+	options.Unstaged = o.dir == ""
 	if o.dir != "" {
 		if err := prepare(&options, path, o.dir); err != nil {
 			return nil, err

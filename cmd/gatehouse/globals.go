@@ -20,7 +20,7 @@ type globals struct{ diagnostics, now string }
 func (g *globals) bind(root *cobra.Command) {
 	flags := root.PersistentFlags()
 	choiceVar(root, flags, &g.diagnostics, "diagnostics", "", "output `FORMAT` of problems found in the source", "text", "json")
-	flags.StringVar(&g.now, "now", "", "evaluate expiry dates at this `TIME` instead of now (2027-03-31 or RFC 3339)")
+	flags.StringVar(&g.now, "now", "", "take this `TIME` for now, for expiry dates and the days that build notes in the lock (2027-03-31 or RFC 3339)")
 	complete(root, "now", cobra.NoFileCompletions)
 }
 

@@ -283,7 +283,7 @@ spec:
 		{name: "bumped to different stages", before: all(), ours: stage("staging", "enforce-platform", "enforce"), theirs: stage("staging", "enforce-platform", "audit"),
 			resolve: replaceConflict("environments/staging.yaml", "  stage: audit\n"), conflicts: 12},
 		{name: "exception removed × changed", ours: func(f *fleet) { f.remove("profile/exceptions/agent.yaml") },
-			theirs: replace("exceptions/agent.yaml", "[agent, agent-old]", "[agent]"), resolve: func(f *fleet) { f.remove("profile/exceptions/agent.yaml") }, conflicts: 3},
+			theirs: replace("exceptions/agent.yaml", "[agent, agent-old]", "[agent]"), resolve: func(f *fleet) { f.remove("profile/exceptions/agent.yaml") }, conflicts: 4},
 		{name: "control of the catalogue edited × bump", ours: replace("controls/require-team/clusterpolicy.yaml", `team: "?*"`, `team: "team-?*"`), theirs: bumpStaging, conflicts: 2},
 		{name: "demoted × another promoted", ours: bumpDev, theirs: bumpProd},
 		{name: "control removed × another added", ours: noLatest, theirs: control("disallow-host-ports"), resolve: resolved("profile.yaml"), conflicts: 5},

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -23,6 +24,33 @@ func (c *Control) Loosens(old, new map[string]any) bool {
 		}
 	}
 	return true
+}
+
+// Loosest returns the parameters with, of each that says which direction loosens, what
+// either loosens. The parameters must be resolved.
+func (c *Control) Loosest(old, new map[string]any) map[string]any {
+	out := maps.Clone(old)
+	for name, value := range new {
+		schema, before := c.Parameters.Properties[name], old[name]
+		if schema == nil || before == nil {
+			continue
+		}
+		if schema.loosens(before, value) {
+			out[name] = value
+		}
+		list, isList := before.([]any)
+		more, ok := value.([]any)
+		if !isList || !ok {
+			continue
+		}
+		switch schema.Loosens {
+		case "more":
+			out[name] = append(slices.Clone(list), slices.DeleteFunc(slices.Clone(more), func(item any) bool { return contains(list, []any{item}) })...)
+		case "fewer":
+			out[name] = slices.DeleteFunc(slices.Clone(list), func(item any) bool { return !contains(more, []any{item}) })
+		}
+	}
+	return out
 }
 
 // loosens reports whether a value is looser than another one of the parameter.

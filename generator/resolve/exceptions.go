@@ -53,7 +53,7 @@ func (r *resolver) keepExceptions(env *plan.Environment, staged *staging.Environ
 		x, on := r.exception(&source.Reporter{}, e, env, false)
 		enforced := slices.ContainsFunc(x.Policies, func(waived plan.ExceptionPolicy) bool {
 			p, _ := env.Policy(waived.Name)
-			return p.Strictest() == plan.Enforce
+			return r.enforcesOn(*env, p, x)
 		})
 		if !on || !enforced || slices.ContainsFunc(env.Exceptions, func(other plan.Exception) bool { return covers(other, x) && !ends(other, x) }) {
 			continue
@@ -65,6 +65,14 @@ func (r *resolver) keepExceptions(env *plan.Environment, staged *staging.Environ
 		env.Exceptions = append(env.Exceptions, x)
 	}
 	slices.SortFunc(env.Exceptions, func(a, b plan.Exception) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// enforcesOn reports whether a policy is enforced on something that an exception matches.
+func (r *resolver) enforcesOn(env plan.Environment, p plan.Policy, x plan.Exception) bool {
+	if len(x.ClusterKinds) > 0 || p.Control != nil && p.Control.ClusterScoped {
+		return p.Strictest() == plan.Enforce
+	}
+	return slices.ContainsFunc(x.Namespaces, func(n string) bool { return p.Actions[r.plan.TierOf(env, n)] == plan.Enforce })
 }
 
 // ends reports whether an exception ends before another one.

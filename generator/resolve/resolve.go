@@ -5,6 +5,7 @@
 package resolve
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -222,6 +223,41 @@ func (r *resolver) close() {
 		r.Problems = append(r.Problems, staged.Problems...)
 	}
 	r.plan.Contents = distinct(r.plan.Contents)
+	r.goneEnvironments()
+	r.exceptionNamespace()
+}
+
+// exceptionNamespace refuses another namespace of the exceptions in an environment that
+// enforces: the policies that are enforced there admit exceptions in the old one only.
+func (r *resolver) exceptionNamespace() {
+	if r.Prior == nil || r.Unstaged {
+		return
+	}
+	for i, e := range r.src.Environments {
+		before := r.Prior.Environments[e.Name].Kyverno
+		enforces := slices.ContainsFunc(r.plan.Environments[i].Policies, func(p plan.Policy) bool { return p.Strictest() == plan.Enforce })
+		if before != nil && enforces && before.ExceptionNamespace != r.plan.ExceptionNamespace {
+			r.Problems.Add(diag.Diagnostic{Code: "exceptions-namespace", Position: e.Spec.At("spec.exceptions.namespace"), Path: "spec.exceptions.namespace",
+				Summary: fmt.Sprintf("is %s in %s, which enforces: no exception could be written in %s", before.ExceptionNamespace, e.Name, r.plan.ExceptionNamespace),
+				Hint:    "keep it, or lower the environment to audit first"})
+		}
+	}
+}
+
+// goneEnvironments says which environments of the last build the source no longer has.
+func (r *resolver) goneEnvironments() {
+	if r.Prior == nil || r.Unstaged {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Prior.Environments)) {
+		if _, has := r.plan.Environment(name); has {
+			continue
+		}
+		clusters := strings.Join(r.Prior.Environments[name].Clusters, ", ")
+		r.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "environment-removed",
+			Summary: fmt.Sprintf("the source no longer has the environment %s: Flux finds nothing at the paths of its clusters any more (%s), and leaves what it applied there as it is", name, clusters),
+			Hint:    "if the file is there, it is not read as an Environment; if the environment leaves gatehouse, uninstall first"})
+	}
 }
 
 // trust returns the ConfigMaps and Secrets that the image policies of an

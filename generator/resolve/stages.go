@@ -25,16 +25,16 @@ func (r *resolver) rings() {
 			}
 			ahead := func(p plan.Policy, tier string) bool { return isAhead(p, earlier, tier) }
 			climbs := func(p plan.Policy, tier string) bool { return ahead(p, tier) && r.staged[i].Climbed(p.Base, tier) }
-			for severity, wrong := range map[diag.Severity]func(plan.Policy, string) bool{
-				diag.Error:   climbs,
-				diag.Warning: func(p plan.Policy, tier string) bool { return ahead(p, tier) && !climbs(p, tier) },
-			} {
-				r.blame(i, wrong, func(policies string) diag.Diagnostic {
-					return diag.Diagnostic{Severity: severity, Code: "ring-ahead",
-						Summary: fmt.Sprintf("%s is stricter than %s (ring %d) for %s", later.Name, earlier.Name, earlier.Ring, policies),
-						Hint:    fmt.Sprintf("raise %s first, or set allowAhead: true", earlier.Name)}
-				})
+			finding := func(severity diag.Severity, hint string) func(string) diag.Diagnostic {
+				return func(policies string) diag.Diagnostic {
+					return diag.Diagnostic{Severity: severity, Code: "ring-ahead", Hint: hint,
+						Summary: fmt.Sprintf("%s is stricter than %s (ring %d) for %s", later.Name, earlier.Name, earlier.Ring, policies)}
+				}
 			}
+			if r.blame(i, climbs, finding(diag.Error, fmt.Sprintf("raise %s, or accept the change there, first; or set allowAhead: true", earlier.Name))) {
+				continue
+			}
+			r.blame(i, ahead, finding(diag.Warning, fmt.Sprintf("nothing to do here until %s is back", earlier.Name)))
 		}
 	}
 }
@@ -60,12 +60,15 @@ func pendingIn(env plan.Environment, p plan.Policy, tier string) bool {
 }
 
 // blame reports the policies of the i-th environment that are wrong in some tier:
-// one problem for each field that sets their stage.
-func (r *resolver) blame(i int, wrong func(p plan.Policy, tier string) bool, problem func(policies string) diag.Diagnostic) {
+// one problem for each field that makes them so. It reports whether there is one.
+func (r *resolver) blame(i int, wrong func(p plan.Policy, tier string) bool, problem func(policies string) diag.Diagnostic) bool {
 	blamed := map[string][]string{}
 	for _, p := range r.plan.Environments[i].Policies {
 		if slices.ContainsFunc(r.plan.Tiers, func(tier string) bool { return wrong(p, tier) }) {
 			_, field := r.src.Environments[i].StageOf(p.Control.ID)
+			if r.staged[i].Accepted(p.Base) {
+				field = "spec.changes"
+			}
 			if !slices.Contains(blamed[field], p.Base) {
 				blamed[field] = append(blamed[field], p.Base)
 			}
@@ -76,4 +79,5 @@ func (r *resolver) blame(i int, wrong func(p plan.Policy, tier string) bool, pro
 		d.Position, d.Path = r.src.Environments[i].At(field), field
 		r.Problems.Add(d)
 	}
+	return len(blamed) > 0
 }

@@ -201,6 +201,31 @@ func loosens(control *catalog.Control, old, new Content) bool {
 	return err == nil && sameBody(old, Content{Body: again.Body}) && control.Loosens(old.Parameters, new.Parameters)
 }
 
+// loosest returns a content that is enforced, with what the content of the source
+// loosens: a new deployer, or one more registry, takes effect at once even if another
+// part of the change waits.
+func loosest(control *catalog.Control, old, new Content) Content {
+	if old.Control != new.Control || old.Target != new.Target || old.Image != nil || new.Image != nil {
+		return old
+	}
+	again, err := control.Render(old.Target, old.Parameters)
+	if err != nil || !sameBody(old, Content{Body: again.Body}) {
+		return old // of another version of the control
+	}
+	both := old
+	both.Parameters = control.Loosest(old.Parameters, new.Parameters)
+	both.Deployers = union(old.Deployers, new.Deployers)
+	slices.Sort(both.Deployers)
+	rendered, err := control.Render(old.Target, both.Parameters)
+	if err != nil {
+		return old
+	}
+	if both.Body = rendered.Body; !loosens(control, old, both) {
+		return old
+	}
+	return both
+}
+
 func sameBody(a, b Content) bool {
 	return Content{Body: a.Body}.Hash() == Content{Body: b.Body}.Hash()
 }

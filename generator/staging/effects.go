@@ -35,6 +35,7 @@ func Effects(env plan.Environment, tiers []string, before manifest.LockedEnviron
 	c.policies(tiers)
 	if c.before.knowsNamespaces() {
 		c.namespaces()
+		c.exceptions()
 	}
 	return c.effects
 }
@@ -106,12 +107,19 @@ func (c *comparison) namespaces() {
 	var closed, open []string
 	levels := map[string][]string{}
 	for _, is := range c.env.Locked.Namespaces {
+		if is.Name == unlisted {
+			continue
+		}
 		was, known := c.before.namespace(is.Name, is.Tier, c.env.Policies)
 		switch {
 		case is.Closed && !was.Closed:
 			closed = append(closed, is.Name)
 		case known && was.Closed && !is.Closed:
 			open = append(open, is.Name)
+		}
+		if known && was.Tier != is.Tier {
+			change := fmt.Sprintf("judges as tier %s", is.Tier)
+			levels[change] = append(levels[change], is.Name)
 		}
 		if was.PodSecurity != is.PodSecurity {
 			change := fmt.Sprintf("Pod Security goes from %s to %s in", level(was.PodSecurity), level(is.PodSecurity))
@@ -123,6 +131,22 @@ func (c *comparison) namespaces() {
 	for _, change := range slices.Sorted(maps.Keys(levels)) {
 		c.add(change, levels[change])
 	}
+}
+
+// exceptions lists those that exempted in the last build, and do not any more.
+func (c *comparison) exceptions() {
+	holds := map[string]bool{}
+	for _, k := range c.env.Locked.Kept {
+		holds[string(k.Definition)] = k.Kind == keptException
+	}
+	var ended []string
+	for _, k := range c.before.Kept {
+		if k.Kind == keptException && !holds[string(k.Definition)] && !slices.Contains(ended, k.Name) {
+			ended = append(ended, k.Name)
+		}
+	}
+	slices.Sort(ended)
+	c.add("ends or replaces the exceptions", ended)
 }
 
 func level(name string) string {

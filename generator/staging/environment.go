@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 // checkChanges refuses to accept what is not known yet.
@@ -38,7 +39,7 @@ func (e *Environment) jump(control, field string) {
 	}
 	e.Problems.Add(diag.Diagnostic{Code: "stage-jump", Position: e.source.At(field), Path: field,
 		Summary: fmt.Sprintf("%s is %d rungs above %s, at which %s was built", e.options.Stages[stage].Name, stage-before, e.options.Stages[before].Name, e.source.Name),
-		Hint:    fmt.Sprintf("raise it to %s first, or set allowSkip: true", e.options.Stages[before+1].Name)})
+		Hint:    fmt.Sprintf("raise it to %s first; if nothing runs there yet, set allowSkip: true", e.options.Stages[before+1].Name)})
 }
 
 // pending notes a policy that a tier audits although it shall enforce it.
@@ -73,27 +74,47 @@ func (e *Environment) answered(what string) bool {
 
 // sayPending warns of the changes that begin to wait with this build.
 func (e *Environment) sayPending() {
-	var fresh []string
+	var fresh, older []string
 	for _, p := range e.Pending {
-		if p.Since == e.today() && !e.answered(p.What) {
+		switch {
+		case e.answered(p.What):
+		case p.Since == e.today() || e.prior.merged:
 			fresh = append(fresh, p.What)
+		default:
+			older = append(older, p.What+" since "+p.Since)
 		}
 	}
 	if len(fresh) == 0 || e.Problems.HasErrors() {
 		return
 	}
+	summary := fmt.Sprintf("%s does not enforce these changes before it accepts them: %s", e.source.Name, Some(fresh))
+	if len(older) > 0 {
+		summary += "; these wait already: " + Some(older)
+	}
 	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "change-pending", Position: e.source.At("spec.stage"), Path: "spec.stage",
-		Summary: fmt.Sprintf("%s does not enforce these changes before it accepts them: %s", e.source.Name, Some(fresh)),
-		Hint:    "when you have looked at what they report, set changes: " + e.acceptDay()})
+		Summary: summary, Hint: "to accept all of it when you have looked at it, set " + e.acceptDay()})
 }
 
-// acceptDay is the first day with which the environment can accept what is pending now.
+// acceptDay says which value of spec.changes accepts everything that is pending now.
 func (e *Environment) acceptDay() string {
-	day := e.today()
-	if used, err := time.Parse(dateLayout, e.source.Changes); err == nil && e.source.Changes >= day {
-		day = used.AddDate(0, 0, 1).Format(dateLayout)
+	if used, err := time.Parse(dateLayout, e.Locked.Changes); err == nil && e.Locked.Changes >= e.today() {
+		next := used.AddDate(0, 0, 1).Format(dateLayout)
+		return "changes: " + next + ", from that day on, since " + e.Locked.Changes + " is used"
 	}
-	return day
+	return "changes: " + e.today()
+}
+
+// sayAccepted warns of a new spec.changes that accepts nothing.
+func (e *Environment) sayAccepted() {
+	if !e.prior.exists || e.source.Changes <= e.prior.Changes || e.acts || len(e.Pending) == 0 || e.Problems.HasErrors() {
+		return
+	}
+	oldest := e.Pending[0].Since
+	for _, p := range e.Pending {
+		oldest = min(oldest, p.Since)
+	}
+	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "changes-nothing", Position: e.source.At("spec.changes"), Path: "spec.changes",
+		Summary: fmt.Sprintf("accepts nothing: the oldest change that waits in %s is of %s", e.source.Name, oldest), Hint: "write a later day"})
 }
 
 // gone says which policies of the last build are no longer on.
@@ -119,6 +140,14 @@ func (e *Environment) clusters() {
 			e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "cluster-removed", Position: e.source.At("spec.clusters"), Path: "spec.clusters",
 				Summary: fmt.Sprintf("%s no longer has the cluster %s: Flux finds nothing at its path any more, and leaves what it applied there as it is", e.source.Name, cluster),
 				Hint:    "if the cluster has a new name, bootstrap it again; if it leaves gatehouse, uninstall first"})
+		}
+	}
+	enforces := slices.ContainsFunc(e.Locked.Policies, func(f manifest.LockedPolicy) bool { return f.Action == plan.Enforce.String() })
+	for _, cluster := range e.source.Clusters {
+		if enforces && e.prior.knowsNamespaces() && !slices.Contains(e.prior.Clusters, cluster) {
+			e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "cluster-added", Position: e.source.At("spec.clusters"), Path: "spec.clusters",
+				Summary: fmt.Sprintf("the cluster %s is new in %s, which enforces: what runs in it was never audited there", cluster, e.source.Name),
+				Hint:    "ask gatehouse impact about it before bootstrap, or let it begin in an environment of its own"})
 		}
 	}
 }

@@ -35,17 +35,22 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 		before, known := e.prior.namespace(n.Name, n.Tier, policies)
 		after := manifest.LockedNamespace{Name: n.Name, Waits: map[string]string{}}
 		if e.prior.knowsNamespaces() {
-			switch {
-			case !known:
+			if !known {
 				appeared = append(appeared, n.Name)
 				before.Tier = e.lastTier()
-			case before.Tier != n.Tier:
-				moved = append(moved, n.Name)
 			}
-			if known && before.Tier == n.Tier && before.Enforced != nil && !e.acts {
+			was := before.Tier
+			switch {
+			case !known || e.acts:
+			case !slices.Contains(e.options.Tiers, before.Tier):
+				before.Tier = e.withinTier(policies, n.Tier, enforcedBefore(before))
+			case before.Tier == n.Tier && before.Enforced != nil:
 				before.Tier = e.withinTier(policies, n.Tier, *before.Enforced)
 			}
 			e.move(n, before, &after, policies)
+			if known && was != n.Tier {
+				moved = append(moved, n.Name)
+			}
 		}
 		enforced := enforcedIn(policies, n.Tier)
 		after.Tier, after.Enforced = n.Tier, &enforced
@@ -53,6 +58,7 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 		e.Locked.Namespaces = append(e.Locked.Namespaces, after)
 	}
 	e.sayNamespaces(namespaces, appeared, moved)
+	e.unlistedNamespaces(policies)
 	return all
 }
 
@@ -89,6 +95,36 @@ func (e *Environment) withinTier(policies []plan.Policy, tier string, enforced i
 		}
 	}
 	return tier
+}
+
+// enforcedBefore is how many policies were enforced in a namespace; none if that is not known.
+func enforcedBefore(n manifest.LockedNamespace) int {
+	if n.Enforced == nil {
+		return 0
+	}
+	return *n.Enforced
+}
+
+// unlisted stands in the lock for every namespace that the profile does not list. No
+// namespace has this name.
+const unlisted = "*"
+
+// unlistedNamespaces refuses what would judge the namespaces that the profile does not
+// list more strictly, other than a line of the environment: they have no tier that could
+// stay as it was.
+func (e *Environment) unlistedNamespaces(policies []plan.Policy) {
+	enforced := enforcedIn(policies, e.lastTier())
+	e.Locked.Namespaces = append(e.Locked.Namespaces, manifest.LockedNamespace{Name: unlisted, Tier: e.lastTier(), Enforced: &enforced})
+	most, known := 0, false
+	for _, before := range e.prior.byName[unlisted] {
+		most, known = max(most, enforcedBefore(before)), true
+	}
+	if !known || enforced <= most || e.acts || e.options.Immediate {
+		return
+	}
+	e.Problems.Add(diag.Diagnostic{Code: "tiers-changed", Position: e.source.At("spec.stage"), Path: "spec.stage",
+		Summary: fmt.Sprintf("%s would enforce more in the namespaces that the profile does not list: they are of the last tier of spec.tiers, now %s", e.source.Name, e.lastTier()),
+		Hint:    "keep the last tier, and move namespaces by naming them"})
 }
 
 // enforcedIn counts the policies that are enforced for the objects of a tier.
@@ -155,8 +191,10 @@ func (e *Environment) acceptsWait(before manifest.LockedNamespace, what string) 
 	if !waits || !e.acceptsSince(since) {
 		return false
 	}
-	e.acts = true
-	return true
+	audited := what != waitNetwork && what != waitRules // which nothing can report
+	ready := !audited || e.soaked(since)
+	e.ask("spec.changes", "namespace "+before.Name, since, ready, audited)
+	return ready
 }
 
 // acceptsSince reports whether a new spec.changes covers a day.
@@ -171,13 +209,20 @@ func (e *Environment) PodSecurity(namespaces []plan.Namespace, policies []plan.P
 		n, after := &namespaces[i], &e.Locked.Namespaces[i]
 		before, _ := e.prior.namespace(n.Name, n.Tier, policies)
 		level := n.PodSecurity.Enforce
-		if e.prior.knowsNamespaces() && stricterLevel(level, before.PodSecurity) && !e.acts && !e.options.Immediate && !e.acceptsWait(before, waitPodSecurity+":"+level) {
+		raised := e.stageRaised() && !stricterLevel(level, before.PodSecurityAudit)
+		if e.prior.knowsNamespaces() && stricterLevel(level, before.PodSecurity) && !raised && !e.options.Immediate && !e.acceptsWait(before, waitPodSecurity+":"+level) {
 			e.wait(after, before, waitPodSecurity+":"+level, plan.Pending{What: "Pod Security of " + n.Name,
 				Effect: fmt.Sprintf("warns of what level %s refuses, and then refuses it", level)})
 			n.PodSecurity.Enforce = before.PodSecurity
 		}
-		after.PodSecurity = n.PodSecurity.Enforce
+		after.PodSecurity, after.PodSecurityAudit = n.PodSecurity.Enforce, n.PodSecurity.Audit
 	}
+}
+
+// stageRaised reports whether the environment raises its stage with this build.
+func (e *Environment) stageRaised() bool {
+	before := e.prior.stage("", e.options.Stages)
+	return before >= 0 && e.source.Stage > before
 }
 
 // stricterLevel reports whether a level of the Pod Security Standards is stricter than
@@ -198,7 +243,7 @@ func (e *Environment) sayNamespaces(namespaces []plan.Namespace, appeared, moved
 	}
 	var gone []string
 	for _, name := range slices.Sorted(maps.Keys(e.prior.byName)) {
-		if !there[name] {
+		if !there[name] && name != unlisted {
 			gone = append(gone, name)
 		}
 	}
@@ -208,7 +253,7 @@ func (e *Environment) sayNamespaces(namespaces []plan.Namespace, appeared, moved
 				Summary: fmt.Sprintf("%s: %s: %s", e.source.Name, Some(names), effect)})
 		}
 	}
-	report(appeared, "namespace-added", "new in the profile; what exists there was judged as the last tier, and is judged more strictly only when the environment accepts it")
-	report(moved, "namespace-moved", "in another tier; if it is stricter, it holds when the environment accepts it")
+	report(appeared, "namespace-added", "new in the profile; until now judged as the last tier, if it exists")
+	report(moved, "namespace-moved", "now judged as another tier")
 	report(gone, "namespace-removed", "no longer in the profile; Flux leaves the Namespace and its labels in the cluster, and deletes its network policies")
 }

@@ -98,7 +98,7 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 		e.do(s, tier, plan.Enforce, s.Content, e.today())
 		return
 	}
-	e.do(s, tier, plan.Enforce, before, old.Since)
+	e.do(s, tier, plan.Enforce, loosest(s.Control, before, s.Content), old.Since)
 	e.do(s, tier, plan.Audit, s.Content, e.auditedSince(s, tier))
 	e.pending(s, tier)
 }
@@ -136,6 +136,13 @@ func (e *Environment) raised(s *staged) bool {
 	stage, _ := e.source.StageOf(s.Control.ID)
 	before := e.prior.stage(s.Control.ID, e.options.Stages)
 	return !e.prior.exists || before >= 0 && stage > before
+}
+
+// Accepted reports whether spec.changes makes a policy, by its base name, stricter with
+// this build.
+func (e *Environment) Accepted(policy string) bool {
+	r := e.asked["spec.changes"]
+	return r != nil && slices.Contains(r.granted, policy)
 }
 
 // Climbed reports whether a line of the environment's own file makes a policy, by its

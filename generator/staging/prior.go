@@ -15,6 +15,8 @@ type prior struct {
 	manifest.LockedEnvironment
 	// exists is false for an environment that was never built.
 	exists bool
+	// merged is set if the lock has facts of two branches that cannot hold together.
+	merged bool
 	byKey  map[[2]string][]manifest.LockedPolicy // by policy and tier
 	byName map[string][]manifest.LockedNamespace // namespaces
 }
@@ -33,8 +35,10 @@ func newPrior(locked *manifest.LockedEnvironment, tiers []string) prior {
 	for _, n := range locked.Namespaces {
 		p.byName[n.Name] = append(p.byName[n.Name], n)
 	}
+	p.merged = len(p.Stages) > 1
 	for _, fact := range p.Policies {
 		key := [2]string{fact.Name, fact.Tier}
+		p.merged = p.merged || slices.ContainsFunc(p.byKey[key], func(o manifest.LockedPolicy) bool { return o.Action == fact.Action })
 		p.byKey[key] = append(p.byKey[key], fact)
 	}
 	return p

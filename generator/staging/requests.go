@@ -51,7 +51,11 @@ func (e *Environment) answer(field string, r *request) {
 	name := e.source.Name
 	switch {
 	case len(r.granted) == 0 && len(r.young) == 0:
-		report(diag.Error, "stage-skip", "build and apply an audit stage first; for a new environment set allowSkip: true",
+		hint := "build and apply an audit stage first; if nothing runs there yet, set allowSkip: true"
+		if !e.prior.exists {
+			hint += "; if it was built before, the output is another folder, or has lost its gatehouse.lock: restore it from Git"
+		}
+		report(diag.Error, "stage-skip", hint,
 			"would enforce what was never audited in %s: %s", name, Some(r.unaudited))
 	case len(r.granted) == 0 || len(r.young) > 0 && field == "spec.changes":
 		report(diag.Error, "soak", "wait until "+e.soakedOn(r.since)+", or ask for less",

@@ -74,7 +74,7 @@ type Environment struct {
 func New(source profile.Environment, o Options) *Environment {
 	e := &Environment{options: o, source: source, prior: newPrior(o.Prior, o.Tiers), asked: map[string]*request{}, climbed: map[[2]string]bool{}, networks: map[*plan.Network]json.RawMessage{}}
 	e.Locked = manifest.LockedEnvironment{
-		Clusters: source.Clusters, Stages: []string{o.Stages[source.Stage].Name}, Changes: source.Changes, Controls: map[string][]string{},
+		Clusters: source.Clusters, Stages: []string{o.Stages[source.Stage].Name}, Changes: max(source.Changes, e.prior.Changes), Controls: map[string][]string{},
 	}
 	for id, stage := range source.Controls {
 		e.Locked.Controls[id] = []string{o.Stages[stage].Name}
@@ -103,5 +103,6 @@ func (e *Environment) Close() {
 		e.answer(field, e.asked[field])
 	}
 	e.clusters()
+	e.sayAccepted()
 	e.sayPending()
 }

@@ -92,6 +92,8 @@ type LockedNamespace struct {
 	Enforced *int `json:"enforced,omitempty"`
 	// PodSecurity is the level that Pod Security Admission enforces; empty for none.
 	PodSecurity string `json:"podSecurity,omitempty"`
+	// PodSecurityAudit is the level that it only reports; empty for none.
+	PodSecurityAudit string `json:"podSecurityAudit,omitempty"`
 	// Closed is set if the network of the namespace is closed by default.
 	Closed bool `json:"closed,omitempty"`
 	// Network is what passes the network of a closed namespace.
