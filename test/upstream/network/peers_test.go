@@ -3,6 +3,7 @@ package network
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -97,9 +98,7 @@ func policies(t *testing.T, environment string) *matcher.Policy {
 
 func pod(namespace, app, ip string, labels map[string]string) *matcher.TrafficPeer {
 	all := map[string]string{"kubernetes.io/metadata.name": namespace}
-	for k, v := range labels {
-		all[k] = v
-	}
+	maps.Copy(all, labels)
 	return &matcher.TrafficPeer{IP: ip, Internal: &matcher.InternalPeer{
 		Namespace: namespace, NamespaceLabels: all, PodLabels: map[string]string{"app": app, "k8s-app": app},
 	}}
