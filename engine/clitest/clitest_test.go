@@ -105,11 +105,7 @@ func everything(t *testing.T) (fs.FS, []*catalog.Control) {
 	controls := slices.DeleteFunc(set.Controls, func(c *catalog.Control) bool { return c.Instances != "" || !c.Judges() })
 	settings := map[string]any{}
 	for _, c := range controls {
-		params, found := c.Examples()
-		if len(found) > 0 {
-			t.Fatal(found)
-		}
-		settings[c.ID] = map[string]any{"parameters": params}
+		settings[c.ID] = map[string]any{"parameters": c.ExampleParameters}
 	}
 	fsys := fstest.MapFS{}
 	document := func(kind, name string, spec map[string]any) {
