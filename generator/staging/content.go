@@ -214,6 +214,9 @@ func loosest(control *catalog.Control, old, new Content) Content {
 	}
 	both := old
 	both.Parameters = control.Loosest(old.Parameters, new.Parameters)
+	if _, problems := control.ResolveParameters(both.Parameters, func(string) (any, bool) { return nil, false }); len(problems) > 0 {
+		return old // such as a list that may not be empty
+	}
 	both.Deployers = union(old.Deployers, new.Deployers)
 	slices.Sort(both.Deployers)
 	rendered, err := control.Render(old.Target, both.Parameters)

@@ -41,7 +41,7 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 			}
 			was := before.Tier
 			switch {
-			case !known || e.acts:
+			case !known:
 			case !slices.Contains(e.options.Tiers, before.Tier):
 				before.Tier = e.withinTier(policies, n.Tier, enforcedBefore(before))
 			case before.Tier == n.Tier && before.Enforced != nil:
@@ -70,11 +70,17 @@ func (e *Environment) move(n *plan.Namespace, before manifest.LockedNamespace, a
 	if before.Tier == n.Tier || !slices.Contains(e.options.Tiers, before.Tier) || e.options.Immediate {
 		return
 	}
+	what := waitTier + ":" + n.Tier
 	stricter, unaudited := compareTiers(policies, before.Tier, n.Tier)
-	if !stricter || e.acceptsWait(before, waitTier+":"+n.Tier) && !unaudited {
+	if !stricter || !unaudited && e.acceptsWait(before, what) {
 		return
 	}
-	e.wait(after, before, waitTier+":"+n.Tier, plan.Pending{What: "namespace " + n.Name,
+	if since, waits := before.Waits[what]; unaudited && waits && e.acceptsSince(since) {
+		e.Problems.Add(diag.Diagnostic{Code: "stage-skip", Position: e.source.At("spec.changes"), Path: "spec.changes",
+			Summary: fmt.Sprintf("namespace %s would be enforced as tier %s, and tier %s, in which it is, audits nothing of that", n.Name, n.Tier, before.Tier),
+			Hint:    "move it to a tier that audits first"})
+	}
+	e.wait(after, before, what, plan.Pending{What: "namespace " + n.Name,
 		Effect: fmt.Sprintf("is judged as tier %s, and then as tier %s, which is stricter", before.Tier, n.Tier)})
 	n.Tier = before.Tier
 	if !n.Existing {
@@ -83,18 +89,30 @@ func (e *Environment) move(n *plan.Namespace, before manifest.LockedNamespace, a
 	}
 }
 
-// withinTier returns the tier, or if it enforces more policies than a number, the last
-// one that does not.
+// withinTier returns the tier, or if it enforces more policies than a number, other than
+// by a line of the environment, the last one that does not.
 func (e *Environment) withinTier(policies []plan.Policy, tier string, enforced int) string {
-	if enforcedIn(policies, tier) <= enforced {
+	if e.standing(policies, tier) <= enforced {
 		return tier
 	}
 	for _, other := range slices.Backward(e.options.Tiers) {
-		if enforcedIn(policies, other) <= enforced {
+		if e.standing(policies, other) <= enforced {
 			return other
 		}
 	}
 	return tier
+}
+
+// standing counts the policies that are enforced for the objects of a tier, without
+// those that a line of the environment begins to enforce with this build.
+func (e *Environment) standing(policies []plan.Policy, tier string) int {
+	n := enforcedIn(policies, tier)
+	for _, p := range policies {
+		if !p.Control.ClusterScoped && p.Actions[tier] == plan.Enforce && e.Climbed(p.Base, tier) && e.prior.action(p.Base, tier) != plan.Enforce {
+			n--
+		}
+	}
+	return n
 }
 
 // enforcedBefore is how many policies were enforced in a namespace; none if that is not known.
@@ -119,7 +137,7 @@ func (e *Environment) unlistedNamespaces(policies []plan.Policy) {
 	for _, before := range e.prior.byName[unlisted] {
 		most, known = max(most, enforcedBefore(before)), true
 	}
-	if !known || enforced <= most || e.acts || e.options.Immediate {
+	if !known || e.standing(policies, e.lastTier()) <= most || e.options.Immediate {
 		return
 	}
 	e.Problems.Add(diag.Diagnostic{Code: "tiers-changed", Position: e.source.At("spec.stage"), Path: "spec.stage",

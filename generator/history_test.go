@@ -1,0 +1,229 @@
+package generator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// history builds one source after the other into the same output.
+type history struct {
+	*testing.T
+	output fstest.MapFS
+	day    int
+}
+
+// build compiles a profile and one environment, prod, each given as the fields of its
+// spec, a day after the build before. It keeps the output unless there is an error.
+func (h *history) build(profile, environment string) diag.List {
+	h.Helper()
+	return h.buildAll(profile, map[string]string{"prod": "ring: 1, " + environment})
+}
+
+func (h *history) buildAll(profile string, environments map[string]string) diag.List {
+	h.Helper()
+	source := fstest.MapFS{"profile.yaml": {Data: []byte("apiVersion: gatehouse.dev/v1alpha1\nkind: Profile\nmetadata: {name: acme}\nspec:\n" + profile)}}
+	for name, spec := range environments {
+		source[name+".yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, "apiVersion: gatehouse.dev/v1alpha1\nkind: Environment\nmetadata: {name: %s}\nspec: {%s}\n", name, spec)}
+	}
+	h.day++
+	o := Options{Version: "devel", Now: time.Date(2026, 1, h.day, 12, 0, 0, 0, time.UTC)}
+	if h.output != nil {
+		lock, err := manifest.DecodeLock(h.output[layout.Lock].Data)
+		if err != nil {
+			h.Fatal(err)
+		}
+		o.Prior, o.Output = lock, h.output
+	}
+	bundle, problems := Compile(source, ".", o)
+	if bundle != nil {
+		h.output = fstest.MapFS{}
+		for path, text := range bytesOf(h.T, bundle) {
+			h.output[path] = &fstest.MapFile{Data: []byte(text)}
+		}
+	}
+	return problems
+}
+
+// ok fails the test if a build has an error.
+func (h *history) ok(problems diag.List) {
+	h.Helper()
+	if err := problems.Err(); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// want fails the test unless a build found a code.
+func (h *history) want(problems diag.List, code string) {
+	h.Helper()
+	if !slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == code }) {
+		h.Errorf("no %s in %v", code, problems)
+	}
+}
+
+// holds fails the test unless a file of the environment holds a text.
+func (h *history) holds(path, text string) {
+	h.Helper()
+	f := h.output["environments/prod/"+path]
+	if f == nil || !strings.Contains(string(f.Data), text) {
+		h.Errorf("%s does not hold %q: %v", path, text, f)
+	}
+}
+
+func newHistory(t *testing.T) *history { return &history{T: t} }
+
+// climb builds a profile at one stage after the other.
+func (h *history) climb(profile string, stages ...string) {
+	h.Helper()
+	for _, stage := range stages {
+		h.ok(h.build(profile, "stage: "+stage))
+	}
+}
+
+func TestTierIsGone(t *testing.T) {
+	const label = "  controls: {require-labels: {parameters: {labels: [team]}}}\n"
+	h := newHistory(t)
+	h.climb("  extends: [baseline]\n  tiers: [platform, edge, apps]\n  namespaces: [{name: shop, tier: edge}]\n", "audit", "enforce-platform")
+	h.ok(h.build("  extends: [baseline]\n  tiers: [platform, edge, apps]\n  namespaces: [{name: shop, tier: edge}]\n"+label, "stage: enforce-platform"))
+	// A line that accepts something else does not accept the move.
+	h.ok(h.build("  extends: [baseline]\n  tiers: [platform, apps]\n  namespaces: [{name: shop, tier: platform}]\n"+label, "stage: enforce-platform, changes: 2026-01-03"))
+	h.holds("policies/require-labels.yaml", "failureAction: Enforce")
+	h.holds("namespaces/shop.yaml", "gatehouse.dev/tier: apps")
+}
+
+func TestLastTierChanges(t *testing.T) {
+	const ladder = "  rollout: {stages: [{name: audit, audit: [platform, apps]}, {name: half, enforce: [platform], audit: [apps]}]}\n"
+	for name, tiers := range map[string]string{"swapped": "[apps, platform]", "the same": "[platform, apps]"} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t)
+			h.climb("  extends: [baseline]\n  tiers: [platform, apps]\n"+ladder, "audit", "half")
+			problems := h.build("  extends: [baseline]\n  tiers: "+tiers+"\n"+ladder, "stage: half")
+			if name == "the same" {
+				h.ok(problems)
+				return
+			}
+			h.want(problems, "tiers-changed")
+		})
+	}
+}
+
+// A line of the environment accepts what was audited until its day, and nothing of what
+// the same commit adds.
+func TestPodSecurityIsNotAcceptedByTheWay(t *testing.T) {
+	const base, all = "  extends: [baseline]\n", "  controls: {restrict-image-registries: {}}\n"
+	h := newHistory(t)
+	profile := func(registries, level string) string {
+		return base + all + "  registries: {allowed: [" + registries + "]}\n  namespaces: [{name: shop" + level + "}]\n"
+	}
+	h.climb(profile("ghcr.io, quay.io", ""), "audit", "enforce-platform", "enforce")
+	h.holds("namespaces/shop.yaml", "pod-security.kubernetes.io/enforce: baseline")
+	h.ok(h.build(profile("ghcr.io", ""), "stage: enforce"))
+	h.ok(h.build(profile("ghcr.io", ", podSecurity: restricted"), "stage: enforce, changes: 2026-01-04"))
+	h.holds("namespaces/shop.yaml", "pod-security.kubernetes.io/enforce: baseline")
+	h.holds("namespaces/shop.yaml", "pod-security.kubernetes.io/warn: restricted")
+	h.ok(h.build(profile("ghcr.io", ", podSecurity: restricted"), "stage: enforce, changes: 2026-01-06"))
+	h.holds("namespaces/shop.yaml", "pod-security.kubernetes.io/enforce: restricted")
+}
+
+func TestSoakHoldsForMoves(t *testing.T) {
+	const soak = "  extends: [baseline]\n  rollout: {soak: 3d}\n"
+	h := newHistory(t)
+	h.ok(h.build(soak+"  namespaces: [{name: shop}]\n", "stage: audit"))
+	h.day = 10
+	moved := soak + "  namespaces: [{name: shop, tier: platform}]\n"
+	h.ok(h.build(soak+"  namespaces: [{name: shop}]\n", "stage: enforce-platform"))
+	h.ok(h.build(moved, "stage: enforce-platform"))
+	h.want(h.build(moved, "stage: enforce-platform, changes: 2026-01-12"), "soak")
+	h.day = 20
+	h.ok(h.build(moved, "stage: enforce-platform, changes: 2026-01-12"))
+	h.holds("namespaces/shop.yaml", "gatehouse.dev/tier: platform")
+}
+
+// What loosens in a change takes effect at once, although the rest waits.
+func TestPartOfAChangeLoosens(t *testing.T) {
+	h := newHistory(t)
+	profile := func(registries string) string {
+		return "  controls: {restrict-image-registries: {}, restrict-policy-exceptions: {}}\n  registries: {allowed: [" + registries + "]}\n"
+	}
+	h.climb(profile("ghcr.io, quay.io")+"  deployers: [jane]\n", "audit", "enforce-platform", "enforce")
+	h.ok(h.build(profile("ghcr.io, docker.io")+"  deployers: [john]\n", "stage: enforce"))
+	h.holds("policies/restrict-image-registries.yaml", "docker")
+	h.holds("policies/restrict-image-registries.yaml", "quay")
+	for _, deployer := range []string{"jane", "john"} {
+		h.holds("policies/restrict-policy-exceptions.yaml", deployer)
+	}
+	h.ok(h.build(profile("ghcr.io, docker.io")+"  deployers: [john]\n", "stage: enforce, changes: 2026-01-05"))
+	for path, f := range h.output {
+		if strings.HasPrefix(path, "environments/prod/policies/") && (strings.Contains(string(f.Data), "quay") || strings.Contains(string(f.Data), "jane")) {
+			t.Errorf("%s still has what is gone", path)
+		}
+	}
+}
+
+// A list that may not become empty is not made empty by the way.
+func TestPartOfAChangeKeepsTheSchema(t *testing.T) {
+	h := newHistory(t)
+	profile := func(label string) string {
+		return "  controls: {require-labels: {parameters: {labels: [" + label + "]}}}\n"
+	}
+	h.climb(profile("owner"), "audit", "enforce-platform", "enforce")
+	h.ok(h.build(profile("team"), "stage: enforce"))
+	h.holds("policies/require-labels.yaml", "owner")
+	h.holds("policies/require-labels-next.yaml", "team")
+}
+
+func TestExceptionNamespaceStays(t *testing.T) {
+	h := newHistory(t)
+	h.climb("  extends: [baseline]\n", "audit", "enforce-platform")
+	h.want(h.build("  extends: [baseline]\n  exceptions: {namespace: waivers}\n", "stage: enforce-platform"), "exceptions-namespace")
+	h.ok(h.build("  extends: [baseline]\n  exceptions: {namespace: waivers}\n", "stage: audit"))
+}
+
+// A day of changes counts once, even if the line goes away in between.
+func TestDayCountsOnce(t *testing.T) {
+	h := newHistory(t)
+	profile := func(registries string) string {
+		return "  controls: {restrict-image-registries: {}}\n  registries: {allowed: [" + registries + "]}\n"
+	}
+	h.climb(profile("a.io, b.io, c.io"), "audit", "enforce-platform", "enforce")
+	h.ok(h.build(profile("a.io, b.io"), "stage: enforce"))
+	h.want(h.build(profile("a.io, b.io"), "stage: enforce, changes: 2026-01-03"), "changes-nothing")
+	h.ok(h.build(profile("a.io, b.io"), "stage: enforce, changes: 2026-01-04"))
+	h.holds("policies/restrict-image-registries.yaml", "failureAction: Enforce")
+	h.day = 3 // a branch of that day
+	h.ok(h.build(profile("a.io"), "stage: enforce"))
+	h.ok(h.build(profile("a.io"), "stage: enforce, changes: 2026-01-04"))
+	h.holds("policies/restrict-image-registries-next.yaml", "failureAction: Audit")
+}
+
+// A namespace cannot be enforced by a move from a tier that audits nothing.
+func TestMoveFromATierThatIsOff(t *testing.T) {
+	const ladder = "  extends: [baseline]\n  tiers: [platform, lab, apps]\n  rollout: {stages: [{name: audit, audit: [platform, apps]}, {name: half, enforce: [platform], audit: [apps]}]}\n"
+	h := newHistory(t)
+	h.climb(ladder+"  namespaces: [{name: shop, tier: lab}]\n", "audit", "half")
+	moved := ladder + "  namespaces: [{name: shop, tier: platform}]\n"
+	h.ok(h.build(moved, "stage: half"))
+	h.want(h.build(moved, "stage: half, changes: 2026-01-03"), "stage-skip")
+	h.holds("namespaces/shop.yaml", "gatehouse.dev/tier: lab")
+}
+
+// What comes and goes is said.
+func TestMovesAreSaid(t *testing.T) {
+	h := newHistory(t)
+	both := map[string]string{"prod": "ring: 1, stage: audit, clusters: [eu]", "dev": "ring: 1, stage: audit"}
+	h.ok(h.buildAll("  extends: [baseline]\n  namespaces: [{name: shop}]\n", both))
+	delete(both, "dev")
+	both["prod"] = "ring: 1, stage: enforce-platform, clusters: [us]"
+	problems := h.buildAll("  extends: [baseline]\n  controls: {restrict-sysctls: {enabled: false}}\n  namespaces: [{name: cart}]\n", both)
+	h.ok(problems)
+	for _, code := range []string{"environment-removed", "cluster-added", "cluster-removed", "namespace-added", "namespace-removed", "policy-removed"} {
+		h.want(problems, code)
+	}
+}
