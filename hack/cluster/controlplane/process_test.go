@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,16 +67,20 @@ func TestProcessEndsItsChildren(t *testing.T) {
 	child := filepath.Join(p.dir, "child")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if err := poll(ctx, 10*time.Millisecond, func(context.Context) error { _, err := os.Stat(child); return err }); err != nil {
+	var pid string
+	started := func(context.Context) error {
+		data, err := os.ReadFile(child)
+		if pid = strings.TrimSpace(string(data)); err == nil && pid == "" {
+			err = errors.New("the file is still empty")
+		}
+		return err
+	}
+	if err := poll(ctx, 10*time.Millisecond, started); err != nil {
 		t.Fatal(err)
 	}
 	p.end(syscall.SIGTERM)
-	data, err := os.ReadFile(child)
-	if err != nil {
-		t.Fatal(err)
-	}
 	gone := func(context.Context) error {
-		state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(data)) + "/stat")
+		state, err := os.ReadFile("/proc/" + pid + "/stat")
 		if err != nil || strings.Contains(string(state), ") Z ") {
 			return nil
 		}
