@@ -214,6 +214,35 @@ func TestMoveFromATierThatIsOff(t *testing.T) {
 	h.holds("namespaces/shop.yaml", "gatehouse.dev/tier: lab")
 }
 
+// A new DNS can be reached at once, and the old one until the environment accepts.
+func TestDNSMoves(t *testing.T) {
+	const shop = "  extends: [baseline]\n  namespaces: [{name: shop, tier: platform}]\n"
+	h := newHistory(t)
+	h.climb(shop, "audit", "enforce-platform")
+	moved := shop + "  network: {dns: {namespace: openshift-dns, pods: {}, ports: [5353/UDP]}}\n"
+	for range 2 { // the second build changes nothing
+		h.ok(h.build(moved, "stage: enforce-platform"))
+		h.holds("network/shop.yaml", "openshift-dns")
+		h.holds("network/shop.yaml", "kube-dns")
+	}
+	h.ok(h.build(moved, "stage: enforce-platform, changes: 2026-01-03"))
+	h.holds("network/shop.yaml", "openshift-dns")
+	if strings.Contains(string(h.output["environments/prod/network/shop.yaml"].Data), "kube-dns") {
+		t.Error("the old DNS is still open")
+	}
+}
+
+// A name that a later build will need is refused by the first one.
+func TestReservedNames(t *testing.T) {
+	const trust = "  controls: {verify-images: {}}\n  trust:\n    attestors: [{name: k, keyless: {issuer: https://example.com, subject: a}}]\n    images: [{name: x, references: [a.io/x], attestors: [k]}, {name: x-%s, references: [a.io/y], attestors: [k]}]\n"
+	for suffix, reserved := range map[string]bool{"next": true, "audit": true, "other": false} {
+		problems := newHistory(t).build(fmt.Sprintf(trust, suffix), "stage: audit")
+		if got := slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "name-reserved" && d.Line > 0 }); got != reserved {
+			t.Errorf("x-%s: %v", suffix, problems)
+		}
+	}
+}
+
 // What comes and goes is said.
 func TestMovesAreSaid(t *testing.T) {
 	h := newHistory(t)

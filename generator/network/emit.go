@@ -200,11 +200,16 @@ func spec(pods map[string]string, types ...any) map[string]any {
 // dns returns the spec of the policy for look-ups: at Pods, and at addresses, which no
 // Pod selector covers.
 func (e *emitter) dns() map[string]any {
-	at := e.where.DNS
-	s := e.allow("egress", "to", plan.NetworkRule{Peer: plan.Peer{Namespace: at.Namespace, Pods: at.Pods}, Ports: at.Ports})
-	if len(at.CIDRs) > 0 {
-		s["egress"] = append(s["egress"].([]any), map[string]any{"to": blocks(at.CIDRs), "ports": ports(at.Ports)})
+	var rules []any
+	for _, at := range append([]plan.DNS{e.where.DNS}, e.where.FormerDNS...) {
+		rule := plan.NetworkRule{Peer: plan.Peer{Namespace: at.Namespace, Pods: at.Pods}, Ports: at.Ports}
+		rules = append(rules, e.allow("egress", "to", rule)["egress"].([]any)...)
+		if len(at.CIDRs) > 0 {
+			rules = append(rules, map[string]any{"to": blocks(at.CIDRs), "ports": ports(at.Ports)})
+		}
 	}
+	s := spec(nil, "Egress")
+	s["egress"] = rules
 	return s
 }
 

@@ -161,6 +161,8 @@ type Namespace struct {
 type ClusterNetwork struct {
 	APIServer APIServer
 	DNS       DNS
+	// FormerDNS is where Pods also look names up until the environment accepts another DNS.
+	FormerDNS []DNS `json:",omitempty"`
 }
 
 // APIServer is where the API server is.

@@ -109,6 +109,7 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 		}
 	}
 	slices.SortFunc(desired, func(a, b staging.Desired) int { return strings.Compare(a.Name, b.Name) })
+	r.reservedNames(desired)
 	staged := r.stage(e)
 	env.SystemNamespaces, env.Network = staged.SystemNamespaces(env.SystemNamespaces), staged.ClusterNetwork(env.Network)
 	env.Policies = staged.Policies(desired)
@@ -240,6 +241,19 @@ func (r *resolver) exceptionNamespace() {
 			r.Problems.Add(diag.Diagnostic{Code: "exceptions-namespace", Position: e.Spec.At("spec.exceptions.namespace"), Path: "spec.exceptions.namespace",
 				Summary: fmt.Sprintf("is %s in %s, which enforces: no exception could be written in %s", before.ExceptionNamespace, e.Name, r.plan.ExceptionNamespace),
 				Hint:    "keep it, or lower the environment to audit first"})
+		}
+	}
+}
+
+// reservedNames refuses two policies of which one has the name that the other one would
+// give to a second content, or to the half of an image rule that is audited.
+func (r *resolver) reservedNames(desired []staging.Desired) {
+	for _, d := range desired {
+		for _, other := range desired {
+			if other.Name == d.Name+staging.Next || d.Image != nil && other.Name == d.AuditName() {
+				r.Problems.Add(diag.Diagnostic{Code: "name-reserved", Position: other.At, Path: "spec",
+					Summary: fmt.Sprintf("%s is the name of an object of %s (%s)", other.Name, d.Name, d.At), Hint: "rename one of them"})
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package staging
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -87,7 +88,7 @@ func (e *Environment) closesSomething() bool {
 }
 
 // both returns what lets through what either lets through. Where a list of addresses is
-// empty, any address passes. DNS Pods of two kinds do not fit: those of before stay.
+// empty, any address passes.
 func both(before, after plan.ClusterNetwork) plan.ClusterNetwork {
 	addresses := func(a, b []string) []string {
 		if len(a) == 0 || len(b) == 0 {
@@ -99,9 +100,14 @@ func both(before, after plan.ClusterNetwork) plan.ClusterNetwork {
 	out.APIServer.CIDRs = addresses(before.APIServer.CIDRs, after.APIServer.CIDRs)
 	out.APIServer.Callers = addresses(before.APIServer.Callers, after.APIServer.Callers)
 	out.APIServer.Ports = union(after.APIServer.Ports, before.APIServer.Ports)
-	out.DNS.Namespace, out.DNS.Pods = before.DNS.Namespace, before.DNS.Pods
-	out.DNS.CIDRs = union(after.DNS.CIDRs, before.DNS.CIDRs)
-	out.DNS.Ports = union(after.DNS.Ports, before.DNS.Ports)
+	former := before.FormerDNS
+	if before.DNS.Namespace == after.DNS.Namespace && maps.Equal(before.DNS.Pods, after.DNS.Pods) {
+		out.DNS.CIDRs = union(after.DNS.CIDRs, before.DNS.CIDRs)
+		out.DNS.Ports = union(after.DNS.Ports, before.DNS.Ports)
+	} else {
+		former = append([]plan.DNS{before.DNS}, former...)
+	}
+	out.FormerDNS = union(after.FormerDNS, slices.DeleteFunc(slices.Clone(former), func(d plan.DNS) bool { return reflect.DeepEqual(d, after.DNS) }))
 	return out
 }
 

@@ -212,7 +212,7 @@ func (s *staged) split(tiers []string) []plan.Policy {
 	case len(all) == 0:
 		all = append(all, s.with(s.Name, s.hash))
 	default:
-		all = append(all, s.with(fit(s.Name+"-next"), s.hash))
+		all = append(all, s.with(fit(s.Name+Next), s.hash))
 	}
 	return all
 }
@@ -244,6 +244,9 @@ func (s *staged) with(name, hash string) plan.Policy {
 	}
 	return p
 }
+
+// Next ends the name of a policy that audits a change beside what is enforced.
+const Next = "-next"
 
 // maxName is the maximal length of the name of a policy, less that of the suffix of the
 // audited half of an image rule: Kyverno uses the name in labels.
