@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 )
@@ -225,11 +226,37 @@ func (l *Lock) add(f fact) error {
 	case f.File != nil:
 		l.Files = append(l.Files, *f.File)
 	case f.Environment != "":
+		if err := f.check(); err != nil {
+			return err
+		}
 		e := l.Environments[f.Environment]
 		e.add(f)
 		l.Environments[f.Environment] = e
 	default:
 		return errors.New("the line says nothing")
+	}
+	return nil
+}
+
+// check refuses values that would be misread: as another action, or as a day long ago.
+func (f fact) check() error {
+	days := []string{f.Changes}
+	if f.Policy != nil {
+		if f.Policy.Action != "Audit" && f.Policy.Action != "Enforce" {
+			return fmt.Errorf("action %q is not Audit or Enforce", f.Policy.Action)
+		}
+		days = append(days, f.Policy.Since)
+	}
+	if f.Namespace != nil {
+		days = slices.AppendSeq(days, maps.Values(f.Namespace.Waits))
+	}
+	if f.Kept != nil {
+		days = append(days, f.Kept.Since)
+	}
+	for _, day := range days {
+		if _, err := time.Parse(time.DateOnly, day); err != nil && day != "" {
+			return fmt.Errorf("%q is not a day", day)
+		}
 	}
 	return nil
 }
