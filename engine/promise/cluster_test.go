@@ -143,7 +143,7 @@ func (o *observer) look(t *testing.T, c *cluster, env plan.Environment) seen {
 	for _, p := range env.Policies {
 		base[p.Name] = p.Base
 		if p.Image != nil {
-			o.signers(s, p, env)
+			signers(s, p, env, c)
 		}
 	}
 	for pod, verdicts := range o.verdicts(t, c) {
@@ -161,8 +161,9 @@ func (o *observer) look(t *testing.T, c *cluster, env plan.Environment) seen {
 	return s
 }
 
-// signers notes which keys an image must be signed with in each namespace.
-func (o *observer) signers(s seen, p plan.Policy, env plan.Environment) {
+// signers notes which keys an image must be signed with in each namespace. The tier is
+// that of the Namespace in the cluster, which stays when the profile no longer has it.
+func signers(s seen, p plan.Policy, env plan.Environment, c *cluster) {
 	var needed []string
 	for _, a := range p.Image.Attestors {
 		pem := a.PublicKeys
@@ -179,10 +180,8 @@ func (o *observer) signers(s seen, p plan.Policy, env plan.Environment) {
 	}
 	for _, name := range namespaceNames() {
 		tier := "apps"
-		for _, n := range env.Namespaces {
-			if n.Name == name {
-				tier = n.Tier
-			}
+		if label := c.objects["/Namespace//"+name].String("metadata", "labels", "gatehouse.dev/tier"); label != "" {
+			tier = label
 		}
 		if p.Actions[tier] != plan.Enforce || slices.Contains(env.SystemNamespaces, name) {
 			continue
