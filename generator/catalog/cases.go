@@ -94,7 +94,7 @@ func (c *Control) Tests(params map[string]any) (good, bad []Case, err error) {
 
 func (c *Control) cases(name string, text []byte, params map[string]any) ([]Case, error) {
 	file := path.Join(c.Dir, name)
-	rendered, err := tmpl.Render(file, text, params)
+	rendered, err := tmpl.Render(file, text, params, nil)
 	if err != nil {
 		return nil, err
 	}

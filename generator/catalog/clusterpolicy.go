@@ -20,8 +20,8 @@ const maxRuleName = 47
 
 // renderClusterPolicy renders a ClusterPolicy from a template with apiVersion, kind,
 // spec.rules and, optionally, the autogen annotation.
-func renderClusterPolicy(c *Control, file string, text []byte, params map[string]any) (Policy, error) {
-	rendered, err := tmpl.Render(file, text, params)
+func renderClusterPolicy(c *Control, file string, text []byte, params, more map[string]any) (Policy, error) {
+	rendered, err := tmpl.Render(file, text, params, more)
 	if err != nil {
 		return Policy{}, err
 	}

@@ -1,10 +1,7 @@
 package catalog
 
 import (
-	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
@@ -33,8 +30,9 @@ type dialect struct {
 	target string
 	// file in the folder of a control.
 	file string
-	// render reads the template and checks what it gave.
-	render func(c *Control, file string, text []byte, params map[string]any) (Policy, error)
+	// render reads the template and checks what it gave. The template may use more
+	// functions than those of internal/tmpl.
+	render func(c *Control, file string, text []byte, params, more map[string]any) (Policy, error)
 }
 
 // dialects returns the dialects that gatehouse can emit. A new one needs a row here,
@@ -73,14 +71,7 @@ func (c *Control) Targets() []string {
 // fields that it must not set, or the engine would accept a rule that does not do
 // what it seems to.
 func (c *Control) Render(target string, params map[string]any) (Policy, error) {
-	if text := c.templates[target]; text != nil {
-		for _, d := range dialects() {
-			if d.target == target {
-				return d.render(c, path.Join(c.Dir, d.file), text, params)
-			}
-		}
-	}
-	return Policy{}, fmt.Errorf("%s: the control has no template for %s, only for %s", c.Dir, target, strings.Join(c.Targets(), ", "))
+	return c.render(target, params, &podLists{})
 }
 
 // Read returns a policy that Render returned before, from its body.

@@ -31,11 +31,15 @@
 //
 // The template says what to check. The emitters add to the parsed object where and
 // how strictly. A template that says one of these things itself (metadata,
-// failureAction, exclude, background) is an error.
+// failureAction, exclude, background) is an error. It lists containers and image
+// volumes with the functions containers and imageVolumes, so that [Control.Narrowed]
+// can leave some of them out:
+//
+//	key: << printf "{{ length(request.object.spec.%s[] | [?securityContext.privileged]) }}" containers >>
 //
 // [Load] reads control.yaml of every folder and reports all problems.
 // [Control.ResolveParameters] turns what a profile says into the values that
-// the templates see, [Control.Render] makes the policy, [Control.Tests] the
-// cases, and [Control.Verify] reports how a control breaks the rules of the format
+// the templates see, [Control.Render] makes the policy, [Control.Narrowed] the policy
+// for some containers, [Control.Tests] the cases, and [Control.Verify] reports how a control breaks the rules of the format
 // as a whole.
 package catalog

@@ -23,9 +23,11 @@ const (
 // Errors: text that does not parse, a node other than text, comments and
 // actions, an action that is not a whole YAML value, a parameter that is
 // missing, a function that fails, and a value that Encode refuses.
-// params is not changed.
-func Render(name string, text []byte, params map[string]any) ([]byte, error) {
-	tree, err := parseTree(name, string(text))
+// params is not changed. The functions in more add to those that every template has.
+func Render(name string, text []byte, params, more map[string]any) ([]byte, error) {
+	functions := funcs()
+	maps.Copy(functions, more)
+	tree, err := parseTree(name, string(text), functions)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +38,7 @@ func Render(name string, text []byte, params map[string]any) ([]byte, error) {
 		return nil, fmt.Errorf("%s: parameters: %w", name, err)
 	}
 	prepareActions(tree)
-	t, err := template.New(name).Option("missingkey=error").Funcs(funcs()).AddParseTree(name, tree)
+	t, err := template.New(name).Option("missingkey=error").Funcs(functions).AddParseTree(name, tree)
 	if err != nil {
 		return nil, fmt.Errorf("%s: preparing the template: %w", name, err)
 	}
@@ -49,8 +51,8 @@ func Render(name string, text []byte, params map[string]any) ([]byte, error) {
 
 // parseTree parses text and refuses every construct that could make the shape
 // of the document depend on a value.
-func parseTree(name, text string) (*parse.Tree, error) {
-	trees, err := parse.Parse(name, text, leftDelim, rightDelim, funcs(), builtins())
+func parseTree(name, text string, functions map[string]any) (*parse.Tree, error) {
+	trees, err := parse.Parse(name, text, leftDelim, rightDelim, functions, builtins())
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func TestRender(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := Render("t.yaml", []byte(tt.text), params())
+			got, err := Render("t.yaml", []byte(tt.text), params(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +110,7 @@ func TestRenderRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := Render("t.yaml", []byte(tt.text), params())
+			got, err := Render("t.yaml", []byte(tt.text), params(), nil)
 			if err == nil {
 				t.Fatalf("no error; rendered:\n%s", got)
 			}
@@ -142,7 +142,7 @@ func TestRenderRefusesValues(t *testing.T) {
 	}
 	for name, value := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got, err := Render("t.yaml", []byte("a: << .v >>"), map[string]any{"v": value}); err == nil {
+			if got, err := Render("t.yaml", []byte("a: << .v >>"), map[string]any{"v": value}, nil); err == nil {
 				t.Errorf("rendered %q", got)
 			}
 		})
@@ -151,7 +151,7 @@ func TestRenderRefusesValues(t *testing.T) {
 
 func TestRenderRefusesVariablesMadeOfPieces(t *testing.T) {
 	for _, text := range []string{`a: << printf "{%s}" .v >>`, `a: << list "{" .v | join "" >>`, `a: << suffixEach "}" (list .v) >>`} {
-		if got, err := Render("t.yaml", []byte(text), map[string]any{"v": "{request}"}); err == nil {
+		if got, err := Render("t.yaml", []byte(text), map[string]any{"v": "{request}"}, nil); err == nil {
 			t.Errorf("%s rendered %s", text, got)
 		}
 	}
@@ -189,7 +189,7 @@ func FuzzRender(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
-		out, err := Render("fuzz.yaml", []byte(fuzzTemplate), map[string]any{"v": v})
+		out, err := Render("fuzz.yaml", []byte(fuzzTemplate), map[string]any{"v": v}, nil)
 		if err != nil {
 			return
 		}

@@ -1,0 +1,133 @@
+package catalog
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/templates"
+)
+
+// keyed is a sample control whose condition has the given value for its key.
+func keyed(t *testing.T, action string) *Control {
+	t.Helper()
+	return sample(t, "clusterpolicy.yaml", `"{{ request.object.metadata.name }}"`+"\n", "<< "+action+" >>\n")
+}
+
+// keyOf returns the key of the condition of a sample control.
+func keyOf(t *testing.T, policy Policy) string {
+	t.Helper()
+	text := encoded(t, policy)
+	found := regexp.MustCompile(`"key":"([^"]*)"`).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("no key in %s", text)
+	}
+	return found[1]
+}
+
+func TestNarrowed(t *testing.T) {
+	only := Narrowing{Container: "name != 'a' || x", Image: "@ != 'b'"}
+	tests := map[string]struct{ action, all, narrowed string }{
+		"all containers": {
+			`containers`,
+			"[containers, initContainers, ephemeralContainers]",
+			"[containers[?name != 'a' || x], initContainers[?name != 'a' || x], ephemeralContainers[?name != 'a' || x]]",
+		},
+		"some containers": {`containers "initContainers"`, "[initContainers]", "[initContainers[?name != 'a' || x]]"},
+		"the Pod stays":   {`containers "[@]" "@" "containers"`, "[[@], @, containers]", "[[@], @, containers[?name != 'a' || x]]"},
+		"a filter stays": {
+			`containers "initContainers[?restartPolicy == 'Always' || y]"`,
+			"[initContainers[?restartPolicy == 'Always' || y]]",
+			"[initContainers[?(restartPolicy == 'Always' || y) && (name != 'a' || x)]]",
+		},
+		"image volumes": {`imageVolumes`, "volumes[].image.reference", "(volumes[].image.reference | [?@ != 'b'])"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := keyed(t, tt.action)
+			params, _ := c.Examples()
+			all, err := c.Render(ClusterPolicy, params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := keyOf(t, all); got != tt.all {
+				t.Errorf("rendered %s, want %s", got, tt.all)
+			}
+			narrowed, ok, err := c.Narrowed(ClusterPolicy, params, only)
+			if err != nil || !ok {
+				t.Fatalf("ok %v, error %v", ok, err)
+			}
+			if got := keyOf(t, narrowed); got != tt.narrowed {
+				t.Errorf("narrowed to %s, want %s", got, tt.narrowed)
+			}
+		})
+	}
+}
+
+func TestNarrowedRefuses(t *testing.T) {
+	c := sample(t, "control.yaml", "", "")
+	params, _ := c.Examples()
+	if _, ok, err := c.Narrowed(ClusterPolicy, params, Narrowing{Container: "name"}); ok || err != nil {
+		t.Errorf("a control that lists no containers is narrowed: ok %v, error %v", ok, err)
+	}
+	c = keyed(t, `containers "volumes"`)
+	if _, err := c.Render(ClusterPolicy, params); err == nil || !strings.Contains(err.Error(), `"volumes" is neither`) {
+		t.Errorf("volumes as containers: %v", err)
+	}
+	c = keyed(t, `containers`)
+	if _, _, err := c.Narrowed(ClusterPolicy, params, Narrowing{Container: "name == '{{ request.object.metadata.name }}'"}); err == nil {
+		t.Error("a predicate holds a variable of Kyverno")
+	}
+}
+
+// TestBuiltinNarrows renders every built-in control without containers and images: none
+// may be listed in another way.
+func TestBuiltinNarrows(t *testing.T) {
+	set, problems := Load(templates.FS(), "controls")
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	wide := regexp.MustCompile(`\b(containers|initContainers|ephemeralContainers)\b(\[\?KEEP|\[\?\([^()]*\) && \(KEEP)?|image\.reference( \| \[\?IMAGE)?`)
+	narrowed := 0
+	for _, c := range set.Controls {
+		params, _ := c.Examples()
+		if !c.Judges() || c.Instances != "" {
+			continue // an image rule has patterns of its own
+		}
+		policy, ok, err := c.Narrowed(ClusterPolicy, params, Narrowing{Container: "KEEP", Image: "IMAGE"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		variables := variablesOf(t, policy)
+		for _, found := range wide.FindAllStringSubmatch(variables, -1) {
+			if found[2] == "" && found[3] == "" {
+				t.Errorf("%s: %s is listed without the function", c.ID, found[0])
+			}
+		}
+		if ok {
+			narrowed++
+		}
+	}
+	if narrowed < 20 {
+		t.Errorf("%d controls are about containers", narrowed)
+	}
+}
+
+// variablesOf returns the variables in a policy.
+func variablesOf(t *testing.T, policy Policy) string {
+	t.Helper()
+	return strings.Join(regexp.MustCompile(`\{\{.*?\}\}`).FindAllString(encoded(t, policy), -1), "\n")
+}
+
+// encoded returns the JSON of a policy, in which && stays as it is.
+func encoded(t *testing.T, policy Policy) string {
+	t.Helper()
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(policy.Body); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
