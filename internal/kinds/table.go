@@ -132,6 +132,7 @@ func flux() []Kind {
 		{Group: "image.toolkit.fluxcd.io", Kind: "ImagePolicy", Plural: "imagepolicies", Scope: Namespaced, Versions: v1},
 		{Group: "image.toolkit.fluxcd.io", Kind: "ImageRepository", Plural: "imagerepositories", Scope: Namespaced, Versions: v1},
 		{Group: "image.toolkit.fluxcd.io", Kind: "ImageUpdateAutomation", Plural: "imageupdateautomations", Scope: Namespaced, Versions: v1},
+		{Group: "source.extensions.fluxcd.io", Kind: "ArtifactGenerator", Plural: "artifactgenerators", Scope: Namespaced, Versions: []string{"v1beta1"}},
 		{Group: "fluxcd.controlplane.io", Kind: "FluxInstance", Plural: "fluxinstances", Scope: Namespaced, Versions: v1},
 		{Group: "fluxcd.controlplane.io", Kind: "FluxReport", Plural: "fluxreports", Scope: Namespaced, Versions: v1},
 		{Group: "fluxcd.controlplane.io", Kind: "ResourceSet", Plural: "resourcesets", Scope: Namespaced, Versions: v1},
