@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 type buildOptions struct {
@@ -140,7 +141,7 @@ func compare(ctx context.Context, bundle *generator.Bundle, dir string, out io.W
 		return err
 	}
 	for _, s := range stale {
-		fmt.Fprintln(out, s)
+		fmt.Fprintln(out, plain.Line(s.String()))
 	}
 	if len(stale) > 0 {
 		return exit.Wrongf("the output is stale; run gatehouse build")

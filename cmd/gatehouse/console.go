@@ -5,10 +5,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
 
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
@@ -27,6 +27,9 @@ type console struct {
 }
 
 func newConsole(w io.Writer) *console {
+	if messages, ok := w.(*plain.Writer); ok { // the console escapes what it prints
+		w = messages.W
+	}
 	c := &console{w: w}
 	file, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) || !redraws(os.Getenv) {
@@ -51,10 +54,7 @@ func redraws(getenv func(string) string) bool {
 // line prints a line.
 func (c *console) line(text string) {
 	c.done()
-	if c.columns != nil {
-		text = printable(text)
-	}
-	fmt.Fprintln(c.w, text)
+	fmt.Fprintln(c.w, onOneLine(text))
 }
 
 // status replaces the last line. It is cut to the width of the terminal, because a
@@ -64,7 +64,7 @@ func (c *console) status(text string) {
 		return
 	}
 	c.shown = true
-	fmt.Fprint(c.w, clearLine+cut(printable(text), c.columns()-1)) // the last column wraps on some terminals
+	fmt.Fprint(c.w, clearLine+cut(onOneLine(text), c.columns()-1)) // the last column wraps on some terminals
 }
 
 // done removes the status, if there is one.
@@ -78,15 +78,9 @@ func (c *console) done() {
 // log returns the console for package rollout.
 func (c *console) log() rollout.Log { return rollout.Log{Line: c.line, Status: c.status} }
 
-// printable replaces characters that would move the cursor or change colours:
-// messages of a cluster are not trusted.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
+// onOneLine returns a message, which may quote a cluster, as a line.
+func onOneLine(text string) string {
+	return plain.Line(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(text))
 }
 
 // cut shortens text to the given number of columns.

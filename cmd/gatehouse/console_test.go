@@ -3,6 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
+	"github.com/gatehouse-dev/gatehouse/internal/plain/hostile"
 )
 
 func TestConsole(t *testing.T) {
@@ -33,6 +36,21 @@ func TestConsole(t *testing.T) {
 				t.Errorf("got %q, want %q", out.String(), c.want)
 			}
 		})
+	}
+}
+
+// TestConsoleHostile: what a cluster says reaches the log harmless, through the writer of all
+// messages too.
+func TestConsoleHostile(t *testing.T) {
+	for _, name := range hostile.Names() {
+		var out strings.Builder
+		console := newConsole(&plain.Writer{W: &out})
+		console.line(name)
+		console.columns = func() int { return 80 }
+		console.status(name)
+		if err := hostile.Text(strings.ReplaceAll(out.String(), clearLine, "")); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

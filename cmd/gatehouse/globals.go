@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // globals are the flags of every command: how to judge a source, and how to print
@@ -62,10 +64,12 @@ func printFindings(w io.Writer, format string, list diag.List) {
 		if list == nil {
 			list = diag.List{}
 		}
-		encoder := json.NewEncoder(w)
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
 		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(list)
+		_ = encoder.Encode(list) // of strings and numbers, into memory
+		_, _ = w.Write(plain.JSON(b.Bytes()))
 		return
 	}
 	for _, d := range list {

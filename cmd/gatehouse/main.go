@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 func main() {
@@ -29,6 +31,7 @@ const softMemory = 384 << 20
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
+	errOut = &plain.Writer{W: errOut} // messages name files and objects of others
 	root := newRootCmd(args, in, out, errOut)
 	return int(report(errOut, endOf(ctx, root.ExecuteContext(ctx))))
 }

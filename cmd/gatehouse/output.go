@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // outputFormat declares the flag -o for a format, the first by default.
@@ -22,11 +24,12 @@ func printData(w io.Writer, format string, data any, text func() string) error {
 	switch format {
 	case "json":
 		out, err = json.MarshalIndent(data, "", "  ")
-		out = append(out, '\n')
+		out = append(plain.JSON(out), '\n')
 	case "yaml":
 		out, err = yaml.Marshal(data)
+		out = []byte(plain.Lines(string(out)))
 	default:
-		out = []byte(text())
+		out = []byte(plain.Lines(text()))
 	}
 	if err != nil {
 		return fmt.Errorf("encoding: %w", err)

@@ -43,7 +43,7 @@ func board(p *plan.Plan, values map[string]map[string]any, waits map[string]map[
 	b.WriteString("What Flux applies lies in `clusters/` and `environments/`. All files are generated: change the profile, and build again.\n\n")
 	t := markdown.NewTable(&b, "Environment", "Ring", "Clusters", "Owners")
 	for _, env := range p.Environments {
-		t.Row(env.Name, env.Ring, strings.Join(env.Clusters, ", "), strings.Join(env.Owners, " "))
+		t.Row(env.Name, env.Ring, strings.Join(env.Clusters, ", "), owners(env.Owners))
 	}
 	kyvernoSettings(&b, p, values)
 	for _, env := range p.Environments {
@@ -58,6 +58,14 @@ func board(p *plan.Plan, values map[string]map[string]any, waits map[string]map[
 		exceptions(&b, env.Exceptions)
 	}
 	return b.String()
+}
+
+// owners returns names of people and teams as code, in which a forge mentions nobody.
+func owners(names []string) markdown.Safe {
+	if len(names) == 0 {
+		return ""
+	}
+	return markdown.Code(strings.Join(names, " "))
 }
 
 // controls writes the table with the action of each control in each tier. The plan has only controls that are on in some tier.
@@ -132,7 +140,9 @@ const codeOwnersPlace = "# This is a fragment. Forges read CODEOWNERS only at th
 	"# Copy these lines there: the paths are those of the repository, and the last line that matches a file decides.\n"
 
 // codeOwners gives each environment to its owners, and the rest of the output to the
-// owners of the profile: the last line that matches decides. Paths are those of the
+// owners of the profile: the last line that matches decides. It names the lock and the
+// contents, which decide what a build may enforce, so that they stay with the profile if a line
+// above them is changed. Paths are those of the
 // source that serves the output. It is empty if there are no owners.
 func codeOwners(p *plan.Plan) string {
 	var lines []string
@@ -148,6 +158,8 @@ func codeOwners(p *plan.Plan) string {
 		} else {
 			add("/"+output+"/", p.Owners)
 		}
+		add(path.Join("/", output, layout.Lock), p.Owners)
+		add(path.Join("/", output, layout.Contents)+"/", p.Owners)
 	}
 	for _, env := range p.Environments {
 		add(path.Join("/", env.Flux.Path, layout.Environments, env.Name)+"/", env.Owners)

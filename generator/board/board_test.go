@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/plain/hostile"
 )
 
 func boardPlan() *plan.Plan {
@@ -56,7 +57,7 @@ What Flux applies lies in ` + "`clusters/` and `environments/`" + `. All files a
 | Environment | Ring | Clusters | Owners |
 |---|---|---|---|
 | dev | 1 | dev |  |
-| prod | 3 | prod-eu, prod-us | @acme/prod |
+| prod | 3 | prod-eu, prod-us | ` + "`@acme/prod`" + ` |
 
 ## dev
 
@@ -95,6 +96,19 @@ Pod Security Admission enforces these levels, with and without Kyverno:
 | forever |  |  | o |  | r | never |
 `
 
+// TestHostileTexts: what people write into an exception reaches the board harmless.
+func TestHostileTexts(t *testing.T) {
+	for _, name := range hostile.Names() {
+		p := boardPlan()
+		p.Environments[1].Exceptions[0] = plan.Exception{Name: name, Owner: name, Ticket: name, Reason: name, Names: []string{name}, Kinds: []string{name}, Images: []string{name}}
+		p.Environments[1].Owners = nil // names of teams are meant
+		p.Environments[1].Pending[0] = plan.Pending{What: name, Effect: name}
+		if err := hostile.Markdown(strings.Replace(board(p, nil, nil), "<!-- Generated", "", 1)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestDocuments(t *testing.T) {
 	got := map[string]string{}
 	for _, f := range Emit(boardPlan(), nil, nil) {
@@ -107,6 +121,8 @@ func TestDocuments(t *testing.T) {
 		"README.md": wantBoard,
 		"CODEOWNERS": manifest.Header + `
 * @acme/platform sec@acme.example
+/gatehouse.lock @acme/platform sec@acme.example
+/contents/ @acme/platform sec@acme.example
 /environments/prod/ @acme/prod
 /clusters/prod-eu/ @acme/prod
 /clusters/prod-us/ @acme/prod
@@ -145,6 +161,8 @@ func TestCodeOwnersOfAFolder(t *testing.T) {
 	p := boardPlan()
 	p.Environments[0].Flux.Path, p.Environments[1].Flux.Path = "policies", "policies"
 	want := manifest.Header + "\n" + codeOwnersPlace + `/policies/ @acme/platform sec@acme.example
+/policies/gatehouse.lock @acme/platform sec@acme.example
+/policies/contents/ @acme/platform sec@acme.example
 /policies/environments/prod/ @acme/prod
 /policies/clusters/prod-eu/ @acme/prod
 /policies/clusters/prod-us/ @acme/prod
@@ -153,7 +171,7 @@ func TestCodeOwnersOfAFolder(t *testing.T) {
 		t.Error(diff)
 	}
 	p.Environments[1].Flux.Path = "."
-	if got := codeOwners(p); !strings.HasPrefix(got, manifest.Header+"\n"+codeOwnersPlace+"* @acme/platform sec@acme.example\n/policies/ ") {
+	if got := codeOwners(p); !strings.HasPrefix(got, manifest.Header+"\n"+codeOwnersPlace+"* @acme/platform sec@acme.example\n/gatehouse.lock ") {
 		t.Errorf("with two folders: %s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // Formats lists the formats of Render.
@@ -31,7 +32,7 @@ func Render(g *Graph, format string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encoding the graph: %w", err)
 		}
-		return append(out, '\n'), nil
+		return append(plain.JSON(out), '\n'), nil
 	}
 	return nil, fmt.Errorf("unknown format %q (%s)", format, diag.OneOf(format, Formats()))
 }
@@ -99,7 +100,7 @@ func renderText(clusters []drawing) ([]byte, error) {
 			return nil, fmt.Errorf("drawing the graph: %w", err)
 		}
 	}
-	return b.Bytes(), nil
+	return []byte(plain.Lines(b.String())), nil
 }
 
 func after(names []string) string {

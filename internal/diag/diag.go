@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // Severity of a diagnostic.
@@ -54,7 +56,8 @@ type Diagnostic struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// String is `file:line:col: path: summary (hint) [code]`; warnings say so after the position.
+// String is `file:line:col: path: summary (hint) [code]`, on one line on which nothing is
+// hidden; warnings say so after the position.
 func (d Diagnostic) String() string {
 	var b strings.Builder
 	if d.File != "" {
@@ -71,7 +74,7 @@ func (d Diagnostic) String() string {
 		b.WriteString(" (" + d.Hint + ")")
 	}
 	b.WriteString(" [" + d.Code + "]")
-	return b.String()
+	return plain.Line(b.String())
 }
 
 // List is a set of findings; the zero value is empty and ready.

@@ -2,7 +2,12 @@
 // knows: suites of cases, of which each passed, failed, erred or was skipped.
 package junit
 
-import "encoding/xml"
+import (
+	"encoding/xml"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
+)
 
 // Suites are a whole report.
 type Suites struct {
@@ -42,11 +47,38 @@ type Message struct {
 	Text    string `xml:",chardata"`
 }
 
-// Encode returns the report as an XML document.
+// Encode returns the report as an XML document on which nothing is hidden, and without the
+// characters that XML does not allow.
 func (s Suites) Encode() ([]byte, error) {
+	s.plain()
 	text, err := xml.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	return append([]byte(xml.Header), append(text, '\n')...), nil
+}
+
+// plain escapes every text. It does so before the text is XML, where a reader would see an
+// escaped character as what it is.
+func (s *Suites) plain() {
+	s.Name = plain.Line(s.Name)
+	suites := slices.Clone(s.Suites)
+	for i, suite := range suites {
+		suite.Name, suite.Cases = plain.Line(suite.Name), slices.Clone(suite.Cases)
+		for j, c := range suite.Cases {
+			suite.Cases[j] = Case{
+				ClassName: plain.Line(c.ClassName), Name: plain.Line(c.Name), Output: plain.Lines(c.Output),
+				Failure: c.Failure.plain(), Error: c.Error.plain(), Skipped: c.Skipped.plain(),
+			}
+		}
+		suites[i] = suite
+	}
+	s.Suites = suites
+}
+
+func (m *Message) plain() *Message {
+	if m == nil {
+		return nil
+	}
+	return &Message{Message: plain.Line(m.Message), Text: plain.Lines(m.Text)}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // Object is a Kubernetes object as plain JSON values (map[string]any, []any,
@@ -49,7 +50,7 @@ func (f File) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(Header)
 	if f.Origin != "" {
-		b.WriteString(" Source: " + strings.Map(printable, f.Origin))
+		b.WriteString(" Source: " + plain.Line(f.Origin))
 	}
 	b.WriteByte('\n')
 	for _, o := range f.Objects {
@@ -66,13 +67,6 @@ func (f File) Encode() ([]byte, error) {
 		b.Write(out)
 	}
 	return b.Bytes(), nil
-}
-
-func printable(r rune) rune {
-	if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
-		return ' '
-	}
-	return r
 }
 
 // From turns a typed API object into an Object without its status, which typed

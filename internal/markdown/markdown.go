@@ -3,34 +3,63 @@ package markdown
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
-	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // Safe is Markdown that is on one line and does not end the cell of a table.
 type Safe string
 
 // Text returns plain text as Markdown. It escapes what Markdown and HTML would
-// take for markup, what would end the cell of a table or the line, and what
-// would turn the direction of writing.
+// take for markup, what would end the cell of a table or the line, what a reader would not
+// see, and what forges take for a link: addresses, mentions of people, numbers of issues.
 func Text(s string) Safe {
 	var b strings.Builder
-	for _, r := range s {
+	text := plain.Line(string(oneLine(s)))
+	for i, r := range text {
+		rest := text[i+utf8.RuneLen(r):]
 		switch {
-		case !unicode.IsPrint(r):
-			b.WriteByte(' ')
-			continue
-		case strings.ContainsRune("\\`*_[]<>|&~$#!", r):
+		case strings.ContainsRune("\\`*_[]<>|&~$#!", r), r == ':' && strings.HasPrefix(rest, "//"), r == '.' && strings.HasSuffix(text[:i], "www"):
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
+		if refers(text[:i], r, rest) {
+			b.WriteString(apart)
+		}
 	}
-	return oneLine(b.String())
+	return Safe(strings.TrimSpace(b.String()))
+}
+
+// apart is a space without a width. Forges look for references in the text that Markdown
+// has made, so a backslash does not help.
+const apart = "&#8203;"
+
+var (
+	name   = regexp.MustCompile(`^[\pL\pN_]`)
+	digest = regexp.MustCompile(`^sha(256|512):`)
+)
+
+// refers reports whether a forge takes a character and what follows for a reference: to a
+// person, an issue, a merge request or a mail address. A digest of an image is none.
+func refers(before string, r rune, rest string) bool {
+	switch r {
+	case '@':
+		return name.MatchString(rest) && !digest.MatchString(rest)
+	case '#', '!':
+		return name.MatchString(rest)
+	case '-': // GH-1
+		return strings.HasSuffix(strings.ToUpper(before), "GH") && name.MatchString(rest)
+	}
+	return false
 }
 
 // Prose returns text whose author marks code with backticks, and writes no other
 // markup, as Markdown: descriptions of controls and comments of the language.
 func Prose(s string) Safe {
+	s = plain.Line(string(oneLine(s)))
 	parts := strings.Split(s, "`")
 	if len(parts)%2 == 0 { // a backtick without its partner
 		return Text(s)
@@ -46,6 +75,7 @@ func Prose(s string) Safe {
 
 // Code returns text as code.
 func Code(s string) Safe {
+	s = plain.Line(string(oneLine(s)))
 	fence := "`"
 	for strings.Contains(s, fence) {
 		fence += "`"

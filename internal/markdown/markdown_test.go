@@ -14,8 +14,13 @@ func TestText(t *testing.T) {
 		`a\|b`:                     `a\\\|b`,
 		"a\n| b\r\n":               `a \| b`,
 		"<script>&lt;":             `\<script\>\&lt;`,
-		"[x](http://y) `c` *e* _f": "\\[x\\](http://y) \\`c\\` \\*e\\* \\_f",
-		"a\u202eb\u2028c":          "a b c",
+		"[x](http://y) `c` *e* _f": "\\[x\\](http\\://y) \\`c\\` \\*e\\* \\_f",
+		"a\u202eb\u2028c\x1b[2Jd":  `a\\u202eb c\\u001b\[2Jd`,
+		"![x](y)":                  `\!\[x\](y)`,
+		"(@acme/all, a@b.example)": `(@&#8203;acme/all, a@&#8203;b.example)`,
+		"x@sha256:0a @ 1":          "x@sha256:0a @ 1",
+		"see #12, !3 and gh-4":     `see \#&#8203;12, \!&#8203;3 and gh-&#8203;4`,
+		"www.x.example ftp://x":    `www\.x.example ftp\://x`,
 		"--> <!--":                 `--\> \<\!--`,
 		"  x  ":                    "x",
 	} {
@@ -39,10 +44,11 @@ func TestProse(t *testing.T) {
 
 func TestCode(t *testing.T) {
 	for in, want := range map[string]Safe{
-		`{"a": 1}`: "`{\"a\": 1}`",
-		"a|b":      "`a\\|b`",
-		"a\nb":     "`a b`",
-		"a`b``":    "``` a`b`` ```",
+		`{"a": 1}`:     "`{\"a\": 1}`",
+		"a|b":          "`a\\|b`",
+		"a\nb":         "`a b`",
+		"a\x1b\u202eb": "`a\\u001b\\u202eb`",
+		"a`b``":        "``` a`b`` ```",
 	} {
 		if got := Code(in); got != want {
 			t.Errorf("Code(%q) = %q, want %q", in, got, want)

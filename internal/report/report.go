@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // Encoders of a report, by format.
@@ -24,11 +26,11 @@ func (e Encoders) Write(w io.Writer, format string) error {
 	return err
 }
 
-// JSON returns an encoder that encodes a value as indented JSON.
+// JSON returns an encoder that encodes a value as indented JSON on which nothing is hidden.
 func JSON(v any) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		out, err := json.MarshalIndent(v, "", "  ")
-		return append(out, '\n'), err
+		return append(plain.JSON(out), '\n'), err
 	}
 }
 

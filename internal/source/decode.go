@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // ListOrObject is for a struct that may also be written as the list of one of
@@ -235,7 +236,9 @@ func (d *decoder) text(n *yaml.Node, path, s string) {
 	case !utf8.ValidString(s):
 		d.problem(n, "text-encoding", path, "", "is not valid UTF-8")
 	case strings.ContainsFunc(s, control):
-		d.problem(n, "text-control", path, "", "holds a control character")
+		i := strings.IndexFunc(s, control)
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		d.problem(n, "text-control", path, "remove it", "holds the character %U, which a reader does not see for what it is", r)
 	case strings.Contains(s, "{{") || strings.Contains(s, "}}"):
 		d.problem(n, "text-variable", path, "", "{{ and }} are not allowed: Kyverno would evaluate them")
 	case strings.Contains(s, "$(") || strings.Contains(s, "${") && !inWorkload(path):
@@ -250,9 +253,9 @@ func inWorkload(path string) bool {
 	return strings.HasPrefix(path, "spec.flux.workloads[") || strings.HasPrefix(path, "spec.overrides.flux.workloads[")
 }
 
-func control(r rune) bool {
-	return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
-}
+// control reports whether a reader of the text would not see the character, or not what it
+// does.
+func control(r rune) bool { return plain.Hidden(r) && r != '\n' && r != '\t' }
 
 type field struct {
 	index    int

@@ -127,14 +127,14 @@ func scalarText(n *yaml.Node, style yaml.Style, key bool) string {
 const plainDate yaml.Style = 1 << 16
 
 var (
-	plain = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./@+=%()*-]*([ :]?[A-Za-z0-9_./@+=%()*-]+)*$`)
-	date  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	unquoted = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./@+=%()*-]*([ :]?[A-Za-z0-9_./@+=%()*-]+)*$`)
+	date     = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 )
 
 // plainText reports whether a text may stand without quotes, also in flow style.
 func plainText(s string) bool {
 	words := []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-	if !plain.MatchString(s) || slices.Contains(words, strings.ToLower(s)) || s[0] >= '0' && s[0] <= '9' && strings.Trim(s, "0123456789:._") == "" {
+	if !unquoted.MatchString(s) || slices.Contains(words, strings.ToLower(s)) || s[0] >= '0' && s[0] <= '9' && strings.Trim(s, "0123456789:._") == "" {
 		return false
 	}
 	var n yaml.Node

@@ -1,10 +1,10 @@
 package impact
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/junit"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // junit returns a suite per environment with a case per control. A case fails if the
@@ -68,16 +68,9 @@ func message(findings []Finding, status Status) *junit.Message {
 }
 
 func lines(findings []Finding) string {
-	var b strings.Builder
+	var b plain.Text
 	for _, f := range findings {
-		fmt.Fprintf(&b, "%s: %s (%s)", title(f.Status), f.Workload(), f.Owner)
-		if why := f.why(); why != "" {
-			b.WriteString(": " + why)
-		}
-		if f.File != "" {
-			fmt.Fprintf(&b, " [%s]", f.Position)
-		}
-		b.WriteByte('\n')
+		b.Line("%s: %s (%s)%s", title(f.Status), f.Workload(), f.Owner, f.details())
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -24,7 +24,7 @@ func (r *Report) markdown() string {
 		if len(groups) == 0 && len(e.NotEvaluated) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s: %s\n", markdown.Text(e.Name), e.bumpText()) // stages are DNS labels
+		fmt.Fprintf(&b, "\n### %s: %s\n", markdown.Text(e.Name), markdown.Text(e.bumpText()))
 		if len(groups) > 0 {
 			groupRows(&b, groups)
 		}

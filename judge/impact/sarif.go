@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/markdown"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // The types below are the part of SARIF 2.1.0 (OASIS, sarif-schema-2.1.0.json) that is used here.
@@ -104,7 +108,7 @@ func (r *Report) sarif(version string) sarifLog {
 			run.Results = append(run.Results, f.sarif(stages[f.Environment]))
 			continue
 		}
-		n := sarifNotification{Level: "error", Message: sarifText{Text: f.sentence(stages[f.Environment])}, Locations: f.locations()}
+		n := sarifNotification{Level: "error", Message: plainText(f.sentence(stages[f.Environment])), Locations: f.locations()}
 		if f.Control != "" {
 			n.AssociatedRule = &sarifRuleID{ID: f.Control}
 		}
@@ -115,10 +119,18 @@ func (r *Report) sarif(version string) sarifLog {
 	return sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}
 }
 
+// plainText returns foreign text as a message of SARIF: without links, which are
+// [text](target) there, and without mentions of people, where a forge shows it.
+func plainText(text string) sarifText {
+	return sarifText{Text: mention.ReplaceAllString(strings.ReplaceAll(plain.Line(text), "](", "] ("), "$1@ ")}
+}
+
+var mention = regexp.MustCompile(`(^|[^\pL\pN_])@`)
+
 func (c Control) sarif() sarifRule {
 	rule := sarifRule{
-		ID: c.ID, ShortDescription: sarifText{Text: c.Title}, FullDescription: sarifText{Text: c.Description},
-		Help:       sarifText{Text: c.Description, Markdown: c.Description},
+		ID: c.ID, ShortDescription: plainText(c.Title), FullDescription: plainText(c.Description),
+		Help:       sarifText{Text: plainText(c.Description).Text, Markdown: string(markdown.Prose(c.Description))},
 		Properties: map[string]any{"tags": []string{c.Category}, "severity": c.Severity},
 	}
 	if len(c.References) > 0 {
@@ -141,13 +153,13 @@ func (f Finding) sentence(stage string) string {
 func (f Finding) sarif(stage string) sarifResult {
 	id := sha256.Sum256([]byte(strings.Join([]string{f.Environment, f.Control, f.Workload()}, "\x00")))
 	result := sarifResult{
-		RuleID: f.Control, Message: sarifText{Text: f.sentence(stage)}, Locations: f.locations(),
+		RuleID: f.Control, Message: plainText(f.sentence(stage)), Locations: f.locations(),
 		Level:               map[Status]string{WouldBlock: "error", Blocked: "error", Warns: "warning", Exempt: "note"}[f.Status],
 		PartialFingerprints: map[string]string{"gatehouse/v1": hex.EncodeToString(id[:])},
 		Properties:          map[string]any{"environment": f.Environment, "owner": f.Owner, "status": f.Status},
 	}
 	if f.Status == Exempt {
-		result.Suppressions = []sarifSuppression{{Kind: "external", Justification: "exception " + f.why()}}
+		result.Suppressions = []sarifSuppression{{Kind: "external", Justification: plainText("exception " + f.why()).Text}}
 	}
 	return result
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // title returns the text for a status.
@@ -45,37 +47,41 @@ func (f Finding) why() string {
 func (f Finding) control() string { return cmp.Or(f.Control, "(no verdict)") }
 
 func (r *Report) text() ([]byte, error) {
-	var b strings.Builder
+	var b plain.Text
 	for _, e := range r.Environments {
-		fmt.Fprintf(&b, "%s: %s\n", e.Name, e.bumpText())
+		b.Line("%s: %s", e.Name, e.bumpText())
 		for _, group := range byOwner(r.of(e.Name)) {
-			fmt.Fprintf(&b, "  %s\n", group.owner)
+			b.Line("  %s", group.owner)
 			for _, f := range group.listed {
-				fmt.Fprintf(&b, "    %s: %s: %s", title(f.Status), f.control(), f.Workload())
-				if why := f.why(); why != "" {
-					b.WriteString(": " + why)
-				}
-				if f.File != "" {
-					fmt.Fprintf(&b, " [%s]", f.Position)
-				}
-				b.WriteByte('\n')
+				b.Line("    %s: %s: %s%s", title(f.Status), f.control(), f.Workload(), f.details())
 			}
 			for _, w := range group.warns {
-				fmt.Fprintf(&b, "    warns: %s: %s\n", w.control, objects(w.count))
+				b.Line("    warns: %s: %s", w.control, objects(w.count))
 			}
 		}
 		for _, n := range e.NotEvaluated {
-			fmt.Fprintf(&b, "  not evaluated: %s: %s\n", n.Control, n.Reason)
+			b.Line("  not evaluated: %s: %s", n.Control, n.Reason)
 		}
 		b.WriteByte('\n')
 	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tNEXT\tOBJECTS\tWOULD BLOCK\tBLOCKED TODAY\tWARNS\tEXEMPT\tERRORS")
 	for _, e := range r.Environments {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", e.Name, e.Stage, cmp.Or(e.Next, "-"), r.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", plain.Line(e.Name), plain.Line(e.Stage), plain.Line(cmp.Or(e.Next, "-")), r.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors)
 	}
 	err := table.Flush()
 	return []byte(b.String()), err
+}
+
+// details returns why, and where the workload is.
+func (f Finding) details() (text string) {
+	if why := f.why(); why != "" {
+		text = ": " + why
+	}
+	if f.File != "" {
+		text += fmt.Sprintf(" [%s]", f.Position)
+	}
+	return text
 }
 
 func objects(n int) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/junit"
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 	"github.com/gatehouse-dev/gatehouse/internal/report"
 )
 
@@ -39,14 +40,14 @@ func (r *Report) of(s Status) []Result {
 }
 
 func (r *Report) text() ([]byte, error) {
-	var b strings.Builder
+	var b plain.Text
 	for _, status := range []Status{Failed, Warned} {
 		for _, result := range r.of(status) {
-			fmt.Fprintf(&b, "%s %s\n", strings.ToUpper(string(status)), result.line())
+			b.Line("%s %s", strings.ToUpper(string(status)), result.line())
 		}
 	}
 	for _, s := range r.skipped() {
-		fmt.Fprintf(&b, "SKIPPED %s: %d: %s\n", s.who, s.count, s.reason)
+		b.Line("SKIPPED %s: %d: %s", s.who, s.count, s.reason)
 	}
 	if b.Len() > 0 {
 		b.WriteByte('\n')
