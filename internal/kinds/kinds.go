@@ -45,6 +45,9 @@ type Kind struct {
 	// Makes lists the kinds that the controller of a workload creates for it. Only
 	// workloads have any; Pod is always one of them.
 	Makes []string
+	// Account is the service account in kube-system with which the controller of a
+	// workload writes. Only workloads have one.
+	Account string
 	// InForce is NotPolicy for kinds that are not policies.
 	InForce InForce
 	// KyvernoReads says that the roles of the Kyverno chart allow its
