@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/gatehouse-dev/gatehouse/internal/made"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	"github.com/kyverno/kyverno/pkg/engine"
@@ -27,6 +28,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -82,6 +84,7 @@ type run struct {
 	namespace *corev1.Namespace // nil for a request without a namespace, or for one that creates it
 	labels    map[string]string // what namespace selectors see
 	wanted    []string          // names of policies; empty for all
+	scan      bool              // no request, but an object that exists
 	results   verdicts
 	context   *engine.PolicyContext // of the request as it is by now; nil after a patch
 }
@@ -100,6 +103,7 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 		cache:   policies,
 		request: req,
 		wanted:  params.Policies,
+		scan:    params.Scan,
 		results: verdicts{expanded: b.expanded},
 	}
 	name := req.admission.Namespace
@@ -122,6 +126,9 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 
 // evaluate takes the request through Kyverno's mutating webhook and then its validating one.
 func (r *run) evaluate(ctx context.Context) (protocol.EvaluateResult, error) {
+	if r.scan {
+		return r.report(ctx)
+	}
 	object := r.request.admission.Object.Raw
 	imagesRefused := false
 	// Kyverno registers its mutating webhook for CREATE and UPDATE.
@@ -134,11 +141,15 @@ func (r *run) evaluate(ctx context.Context) (protocol.EvaluateResult, error) {
 			return protocol.EvaluateResult{}, err
 		}
 	}
+	patched := r.request.admission.Object.Raw
+	if err := r.generateName(); err != nil {
+		return protocol.EvaluateResult{}, err
+	}
 	if err := r.validate(ctx, imagesRefused); err != nil {
 		return protocol.EvaluateResult{}, err
 	}
 	result := r.results.result()
-	if patched := r.request.admission.Object.Raw; !bytes.Equal(object, patched) {
+	if !bytes.Equal(object, patched) {
 		result.Patched = json.RawMessage(patched)
 	}
 	return result, nil
@@ -196,6 +207,43 @@ func (r *run) verifyImages(ctx context.Context) (refused bool, err error) {
 	return false, nil
 }
 
+// generateName gives a new object that has only a generateName its name. The API server does so between the mutating and
+// the validating webhooks: only the latter know the names of most Pods.
+func (r *run) generateName() error {
+	var object metav1.PartialObjectMetadata
+	if err := json.Unmarshal(r.request.admission.Object.Raw, &object); r.request.admission.Operation != admissionv1.Create || err != nil || object.Name != "" || object.GenerateName == "" {
+		return err
+	}
+	return r.patch([]jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/metadata/name", made.Generated(object.GenerateName))})
+}
+
+// report evaluates the object as pkg/controllers/report/utils does: each policy that scans, with no request behind it.
+func (r *run) report(ctx context.Context) (protocol.EvaluateResult, error) {
+	scan := func(policies []kyvernov1.PolicyInterface, evaluate func(context.Context, engineapi.PolicyContext) engineapi.EngineResponse) error {
+		for _, policy := range policies {
+			if !policy.BackgroundProcessingEnabled() {
+				continue
+			}
+			response, _, err := r.call(ctx, policy, func(ctx context.Context, pc engineapi.PolicyContext) (engineapi.EngineResponse, engineapi.ImageVerificationMetadata) {
+				return evaluate(ctx, pc), engineapi.ImageVerificationMetadata{}
+			})
+			if err != nil {
+				return err
+			}
+			r.results.add(ctx, policy, response, false)
+		}
+		return nil
+	}
+	err := scan(append(r.policies(policycache.ValidateEnforce), r.policies(policycache.ValidateAudit)...), r.engine.Validate)
+	if err == nil {
+		err = scan(r.policies(policycache.VerifyImagesMutate), func(ctx context.Context, pc engineapi.PolicyContext) engineapi.EngineResponse {
+			response, _ := r.engine.VerifyAndPatchImages(ctx, pc)
+			return response
+		})
+	}
+	return r.results.result(), err
+}
+
 // validate runs the validating rules, as pkg/webhooks/resource/validation does. Image rules check here that the
 // mutating webhook verified the images, which is not the case if it refused.
 func (r *run) validate(ctx context.Context, imagesRefused bool) error {
@@ -230,15 +278,33 @@ func (r *run) call(ctx context.Context, policy kyvernov1.PolicyInterface,
 ) (response engineapi.EngineResponse, images engineapi.ImageVerificationMetadata, err error) {
 	defer recovered(&err, "evaluating "+policy.GetKind()+"/"+key(policy))
 	if r.context == nil {
-		builder := webhookutils.NewPolicyContextBuilder(r.evaluator.config, r.evaluator.jmespath)
-		built, err := builder.Build(r.request.admission, r.request.info.Roles, r.request.info.ClusterRoles, r.request.parent)
-		if err != nil {
+		if r.context, err = r.policyContext(); err != nil {
 			return response, images, fmt.Errorf("reading the request: %w", err)
 		}
-		r.context = built.WithNamespaceLabels(r.labels)
 	}
 	response, images = evaluate(ctx, r.context.WithPolicy(policy))
 	return response, images, nil
+}
+
+// policyContext is what rules and exceptions see of the request, or of the object in a background scan.
+func (r *run) policyContext() (*engine.PolicyContext, error) {
+	if !r.scan {
+		builder := webhookutils.NewPolicyContextBuilder(r.evaluator.config, r.evaluator.jmespath)
+		built, err := builder.Build(r.request.admission, r.request.info.Roles, r.request.info.ClusterRoles, r.request.parent)
+		if err != nil {
+			return nil, err
+		}
+		return built.WithNamespaceLabels(r.labels), nil
+	}
+	var object unstructured.Unstructured
+	if err := json.Unmarshal(r.request.admission.Object.Raw, &object); err != nil {
+		return nil, err
+	}
+	built, err := engine.NewPolicyContext(r.evaluator.jmespath, object, kyvernov1.Create, nil, r.evaluator.config)
+	if err != nil {
+		return nil, err
+	}
+	return built.WithNamespaceLabels(r.labels), nil
 }
 
 // policies returns the policies of a type that apply to the request, each reduced to the rules of that type.

@@ -43,6 +43,9 @@ func (r request) name() string {
 
 // newRequest builds the admission request that the API server would send.
 func newRequest(p protocol.EvaluateParams, kinds kindTable) (request, error) {
+	if p.Scan && (p.Operation != "" && p.Operation != protocol.Create || len(p.OldResource) > 0 || p.SubResource != "" || p.UserInfo.Username != "") {
+		return request{}, errors.New("a scan has no operation, no old resource, no subresource and no user")
+	}
 	var object metav1.PartialObjectMetadata
 	if err := json.Unmarshal(p.Resource, &object); err != nil {
 		return request{}, fmt.Errorf("decoding the resource: %w", err)

@@ -13,7 +13,7 @@ import (
 )
 
 // Protocol is the number of this protocol. Client and engine refuse to work together when it differs.
-const Protocol = 2
+const Protocol = 3
 
 // MaxLine is the length of the longest request or response line in bytes, without the newline. A longer request is
 // skipped and answered with [CodeTooLarge]; the engine never holds more than this of one line.
@@ -188,7 +188,8 @@ type UserInfo struct {
 
 // EvaluateParams is one admission request.
 type EvaluateParams struct {
-	// Resource is the object: the new one, or for DELETE the deleted one.
+	// Resource is the object: the new one, or for DELETE the deleted one. One with a generateName gets its name as in an API
+	// server: after the mutating rules and before the validating ones.
 	Resource json.RawMessage `json:"resource"`
 	// OldResource is the object before an UPDATE. Required for UPDATE, forbidden otherwise.
 	OldResource json.RawMessage `json:"oldResource,omitempty"`
@@ -215,6 +216,9 @@ type EvaluateParams struct {
 	Now string `json:"now,omitempty"`
 	// Policies to evaluate, by the names that [LoadResult] gave; default all.
 	Policies []string `json:"policies,omitempty"`
+	// Scan asks what a background scan reports of the object, as if it existed: nothing is blocked, and rules and
+	// exceptions see no request and no user. UserInfo, OldResource and SubResource must be empty then.
+	Scan bool `json:"scan,omitempty"`
 }
 
 // Outcome of a rule, in Kyverno's words.
