@@ -47,8 +47,15 @@ func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manif
 		"exceptions": waivedPolicies(env, x),
 		"match":      map[string]any{"any": exceptionMatch(x)},
 	}
-	if conditions := exceptionConditions(x); len(conditions) > 0 {
-		spec["conditions"] = map[string]any{"all": conditions}
+	conditions := map[string]any{}
+	if all := exceptionConditions(x); len(all) > 0 {
+		conditions["all"] = all
+	}
+	if any := exemptWays(x); len(any) > 0 {
+		conditions["any"] = any
+	}
+	if len(conditions) > 0 {
+		spec["conditions"] = conditions
 	}
 	return manifest.Object{
 		"apiVersion": "kyverno.io/v2",
@@ -71,27 +78,35 @@ func waivedPolicies(env plan.Environment, x plan.Exception) []any {
 	return out
 }
 
-// exceptionMatch returns a filter for each kind, and for each kind that its
-// controller makes from it, with the names that the objects of this kind have. The
-// filter has the namespaces if the kind has a namespace.
+// exceptionMatch returns a filter for each kind, and for each kind that a controller
+// makes from it. The filter has the namespaces if the kind has a namespace.
 func exceptionMatch(x plan.Exception) []any {
 	var filters []any
 	seen := map[string]bool{}
+	add := func(kind string, names, namespaces []string) {
+		resources := map[string]any{"kinds": []any{kind}}
+		if names != nil {
+			resources["names"] = list(names)
+		}
+		if len(namespaces) > 0 {
+			resources["namespaces"] = list(namespaces)
+		}
+		if id := kind + "/" + strings.Join(names, ","); !seen[id] {
+			seen[id] = true
+			filters = append(filters, map[string]any{"resources": resources})
+		}
+	}
 	for _, kind := range x.Kinds {
-		for _, made := range plan.Makes(kind) {
-			var names []string
-			for _, name := range x.Names {
-				names = append(names, plan.MadeNames(kind, made, name)...)
-			}
-			names = slices.Compact(names) // long names are cut to the same
-			resources := map[string]any{"kinds": []any{made}, "names": list(names)}
-			if len(x.Namespaces) > 0 && !slices.Contains(x.ClusterKinds, kind) {
-				resources["namespaces"] = list(x.Namespaces)
-			}
-			if id := made + "/" + strings.Join(names, ","); !seen[id] {
-				seen[id] = true
-				filters = append(filters, map[string]any{"resources": resources})
-			}
+		names, namespaces := x.Names, x.Namespaces
+		if kind == "Pod" {
+			names = plan.PodNames(names)
+		}
+		if slices.Contains(x.ClusterKinds, kind) {
+			namespaces = nil
+		}
+		add(kind, names, namespaces)
+		for _, made := range plan.MadeFrom(kind) {
+			add(made.Kind, plan.MadePrefixes(x.Names), namespaces)
 		}
 	}
 	return filters

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/made"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -238,7 +239,7 @@ func (e *testEmitter) exception(x plan.Exception) []manifest.File {
 // waive adds the first bad case that the exception can exempt.
 func (e *testEmitter) waive(s *suite, x plan.Exception, waived []string) {
 	for _, j := range e.cases[caseKey(s.policy)].bad {
-		name := exempted(x, j.Kind.Kind)
+		object, found := exempted(x, j.Kind.Kind)
 		namespace, tier := "", e.plan.StrictestTier(s.policy)
 		if len(x.Namespaces) > 0 && !slices.Contains(x.ClusterKinds, j.Kind.Kind) {
 			namespace = x.Namespaces[0]
@@ -247,10 +248,14 @@ func (e *testEmitter) waive(s *suite, x plan.Exception, waived []string) {
 		if s.policy.ActionIn(tier) == plan.Off {
 			continue
 		}
-		if name == "" || j.Namespace != "" && j.Namespace != catalog.CaseNamespace || (j.Namespace == "") != (namespace == "") {
+		if !found || j.Namespace != "" && j.Namespace != catalog.CaseNamespace || (j.Namespace == "") != (namespace == "") {
 			continue
 		}
-		exempt, other := s.add(j, name, namespace, tier), s.add(j, objectName(j), e.namespace(j, tier), tier)
+		exempt := s.add(j, object.Stored(), namespace, tier)
+		if object.OwnerReference != nil {
+			s.resources[len(s.resources)-1].Metadata()["ownerReferences"] = []any{object.OwnerReference}
+		}
+		other := s.add(j, objectName(j), e.namespace(j, tier), tier)
 		for _, rule := range failing(j) {
 			s.expect(rule, fail, other)
 			if slices.Contains(waived, rule) {
@@ -261,15 +266,21 @@ func (e *testEmitter) waive(s *suite, x plan.Exception, waived []string) {
 	}
 }
 
-// exempted returns a name with which the exception covers an object of a kind. It is
-// empty if the exception covers no such object.
-func exempted(x plan.Exception, made string) string {
-	for _, kind := range x.Kinds {
-		if slices.Contains(plan.Makes(kind), made) && len(x.Names) > 0 {
-			return strings.NewReplacer("*", "x", "?", "x").Replace(plan.MadeNames(kind, made, x.Names[0])[0])
+// exempted returns an object of a kind that the exception covers, as it is stored: one
+// that it names, or one that a controller makes from that. It reports whether there is one.
+func exempted(x plan.Exception, kind string) (made.Sent, bool) {
+	name := strings.ReplaceAll(x.Names[0], "*", "x")
+	for _, k := range x.Kinds {
+		if k == kind {
+			return made.Sent{Kind: kind, Name: name}, true
+		}
+		for _, o := range made.From(k, name) {
+			if o.Kind == kind {
+				return o, true
+			}
 		}
 	}
-	return ""
+	return made.Sent{}, false
 }
 
 // namespace returns the namespace of a case in a tier. A case that depends on its

@@ -110,7 +110,7 @@ func TestTestsTiers(t *testing.T) {
 func TestTestsException(t *testing.T) {
 	files := testsOf(t, "all")
 	const folder = "tests/e/exceptions/agent/disallow-host-path"
-	want := []string{"agents/agent-x-xxxxx skip", "gatehouse-test-platform/host-path fail"}
+	want := []string{"agents/agent-x-x7k2p skip", "gatehouse-test-platform/host-path fail"}
 	if diff := cmp.Diff(want, expected(t, files, folder)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -5,42 +5,45 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/internal/made"
 )
 
-// TestMadeNames compares the globs with names that the controllers of Kubernetes
-// make. The tests of the engine show that Kyverno reads the globs in this way.
-func TestMadeNames(t *testing.T) {
-	long := strings.Repeat("x", 60)
+// TestMadePrefixes matches the names, in every phase, of all that controllers make.
+func TestMadePrefixes(t *testing.T) {
+	for _, name := range []string{"app", "web.shop", strings.Repeat("x", 30), strings.Repeat("y", 46), strings.Repeat("y", 47), strings.Repeat("z", 58)} {
+		for _, kind := range []string{"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"} {
+			for _, glob := range []string{name, name[:2] + "*", "*" + name[1:], name[:1] + "*" + name[2:]} {
+				globs := MadePrefixes([]string{glob})
+				for _, o := range made.From(kind, name) {
+					for _, text := range []string{o.Name, o.GenerateName, o.Stored()} {
+						if globs != nil && text != "" && !slices.ContainsFunc(globs, func(g string) bool { ok, _ := path.Match(g, text); return ok }) {
+							t.Errorf("%s %s: %q does not match %s", kind, glob, globs, text)
+						}
+					}
+				}
+			}
+		}
+	}
+	if got := MadePrefixes([]string{"b", "a", "a"}); !slices.Equal(got, []string{"a-*", "b-*"}) {
+		t.Errorf("globs %q", got)
+	}
+}
+
+// TestPodNames matches a Pod by its generateName, and by the name that it is stored under.
+func TestPodNames(t *testing.T) {
+	long := strings.Repeat("x", 70)
 	for _, tt := range []struct {
-		kind, made, name string
-		matches, not     []string
+		name string
+		want []string
 	}{
-		{"Deployment", "Deployment", "app", []string{"app"}, []string{"app-6d4cf56db6"}},
-		{"Deployment", "ReplicaSet", "app", []string{"app-6d4cf56db6", "app-6d4cf5"}, []string{"app", "app-6d4cf", "app-6d4cf56db6c"}},
-		{"Deployment", "Pod", "app", []string{"app-6d4cf56db6-abcde"}, []string{"app-6d4cf56db6", "app-abcde", "app-web-6d4cf56db6-abcde"}},
-		{"Deployment", "Pod", long, []string{long[:58] + "abcde"}, []string{long + "-abcde"}},
-		{"DaemonSet", "Pod", "agent", []string{"agent-x7k2p"}, []string{"agent", "agent-x7k2", "agent-web-x7k2p"}},
-		{"StatefulSet", "Pod", "db", []string{"db-0", "db-42", "db-999"}, []string{"db", "db-1000"}},
-		{"Job", "Pod", "migrate", []string{"migrate-abcde", "migrate-0-abcde", "migrate-27-abcde"}, []string{"migrate", "migrate-1000-abcde"}},
-		{"CronJob", "Job", "nightly", []string{"nightly-28391040"}, []string{"nightly", "nightly-2839104"}},
-		{"CronJob", "Pod", "nightly", []string{"nightly-28391040-xyzab", "nightly-28391040-3-xyzab"}, []string{"nightly-xyzab", "nightly-28391040"}},
+		{"agent", []string{"agent"}},
+		{"agent-*", []string{"agent-*"}},
+		{long, []string{long}},
+		{long + "-*", []string{long[:58] + "?????", long + "-*"}},
 	} {
-		globs := MadeNames(tt.kind, tt.made, tt.name)
-		matched := func(name string) bool {
-			return slices.ContainsFunc(globs, func(glob string) bool {
-				ok, err := path.Match(glob, name)
-				return err == nil && ok
-			})
-		}
-		for _, name := range tt.matches {
-			if !matched(name) {
-				t.Errorf("%s %s: no glob of %q matches the %s %s", tt.kind, tt.name, globs, tt.made, name)
-			}
-		}
-		for _, name := range tt.not {
-			if matched(name) {
-				t.Errorf("%s %s: a glob of %q matches the %s %s", tt.kind, tt.name, globs, tt.made, name)
-			}
+		if got := PodNames([]string{tt.name}); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }
