@@ -20,6 +20,7 @@ type cluster struct {
 	env    plan.Environment
 	params engine.LoadParams
 	loaded map[string]bool // policies that the engine accepted, by name
+	scans  map[string]bool // policies that Kyverno also asks about what exists, by name
 
 	trials  map[string]*imageTrial // of the image rules, by policy name
 	digests map[string]string      // of the images that the engine has
@@ -27,7 +28,7 @@ type cluster struct {
 
 // newCluster collects the objects of an environment from the bundle.
 func newCluster(b *generator.Bundle, env plan.Environment) (*cluster, error) {
-	k := &cluster{plan: b.Plan, env: env, params: engine.LoadParams{ExceptionNamespace: b.Plan.ExceptionNamespace}, loaded: map[string]bool{}}
+	k := &cluster{plan: b.Plan, env: env, params: engine.LoadParams{ExceptionNamespace: b.Plan.ExceptionNamespace}, loaded: map[string]bool{}, scans: map[string]bool{}}
 	read := slices.ContainsFunc(env.Policies, func(p plan.Policy) bool { return len(p.LookUps) > 0 })
 	for _, f := range b.Files {
 		if f.Folder.Environment != env.Name {
@@ -49,6 +50,7 @@ func (k *cluster) add(o manifest.Object, read bool) error {
 	switch o.Kind() {
 	case "ClusterPolicy":
 		into = &k.params.Policies
+		k.scans[o.Name()] = o.Value("spec", "background") != false
 	case "PolicyException":
 		into = &k.params.Exceptions
 	case "ConfigMap":
@@ -131,6 +133,11 @@ func (k *cluster) forged(tier string) map[string]string {
 // excepted reports whether an exception applies in the namespace.
 func (k *cluster) excepted(namespace string) bool {
 	return slices.ContainsFunc(k.env.Exceptions, func(x plan.Exception) bool { return slices.Contains(x.Namespaces, namespace) })
+}
+
+// scansAll reports whether Kyverno asks all objects of a policy about what exists.
+func (k *cluster) scansAll(policy plan.Policy) bool {
+	return !slices.ContainsFunc(k.names(policy), func(name string) bool { return !k.scans[name] })
 }
 
 // action returns the action of a policy in a tier. Cluster-scoped objects have no tier;

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/made"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -25,16 +26,23 @@ type trial struct {
 	candidate []catalog.Case // bad documents that a waived rule can judge
 }
 
-// subject is an object that an exception names.
+// subject is an object that an exception names, or one that a controller makes from it.
 type subject struct {
-	kind            string // as the exception says
-	made            string // the kind, or one that its controller makes
-	name, namespace string
+	// Sent says what reaches the API server. Of an object that the exception names, it has
+	// the name.
+	made.Sent
+	workload  string // name of what the exception names
+	kind      string // of it, as the exception says
+	namespace string
 }
 
-// exception checks an exception for each of its kinds, names and namespaces: the
-// object is exempt until the expiry and not after it, and the exemption does not
-// extend to other names, other namespaces or other policies.
+// made reports whether a controller, or a person who runs a Job by hand, makes the object.
+func (s subject) made() bool { return s.OwnerReference != nil }
+
+// exception checks an exception for each of its kinds, names and namespaces, and for
+// what controllers make: the object is exempt until the expiry and not after it, and
+// the exemption does not extend to other names, owners and users, other namespaces or
+// other policies.
 func (r *run) exception(k *cluster, x plan.Exception, waived plan.ExceptionPolicy) error {
 	policy, _ := k.env.Policy(waived.Name)
 	t := trial{cluster: k, exception: x, policy: policy, image: k.trials[policy.Name]}
@@ -82,16 +90,31 @@ func (t trial) subjects(rules []string) []subject {
 		if len(namespaces) == 0 || slices.Contains(t.exception.ClusterKinds, kind) {
 			namespaces = []string{""}
 		}
-		for _, made := range plan.Makes(kind) {
-			for i := range max(len(namespaces), len(t.exception.Names)) {
-				name := plan.MadeNames(kind, made, t.exception.Names[i%len(t.exception.Names)])[0]
-				if judged[made] {
-					out = append(out, subject{kind: kind, made: made, name: concrete(name), namespace: namespaces[i%len(namespaces)]})
+		for i := range max(len(namespaces), len(t.exception.Names)) {
+			for _, s := range subjectsOf(kind, concrete(t.exception.Names[i%len(t.exception.Names)]), namespaces[i%len(namespaces)]) {
+				if judged[s.Kind] {
+					out = append(out, s)
 				}
 			}
 		}
 	}
 	return out
+}
+
+// subjectsOf returns an object, and what controllers make from it.
+func subjectsOf(kind, name, namespace string) []subject {
+	out := []subject{{made.Sent{Kind: kind, Name: name}, name, kind, namespace}}
+	for _, o := range made.From(kind, name) {
+		out = append(out, subject{o, name, kind, namespace})
+	}
+	return out
+}
+
+// renamed returns the same object of a workload with another name.
+func (s subject) renamed(workload string) subject {
+	all := subjectsOf(s.kind, s.workload, s.namespace)
+	i := slices.IndexFunc(all, func(o subject) bool { return o.Kind == s.Kind && o.Stored() == s.Stored() })
+	return subjectsOf(s.kind, workload, s.namespace)[i]
 }
 
 // concrete returns a string that the glob matches.
@@ -112,10 +135,9 @@ func (r *run) subject(t trial, s subject) error {
 		r.skip(t.result(s, "exempt"), "the policy is off "+where)
 		return nil
 	}
-	other := s
-	other.name = t.otherName(s)
+	other, found := t.other(s)
 	probe := other
-	if other.name == s.name && s.namespace != "" { // every name is exempt
+	if !found && s.namespace != "" { // every name is exempt
 		probe = t.elsewhere(s)
 	}
 	object, err := r.violation(t, probe, bad)
@@ -123,27 +145,41 @@ func (r *run) subject(t trial, s subject) error {
 		return err
 	}
 	if object == nil {
-		r.skip(t.result(s, "exempt"), "no bad document of the control is, as a "+s.made+", a violation that the exception could exempt")
+		r.skip(t.result(s, "exempt"), "no bad document of the control is, as a "+s.Kind+", a violation that the exception could exempt")
 		return nil
 	}
-	return r.ask(t.checks(s, other, object, bad))
+	checks := t.checks(s, object, bad)
+	if found {
+		checks = append(checks, t.check(other, "another name", object, t.before(), want{bad, t.exception.Name}))
+	}
+	return r.ask(append(checks, t.strangers(s, object, bad)...))
+}
+
+// before returns the last second in which the exception holds.
+func (t trial) before() time.Time {
+	if t.exception.Expires.IsZero() {
+		return t.cluster.plan.Now
+	}
+	return t.exception.Expires.Add(-time.Second)
 }
 
 // checks returns the checks of one object, most of them in the last second before the expiry.
-func (t trial) checks(s, other subject, object map[string]any, bad verdict) []check {
-	x := t.exception
-	now := t.cluster.plan.Now
-	if !x.Expires.IsZero() {
-		now = x.Expires.Add(-time.Second)
+func (t trial) checks(s subject, object map[string]any, bad verdict) []check {
+	x, now := t.exception, t.before()
+	what := "the object that it names"
+	if s.made() {
+		what = s.What
 	}
-	out := []check{
-		t.check(s, "the object that it names", object, now, want{exempted, x.Name}),
+	out := []check{t.check(s, what, object, now, want{exempted, x.Name})}
+	if scan := t.check(s, "in a background scan", object, now, want{exempted, x.Name}); t.cluster.scansAll(t.policy) {
+		scan.request.Scan, scan.request.UserInfo = true, engine.UserInfo{}
+		out = append(out, scan)
+	}
+	if s.Kind == "Pod" && len(x.Images) == 0 {
+		out = append(out, t.check(s, "with an injected container", injected(object), now, want{exempted, x.Name}))
 	}
 	if !x.Expires.IsZero() {
 		out = append(out, t.check(s, "after the expiry", object, x.Expires, want{bad, x.Name}))
-	}
-	if other.name != s.name {
-		out = append(out, t.check(other, "another name", object, now, want{bad, x.Name}))
 	}
 	if s.namespace != "" {
 		out = append(out, t.check(t.elsewhere(s), "another namespace", object, now, want{bad, x.Name}))
@@ -152,12 +188,31 @@ func (t trial) checks(s, other subject, object map[string]any, bad verdict) []ch
 		out = append(out, t.check(s, "another image", withImages(object, other), now, want{bad, x.Name}))
 	}
 	others := t.check(s, "policies that it does not name", object, now, want{untouched, x.Name})
-	others.request.Policies = t.unnamed(s.made)
+	others.request.Policies = t.unnamed(s.Kind)
 	others.result.Policy = ""
 	if len(others.request.Policies) > 0 {
 		out = append(out, others)
 	}
 	return append(out, t.unnamedImages(s, object, now)...)
+}
+
+// strangers returns checks of an object that a controller makes, as others send it: a
+// user who gives it the name under which it is stored, and one who also writes its owner.
+func (t trial) strangers(s subject, object map[string]any, bad verdict) []check {
+	if !s.made() || t.names(s) {
+		return nil
+	}
+	user := catalog.OrdinaryUser()
+	forged := s
+	forged.User, forged.Groups = user.Username, user.Groups
+	alone := forged
+	alone.Name, alone.GenerateName, alone.OwnerReference = s.Stored(), "", nil
+	out := []check{t.check(alone, "a stranger with the same name", object, t.before(), want{bad, t.exception.Name})}
+	if s.User == "" { // whoever runs a Job by hand writes its owner
+		forged.Annotations = nil
+		return append(out, t.check(forged, "a Job that is not run by hand", object, t.before(), want{bad, t.exception.Name}))
+	}
+	return append(out, t.check(forged, "a stranger with the same owner", object, t.before(), want{bad, t.exception.Name}))
 }
 
 // otherImage returns an image that the exception does not name and that the policy
@@ -207,7 +262,7 @@ func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []
 	for _, p := range t.cluster.env.Policies {
 		image := t.cluster.trials[p.Name]
 		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
-		if named || !judges(p, s.made) || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.plan.TierOf(t.cluster.env, s.namespace)) == plan.Off {
+		if named || !judges(p, s.Kind) || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.plan.TierOf(t.cluster.env, s.namespace)) == plan.Off {
 			continue
 		}
 		c := t.check(s, "an image rule that it does not name", withImages(object, image.unsigned(image.repositories[0])), now, want{untouched, t.exception.Name})
@@ -217,15 +272,15 @@ func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []
 	return out
 }
 
-// otherName returns a name that the exception does not cover, or the name of the
-// subject if it covers all names.
-func (t trial) otherName(s subject) string {
-	for _, name := range []string{"x" + s.name, catalog.TestNamespace("other")} {
-		if !t.names(s.made, name) {
-			return name
+// other returns the subject of another workload, which the exception does not cover. It
+// reports whether there is one.
+func (t trial) other(s subject) (subject, bool) {
+	for _, name := range []string{"x" + s.workload, catalog.TestNamespace("other")} {
+		if o := s.renamed(name); !t.covers(name) && !t.names(o) {
+			return o, true
 		}
 	}
-	return s.name
+	return s, false
 }
 
 // elsewhere returns the subject in a namespace of the same tier that no exception names.
@@ -234,21 +289,17 @@ func (t trial) elsewhere(s subject) subject {
 	return s
 }
 
-// names reports whether the exception covers objects of a kind by this name.
-func (t trial) names(made, name string) bool {
-	for _, kind := range t.exception.Kinds {
-		if !slices.Contains(plan.Makes(kind), made) {
-			continue
-		}
-		for _, given := range t.exception.Names {
-			for _, glob := range plan.MadeNames(kind, made, given) {
-				if ok, err := path.Match(glob, name); ok || err != nil {
-					return true
-				}
-			}
-		}
-	}
-	return false
+// names reports whether the exception names an object itself, by its kind and name.
+func (t trial) names(s subject) bool {
+	return slices.Contains(t.exception.Kinds, s.Kind) && t.covers(s.Stored())
+}
+
+// covers reports whether the exception has a name.
+func (t trial) covers(name string) bool {
+	return slices.ContainsFunc(t.exception.Names, func(glob string) bool {
+		ok, err := path.Match(glob, name)
+		return ok || err != nil
+	})
 }
 
 // violation returns the first bad document that still violates the policy as an object
@@ -259,10 +310,10 @@ func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error)
 	var objects []map[string]any
 	for _, exact := range []bool{true, false} {
 		for _, c := range t.candidate {
-			if exact != (c.Kind.Kind == s.made) || clusterScoped(c, t.policy) != (s.namespace == "") {
+			if exact != (c.Kind.Kind == s.Kind) || clusterScoped(c, t.policy) != (s.namespace == "") {
 				continue
 			}
-			object := asKind(c.Object, s.made)
+			object := asKind(c.Object, s.Kind)
 			if object == nil {
 				continue
 			}
@@ -296,27 +347,26 @@ func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error)
 	return exempt, nil
 }
 
-// check returns a check of the object with the name and namespace of the subject.
+// check returns a check of the object as the subject reaches the API server.
 func (t trial) check(s subject, what string, object map[string]any, now time.Time, w want) check {
+	given := manifest.Object(object).Map("metadata")
 	user := catalog.OrdinaryUser()
-	metadata := map[string]any{"name": s.name}
-	for _, field := range []string{"labels", "annotations"} {
-		if given := manifest.Object(object).Value("metadata", field); given != nil {
-			metadata[field] = given
-		}
+	if s.User != "" {
+		user = catalog.UserInfo{Username: s.User, Groups: s.Groups}
 	}
+	metadata := s.Metadata(s.namespace, given.Map("labels"), given.Map("annotations"))
 	request := engine.EvaluateParams{
 		Operation: engine.Create, Namespace: s.namespace, Now: now.UTC().Format(time.RFC3339), Policies: t.cluster.names(t.policy),
 		UserInfo: engine.UserInfo{Username: user.Username, Groups: user.Groups},
 	}
-	if s.namespace != "" {
-		metadata["namespace"] = s.namespace
-		if tier, ok := catalog.CutTestNamespace(s.namespace); ok {
-			request.NamespaceLabels = map[string]string{v1alpha1.LabelTier: tier}
-		}
+	if tier, ok := catalog.CutTestNamespace(s.namespace); ok {
+		request.NamespaceLabels = map[string]string{v1alpha1.LabelTier: tier}
 	}
 	named := maps.Clone(object)
 	named["metadata"] = metadata
+	if spec, ok := object["spec"].(map[string]any); ok && s.Hostname != "" {
+		named["spec"] = union(spec, map[string]any{"hostname": s.Hostname})
+	}
 	raw, err := json.Marshal(named)
 	if err != nil {
 		panic("a document of the catalogue is JSON: " + err.Error())
@@ -337,8 +387,8 @@ func (t trial) result(s subject, what string) Result {
 			out.Tier = tier
 		}
 	}
-	if s.made != "" {
-		out.Resource = described("CREATE", s.made, "", s.namespace, s.name)
+	if s.Kind != "" {
+		out.Resource = described("CREATE", s.Kind, "", s.namespace, s.Stored())
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/made/arrival"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -102,14 +102,16 @@ type fake struct {
 	// distort changes an answer.
 	distort func(engine.EvaluateParams, *engine.Evaluation)
 	// Faults of exceptions.
-	everyName, everyNamespace, everyImage, endless, never, everyPolicy bool
+	everyName, everyNamespace, everyImage, everyUser, everyOwner, endless, never, everyPolicy bool
 
 	// Faults of image rules: how many attestors fewer are enough; what does not count.
 	fewer                                     int
 	anyFlaw, anyAuthority, noDigests, changes bool
 
-	asked  int
-	images map[string]engine.Image // by reference and by digest
+	asked int
+	// made are the objects that a controller sent, strange those that no controller would.
+	made, strange []string
+	images        map[string]engine.Image // by reference and by digest
 }
 
 func (f *fake) Load(_ context.Context, params engine.LoadParams) (engine.LoadResult, error) {
@@ -139,12 +141,26 @@ func (f *fake) EvaluateMany(_ context.Context, requests []engine.EvaluateParams)
 	out := make([]engine.Evaluation, len(requests))
 	for i, request := range requests {
 		f.asked++
+		f.observe(request)
 		out[i] = f.answer(request)
 		if f.distort != nil {
 			f.distort(request, &out[i])
 		}
 	}
 	return out, nil
+}
+
+// observe notes what is sent in the name of a controller.
+func (f *fake) observe(request engine.EvaluateParams) {
+	var o manifest.Object
+	if err := json.Unmarshal(request.Resource, &o); err != nil || !strings.HasPrefix(request.UserInfo.Username, "system:serviceaccount:kube-system:") {
+		return
+	}
+	sent := fmt.Sprintf("%s %s%s", o.Kind(), o.Name(), o.String("metadata", "generateName"))
+	f.made = append(f.made, sent)
+	if err := arrival.Check(o.Kind(), o.Metadata(), request.UserInfo.Username); err != nil {
+		f.strange = append(f.strange, fmt.Sprintf("%s: %v", sent, err))
+	}
 }
 
 func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
@@ -255,10 +271,7 @@ func (f *fake) tier(request engine.EvaluateParams) string {
 func (f *fake) exempt(policy string, o manifest.Object, request engine.EvaluateParams) string {
 	for _, x := range f.env.Exceptions {
 		waived := slices.ContainsFunc(x.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == policy })
-		named := slices.ContainsFunc(plan.MadeNames("DaemonSet", o.Kind(), x.Names[0]), func(glob string) bool {
-			ok, err := path.Match(glob, o.Name())
-			return ok && err == nil && slices.Contains(plan.Makes("DaemonSet"), o.Kind())
-		})
+		named := f.named(x.Names[0], o, request)
 		at, err := time.Parse(time.RFC3339, request.Now)
 		switch {
 		case f.never, !waived && !f.everyPolicy, !named && !f.everyName, !slices.Contains(x.Namespaces, request.Namespace) && !f.everyNamespace,
@@ -268,4 +281,24 @@ func (f *fake) exempt(policy string, o manifest.Object, request engine.EvaluateP
 		return x.Name
 	}
 	return ""
+}
+
+// named reports whether the exception for a DaemonSet of this name covers the object.
+func (f *fake) named(name string, o manifest.Object, request engine.EvaluateParams) bool {
+	owners := o.Maps("metadata", "ownerReferences")
+	user := request.UserInfo.Username
+	if request.Scan || f.everyUser {
+		user = "system:serviceaccount:kube-system:daemon-set-controller"
+	}
+	metadata := o.Metadata()
+	if metadata["generateName"] == nil && f.everyOwner && strings.HasPrefix(o.Name(), name+"-") {
+		return true
+	}
+	switch {
+	case o.Kind() == "DaemonSet":
+		return o.Name() == name
+	case o.Kind() != "Pod" || len(owners) != 1 || owners[0].String("name") != name:
+		return false
+	}
+	return arrival.Check("Pod", metadata, user) == nil
 }

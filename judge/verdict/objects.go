@@ -69,3 +69,17 @@ func withImages(object map[string]any, image string) map[string]any {
 	}
 	return out
 }
+
+// injected returns a copy of a Pod with one more container, as an injector adds it: like
+// the first one, with another name.
+func injected(pod map[string]any) map[string]any {
+	out := manifest.Object(runtime.DeepCopyJSON(pod))
+	spec := out.Map("spec")
+	if containers := spec.Maps("containers"); len(containers) > 0 {
+		sidecar := manifest.Object(runtime.DeepCopyJSON(containers[0]))
+		sidecar["name"] = "istio-proxy"
+		list, _ := spec["containers"].([]any)
+		spec["containers"] = append(list, map[string]any(sidecar))
+	}
+	return out
+}

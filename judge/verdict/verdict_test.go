@@ -57,6 +57,8 @@ func TestRun(t *testing.T) {
 		{"exempts every name", fake{everyName: true}, []string{"dev exception agent: another name"}},
 		{"exempts every namespace", fake{everyNamespace: true}, []string{"dev exception agent: another namespace"}},
 		{"exempts every image", fake{everyImage: true}, []string{"dev exception agent: another image", "prod exception agent: another image"}},
+		{"exempts every user", fake{everyUser: true}, []string{"dev exception agent: a stranger with the same owner"}},
+		{"exempts every owner", fake{everyOwner: true}, []string{"dev exception agent: a stranger with the same name"}},
 		{"exempts for ever", fake{endless: true}, []string{"dev exception agent: after the expiry"}},
 		{"exempts nothing", fake{never: true}, []string{"dev exception agent: the object that it names"}},
 		{"exempts from all policies", fake{everyPolicy: true}, []string{"dev exception agent: policies that it does not name"}},
@@ -71,6 +73,9 @@ func TestRun(t *testing.T) {
 			failed := map[string]bool{}
 			for _, r := range report.of(Failed) {
 				failed[r.Environment+" "+r.Check+" "+r.Case] = true
+			}
+			if len(test.fake.strange) > 0 || len(test.fake.made) == 0 {
+				t.Errorf("of %d objects, no controller would send %v", len(test.fake.made), test.fake.strange)
 			}
 			if len(test.want) == 0 && len(failed) > 0 {
 				t.Errorf("failed: %v", failed)
@@ -112,16 +117,22 @@ func TestRunAsks(t *testing.T) {
 		"bad platform CREATE Pod kube-public/bad-4: admitted, not judged", "bad apps CREATE Pod kube-public/bad-4: admitted, not judged",
 		"bad platform UPDATE Pod tools/u: refused", "bad apps UPDATE Pod shop/u: refused", "bad apps UPDATE Pod gatehouse-test-unknown/u: refused",
 	}
-	for _, object := range []struct{ kind, name string }{{"DaemonSet", "agent"}, {"Pod", "agent-xxxxx"}} {
+	for _, object := range []struct{ kind, name, other string }{{"DaemonSet", "agent", "xagent"}, {"Pod", "agent-x7k2p", "xagent-x7k2p"}} {
+		create := "exception platform CREATE " + object.kind + " "
 		want = append(want,
-			"exception platform CREATE "+object.kind+" ops/"+object.name+": exempt by agent",
-			"exception platform CREATE "+object.kind+" ops/"+object.name+": refused", // after the expiry
-			"exception platform CREATE "+object.kind+" ops/x"+object.name+": refused",
-			"exception platform CREATE "+object.kind+" gatehouse-test-platform/"+object.name+": refused",
-			"exception platform CREATE "+object.kind+" ops/"+object.name+": refused", // another image
-			"exception platform CREATE "+object.kind+" ops/"+object.name+": not exempt by agent",
+			create+"ops/"+object.name+": exempt by agent",
+			create+"ops/"+object.name+": exempt by agent", // in a background scan
+			create+"ops/"+object.name+": refused",         // after the expiry
+			create+"gatehouse-test-platform/"+object.name+": refused",
+			create+"ops/"+object.name+": refused", // another image
+			create+"ops/"+object.name+": not exempt by agent",
+			create+"ops/"+object.other+": refused",
 		)
 	}
+	want = append(want,
+		"exception platform CREATE Pod ops/agent-x7k2p: refused", // a stranger with the same name
+		"exception platform CREATE Pod ops/agent-x7k2p: refused", // a stranger with the same owner
+	)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
