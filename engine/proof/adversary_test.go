@@ -58,9 +58,6 @@ func TestControllers(t *testing.T) {
 			t.Parallel()
 			for _, kind := range sortedKeys(controllers()) {
 				for _, good := range plainPods(c.good) {
-					if good.Object["metadata"].(map[string]any)["ownerReferences"] != nil {
-						continue // it is good because it has an owner, which a template has not
-					}
 					wantGood(t, k, in("apps", only(c.ID, requestOf(t, wrapped(t, good, kind)))))
 				}
 				for _, bad := range plainPods(c.bad) {

@@ -110,6 +110,8 @@ func newCluster(t testing.TB, exceptionNamespace string, objects []manifest.Obje
 				labels[key], _ = value.(string)
 			}
 			params.Namespaces = append(params.Namespaces, protocol.Namespace{Name: o.Name(), Labels: labels})
+		case "NetworkPolicy":
+			params.Objects = append(params.Objects, encode(t, o)) // for rules that look them up
 		}
 	}
 	if len(params.Policies) == 0 {

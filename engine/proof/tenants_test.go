@@ -3,6 +3,7 @@ package proof_test
 import (
 	"testing"
 
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
@@ -60,5 +61,60 @@ func TestTenantsApplyAsThemselves(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWhatCountsAsDefaultDeny gives a namespace that the profile does not know a
+// NetworkPolicy with the agreed name, and creates a Pod as a ReplicaSet's controller does.
+func TestWhatCountsAsDefaultDeny(t *testing.T) {
+	bundle := compile(t, object{"controls": object{"require-network-policy": object{}}}, nil)
+	from := func(peers ...any) object {
+		return object{"podSelector": object{}, "policyTypes": []any{"Ingress"}, "ingress": []any{object{"from": peers}}}
+	}
+	expression := func(key, operator string) object {
+		return object{"matchExpressions": []any{object{"key": key, "operator": operator}}}
+	}
+	named := object{"matchLabels": object{"kubernetes.io/metadata.name": "ingress-nginx"}}
+	for name, c := range map[string]struct {
+		spec object
+		open bool
+	}{
+		"no rule":                         {object{"podSelector": object{}, "policyTypes": []any{"Ingress", "Egress"}}, false},
+		"from its own Pods":               {from(object{"podSelector": object{}}), false},
+		"from a namespace":                {from(object{"namespaceSelector": named}), false},
+		"from namespaces with a label":    {from(object{"namespaceSelector": expression("team", "Exists")}), false},
+		"from some Pods anywhere":         {from(object{"namespaceSelector": object{}, "podSelector": object{"matchLabels": object{"app": "prometheus"}}}), false},
+		"from a network":                  {from(object{"ipBlock": object{"cidr": "10.0.0.0/8"}}), false},
+		"not for ingress":                 {object{"podSelector": object{}, "policyTypes": []any{"Egress"}}, true},
+		"for some Pods":                   {object{"podSelector": object{"matchLabels": object{"app": "web"}}, "policyTypes": []any{"Ingress"}}, true},
+		"an empty rule":                   {object{"podSelector": object{}, "policyTypes": []any{"Ingress"}, "ingress": []any{object{}}}, true},
+		"all peers":                       {from(), true},
+		"all peers on all ports":          {object{"podSelector": object{}, "policyTypes": []any{"Ingress"}, "ingress": []any{object{"ports": []any{object{"port": 1, "endPort": 65535}}}}}, true},
+		"all namespaces":                  {from(object{"namespaceSelector": named}, object{"namespaceSelector": object{}}), true},
+		"all Pods of all namespaces":      {from(object{"namespaceSelector": object{}, "podSelector": object{}}), true},
+		"each namespace has this label":   {from(object{"namespaceSelector": expression("kubernetes.io/metadata.name", "Exists")}), true},
+		"no namespace has this label":     {from(object{"namespaceSelector": expression("nothing", "DoesNotExist")}), true},
+		"no Pod has this label":           {from(object{"namespaceSelector": object{}, "podSelector": expression("nothing", "DoesNotExist")}), true},
+		"all addresses":                   {from(object{"ipBlock": object{"cidr": "0.0.0.0/0"}}), true},
+		"all addresses but one":           {from(object{"ipBlock": object{"cidr": "0.0.0.0/0", "except": []any{"192.0.2.1/32"}}}), true},
+		"all addresses in two halves":     {from(object{"ipBlock": object{"cidr": "0.0.0.0/1"}}, object{"ipBlock": object{"cidr": "128.0.0.0/1"}}), true},
+		"all addresses of version 6":      {from(object{"ipBlock": object{"cidr": "::/0"}}), true},
+		"all public addresses, version 6": {from(object{"ipBlock": object{"cidr": "2000::/3"}}), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := manifest.Object{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": object{"name": "default-deny", "namespace": "unknown"}, "spec": c.spec}
+			k := newCluster(t, bundle.Plan.ExceptionNamespace, append(applied(bundle, enforced), policy))
+			got := k.ask(t, protocol.EvaluateParams{
+				Operation: protocol.Create, Namespace: "unknown", NamespaceLabels: map[string]string{},
+				UserInfo: protocol.UserInfo{Username: "system:serviceaccount:kube-system:replicaset-controller"},
+				Resource: encode(t, object{"apiVersion": "v1", "kind": "Pod", "metadata": object{
+					"generateName": "web-5d4f8c7b9d-", "namespace": "unknown", "labels": object{"pod-template-hash": "5d4f8c7b9d"},
+					"ownerReferences": []any{object{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4f8c7b9d", "uid": "1", "controller": true, "blockOwnerDeletion": true}},
+				}, "spec": object{"containers": []any{object{"name": "app", "image": "ghcr.io/acme/app:1.0"}}}}),
+			})
+			if got.Blocked != c.open {
+				t.Errorf("blocked is %v: %s", got.Blocked, verdict(got))
+			}
+		})
 	}
 }
