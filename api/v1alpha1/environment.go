@@ -45,6 +45,10 @@ type Overrides struct {
 	Kyverno *Kyverno `json:"kyverno,omitempty"`
 	// Flux says how the output reaches the clusters of this environment.
 	Flux *Flux `json:"flux,omitempty"`
+	// Deployers are the users and groups that apply the repository in this environment.
+	Deployers []Deployer `json:"deployers,omitempty"`
+	// BreakGlass says who may change what only deployers may in this environment.
+	BreakGlass *BreakGlass `json:"breakGlass,omitempty"`
 	// Namespaces are merged by name: an entry changes the fields that it sets of the
 	// namespace of the profile. A new name is a namespace of this environment only.
 	Namespaces []Namespace `json:"namespaces,omitempty"`

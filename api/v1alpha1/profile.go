@@ -55,13 +55,34 @@ type ProfileSpec struct {
 	Exceptions *ExceptionRules `json:"exceptions,omitempty"`
 	// Output says what the output holds beside what Flux applies.
 	Output *Output `json:"output,omitempty"`
-	// Deployers are the users that apply the repository, in addition to the service
-	// accounts of Flux's kustomize-controller and helm-controller. Only deployers
-	// may set the labels that decide the tier of a namespace, and change
-	// PolicyExceptions.
-	Deployers []string `json:"deployers,omitempty"`
+	// Deployers are the users and groups that apply the repository, in addition to the
+	// account that Flux impersonates (flux.serviceAccountName). Without one, what
+	// kustomize-controller and helm-controller apply for Flux's namespace counts too.
+	// Only deployers may set the labels that decide the tier of a namespace, and write
+	// policies and PolicyExceptions.
+	Deployers []Deployer `json:"deployers,omitempty"`
+	// BreakGlass says who may change what only deployers may, when Flux cannot.
+	BreakGlass *BreakGlass `json:"breakGlass,omitempty"`
 	// Owners are the CODEOWNERS of everything that no environment owns, such as @acme/platform.
 	Owners []string `json:"owners,omitempty"`
+}
+
+// Deployer is a user or a group that applies the repository. A bare name is a user.
+type Deployer struct {
+	// User is a whole user name, such as system:serviceaccount:NAMESPACE:NAME.
+	User *string `json:"user,omitempty"`
+	// Group is the whole name of a group.
+	Group *string `json:"group,omitempty"`
+}
+
+// TextField names the field that a bare string stands for.
+func (Deployer) TextField() string { return "user" }
+
+// BreakGlass says who may change and delete everything of gatehouse, beside the deployers.
+type BreakGlass struct {
+	// Groups are whole names of groups. Default: system:masters. An empty list leaves
+	// nobody but the deployers.
+	Groups []string `json:"groups,omitempty"`
 }
 
 // Kyverno says what runs in the clusters.

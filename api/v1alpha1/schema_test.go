@@ -94,7 +94,8 @@ spec:
   controls: {require-labels: {enabled: true, maxStage: audit, parameters: {labels: [a], deep: {n: 1, f: 1.5, z: null}}}}
   catalogs: [controls]
   exceptions: {namespace: policy-exceptions, allowPermanent: false, warnDays: 7}
-  deployers: [system:serviceaccount:ci:deploy]
+  deployers: [system:serviceaccount:ci:deploy, {user: jane}, {group: platform-team}]
+  breakGlass: {groups: [system:masters]}
   owners: ["@acme/platform", platform@example.com]
 ---
 apiVersion: gatehouse.dev/v1alpha1
@@ -115,6 +116,8 @@ spec:
     controls: {disallow-host-path: {enabled: false}}
     namespaces: [{name: payments, create: false}]
     network: {apiServer: {addresses: [10.8.0.10/32]}}
+    deployers: [{group: prod-admins}]
+    breakGlass: {groups: []}
   allowSkip: true
   owners: ["@acme/prod"]
 ---

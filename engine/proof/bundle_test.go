@@ -21,6 +21,21 @@ func deployer() protocol.UserInfo {
 	}
 }
 
+// asFluxApplies returns a copy of an object as kustomize-controller sends it for a
+// Kustomization of a namespace.
+func asFluxApplies(t testing.TB, o object, namespace string) object {
+	t.Helper()
+	out := clone(t, o)
+	metadata := out["metadata"].(object)
+	labels, _ := metadata["labels"].(object)
+	if labels == nil {
+		labels = object{}
+	}
+	labels["kustomize.toolkit.fluxcd.io/name"], labels["kustomize.toolkit.fluxcd.io/namespace"] = "gatehouse-policies", namespace
+	metadata["labels"] = labels
+	return out
+}
+
 // strictExample is examples/acme, which extends the profile hardened, with
 // every environment at the strictest stage.
 func strictExample(t *testing.T) *generator.Bundle {
@@ -83,6 +98,7 @@ func TestBundleAppliesItself(t *testing.T) {
 // applyBoth creates an object and updates an older form of it.
 func applyBoth(t *testing.T, k cluster, o manifest.Object) {
 	t.Helper()
+	o = asFluxApplies(t, o, "flux-system")
 	create := protocol.EvaluateParams{Resource: encode(t, o), UserInfo: deployer()}
 	if got := k.ask(t, create); got.Blocked {
 		t.Errorf("the deployer cannot create %s: %s", o.ID(), verdict(got))
@@ -142,7 +158,7 @@ func TestTenantCannotOpen(t *testing.T) {
 		if got := k.ask(t, request); !got.Blocked {
 			t.Errorf("%s: a tenant may change the tier: %s", name, verdict(got))
 		}
-		request.UserInfo = deployer()
+		request.UserInfo, request.Resource = deployer(), encode(t, asFluxApplies(t, namespace(labels), "flux-system"))
 		if got := k.ask(t, request); got.Blocked && name == "other tier" {
 			t.Errorf("%s: the deployer may not: %s", name, verdict(got))
 		}

@@ -45,7 +45,7 @@ func situations() map[string]situation {
 // otherValues are values that a profile could set in place of those that gatehouse derives.
 func otherValues() map[string]any {
 	return map[string]any{
-		"deployers": []any{"jane@example.com"}, "exceptions.namespace": "elsewhere", "kyverno.namespace": "elsewhere", "flux.namespace": "elsewhere",
+		"deployers": []any{"jane@example.com"}, "deployers.groups": []any{"jane"}, "deployers.appliers": []any{}, "kyverno.cleanup": "jane", "exceptions.namespace": "elsewhere", "kyverno.namespace": "elsewhere", "flux.namespace": "elsewhere",
 		"systemNamespaces": []any{"kube-system"}, "tiers": []any{"one"}, "environments": []any{"one"},
 	}
 }
@@ -216,8 +216,8 @@ func TestContradictingParameters(t *testing.T) {
 	}
 	wantApplied(t, newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced)), bundle)
 	want := []string{
-		"protect-tier-labels: deployers", "require-namespace-labels: exclude",
-		"restrict-policy-exceptions: deployers", "restrict-policy-exceptions: kyvernoNamespace", "restrict-policy-exceptions: namespace",
+		"protect-tier-labels: appliers", "require-namespace-labels: exclude",
+		"restrict-policy-exceptions: appliers", "restrict-policy-exceptions: namespace",
 	}
 	if diff := cmp.Diff(want, refused); diff != "" {
 		t.Errorf("what does not build (-want +got):\n%s", diff)
@@ -258,7 +258,7 @@ func TestUnclaimedContradiction(t *testing.T) {
 // create a Namespace, whatever labels it has.
 func TestReservedLabels(t *testing.T) {
 	s := situation{namespace: object{"name": "shop", "create": false}}
-	bundle, problems := compileAt(t, s, settings{"require-namespace-labels": nil, "protect-tier-labels": nil}, nil)
+	bundle, problems := compileAt(t, s, settings{"require-namespace-labels": {"labels": []any{"owner", "gatehouse.dev/tier"}}, "protect-tier-labels": nil}, nil)
 	if problems.HasErrors() || !slices.ContainsFunc(problems, func(p diag.Diagnostic) bool { return p.Code == "contradiction" }) {
 		t.Errorf("want a warning of the contradiction, got %v", problems)
 	}
@@ -270,7 +270,7 @@ func TestReservedLabels(t *testing.T) {
 		if got := k.ask(t, request); !got.Blocked {
 			t.Errorf("%s, a tenant can create it: %s", name, verdict(got))
 		}
-		request.UserInfo = deployer()
+		request.UserInfo, request.Resource = deployer(), encode(t, asFluxApplies(t, namespace, "flux-system"))
 		if got := k.ask(t, request); got.Blocked && name == "with them" {
 			t.Errorf("%s, a deployer cannot create it: %s", name, verdict(got))
 		}

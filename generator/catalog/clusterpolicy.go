@@ -33,7 +33,7 @@ func renderClusterPolicy(c *Control, file string, text []byte, params, more map[
 		return Policy{}, fmt.Errorf("%s: has %d documents, must have exactly one", file, len(docs))
 	}
 	body := docs[0]
-	p := policyCheck{background: c.Background}
+	p := policyCheck{background: c.Background, exempts: c.ExemptDeployers}
 	p.policy(body)
 	if len(p.errs) > 0 {
 		return Policy{}, fmt.Errorf("%s: %w", file, errors.Join(p.errs...))
@@ -44,6 +44,7 @@ func renderClusterPolicy(c *Control, file string, text []byte, params, more map[
 // policyCheck collects what is wrong with a rendered ClusterPolicy.
 type policyCheck struct {
 	background bool
+	exempts    bool // the deployers
 	errs       []error
 }
 
@@ -151,6 +152,9 @@ func (p *policyCheck) kind(at string, v any, resources map[string]any) {
 	}
 	if kind != "Pod" {
 		return
+	}
+	if p.exempts {
+		p.errorf(at+".kinds", "Pod is not for a control with exemptDeployers: the label of what Flux applies for a deployer would keep Kyverno from deriving rules for Deployments and other controllers")
 	}
 	if len(resources["kinds"].([]any)) > 1 {
 		p.errorf(at+".kinds", "Pod must be the only kind: with others, Kyverno does not derive rules for Deployments and other controllers")

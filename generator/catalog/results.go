@@ -147,7 +147,7 @@ func (c *Control) closest(recorded *Recordings, params map[string]any) (Recordin
 func (c *Control) changed(before, after map[string]any) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(after)), func(name string) bool {
 		from := c.Parameters.Properties[name].From
-		return from == "deployers" || from == "systemNamespaces" || equalJSON(before[name], after[name])
+		return from == "deployers" || strings.HasPrefix(from, "deployers.") || from == "systemNamespaces" || equalJSON(before[name], after[name])
 	})
 }
 

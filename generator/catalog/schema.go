@@ -67,8 +67,8 @@ func (s *Schema) Values() (*Schema, error) {
 // Sources returns the values that x-gatehouse-from may name.
 func Sources() []string {
 	return []string{
-		"deployers", "environments", "exceptions.namespace", "flux.namespace", "kyverno.namespace",
-		"registries.allowed", "systemNamespaces", "tiers",
+		"deployers", "deployers.appliers", "deployers.groups", "environments", "exceptions.namespace",
+		"flux.namespace", "kyverno.cleanup", "kyverno.namespace", "registries.allowed", "systemNamespaces", "tiers",
 	}
 }
 

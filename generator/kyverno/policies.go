@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -60,7 +61,7 @@ func validatePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy) mani
 		exclude = append(exclude, closed(p, env)...)
 	}
 	if exempt {
-		exclude = append(exclude, excludeDeployers(policy.Deployers))
+		exclude = append(exclude, excludeDeployers(policy.Deployers)...)
 	}
 	for _, r := range spec["rules"].([]any) {
 		rule := r.(map[string]any)
@@ -83,19 +84,31 @@ func validatePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy) mani
 
 // apiServer lists the identities with which Kubernetes reconciles its own RBAC
 // objects. An API server that cannot do this does not become ready.
-var apiServer = []string{"system:apiserver", "system:serviceaccount:kube-system:clusterrole-aggregation-controller"}
+func apiServer() []string {
+	return append([]string{"system:apiserver"}, kinds.ControllerAccounts("clusterrole-aggregation-controller")...)
+}
 
 // excludeDeployers exempts the identities that apply the repository
 // (docs/safety.md#deployer-and-system-namespaces) and the API server itself. A
 // subject of kind User is compared with the whole user name, so service accounts
-// need no other form.
-func excludeDeployers(deployers []string) map[string]any {
-	users := slices.Concat(deployers, apiServer)
-	subjects := make([]any, len(users))
-	for i, user := range users {
-		subjects[i] = map[string]any{"kind": "User", "name": user}
+// need no other form. An account that also writes for others is exempt for the objects
+// that have its label.
+func excludeDeployers(d plan.Deployers) []any {
+	var subjects []any
+	for _, user := range slices.Concat(d.Users, apiServer()) {
+		subjects = append(subjects, map[string]any{"kind": "User", "name": user})
 	}
-	return map[string]any{"subjects": subjects}
+	for _, group := range d.Groups {
+		subjects = append(subjects, map[string]any{"kind": "Group", "name": group})
+	}
+	filters := []any{map[string]any{"subjects": subjects}}
+	for _, a := range d.Appliers {
+		filters = append(filters, map[string]any{
+			"subjects":  []any{map[string]any{"kind": "User", "name": a.User}},
+			"resources": map[string]any{"selector": map[string]any{"matchLabels": map[string]any{a.Label: a.Namespace}}},
+		})
+	}
+	return filters
 }
 
 // webhook returns what happens if Kyverno does not answer, or cannot evaluate a rule.

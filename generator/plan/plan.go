@@ -99,8 +99,8 @@ type Environment struct {
 	Flux      Flux
 	// SystemNamespaces are never enforced on; sorted.
 	SystemNamespaces []string
-	// Deployers are the user names that apply the repository; sorted.
-	Deployers []string
+	// Deployers apply the repository, or may change what it applied.
+	Deployers Deployers
 	// Network says where its clusters have the API server and DNS.
 	Network ClusterNetwork
 	// Namespaces of the profile in this environment, by name.
@@ -241,9 +241,9 @@ type Policy struct {
 	Parameters map[string]any
 	// Image is set for an image rule.
 	Image *Image
-	// Deployers are the users that the policy does not judge; only for a control that
+	// Deployers are those whom the policy does not judge; only for a control that
 	// exempts them.
-	Deployers []string
+	Deployers Deployers
 	// At is where the profile asks for the control.
 	At diag.Position
 }

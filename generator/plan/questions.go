@@ -78,16 +78,6 @@ func (e Environment) SelectedByName(tiers []string) []string {
 	return names
 }
 
-// Applier returns the user that applies the repository: the account that Flux
-// impersonates, or that of its kustomize-controller.
-func (f Flux) Applier() string {
-	account := f.ServiceAccountName
-	if account == "" {
-		account = "kustomize-controller"
-	}
-	return "system:serviceaccount:" + f.Namespace + ":" + account
-}
-
 // Policy returns a policy that is on, by name, and reports whether it exists.
 func (e Environment) Policy(name string) (Policy, bool) {
 	i := slices.IndexFunc(e.Policies, func(p Policy) bool { return p.Name == name })

@@ -25,6 +25,7 @@ const (
 	defaultWarnDays         = 14
 	defaultDNSNamespace     = "kube-system"
 	defaultSoak             = "0d"
+	defaultBreakGlass       = "system:masters" // passes authorization everywhere, so it loses nothing of a lock
 	defaultRekorURL         = "https://rekor.sigstore.dev"
 )
 
@@ -105,6 +106,11 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 			image.Tiers = s.Tiers
 		}
 	}
+	breakGlass := orZero(s.BreakGlass)
+	if breakGlass.Groups == nil {
+		breakGlass.Groups = []string{defaultBreakGlass}
+	}
+	s.BreakGlass = &breakGlass
 	s.Controls, s.Network = defaultControls(s.Controls), defaultNetwork(s.Network)
 	s.Registries, s.Trust, s.Exceptions, s.Output = &registries, &trust, &exceptions, &output
 	return s

@@ -266,25 +266,3 @@ func (p *parser) registries() {
 		}
 	}
 }
-
-var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@:._/-]*$`)
-
-// deployers collects the service accounts of the Flux controllers that apply the
-// repository, and the users that the profile names.
-func (p *parser) deployers() {
-	for i, d := range p.spec.Deployers {
-		if !userName.MatchString(d) {
-			p.Report(fmt.Sprintf("spec.deployers[%d]", i), "deployer-invalid", "such as system:serviceaccount:NAMESPACE:NAME", "%q is not a user name", d)
-		}
-	}
-	all := slices.Clone(p.spec.Deployers)
-	accounts := []string{"helm-controller", "kustomize-controller"}
-	if p.out.Flux.ServiceAccountName != "" {
-		accounts = append(accounts, p.out.Flux.ServiceAccountName)
-	}
-	for _, account := range accounts {
-		all = append(all, "system:serviceaccount:"+p.out.Flux.Namespace+":"+account)
-	}
-	slices.Sort(all)
-	p.out.Deployers = slices.Compact(all)
-}

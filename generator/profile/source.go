@@ -38,11 +38,12 @@ type Spec struct {
 	Document
 	Kyverno plan.Kyverno
 	Flux    plan.Flux
-	// SystemNamespaces, Deployers: complete, sorted.
-	SystemNamespaces, Deployers []string
-	Registries                  []string
-	Network                     plan.ClusterNetwork
-	Namespaces                  []Namespace
+	// SystemNamespaces are complete and sorted.
+	SystemNamespaces []string
+	Deployers        plan.Deployers
+	Registries       []string
+	Network          plan.ClusterNetwork
+	Namespaces       []Namespace
 	// Controls that the profile switches on, ordered by id.
 	Controls []Control
 	Images   []Image

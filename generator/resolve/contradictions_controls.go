@@ -124,7 +124,7 @@ func (s situation) deployedObjects() {
 			}
 			from := p.Control.Parameters.Properties[name].From
 			for _, needed := range s.needed(from) {
-				if p.Parameters[name] == needed || slices.Contains(texts(p, name), needed) {
+				if p.Parameters[name] == needed || slices.Contains(texts(p, name), needed) || slices.Contains(accounts(p, name), needed) {
 					continue
 				}
 				s.report(diag.Error, p.Name, field(p.Control.ID)+".parameters."+name, "remove the parameter: gatehouse sets it",
@@ -134,10 +134,30 @@ func (s situation) deployedObjects() {
 	}
 }
 
+// accounts returns the users of a parameter that lists accounts of Flux's controllers.
+func accounts(p plan.Policy, parameter string) []string {
+	list, _ := p.Parameters[parameter].([]any)
+	var users []string
+	for _, item := range list {
+		applier, _ := item.(map[string]any)
+		if user, ok := applier["user"].(string); ok {
+			users = append(users, user)
+		}
+	}
+	return users
+}
+
 // needed returns what a parameter that is derived from a value of the profile must have.
+// Of deployers that is the account that applies the repository: the others apply objects
+// that the policies do not guard.
 func (s situation) needed(from string) []string {
-	if from == "deployers" { // the others apply objects that the policies do not guard
-		return []string{s.Flux.Applier()}
+	applier := s.Flux.Applier()
+	_, shared := plan.FluxApplier(applier)
+	switch {
+	case from == "deployers" && !shared, from == "deployers.appliers" && shared:
+		return []string{applier}
+	case from == "deployers", from == "deployers.appliers":
+		return nil
 	}
 	value, _ := s.derived(s.Spec)(from)
 	if text, ok := value.(string); ok {

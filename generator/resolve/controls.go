@@ -75,10 +75,13 @@ func (r *resolver) render(c *catalog.Control, policyType string, parameters map[
 func (r *resolver) derived(spec *profile.Spec) func(from string) (any, bool) {
 	values := map[string]any{
 		"registries.allowed":   spec.Registries,
-		"deployers":            spec.Deployers,
+		"deployers":            spec.Deployers.Users,
+		"deployers.groups":     spec.Deployers.Groups,
+		"deployers.appliers":   appliers(spec.Deployers),
 		"exceptions.namespace": r.plan.ExceptionNamespace,
 		"flux.namespace":       spec.Flux.Namespace,
 		"kyverno.namespace":    spec.Kyverno.Namespace,
+		"kyverno.cleanup":      spec.Kyverno.CleanupAccount(),
 		"systemNamespaces":     slices.Concat(spec.SystemNamespaces, []string{r.plan.ExceptionNamespace}), // gatehouse creates it without an owner
 		"tiers":                r.plan.Tiers,
 		"environments":         r.environmentNames(),
@@ -90,6 +93,15 @@ func (r *resolver) derived(spec *profile.Spec) func(from string) (any, bool) {
 		}
 		return value, ok
 	}
+}
+
+// appliers returns the accounts that also write for others, as a parameter.
+func appliers(d plan.Deployers) []any {
+	values := []any{}
+	for _, a := range d.Appliers {
+		values = append(values, a.Value())
+	}
+	return values
 }
 
 // environmentNames returns the names sorted, so that a change of a ring does not

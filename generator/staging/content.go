@@ -25,8 +25,11 @@ type Content struct {
 	Target string `json:"target,omitempty"`
 	// Parameters that the template was rendered with.
 	Parameters map[string]any `json:"parameters,omitempty"`
-	// Deployers are the users that the policy does not judge.
-	Deployers []string `json:"deployers,omitempty"`
+	// Deployers are the users that the policy does not judge, DeployerGroups the groups,
+	// and Appliers the accounts of which it does not judge all.
+	Deployers      []string       `json:"deployers,omitempty"`
+	DeployerGroups []string       `json:"deployerGroups,omitempty"`
+	Appliers       []plan.Applier `json:"appliers,omitempty"`
 	// Image is set for an image rule. Its keys are in it, not in objects beside it.
 	Image *plan.Image `json:"image,omitempty"`
 	// Body is the rendered template; nil for a control that is not a policy in the cluster.
@@ -38,10 +41,10 @@ const hashLength = 16
 
 // ContentOf returns the content of a policy. trust holds the objects that the
 // attestors of an image rule refer to.
-func ContentOf(p plan.Policy, deployers []string, trust []plan.TrustObject) Content {
+func ContentOf(p plan.Policy, deployers plan.Deployers, trust []plan.TrustObject) Content {
 	c := Content{Control: p.Control.ID, Target: p.Target, Parameters: p.Parameters, Body: p.Body}
 	if p.Control.ExemptDeployers {
-		c.Deployers = deployers
+		c.Deployers, c.DeployerGroups, c.Appliers = deployers.Users, deployers.Groups, deployers.Appliers
 	}
 	if p.Image != nil {
 		c.Image = inline(*p.Image, trust)
@@ -74,7 +77,7 @@ func inline(image plan.Image, trust []plan.TrustObject) *plan.Image {
 // Hash returns the identity of the content. Texts for people and names are no part of
 // it, and neither are the parameters: they are in the body.
 func (c Content) Hash() string {
-	same := Content{Control: c.Control, Target: c.Target, Deployers: c.Deployers}
+	same := Content{Control: c.Control, Target: c.Target, Deployers: c.Deployers, DeployerGroups: c.DeployerGroups, Appliers: c.Appliers}
 	if c.Body != nil {
 		same.Body = withoutMessages(c.Body)
 	}
@@ -139,6 +142,11 @@ func unlike(hash string, size int) []byte {
 	return out
 }
 
+// exempt returns those whom the policy does not judge.
+func (c Content) exempt() plan.Deployers {
+	return plan.Deployers{Users: c.Deployers, Groups: c.DeployerGroups, Appliers: c.Appliers}
+}
+
 // read reads a content that an earlier build kept.
 func read(output fs.FS, hash string) (Content, error) {
 	data, err := fs.ReadFile(output, path(hash))
@@ -187,7 +195,7 @@ func integers(v any) any {
 // loosens reports whether everything that the new content refuses, or changes, the
 // old one did too. It reports false if it cannot know.
 func loosens(control *catalog.Control, old, new Content) bool {
-	if old.Control != new.Control || old.Target != new.Target || !subset(old.Deployers, new.Deployers) {
+	if old.Control != new.Control || old.Target != new.Target || !exemptsMore(old, new) {
 		return false
 	}
 	if old.Image != nil || new.Image != nil {
@@ -217,8 +225,10 @@ func loosest(control *catalog.Control, old, new Content) Content {
 	if _, problems := control.ResolveParameters(both.Parameters, func(string) (any, bool) { return nil, false }); len(problems) > 0 {
 		return old // such as a list that may not be empty
 	}
-	both.Deployers = union(old.Deployers, new.Deployers)
+	both.Deployers, both.DeployerGroups = union(old.Deployers, new.Deployers), union(old.DeployerGroups, new.DeployerGroups)
+	both.Appliers = union(old.Appliers, new.Appliers)
 	slices.Sort(both.Deployers)
+	slices.Sort(both.DeployerGroups)
 	rendered, err := control.Render(old.Target, both.Parameters)
 	if err != nil {
 		return old
@@ -250,6 +260,14 @@ func imageLoosens(old, new plan.Image) bool {
 	}
 	return subset(identities(old), identities(new)) && subset(new.References, old.References) && new.Count <= old.Count &&
 		(old.MutateDigest || !new.MutateDigest) && (old.RequireDigest || !new.RequireDigest)
+}
+
+// exemptsMore reports whether the new content exempts everything that the old one exempts.
+func exemptsMore(old, new Content) bool {
+	return subset(old.Deployers, new.Deployers) && subset(old.DeployerGroups, new.DeployerGroups) &&
+		!slices.ContainsFunc(old.Appliers, func(a plan.Applier) bool {
+			return !slices.Contains(new.Appliers, a) && !slices.Contains(new.Deployers, a.User)
+		})
 }
 
 func subset(some, all []string) bool {

@@ -233,7 +233,7 @@ func (s *staged) others(tiers []string) []string {
 // with returns the policy with one of its contents.
 func (s *staged) with(name, hash string) plan.Policy {
 	p, content := s.Policy, s.contents[hash]
-	p.Base, p.Name, p.Content, p.Actions, p.Deployers = s.Name, name, hash, s.actions[hash], content.Deployers
+	p.Base, p.Name, p.Content, p.Actions, p.Deployers = s.Name, name, hash, s.actions[hash], content.exempt()
 	if hash == s.hash {
 		return p // with its references to objects that hold keys
 	}

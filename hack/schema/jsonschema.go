@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/ast"
+	"maps"
 )
 
 type object = map[string]any
@@ -43,7 +44,7 @@ func (l language) jsonSchema() ([]byte, error) {
 func ref(name string) object { return object{"$ref": "#/$defs/" + name} }
 
 func (l language) definition(t *structType) (object, error) {
-	properties, required := object{}, []string{}
+	properties, required, plain := object{}, []string{}, object(nil)
 	for _, f := range t.fields {
 		schema, err := l.schema(f.typ, rules[t.name+"."+f.name])
 		if err != nil {
@@ -51,6 +52,10 @@ func (l language) definition(t *structType) (object, error) {
 		}
 		if f.required && f.name != "apiVersion" {
 			required = append(required, f.name)
+		}
+		if f.name == t.plainField {
+			plain = maps.Clone(schema)
+			plain["description"] = f.doc
 		}
 		if !f.required {
 			schema = nullable(schema)
@@ -65,8 +70,8 @@ func (l language) definition(t *structType) (object, error) {
 	if len(required) > 0 {
 		out["required"] = required
 	}
-	if t.listField != "" {
-		out = object{"description": t.doc, "anyOf": []any{properties[t.listField], out}}
+	if plain != nil {
+		out = object{"description": t.doc, "anyOf": []any{plain, out}}
 	}
 	return out, nil
 }

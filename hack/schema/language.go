@@ -22,8 +22,9 @@ type language map[string]*structType
 type structType struct {
 	name, doc string
 	fields    []field
-	// listField is the field whose list may be written instead of the struct, or empty.
-	listField string
+	// plainField is the field whose list or text may be written instead of the struct, or
+	// empty.
+	plainField string
 }
 
 type field struct {
@@ -38,7 +39,7 @@ func parseLanguage(folder string) (language, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, listFields := language{}, map[string]string{}
+	l, plainFields := language{}, map[string]string{}
 	for _, path := range paths {
 		if strings.HasSuffix(path, "_test.go") {
 			continue
@@ -58,14 +59,14 @@ func parseLanguage(folder string) (language, error) {
 					return nil, fmt.Errorf("%s: %w", path, err)
 				}
 			case *ast.FuncDecl:
-				if decl.Name.Name == "ListField" {
-					listFields[decl.Recv.List[0].Type.(*ast.Ident).Name] = returned(decl)
+				if decl.Name.Name == "ListField" || decl.Name.Name == "TextField" {
+					plainFields[decl.Recv.List[0].Type.(*ast.Ident).Name] = returned(decl)
 				}
 			}
 		}
 	}
-	for name, listField := range listFields {
-		l[name].listField = listField
+	for name, field := range plainFields {
+		l[name].plainField = field
 	}
 	return l, l.check()
 }

@@ -26,6 +26,7 @@ const (
 	ownerPattern    = `^(@[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*|[^\s@]+@[^\s@]+)$`
 	kindPattern     = `^[A-Z][A-Za-z0-9]{0,62}$`
 	wordPattern     = `\S`
+	userPattern     = `^[A-Za-z0-9][A-Za-z0-9@:._/-]*$`
 )
 
 func label(maxLength int) rule       { return rule{pattern: labelPattern, maxLength: maxLength} }
@@ -75,6 +76,9 @@ var rules = map[string]rule{
 	"Network.dns":                   flag(true),
 	"Peer.namespace":                label(63),
 	"DNS.namespace":                 labelDefault("kube-system"),
+	"Deployer.user":                 {pattern: userPattern},
+	"Deployer.group":                {pattern: userPattern},
+	"BreakGlass.groups":             {pattern: userPattern},
 	"Control.enabled":               flag(true),
 	"Output.kyvernoTests":           flag(false),
 	"ExceptionRules.namespace":      labelDefault("policy-exceptions"),

@@ -21,6 +21,12 @@ type ListOrObject interface{ ListField() string }
 
 var listOrObject = reflect.TypeFor[ListOrObject]()
 
+// TextOrObject is for a struct that may also be written as the text of one of its
+// fields.
+type TextOrObject interface{ TextField() string }
+
+var textOrObject = reflect.TypeFor[TextOrObject]()
+
 // Decode fills the struct that v points to from the document: field names of
 // the json tags, strictly. It reports unknown fields, missing required ones
 // (those without omitempty), wrong types, and strings that no text of the
@@ -78,6 +84,11 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	fields := fieldsOf(v.Type())
 	if n.Kind == yaml.SequenceNode && v.Type().Implements(listOrObject) {
 		field := fields[v.Interface().(ListOrObject).ListField()]
+		d.value(n, v.Field(field.index), path)
+		return
+	}
+	if n.Kind == yaml.ScalarNode && v.Type().Implements(textOrObject) {
+		field := fields[v.Interface().(TextOrObject).TextField()]
 		d.value(n, v.Field(field.index), path)
 		return
 	}

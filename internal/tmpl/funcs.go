@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/Masterminds/sprig/v3"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // encoder is the function that ends every printed pipeline. Calling it by hand
@@ -27,16 +29,18 @@ func builtins() map[string]any {
 func funcs() map[string]any {
 	hermetic := sprig.HermeticTxtFuncMap()
 	allowed := map[string]any{
-		encoder:       encode,
-		"printf":      printf,
-		"prefixEach":  prefixEach,
-		"suffixEach":  suffixEach,
-		"regexQuote":  regexp.QuoteMeta,
-		"alternation": alternation,
-		"mapOf":       mapOf,
-		"split":       func(separator, s string) []string { return strings.Split(s, separator) },
-		"join":        join,
-		"sortAlpha":   hermetic["sortAlpha"],
+		encoder:              encode,
+		"printf":             printf,
+		"prefixEach":         prefixEach,
+		"suffixEach":         suffixEach,
+		"regexQuote":         regexp.QuoteMeta,
+		"alternation":        alternation,
+		"mapOf":              mapOf,
+		"fromDeployer":       fromDeployer,
+		"controllerAccounts": kinds.ControllerAccounts,
+		"split":              func(separator, s string) []string { return strings.Split(s, separator) },
+		"join":               join,
+		"sortAlpha":          hermetic["sortAlpha"],
 	}
 	for _, name := range []string{"lower", "upper", "trim", "trimPrefix", "trimSuffix", "replace",
 		"quote", "concat", "default", "empty", "list", "dict", "splitList"} {
