@@ -210,8 +210,11 @@ func (r *run) verifyImages(ctx context.Context) (refused bool, err error) {
 // generateName gives a new object that has only a generateName its name. The API server does so between the mutating and
 // the validating webhooks: only the latter know the names of most Pods.
 func (r *run) generateName() error {
+	if r.request.admission.Operation != admissionv1.Create {
+		return nil
+	}
 	var object metav1.PartialObjectMetadata
-	if err := json.Unmarshal(r.request.admission.Object.Raw, &object); r.request.admission.Operation != admissionv1.Create || err != nil || object.Name != "" || object.GenerateName == "" {
+	if err := json.Unmarshal(r.request.admission.Object.Raw, &object); err != nil || object.Name != "" || object.GenerateName == "" {
 		return err
 	}
 	return r.patch([]jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/metadata/name", made.Generated(object.GenerateName))})

@@ -161,7 +161,7 @@ func TestStartRefuses(t *testing.T) {
 		want          []string
 	}{
 		{"crash", "1.19", []string{"exit status 3", "panic: out of ideas"}},
-		{"old protocol", "1.19", []string{"protocol 3", "install both"}},
+		{"old protocol", "1.19", []string{fmt.Sprint("protocol ", Protocol+1), "install both"}},
 		{"garbage", "1.19", []string{"not a response"}},
 		{"works", "1.18", []string{"Kyverno 1.19.1", "1.18"}},
 		{"works", "1.19.10", []string{"Kyverno 1.19.1", "1.19.10"}},
