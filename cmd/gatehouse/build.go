@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/exit"
 	"github.com/gatehouse-dev/gatehouse/internal/plain"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 )
 
 type buildOptions struct {
@@ -164,7 +165,7 @@ func prepare(o *generator.Options, source, dir string) (err error) {
 	if err != nil {
 		return fmt.Errorf("opening the output: %w", err)
 	}
-	o.Output = root.FS()
+	o.Output = regular.FS(root.FS(), output.MaxFile)
 	return nil
 }
 

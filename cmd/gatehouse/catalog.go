@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -29,7 +31,7 @@ func (o *catalogOptions) bind(cmd *cobra.Command) {
 }
 
 // load reads the built-in controls, and those of the source if one is given.
-func (o *catalogOptions) load() (*catalog.Catalog, diag.List, error) {
+func (o *catalogOptions) load(ctx context.Context) (*catalog.Catalog, diag.List, error) {
 	if o.source == "" {
 		all, problems := profile.Catalog(nil, "", version())
 		return all, problems, problems.Err()
@@ -38,5 +40,5 @@ func (o *catalogOptions) load() (*catalog.Catalog, diag.List, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return source.catalog()
+	return source.catalog(ctx)
 }

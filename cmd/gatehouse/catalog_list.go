@@ -22,7 +22,7 @@ func newCatalogListCmd(g *globals) *cobra.Command {
   gatehouse catalog list -o markdown > controls.md`,
 		Args: exactArgs(), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: g.judging(func(cmd *cobra.Command, _ []string) (diag.List, error) {
-			all, warnings, err := o.load()
+			all, warnings, err := o.load(cmd.Context())
 			if err != nil {
 				return warnings, err
 			}

@@ -28,7 +28,7 @@ built-in profile, show what it extends and which controls it switches on.`,
   gatehouse catalog show hardened`,
 		Args: exactArgs("ID"), ValidArgsFunction: completeArgs(o.completeControls),
 		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
-			all, warnings, err := o.load()
+			all, warnings, err := o.load(cmd.Context())
 			if err != nil {
 				return warnings, err
 			}

@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-dev/gatehouse/generator/output"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
@@ -95,14 +97,14 @@ func completeClusters(_ *cobra.Command, args []string, _ string) ([]cobra.Comple
 	if len(args) == 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	names, _ := rollout.Clusters(os.DirFS(args[0])) // none without a repository
+	names, _ := rollout.Clusters(regular.FS(os.DirFS(args[0]), output.MaxFile)) // none without a repository
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeControls offers the ids of the controls, including those of --source, and
 // the built-in profiles.
-func (o *catalogOptions) completeControls(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	all, _, err := o.load()
+func (o *catalogOptions) completeControls(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, _, err := o.load(cmd.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

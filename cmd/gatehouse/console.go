@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 
@@ -16,9 +17,10 @@ import (
 const clearLine = "\r\x1b[K"
 
 // console prints messages line by line and, on a terminal, shows the current
-// activity below them.
+// activity below them. It is safe for concurrent use.
 type console struct {
-	w io.Writer
+	w  io.Writer
+	mu sync.Mutex
 	// columns returns the width of the terminal, which may be resized. It is nil if
 	// a line cannot be redrawn.
 	columns func() int
@@ -54,6 +56,8 @@ func redraws(getenv func(string) string) bool {
 // line prints a line.
 func (c *console) line(text string) {
 	c.done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	fmt.Fprintln(c.w, onOneLine(text))
 }
 
@@ -63,12 +67,16 @@ func (c *console) status(text string) {
 	if c.columns == nil {
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.shown = true
 	fmt.Fprint(c.w, clearLine+cut(onOneLine(text), c.columns()-1)) // the last column wraps on some terminals
 }
 
 // done removes the status, if there is one.
 func (c *console) done() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.shown {
 		fmt.Fprint(c.w, clearLine)
 	}

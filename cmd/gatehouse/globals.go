@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +74,19 @@ func printFindings(w io.Writer, format string, list diag.List) {
 		_, _ = w.Write(plain.JSON(b.Bytes()))
 		return
 	}
-	for _, d := range list {
+	shown := list
+	if len(list) > maxShown {
+		shown = slices.Clone(list)
+		slices.SortStableFunc(shown, func(a, b diag.Diagnostic) int { return cmp.Compare(a.Severity, b.Severity) }) // errors first
+		shown = shown[:maxShown].Sort()
+	}
+	for _, d := range shown {
 		fmt.Fprintln(w, d)
 	}
+	if more := len(list) - len(shown); more > 0 {
+		fmt.Fprintf(w, "%d more findings are not shown (limit %d; --diagnostics json shows all)\n", more, maxShown)
+	}
 }
+
+// maxShown is how many findings are printed as text: errors first.
+const maxShown = 500

@@ -108,20 +108,37 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	}
 	defer client.Close()
 	console := newConsole(errOut)
-	progress := func(p impact.Progress) { console.status(bar(p)) }
-	report, problems, err := impact.Run(ctx, client, now, next, steps, objects, impact.Options{Now: now.Plan.Now, Progress: progress})
-	console.done()
-	if err == nil {
-		err = problems.Err()
+	progress := func(p impact.Progress) {
+		if ctx.Err() == nil {
+			console.status(bar(p))
+		}
 	}
+	r, err := await(ctx, func() impactResult { // a document of YAML may take seconds
+		report, problems, err := impact.Run(ctx, client, now, next, steps, objects, impact.Options{Now: now.Plan.Now, Progress: progress})
+		return impactResult{report, problems, err}
+	})
+	console.done()
 	if err != nil {
 		return warnings, err
 	}
-	warnings = append(warnings, problems...)
-	if err := report.Write(out, o.format, version()); err != nil {
+	if r.err == nil {
+		r.err = r.problems.Err()
+	}
+	if r.err != nil {
+		return warnings, r.err
+	}
+	warnings = append(warnings, r.problems...)
+	if err := r.report.Write(out, o.format, version()); err != nil {
 		return warnings, err
 	}
-	return warnings, verdictOf(report.Totals(), o.failOn)
+	return warnings, verdictOf(r.report.Totals(), o.failOn)
+}
+
+// impactResult is the result of impact.Run.
+type impactResult struct {
+	report   *impact.Report
+	problems diag.List
+	err      error
 }
 
 // steps returns the bumps to look at.

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 )
 
 // source is an opened SOURCE.
@@ -41,7 +42,7 @@ func openSource(path string) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the source: %w", err)
 	}
-	s.fsys = root.FS()
+	s.fsys = regular.FS(root.FS(), profile.MaxFile)
 	return s, nil
 }
 
@@ -69,10 +70,20 @@ func (s *source) await(ctx context.Context, compile func() (*generator.Bundle, d
 }
 
 // catalog reads the built-in controls and those of the source.
-func (s *source) catalog() (*catalog.Catalog, diag.List, error) {
-	all, problems := profile.Catalog(s.fsys, s.name, version())
-	warnings, err := s.warnings(problems)
-	return all, warnings, err
+func (s *source) catalog(ctx context.Context) (*catalog.Catalog, diag.List, error) {
+	type loaded struct {
+		all      *catalog.Catalog
+		problems diag.List
+	}
+	l, err := await(ctx, func() loaded {
+		all, problems := profile.Catalog(s.fsys, s.name, version())
+		return loaded{all, problems}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	warnings, err := s.warnings(l.problems)
+	return l.all, warnings, err
 }
 
 // warnings makes the positions of problems relative to the working directory. It

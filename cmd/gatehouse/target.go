@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
+	"github.com/gatehouse-dev/gatehouse/generator/output"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 	"github.com/gatehouse-dev/gatehouse/rollout"
 )
 
@@ -58,7 +60,7 @@ func (o *targetOptions) target(dir string) (*rollout.Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the repository: %w", err)
 	}
-	repository := root.FS()
+	repository := regular.FS(root.FS(), output.MaxFile)
 	name, err := o.choose(repository)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
@@ -40,7 +42,23 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	if namespace == "" {
 		namespace = "default"
 	}
-	return workload.NewFiles(inputs, filesys.MakeFsOnDisk(), namespace), nil
+	return workload.NewFiles(inputs, boundedDisk{filesys.MakeFsOnDisk()}, namespace), nil
+}
+
+// boundedDisk is a disk for kustomize, which reads whole files. It reads regular files only,
+// up to the size of a document of YAML.
+type boundedDisk struct{ filesys.FileSystem }
+
+// ReadFile implements filesys.FileSystem.
+func (d boundedDisk) ReadFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err == nil {
+		err = regular.Check(info, manifest.MaxDocument)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return d.FileSystem.ReadFile(name)
 }
 
 func openWorkload(ctx context.Context, name string) ([]workload.Input, error) {

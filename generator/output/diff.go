@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/internal/parallel"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 )
 
 // priorOutput is what gatehouse knows that it wrote into a folder.
@@ -101,8 +102,11 @@ func readLock(root *os.Root, name string) (*manifest.Lock, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+	if err == nil && info.IsDir() {
+		err = regular.ErrType
+	}
+	if err == nil {
+		err = regular.Check(info, MaxFile)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)

@@ -20,6 +20,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
+// MaxFile is the size in bytes of the largest file of an output that is read. The lock of a
+// hundred thousand namespaces is smaller.
+const MaxFile = 256 << 20
+
 // Options adjust Write.
 type Options struct {
 	// Force overwrites files that gatehouse did not write, or that were edited. A

@@ -125,6 +125,7 @@ const BuiltIn = "builtin/"
 type loader struct {
 	files    *reader
 	parsed   map[string][]*source.Document
+	merged   map[*source.Document]*source.Document
 	problems diag.List
 	// profileBroken is set if the profile, or one that it extends, is not YAML.
 	profileBroken bool
@@ -161,7 +162,9 @@ func (l *loader) list(fsys fs.FS, name string) ([]string, error) {
 			}
 			return nil
 		case path.Ext(p) == ".yaml" || path.Ext(p) == ".yml":
-			names = append(names, p)
+			if names = append(names, p); len(names) > maxFiles {
+				return fmt.Errorf("the source has more than %d files", maxFiles)
+			}
 		case d.Type() == fs.ModeSymlink:
 			l.link(fsys, p)
 		}
@@ -316,11 +319,31 @@ func (l *loader) unique(doc *source.Document, seen map[string]diag.Position) {
 	seen[doc.Name] = at
 }
 
-// inherit returns the profile merged onto the profiles that it extends.
+// inherit returns the profile merged onto the profiles that it extends. Each is merged once,
+// however many others extend it.
 func (l *loader) inherit(doc *source.Document, chain []string) *source.Document {
+	if merged, done := l.merged[doc]; done {
+		return merged
+	}
+	merged := l.merge(doc, chain)
+	if l.merged == nil {
+		l.merged = map[*source.Document]*source.Document{}
+	}
+	l.merged[doc] = merged
+	return merged
+}
+
+// maxExtends is how many profiles a profile may extend, and how long a chain of them may be.
+const maxExtends = 100
+
+func (l *loader) merge(doc *source.Document, chain []string) *source.Document {
 	var base *source.Document
 	for i, e := range extends(doc) {
 		field := fmt.Sprintf("spec.extends[%d]", i)
+		if i == maxExtends || len(chain) == maxExtends {
+			l.problem(doc.At(e), "extends-many", field, "", "a profile may extend at most %d others, and a chain of them may have as many", maxExtends)
+			break
+		}
 		parent, key := l.parent(doc, e, field)
 		if parent == nil {
 			continue

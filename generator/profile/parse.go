@@ -18,6 +18,9 @@ import (
 // wrong with single fields, and every name that is used but not defined. The source
 // is complete only if no problem is an error. Expiries are compared with now.
 func Parse(in *Input, now time.Time) (*Source, diag.List) {
+	if problems := in.tooLarge(); len(problems) > 0 {
+		return &Source{Catalog: in.Catalog}, problems
+	}
 	p := newParser(in, in.Profile, &Source{Catalog: in.Catalog}, now)
 	p.fleet()
 	environments := p.environmentNames()

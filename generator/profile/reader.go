@@ -6,15 +6,23 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 )
 
-// maxFileSize is the maximal size of one file of a source.
-const maxFileSize = 64 << 20
+// Limits of a source in bytes. Ten thousand namespaces with network rules have 3 MiB.
+const (
+	// MaxFile is the size of one file.
+	MaxFile = 8 << 20
+	// MaxSource is the size of all files that are read.
+	MaxSource = 32 << 20
+)
 
-// reader reads each file once, up to maxFileSize, and caches it.
+// reader reads each file once, up to MaxFile, and caches it.
 type reader struct {
 	fsys fs.FS
 	data map[string][]byte
+	size int
 }
 
 func newReader(fsys fs.FS) *reader { return &reader{fsys: fsys, data: map[string][]byte{}} }
@@ -37,15 +45,22 @@ func (r *reader) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxFileSize {
-		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFileSize>>20)
+	if info.IsDir() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: regular.ErrType}
+	}
+	if err := regular.Check(info, MaxFile); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	if r.size += int(info.Size()); r.size > MaxSource {
+		return nil, fmt.Errorf("%s is not read: the files of the source have more than %d MiB", name, MaxSource>>20)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, info.Size())) // it may grow
+	if err != nil {
+		return nil, err
 	}
 	r.data[name] = data
 	return data, nil
@@ -68,6 +83,9 @@ func plainError(err error) string {
 			return p.Path + " is a symbolic link to something outside the source"
 		case errors.Is(err, fs.ErrPermission):
 			return p.Path + " cannot be read: permission denied"
+		}
+		if errors.Is(err, regular.ErrType) || errors.Is(err, regular.ErrSize) {
+			return fmt.Sprintf("%s %v", p.Path, p.Err)
 		}
 		return fmt.Sprintf("%s: %v", p.Path, p.Err)
 	}

@@ -10,6 +10,8 @@ import (
 const (
 	// maxSuggested is how many candidates a hint suggests if they are equally near.
 	maxSuggested = 3
+	// maxMeant is the length of a text that may be meant to be a name.
+	maxMeant = 100
 	// maxListed is how many of a long set a hint lists if none is near.
 	maxListed = 8
 )
@@ -67,9 +69,15 @@ func OneOfMany(got string, candidates []string, elsewhere string) string {
 // nearest returns the candidates that are the fewest mistakes away from got, if
 // these are few enough; sorted.
 func nearest(got string, candidates []string) (near []string) {
+	if len(got) > maxMeant {
+		return nil
+	}
 	got = strings.ToLower(got)
 	best := max(1, len(got)/3)
 	for _, c := range candidates {
+		if max(len(c)-len(got), len(got)-len(c)) > best {
+			continue // the distance is at least that
+		}
 		switch d := distance(got, strings.ToLower(c)); {
 		case d < best:
 			near, best = []string{c}, d

@@ -16,8 +16,9 @@ import (
 )
 
 // MaxDocument bounds one document of a stream in bytes. The API server takes
-// 3 MiB; the rest is for lists, which are one document.
-const MaxDocument = 32 << 20
+// 3 MiB; the rest is for lists, which are one document. To read a document of YAML takes up
+// to a hundred times its size.
+const MaxDocument = 8 << 20
 
 // ErrTooLarge is the cause of a [LineError] about a document of more than MaxDocument bytes.
 var ErrTooLarge = fmt.Errorf("the document is larger than %d MiB", MaxDocument>>20)

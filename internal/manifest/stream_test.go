@@ -47,7 +47,7 @@ func TestParseWrong(t *testing.T) {
 		{"a key twice", good + "kind: A\nkind: B\n", `line 5: key "kind" already set in map`},
 		{"a list", good + "- a\n", "line 4: a document must be a mapping"},
 		{"text", "hello\n", "line 1: a document must be a mapping"},
-		{"too large", good + "a: b\nc: " + strings.Repeat("x", MaxDocument), "line 5: the document is larger than 32 MiB"},
+		{"too large", good + "a: b\nc: " + strings.Repeat("x", MaxDocument), "line 5: the document is larger than 8 MiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -30,7 +30,7 @@ var textOrObject = reflect.TypeFor[TextOrObject]()
 // Decode fills the struct that v points to from the document: field names of
 // the json tags, strictly. It reports unknown fields, missing required ones
 // (those without omitempty), wrong types, and strings that no text of the
-// language may hold, all of them; what could be read is in v all the same.
+// language may hold, the first thousand; what could be read is in v all the same.
 func Decode(doc *Document, v any) (Positions, diag.List) {
 	d := decoder{doc: doc, positions: Positions{}}
 	d.value(doc.Node, reflect.ValueOf(v).Elem(), "")
@@ -43,7 +43,13 @@ type decoder struct {
 	problems  diag.List
 }
 
+// full reports whether no more problems are looked for.
+func (d *decoder) full() bool { return len(d.problems) >= maxProblems }
+
 func (d *decoder) problem(n *yaml.Node, code, path, hint, format string, args ...any) {
+	if d.full() {
+		return
+	}
 	d.problems.Add(diag.Diagnostic{Code: code, Position: d.doc.At(n), Path: path, Summary: fmt.Sprintf(format, args...), Hint: hint})
 }
 
@@ -98,7 +104,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	}
 	seen := map[string]bool{}
 	missing := map[string]*yaml.Node{} // keys without a value
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !d.full(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		field, ok := fields[key.Value]
 		if !ok {

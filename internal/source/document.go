@@ -34,13 +34,15 @@ func (d *Document) origin(n *yaml.Node) *origin {
 	return d.text
 }
 
-// maxAliased bounds what the aliases of a document expand to: aliases of aliases grow without limit.
-const maxAliased = 10_000
-
 // Parse splits a file into documents. A document without apiVersion has the
 // one of the document before it. Empty documents are dropped, and so are those
-// that are not YAML: each is a yaml-syntax problem, and hides no other document.
+// that are not YAML: each is a yaml-syntax problem, and hides no other document. A document
+// that exceeds a limit is a yaml-limit problem.
 func Parse(file string, data []byte) (docs []*Document, problems diag.List) {
+	if tooMany(data) {
+		problems.Add(diag.Diagnostic{Code: codeLimit, Position: diag.Position{File: file, Line: 1, Col: 1}, Summary: fmt.Sprintf("the file has more than %d documents", MaxDocuments)})
+		return nil, problems
+	}
 	roots, problems := read(file, data)
 	apiVersion := ""
 	for _, root := range roots {
@@ -69,6 +71,9 @@ func document(text *origin, node *yaml.Node, apiVersion string) (*Document, diag
 		problems.Add(diag.Diagnostic{Code: "yaml-type", Position: doc.At(node), Summary: "a document must be a mapping, not " + describe(node)})
 		return nil, problems
 	}
+	if exceeded := doc.limit(); len(exceeded) > 0 {
+		return nil, exceeded
+	}
 	problems := check(doc)
 	if slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "yaml-alias" }) {
 		return nil, problems
@@ -88,6 +93,9 @@ func check(doc *Document) (problems diag.List) {
 	open := map[*yaml.Node]bool{}
 	var walk func(n *yaml.Node, path string)
 	walk = func(n *yaml.Node, path string) {
+		if len(problems) >= maxProblems {
+			return
+		}
 		if len(open) > 0 {
 			if count++; count > maxAliased {
 				return

@@ -11,10 +11,15 @@ import (
 type Reporter struct {
 	Positions Positions
 	Problems  diag.List
+	errors    int
 }
 
-// Report adds an error at a field of the document. hint may be empty.
+// Report adds an error at a field of the document. hint may be empty. After a thousand
+// errors, it does nothing.
 func (r *Reporter) Report(field, code, hint, format string, args ...any) {
+	if r.errors++; r.errors > maxProblems {
+		return
+	}
 	r.add(diag.Error, field, code, hint, fmt.Sprintf(format, args...))
 }
 

@@ -1,7 +1,9 @@
 package tmpl
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -40,13 +42,15 @@ func funcs() map[string]any {
 		"controllerAccounts": kinds.ControllerAccounts,
 		"split":              func(separator, s string) []string { return strings.Split(s, separator) },
 		"join":               join,
+		"replace":            replace,
+		"uniq":               uniq,
 		"sortAlpha":          hermetic["sortAlpha"],
 	}
-	for _, name := range []string{"lower", "upper", "trim", "trimPrefix", "trimSuffix", "replace",
+	for _, name := range []string{"lower", "upper", "trim", "trimPrefix", "trimSuffix",
 		"quote", "concat", "default", "empty", "list", "dict", "splitList"} {
 		allowed[name] = hermetic[name]
 	}
-	for _, name := range []string{"first", "last", "rest", "uniq", "has"} {
+	for _, name := range []string{"first", "last", "rest", "has"} {
 		allowed[name] = hermetic["must"+strings.ToUpper(name[:1])+name[1:]]
 	}
 	return allowed
@@ -74,25 +78,76 @@ func printf(format string, args ...any) (string, error) {
 // join concatenates the elements of a list of strings.
 func join(separator string, values any) (string, error) {
 	elements, err := stringsOf(values)
-	return strings.Join(elements, separator), err
+	if err != nil {
+		return "", err
+	}
+	size := len(separator) * len(elements)
+	for _, e := range elements {
+		size += len(e)
+	}
+	if err := checkText(size); err != nil {
+		return "", err
+	}
+	return strings.Join(elements, separator), nil
+}
+
+// replace replaces each occurrence of a text.
+func replace(before, after, s string) (string, error) {
+	if err := checkText(len(s) + strings.Count(s, before)*len(after)); err != nil {
+		return "", err
+	}
+	return strings.ReplaceAll(s, before, after), nil
+}
+
+// uniq returns the elements of a list without those that were there before.
+func uniq(values any) ([]any, error) {
+	list := reflect.ValueOf(values)
+	if list.Kind() != reflect.Slice {
+		return nil, fmt.Errorf("%v is not a list", values)
+	}
+	seen, out := map[string]bool{}, []any{}
+	for i := range list.Len() {
+		element := list.Index(i).Interface()
+		encoded, err := json.Marshal(element)
+		if err != nil {
+			return nil, fmt.Errorf("comparing the elements of a list: %w", err)
+		}
+		if !seen[string(encoded)] {
+			seen[string(encoded)] = true
+			out = append(out, element)
+		}
+	}
+	return out, nil
 }
 
 // prefixEach puts prefix before each element of a list of strings.
 func prefixEach(prefix string, values any) ([]string, error) {
 	elements, err := stringsOf(values)
+	if err == nil {
+		err = checkText(len(prefix) * len(elements))
+	}
+	if err != nil {
+		return nil, err
+	}
 	for i := range elements {
 		elements[i] = prefix + elements[i]
 	}
-	return elements, err
+	return elements, nil
 }
 
 // suffixEach puts suffix after each element of a list of strings.
 func suffixEach(suffix string, values any) ([]string, error) {
 	elements, err := stringsOf(values)
+	if err == nil {
+		err = checkText(len(suffix) * len(elements))
+	}
+	if err != nil {
+		return nil, err
+	}
 	for i := range elements {
 		elements[i] += suffix
 	}
-	return elements, err
+	return elements, nil
 }
 
 // alternation returns a regular expression, (a|b|c), that matches the elements of a list

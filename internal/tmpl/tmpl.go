@@ -22,11 +22,16 @@ const (
 //
 // Errors: text that does not parse, a node other than text, comments and
 // actions, an action that is not a whole YAML value, a parameter that is
-// missing, a function that fails, and a value that Encode refuses.
+// missing, a function that fails, a value that Encode refuses, and values that grow beyond
+// the limits of a rendering.
 // params is not changed. The functions in more add to those that every template has.
 func Render(name string, text []byte, params, more map[string]any) ([]byte, error) {
+	if len(text) > maxTemplate {
+		return nil, fmt.Errorf("%s: the template has more than %d KiB", name, maxTemplate>>10)
+	}
 	functions := funcs()
 	maps.Copy(functions, more)
+	functions = (&meter{left: maxWork}).limited(functions)
 	tree, err := parseTree(name, string(text), functions)
 	if err != nil {
 		return nil, err

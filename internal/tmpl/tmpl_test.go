@@ -2,6 +2,7 @@ package tmpl
 
 import (
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -154,6 +155,44 @@ func TestRenderRefusesVariablesMadeOfPieces(t *testing.T) {
 		if got, err := Render("t.yaml", []byte(text), map[string]any{"v": "{request}"}, nil); err == nil {
 			t.Errorf("%s rendered %s", text, got)
 		}
+	}
+}
+
+// TestRenderIsBounded: values that grow with each action end in an error, soon and in little
+// memory.
+func TestRenderIsBounded(t *testing.T) {
+	times := func(action string) string {
+		return `<< $x := "ab" >>` + strings.Repeat("<< "+action+" >>", 60) + "a: << $x >>"
+	}
+	for name, text := range map[string]string{
+		"printf":              times(`$x = printf "%s%s" $x $x`),
+		"join":                times(`$x = join $x (list "a" $x "b")`),
+		"join, long":          `<< $x := "ab" >>` + strings.Repeat(`<< $x = printf "%s%s" $x $x >>`, 20) + `a: << join $x (split "" $x) >>`,
+		"replace":             times(`$x = replace "a" $x $x`),
+		"replace, long":       `<< $x := "aa" >>` + strings.Repeat(`<< $x = printf "%s%s" $x $x >>`, 20) + `a: << replace "a" $x $x >>`,
+		"prefixEach":          `<< $x := "aa" >>` + strings.Repeat(`<< $x = printf "%s%s" $x $x >>`, 20) + `a: << prefixEach $x (split "" $x) >>`,
+		"quote":               times(`$x = quote $x $x`),
+		"lists in lists":      `<< $x := list "a" >>` + strings.Repeat("<< $x = list $x $x >>", 60) + "a: << $x >>",
+		"dicts":               `<< $x := dict "a" 1 >>` + strings.Repeat(`<< $x = dict "a" $x "b" $x >>`, 60) + "a: << $x >>",
+		"concat":              `<< $x := list "a" >>` + strings.Repeat("<< $x = concat $x $x >>", 60) + "a: << $x >>",
+		"alternation":         `<< $x := list "a" >>` + strings.Repeat("<< $x = list (alternation $x) (alternation $x) >>", 60) + "a: << $x >>",
+		"mapOf":               `<< $x := "a" >>` + strings.Repeat(`<< $x = mapOf (list "a" "b") $x >>`, 60) + "a: << $x >>",
+		"printed often":       `<< $x := "aa" >>` + strings.Repeat(`<< $x = printf "%s%s" $x $x >>`, 20) + strings.Repeat("- << $x >>\n", 5000),
+		"parentheses":         "a: << " + strings.Repeat("(", maxTemplate/2),
+		"parentheses, closed": "a: << " + strings.Repeat("(", maxTemplate/3) + "1" + strings.Repeat(")", maxTemplate/3) + " >>",
+		"large":               strings.Repeat("a: 1\n", maxTemplate),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			out, err := Render("t.yaml", []byte(text), params(), nil)
+			if err == nil {
+				t.Errorf("it rendered %d bytes", len(out))
+			}
+			if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<30 {
+				t.Errorf("it took %d MiB: %.100s", (after.TotalAlloc-before.TotalAlloc)>>20, err)
+			}
+		})
 	}
 }
 

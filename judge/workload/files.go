@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
 )
 
 // Input is one file, stream or kustomization.
@@ -57,6 +58,9 @@ func Folder(fsys fs.FS, display string) ([]Input, error) {
 		info, err := fs.Stat(fsys, name)
 		if err != nil {
 			return err
+		}
+		if !info.Mode().IsRegular() && !info.IsDir() { // a link to a folder is read where it lies
+			return fmt.Errorf("%s %w", shown, regular.ErrType)
 		}
 		if info.Mode().IsRegular() {
 			open := func() (io.ReadCloser, error) { return fsys.Open(name) }
@@ -120,7 +124,7 @@ func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List
 	}
 	for _, in := range f.inputs {
 		var stopped error
-		err := f.input(in, sink{file: in.Name, namespace: f.namespace, problems: &all, yield: checked, stopped: &stopped})
+		err := f.input(ctx, in, sink{file: in.Name, namespace: f.namespace, problems: &all, yield: checked, stopped: &stopped})
 		var p *problem
 		switch {
 		case stopped != nil:
@@ -138,9 +142,9 @@ func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List
 	return all.Sort(), nil
 }
 
-func (f *Files) input(in Input, s sink) error {
+func (f *Files) input(ctx context.Context, in Input, s sink) error {
 	if in.Open == nil {
-		return kustomize(f.disk, in.Name, s)
+		return kustomize(ctx, f.disk, in.Name, s)
 	}
 	opened, err := in.Open()
 	if err != nil {
