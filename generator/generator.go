@@ -27,6 +27,8 @@ type Options struct {
 	Version string
 	// Now is the time to judge expiries by.
 	Now time.Time
+	// Day is the day to note in the lock for what is new; zero for that of Now.
+	Day time.Time
 	// Unstaged shows every environment as if it had audited and accepted everything.
 	// Such a bundle is for inspection; do not write it.
 	Unstaged bool
@@ -72,7 +74,7 @@ func compile(input *profile.Input, problems diag.List, o Options) (*Bundle, diag
 	src, found := profile.Parse(profile.Default(*input), o.Now)
 	s := stages{append(problems, found...)}
 	p := run(&s, func() (*plan.Plan, diag.List) {
-		return resolve.Plan(src, resolve.Options{Now: o.Now, Unstaged: o.Unstaged, Prior: o.Prior, Output: o.Output})
+		return resolve.Plan(src, resolve.Options{Now: o.Now, Day: o.Day, Unstaged: o.Unstaged, Prior: o.Prior, Output: o.Output})
 	})
 	files := run(&s, func() ([]manifest.File, diag.List) { return emit(p) })
 	bundle := run(&s, func() (*Bundle, diag.List) { return link(p, files, o) })

@@ -24,6 +24,8 @@ import (
 type buildOptions struct {
 	dir                  string
 	dirSet               bool // -o was given, perhaps with an empty variable
+	base                 string
+	baseSet              bool
 	check, force, strict bool
 }
 
@@ -45,6 +47,10 @@ With -o DIR, build also prints what changes in an environment that was built bef
 is easily missed in the diff: policies that begin or stop to enforce or to fail closed,
 background scans that end, levels of Pod Security, networks that are closed.
 
+With --base, the lock and the contents of DIR do not decide what may be enforced: they
+are part of what a pull request changes. Those of the revision that it will be merged
+into do.
+
 The output does not depend on the day of the build. An exception that has ended
 stays in it, exempts nothing, and is a warning. With --strict it is an error,
 with and without --check: the build writes and prints nothing, and exits with 1.`,
@@ -54,6 +60,9 @@ with and without --check: the build writes and prints nothing, and exits with 1.
   # in CI, fail if the repository is out of date
   gatehouse build profile/ -o policy-repo --check
 
+  # in a pull request, do not believe its lock
+  gatehouse build profile/ -o policy-repo --check --base origin/main
+
   # at night, fail as well if an exception has ended
   gatehouse build profile/ -o policy-repo --check --strict
 
@@ -61,15 +70,17 @@ with and without --check: the build writes and prints nothing, and exits with 1.
   gatehouse build profile/ | yq 'select(.metadata.name == "disallow-latest-tag")'`,
 		Args: exactArgs("SOURCE"), ValidArgsFunction: completeArgs(completeSource),
 		RunE: g.judging(func(cmd *cobra.Command, args []string) (diag.List, error) {
-			o.dirSet = cmd.Flags().Changed("output")
+			o.dirSet, o.baseSet = cmd.Flags().Changed("output"), cmd.Flags().Changed("base")
 			return runBuild(cmd.Context(), g, args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}),
 	}
 	cmd.Flags().StringVarP(&o.dir, "output", "o", "", "write the repository to `DIR`")
 	cmd.Flags().BoolVar(&o.check, "check", false, "write nothing; exit with 1 if DIR is not up to date")
+	cmd.Flags().StringVar(&o.base, "base", "", "compare with the output in `REVISION` of Git, not with DIR as it is")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files in DIR that were edited or added by hand")
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "treat expired exceptions as errors")
 	complete(cmd, "output", completeFolders)
+	complete(cmd, "base", cobra.NoFileCompletions)
 	return cmd
 }
 
@@ -88,6 +99,9 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 	options.Unstaged = o.dir == ""
 	if o.dir != "" {
 		if err := prepare(&options, path, o.dir); err != nil {
+			return nil, err
+		}
+		if err := o.rebase(ctx, &options); err != nil {
 			return nil, err
 		}
 	}
@@ -110,6 +124,18 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 	return warnings, o.put(ctx, bundle, out, errOut)
 }
 
+// rebase makes the revision of --base what the build compares with.
+func (o buildOptions) rebase(ctx context.Context, options *generator.Options) error {
+	if !o.baseSet {
+		return nil
+	}
+	b, err := openBase(ctx, o.dir, o.base)
+	if err != nil {
+		return err
+	}
+	return b.prepare(options)
+}
+
 // put prints the bundle, compares it with the output, or writes it there.
 func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, errOut io.Writer) error {
 	if o.dir == "" {
@@ -117,7 +143,7 @@ func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, er
 	}
 	if o.check {
 		printEffects(errOut, bundle)
-		return compare(ctx, bundle, o.dir, out)
+		return compare(ctx, bundle, o.dir, o.again(), out)
 	}
 	result, err := output.Write(ctx, o.dir, bundle.Files, bundle.Lock, output.Options{Force: o.force})
 	if err != nil {
@@ -135,8 +161,16 @@ func printEffects(errOut io.Writer, bundle *generator.Bundle) {
 	}
 }
 
-// compare prints what a build would change.
-func compare(ctx context.Context, bundle *generator.Bundle, dir string, out io.Writer) error {
+// again returns the flag with which a build writes what the check of --base accepts.
+func (o buildOptions) again() string {
+	if !o.baseSet {
+		return ""
+	}
+	return " with --base " + o.base
+}
+
+// compare prints what a build would change. again is how to build it.
+func compare(ctx context.Context, bundle *generator.Bundle, dir, again string, out io.Writer) error {
 	stale, err := output.Check(ctx, dir, bundle.Files, bundle.Lock)
 	if err != nil {
 		return err
@@ -145,7 +179,7 @@ func compare(ctx context.Context, bundle *generator.Bundle, dir string, out io.W
 		fmt.Fprintln(out, plain.Line(s.String()))
 	}
 	if len(stale) > 0 {
-		return exit.Wrongf("the output is stale; run gatehouse build")
+		return exit.Wrongf("the output is stale; run gatehouse build%s", again)
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ func (o buildOptions) validate() error {
 		return usagef("-o: the name of the folder is empty; omit -o to print YAML to standard output")
 	case o.dir == "" && (o.check || o.force):
 		return usagef("--check and --force need -o DIR")
+	case o.dir == "" && o.baseSet:
+		return usagef("--base needs -o DIR")
 	case o.check && o.force:
 		return usagef("--check writes nothing: it cannot be used with --force")
 	case isFormat(o.dir):

@@ -24,6 +24,8 @@ import (
 type Options struct {
 	// Now is the time to judge expiries by.
 	Now time.Time
+	// Day is the day to note for what is new; zero for that of Now.
+	Day time.Time
 	// Unstaged shows every environment as if it had audited and accepted everything.
 	// Such a plan is for inspection.
 	Unstaged bool
@@ -203,7 +205,7 @@ func keys(policy string, images []profile.Image) []plan.TrustObject {
 
 // stage begins to compare what the source asks of an environment with the last build.
 func (r *resolver) stage(e profile.Environment) *staging.Environment {
-	o := staging.Options{Now: r.Now, Soak: r.src.Soak, Immediate: r.src.ImmediateChanges, Stages: r.plan.Stages, Tiers: r.plan.Tiers, Output: r.Output}
+	o := staging.Options{Now: r.Now, Day: r.Day, Soak: r.src.Soak, Immediate: r.src.ImmediateChanges, Stages: r.plan.Stages, Tiers: r.plan.Tiers, Output: r.Output}
 	if r.Unstaged {
 		e.AllowSkip, e.Changes = true, ""
 	} else if r.Prior != nil {

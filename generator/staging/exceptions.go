@@ -55,7 +55,7 @@ func (e *Environment) Exceptions(given []profile.Exception) []profile.Exception 
 // environment accepts that it is gone.
 func (e *Environment) Keep(x profile.Exception) {
 	k := kept(x)
-	k.Since = e.today()
+	k.Since = e.day()
 	for _, before := range e.prior.Kept {
 		if before.Kind == k.Kind && before.Since != "" && bytes.Equal(before.Definition, k.Definition) {
 			k.Since = before.Since

@@ -196,7 +196,7 @@ func tierAction(policies []plan.Policy, base, tier string) plan.Action {
 // wait notes that a namespace waits for something, and since when.
 func (e *Environment) wait(after *manifest.LockedNamespace, before manifest.LockedNamespace, what string, p plan.Pending) {
 	if p.Since = before.Waits[what]; p.Since == "" {
-		p.Since = e.today()
+		p.Since = e.day()
 	}
 	after.Waits[what] = p.Since
 	e.Pending = append(e.Pending, p)

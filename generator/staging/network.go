@@ -50,7 +50,7 @@ func (e *Environment) keptSince(kind, name string) (since string, waits bool) {
 			return k.Since, true
 		}
 	}
-	return e.today(), false
+	return e.day(), false
 }
 
 func (e *Environment) keep(k manifest.LockedKept, p plan.Pending) {

@@ -73,7 +73,7 @@ func (e *Environment) enforce(s *staged, tier string) {
 	case len(before) > 0:
 		e.change(s, tier, before)
 	case e.mayEnforce(s, tier):
-		e.do(s, tier, plan.Enforce, s.Content, e.today())
+		e.do(s, tier, plan.Enforce, s.Content, e.day())
 	default:
 		e.do(s, tier, plan.Audit, s.Content, e.auditedSince(s, tier))
 		e.pending(s, tier)
@@ -95,7 +95,7 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 		return
 	}
 	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepts(s, tier) {
-		e.do(s, tier, plan.Enforce, s.Content, e.today())
+		e.do(s, tier, plan.Enforce, s.Content, e.day())
 		return
 	}
 	e.do(s, tier, plan.Enforce, loosest(s.Control, before, s.Content), old.Since)
@@ -183,7 +183,15 @@ func (e *Environment) auditedSince(s *staged, tier string) string {
 	if since, found := e.audit(s, tier); found && since != "" {
 		return since
 	}
-	return e.today()
+	return e.day()
+}
+
+// day is the day to note for what is new.
+func (e *Environment) day() string {
+	if e.options.Day.IsZero() {
+		return e.today()
+	}
+	return e.options.Day.UTC().Format(dateLayout)
 }
 
 func (e *Environment) today() string { return e.options.Now.UTC().Format(dateLayout) }

@@ -30,6 +30,8 @@ const dateLayout = time.DateOnly
 type Options struct {
 	// Now is the time of the build.
 	Now time.Time
+	// Day is the day to note for what is new; zero for that of Now.
+	Day time.Time
 	// Soak is how long a content must have been audited before it is enforced.
 	Soak time.Duration
 	// Immediate lets changes take effect without an audit.

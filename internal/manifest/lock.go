@@ -1,6 +1,10 @@
 package manifest
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // Lock says what the output contains, and what each environment audits and enforces
 // since when. It distinguishes the files of gatehouse from other files, and edited
@@ -121,6 +125,24 @@ type LockedKept struct {
 	Since string `json:"since,omitempty"`
 	// Definition is what is needed to write it again.
 	Definition json.RawMessage `json:"definition,omitempty"`
+}
+
+// Days returns the days that the lock notes, sorted.
+func (l Lock) Days() []string {
+	var days []string
+	for _, e := range l.Environments {
+		for _, p := range e.Policies {
+			days = append(days, p.Since)
+		}
+		for _, k := range e.Kept {
+			days = append(days, k.Since)
+		}
+		for _, n := range e.Namespaces {
+			days = slices.AppendSeq(days, maps.Values(n.Waits))
+		}
+	}
+	slices.Sort(days)
+	return slices.DeleteFunc(slices.Compact(days), func(day string) bool { return day == "" })
 }
 
 // LockedFile is one file of the output, or one part of a file.
