@@ -146,6 +146,8 @@ func Values(p *plan.Plan, env plan.Environment) map[string]any {
 			// namespaces, and so would reach the system namespaces.
 			"generateValidatingAdmissionPolicy": map[string]any{"enabled": false},
 		},
+		// Else the admin of a namespace could write policies that act with Kyverno's rights.
+		"rbac": map[string]any{"roles": map[string]any{"aggregate": map[string]any{"admin": false}}},
 		// Webhooks that outlive Kyverno block the API server.
 		"webhooksCleanup": map[string]any{"enabled": true},
 	}

@@ -115,6 +115,7 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 	staged := r.stage(e)
 	env.SystemNamespaces, env.Network = staged.SystemNamespaces(env.SystemNamespaces), staged.ClusterNetwork(env.Network)
 	env.Policies = staged.Policies(desired)
+	staged.Applier(env.Flux, env.Policies)
 	env.Namespaces = staged.Namespaces(env.Namespaces, env.Policies)
 	r.staged = append(r.staged, staged)
 	env.Trust = trust(env, e.Spec.Images)
@@ -205,7 +206,10 @@ func keys(policy string, images []profile.Image) []plan.TrustObject {
 
 // stage begins to compare what the source asks of an environment with the last build.
 func (r *resolver) stage(e profile.Environment) *staging.Environment {
-	o := staging.Options{Now: r.Now, Day: r.Day, Soak: r.src.Soak, Immediate: r.src.ImmediateChanges, Stages: r.plan.Stages, Tiers: r.plan.Tiers, Output: r.Output}
+	o := staging.Options{
+		Now: r.Now, Day: r.Day, Soak: r.src.Soak, Immediate: r.src.ImmediateChanges, Stages: r.plan.Stages, Tiers: r.plan.Tiers,
+		Output: r.Output, Catalog: r.src.Catalog,
+	}
 	if r.Unstaged {
 		e.AllowSkip, e.Changes = true, ""
 	} else if r.Prior != nil {

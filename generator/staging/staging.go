@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
@@ -43,12 +44,14 @@ type Options struct {
 	Prior *manifest.LockedEnvironment
 	// Output is the current output, from which kept contents are read; nil without one.
 	Output fs.FS
+	// Catalog holds the controls that contents are of.
+	Catalog *catalog.Catalog
 }
 
 // Environment is an environment on its way from what the last build did to what the
 // source asks for. Its methods decide what it does, each for one kind of thing. They
-// must be called in this order: SystemNamespaces, ClusterNetwork, Policies, Namespaces,
-// Exceptions, PodSecurity, Close.
+// must be called in this order: SystemNamespaces, ClusterNetwork, Policies, Applier,
+// Namespaces, Exceptions, PodSecurity, Close.
 type Environment struct {
 	// Locked is the environment's part of the new lock.
 	Locked manifest.LockedEnvironment

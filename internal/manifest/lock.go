@@ -42,6 +42,16 @@ type LockedRelease struct {
 	Name      string `json:"name"`
 }
 
+// LockedDeployers says who can write what the policies of an environment leave to
+// deployers.
+type LockedDeployers struct {
+	// Anyone is set if no policy that is enforced asks who writes.
+	Anyone bool `json:"anyone,omitempty"`
+	// Users and Groups are whole names, sorted.
+	Users  []string `json:"users,omitempty"`
+	Groups []string `json:"groups,omitempty"`
+}
+
 // LockedEnvironment is what one environment was built with.
 type LockedEnvironment struct {
 	Clusters []string
@@ -51,6 +61,9 @@ type LockedEnvironment struct {
 	// Kyverno is the configuration of Kyverno that the policies need. It is nil in a
 	// lock of an older gatehouse.
 	Kyverno *LockedKyverno
+	// Deployers says whom everything accepts that the environment enforces. It is nil in
+	// a lock of an older gatehouse.
+	Deployers *LockedDeployers
 	// Stages holds the stage of the environment; more than one only after a merge.
 	Stages []string
 	// Changes is the last value of spec.changes that was built; empty for none.

@@ -26,6 +26,7 @@ type fact struct {
 	Version     int              `json:"version,omitempty"`
 	FluxInstall string           `json:"fluxInstall,omitempty"`
 	Kyverno     *LockedKyverno   `json:"kyverno,omitempty"`
+	Deployers   *LockedDeployers `json:"deployers,omitempty"`
 	Environment string           `json:"environment,omitempty"`
 	Clusters    []string         `json:"clusters,omitempty"`
 	Changes     string           `json:"changes,omitempty"`
@@ -91,6 +92,8 @@ func (f fact) about() string {
 		words = append(words, "fluxInstall")
 	case f.Kyverno != nil:
 		words = append(words, "kyverno")
+	case f.Deployers != nil:
+		words = append(words, "deployers")
 	case f.Control != "":
 		words = append(words, "control", f.Control)
 	case f.Stage != "":
@@ -132,6 +135,9 @@ func (e LockedEnvironment) facts() []fact {
 	}
 	if e.Kyverno != nil {
 		facts = append(facts, fact{Kyverno: e.Kyverno})
+	}
+	if e.Deployers != nil {
+		facts = append(facts, fact{Deployers: e.Deployers})
 	}
 	for _, stage := range e.Stages {
 		facts = append(facts, fact{Stage: stage})
@@ -280,6 +286,8 @@ func (e *LockedEnvironment) add(f fact) {
 			f.Kyverno.SystemNamespaces = union(e.Kyverno.SystemNamespaces, f.Kyverno.SystemNamespaces)
 		}
 		e.Kyverno = f.Kyverno
+	case f.Deployers != nil:
+		e.Deployers = f.Deployers.and(e.Deployers)
 	case f.FluxInstall != "":
 		e.FluxInstall = f.FluxInstall
 	case f.Changes != "":
@@ -305,4 +313,20 @@ func union(a, b []string) []string {
 	all := slices.Concat(a, b)
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// and returns whom both accept; l if there is no other.
+func (l *LockedDeployers) and(other *LockedDeployers) *LockedDeployers {
+	switch {
+	case other == nil || other.Anyone:
+		return l
+	case l.Anyone:
+		return other
+	}
+	return &LockedDeployers{Users: common(l.Users, other.Users), Groups: common(l.Groups, other.Groups)}
+}
+
+// common returns what is in both lists.
+func common(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }

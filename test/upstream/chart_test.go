@@ -51,15 +51,21 @@ func helmRelease(t *testing.T, replicas int) manifest.Object {
 // loadChart reads the chart of the Kyverno module.
 func loadChart(t *testing.T) *helmchart.Chart {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno").Output()
-	if err != nil {
-		t.Fatalf("finding the Kyverno module: %v", err)
-	}
-	c, err := chart.Load(filepath.Join(strings.TrimSpace(string(out)), "charts", "kyverno"))
+	c, err := chart.Load(filepath.Join(moduleDir(t), "charts", "kyverno"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// moduleDir returns the folder of the Kyverno module.
+func moduleDir(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno").Output()
+	if err != nil {
+		t.Fatalf("finding the Kyverno module: %v", err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // render renders the chart as helm-controller would, and returns its objects by kind and name.

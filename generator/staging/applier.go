@@ -1,0 +1,212 @@
+package staging
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Applier notes for the next build whom everything accepts that the environment
+// enforces. It refuses to let another account apply the repository than what is enforced
+// now accepts: that account could apply nothing, this build included. policies are those
+// of this build.
+func (e *Environment) Applier(flux plan.Flux, policies []plan.Policy) {
+	var guards []plan.Deployers
+	for _, p := range policies {
+		if accepted, asks := deployersOf(p.Control, p.Parameters, p.Deployers); asks && p.Strictest() == plan.Enforce {
+			guards = append(guards, accepted)
+		}
+	}
+	e.Locked.Deployers = acceptedByAll(guards)
+	if !e.prior.exists {
+		return
+	}
+	applier, before := flux.Applier(), e.prior.Deployers
+	if before == nil {
+		if e.priorApplier() == applier {
+			return
+		}
+		before = e.acceptedBefore()
+	}
+	if before == nil || !accepts(before, applier) {
+		e.applierChange(flux, applier, before != nil)
+	}
+	if before != nil {
+		e.removedDeployers(before)
+	}
+}
+
+// deployersOf returns whom a policy takes for a deployer, and reports whether it asks.
+func deployersOf(control *catalog.Control, parameters map[string]any, exempt plan.Deployers) (d plan.Deployers, asks bool) {
+	if control.ExemptDeployers {
+		return exempt, true
+	}
+	for name, schema := range control.Parameters.Properties {
+		list, _ := parameters[name].([]any)
+		switch schema.From {
+		case "deployers":
+			d.Users = append(d.Users, names(list)...)
+		case "deployers.groups":
+			d.Groups = append(d.Groups, names(list)...)
+		case "deployers.appliers":
+			for _, item := range list {
+				applier, _ := item.(map[string]any)
+				user, _ := applier["user"].(string)
+				d.Appliers = append(d.Appliers, plan.Applier{User: user})
+			}
+		default:
+			continue
+		}
+		asks = true
+	}
+	return d, asks
+}
+
+// asks reports whether a control asks who writes.
+func asks(control *catalog.Control) bool {
+	_, asks := deployersOf(control, nil, plan.Deployers{})
+	return asks
+}
+
+func names(list []any) []string {
+	var out []string
+	for _, item := range list {
+		if name, ok := item.(string); ok {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// acceptedByAll returns whom every guard accepts.
+func acceptedByAll(guards []plan.Deployers) *manifest.LockedDeployers {
+	out := &manifest.LockedDeployers{Anyone: len(guards) == 0}
+	var users, groups []string
+	for _, g := range guards {
+		users, groups = append(users, g.Users...), append(groups, g.Groups...)
+		for _, a := range g.Appliers {
+			users = append(users, a.User)
+		}
+	}
+	all := func(accepts func(plan.Deployers) bool) bool {
+		return !slices.ContainsFunc(guards, func(g plan.Deployers) bool { return !accepts(g) })
+	}
+	for _, user := range distinct(users) {
+		if all(func(g plan.Deployers) bool { return g.Accepts(user) }) {
+			out.Users = append(out.Users, user)
+		}
+	}
+	for _, group := range distinct(groups) {
+		if all(func(g plan.Deployers) bool { return slices.Contains(g.Groups, group) }) {
+			out.Groups = append(out.Groups, group)
+		}
+	}
+	return out
+}
+
+// distinct returns the names sorted, each once.
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func accepts(l *manifest.LockedDeployers, user string) bool {
+	return l.Anyone || plan.Deployers{Users: l.Users, Groups: l.Groups}.Accepts(user)
+}
+
+// acceptedBefore reads whom the contents accept that the last build enforced, for a lock
+// that does not say it. It returns nil if it cannot know.
+func (e *Environment) acceptedBefore() *manifest.LockedDeployers {
+	var guards []plan.Deployers
+	for _, p := range e.prior.Policies {
+		if control, known := e.options.Catalog.Control(p.Name); p.Action != plan.Enforce.String() || known && !asks(control) {
+			continue
+		}
+		content, err := e.content(p.Content)
+		if err != nil {
+			return nil
+		}
+		control, known := e.options.Catalog.Control(content.Control)
+		if !known {
+			return nil
+		}
+		if accepted, asks := deployersOf(control, content.Parameters, content.exempt()); asks {
+			guards = append(guards, accepted)
+		}
+	}
+	return acceptedByAll(guards)
+}
+
+// priorApplier returns the account that applies the policies of the current output; empty
+// if the output does not say it, or not in the same way for all clusters.
+func (e *Environment) priorApplier() string {
+	var appliers []string
+	folder := layout.Folder{Environment: e.source.Name, Kind: layout.Policies}
+	for _, cluster := range e.source.Clusters {
+		user, err := e.applierIn(layout.Of(cluster).String() + "/" + folder.Kustomization() + ".yaml")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a new cluster
+		}
+		appliers = append(appliers, user)
+	}
+	if appliers = distinct(appliers); len(appliers) != 1 {
+		return ""
+	}
+	return appliers[0]
+}
+
+// applierIn returns the account that applies the Kustomization in a file of the current
+// output.
+func (e *Environment) applierIn(file string) (string, error) {
+	if e.options.Output == nil {
+		return "", fs.ErrNotExist
+	}
+	data, err := fs.ReadFile(e.options.Output, file)
+	if err != nil {
+		return "", err
+	}
+	objects, err := manifest.Parse(data)
+	if err != nil || len(objects) != 1 {
+		return "", fmt.Errorf("reading %s: it does not hold one Kustomization: %w", file, err)
+	}
+	account, _ := objects[0].Value("spec", "serviceAccountName").(string)
+	return plan.Flux{Namespace: objects[0].Namespace(), ServiceAccountName: account}.Applier(), nil
+}
+
+func (e *Environment) applierChange(flux plan.Flux, applier string, proven bool) {
+	field := "spec.flux.namespace"
+	if flux.ServiceAccountName != "" {
+		field = "spec.flux.serviceAccountName"
+	}
+	why := "what it enforces does not accept that account"
+	if !proven {
+		why = "the last build does not show that what it enforces accepts that account"
+	}
+	e.Problems.Add(diag.Diagnostic{Code: "applier-change", Position: e.source.Spec.At(field), Path: e.source.Spec.Positions.Path(field),
+		Summary: fmt.Sprintf("would let %s apply %s, but %s: Flux could apply nothing there, this change included", applier, e.source.Name, why),
+		Hint:    fmt.Sprintf("in two steps: first add %s to spec.deployers, build, accept the change where one waits, and let Flux apply it; then make this change in a build of its own", applier)})
+}
+
+// removedDeployers warns of users whom the build no longer accepts.
+func (e *Environment) removedDeployers(before *manifest.LockedDeployers) {
+	now := e.Locked.Deployers
+	gone := slices.DeleteFunc(slices.Clone(before.Users), func(user string) bool { return accepts(now, user) })
+	for _, group := range before.Groups {
+		if !now.Anyone && !slices.Contains(now.Groups, group) {
+			gone = append(gone, "the group "+group)
+		}
+	}
+	if len(gone) == 0 || e.Problems.HasErrors() {
+		return
+	}
+	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "deployer-removed", Position: e.source.At("spec.stage"), Path: "spec.stage",
+		Summary: fmt.Sprintf("%s no longer accepts as deployers: %s", e.source.Name, Some(gone)),
+		Hint:    "make sure that Flux does not apply it as one of them, by flux.serviceAccountName or --default-service-account; a build that lets one apply again needs two steps"})
+}
