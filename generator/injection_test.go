@@ -62,6 +62,7 @@ spec:
     restrict-flux-sources: {parameters: {urls: [https://github.com/acme]}}
     restrict-image-registries: {maxStage: audit}
     disallow-host-path: {}
+    disallow-capabilities: {}
     verify-images: {}
 `,
 	"base.yaml": `
@@ -85,10 +86,22 @@ spec:
   controls: [disallow-host-path]
   environments: [prod]
   match: {namespaces: [monitoring], kinds: [DaemonSet], names: [node-agent]}
-  images: [ghcr.io/acme/agent*]
   reason: reads node logs
   owner: team-observability
   ticket: SEC-1234
+  expires: 2031-03-31
+`,
+	"y.yaml": `
+apiVersion: gatehouse.dev/v1alpha1
+kind: Exception
+metadata: {name: mesh}
+spec:
+  controls: [disallow-capabilities]
+  match: {namespaces: [monitoring], kinds: [CronJob], names: [report]}
+  containers: [mesh-init]
+  images: [ghcr.io/acme/agent*, mesh]
+  reason: sets up the network
+  owner: team-mesh
   expires: 2031-03-31
 `,
 	"release.pub": `-----BEGIN PUBLIC KEY-----

@@ -20,7 +20,11 @@ type ExceptionSpec struct {
 	Environments []string `json:"environments,omitempty"`
 	// Match selects the workloads that are exempt.
 	Match ExceptionMatch `json:"match"`
-	// Images narrows the exception to workloads in which every image matches one of these globs.
+	// Containers narrows the exception to the containers with these names. A * matches any
+	// characters. The other containers of a Pod, injected ones too, are judged as ever.
+	Containers []string `json:"containers,omitempty"`
+	// Images narrows the exception to the containers and image volumes with these images. A *
+	// matches any characters. Together with containers, it is for containers that both name.
 	Images []string `json:"images,omitempty"`
 	// Reason for the exception, in one sentence.
 	Reason string `json:"reason"`

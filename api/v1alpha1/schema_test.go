@@ -128,6 +128,7 @@ spec:
   controls: [disallow-host-path]
   environments: [prod]
   match: {namespaces: [monitoring], kinds: [DaemonSet], names: ["node-agent-*"]}
+  containers: [agent]
   images: [ghcr.io/acme/*]
   reason: reads node logs
   owner: team-observability

@@ -116,6 +116,9 @@ func exceptions(b *strings.Builder, exceptions []plan.Exception) {
 		if len(x.Namespaces) > 0 {
 			match += " in " + strings.Join(x.Namespaces, ", ")
 		}
+		if len(x.Containers) > 0 {
+			match += ", containers " + strings.Join(x.Containers, ", ")
+		}
 		if len(x.Images) > 0 {
 			match += " with " + strings.Join(x.Images, ", ")
 		}

@@ -12,10 +12,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Exceptions emits one PolicyException per exception and environment:
-// environments/<env>/exceptions/<name>.yaml, all in the one namespace that
-// Kyverno honours. An exception ends by itself: a condition compares the time of the
-// request with the expiry.
+// Exceptions emits environments/<env>/exceptions/<name>.yaml for each exception and
+// environment: a PolicyException of this name, or one for each rule of a narrowed
+// exception (plan.ExceptionObject), all in the one namespace that Kyverno honours. An
+// exception ends by itself: a condition compares the time of the request with the
+// expiry.
 func Exceptions(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
@@ -23,14 +24,38 @@ func Exceptions(p *plan.Plan) []manifest.File {
 		for _, x := range env.Exceptions {
 			files = append(files, manifest.File{
 				Path: folder.File(x.Name), Folder: folder, Origin: x.At.File,
-				Objects: []manifest.Object{policyException(p, env, x)},
+				Objects: exceptionObjects(p, env, x),
 			})
 		}
 	}
 	return files
 }
 
-func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manifest.Object {
+func exceptionObjects(p *plan.Plan, env plan.Environment, x plan.Exception) []manifest.Object {
+	var objects []manifest.Object
+	if whole := wholeRules(env, x); len(whole) > 0 {
+		objects = append(objects, policyException(p, x, x.Name, whole, everyKind, nil))
+	}
+	for _, waived := range x.Policies {
+		policy, _ := env.Policy(waived.Name)
+		for i, alternatives := range waived.Rest {
+			rule := waived.Rules[i]
+			only := []any{map[string]any{"policyName": policy.Name, "ruleNames": []any{rule}}}
+			for n, conditions := range alternatives {
+				name := plan.ExceptionObject(x.Name, policy.Name, rule, n)
+				objects = append(objects, policyException(p, x, name, only, policy.RuleJudges(rule), conditions))
+			}
+		}
+	}
+	return objects
+}
+
+// everyKind leaves the kinds of an exception as they are.
+func everyKind(string) bool { return true }
+
+// policyException emits an exception from some rules, for the kinds that they judge. rest
+// are the conditions on what a narrowed exception does not name.
+func policyException(p *plan.Plan, x plan.Exception, name string, rules []any, judged func(kind string) bool, rest []map[string]any) manifest.Object {
 	annotations := map[string]any{
 		v1alpha1.Group + "/reason":               x.Reason,
 		v1alpha1.Group + "/owner":                x.Owner,
@@ -44,15 +69,19 @@ func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manif
 	}
 	spec := map[string]any{
 		"background": true,
-		"exceptions": waivedPolicies(env, x),
-		"match":      map[string]any{"any": exceptionMatch(x)},
+		"exceptions": rules,
+		"match":      map[string]any{"any": exceptionMatch(x, judged)},
+	}
+	all := expiry(x)
+	for _, condition := range rest {
+		all = append(all, condition)
 	}
 	conditions := map[string]any{}
-	if all := exceptionConditions(x); len(all) > 0 {
+	if len(all) > 0 {
 		conditions["all"] = all
 	}
-	if any := exemptWays(x); len(any) > 0 {
-		conditions["any"] = any
+	if ways := exemptWays(x, judged); len(ways) > 0 {
+		conditions["any"] = ways
 	}
 	if len(conditions) > 0 {
 		spec["conditions"] = conditions
@@ -60,16 +89,20 @@ func policyException(p *plan.Plan, env plan.Environment, x plan.Exception) manif
 	return manifest.Object{
 		"apiVersion": "kyverno.io/v2",
 		"kind":       "PolicyException",
-		"metadata":   map[string]any{"name": x.Name, "namespace": p.ExceptionNamespace, "annotations": annotations, "labels": managed()},
+		"metadata":   map[string]any{"name": name, "namespace": p.ExceptionNamespace, "annotations": annotations, "labels": managed()},
 		"spec":       spec,
 	}
 }
 
-// waivedPolicies names policies and rules exactly, including the autogen rules that
-// judge controllers. For an image rule, it names each policy that is emitted.
-func waivedPolicies(env plan.Environment, x plan.Exception) []any {
+// wholeRules names the policies and rules that are waived for whole Pods exactly,
+// including the autogen rules that judge controllers. For an image rule, it names each
+// policy that is emitted.
+func wholeRules(env plan.Environment, x plan.Exception) []any {
 	var out []any
 	for _, waived := range x.Policies {
+		if len(waived.Rest) > 0 {
+			continue
+		}
 		policy, _ := env.Policy(waived.Name)
 		for _, o := range policy.Objects() {
 			out = append(out, map[string]any{"policyName": o.Name, "ruleNames": list(waived.Rules)})
@@ -80,7 +113,7 @@ func waivedPolicies(env plan.Environment, x plan.Exception) []any {
 
 // exceptionMatch returns a filter for each kind, and for each kind that a controller
 // makes from it. The filter has the namespaces if the kind has a namespace.
-func exceptionMatch(x plan.Exception) []any {
+func exceptionMatch(x plan.Exception, judged func(kind string) bool) []any {
 	var filters []any
 	seen := map[string]bool{}
 	add := func(kind string, names, namespaces []string) {
@@ -91,7 +124,7 @@ func exceptionMatch(x plan.Exception) []any {
 		if len(namespaces) > 0 {
 			resources["namespaces"] = list(namespaces)
 		}
-		if id := kind + "/" + strings.Join(names, ","); !seen[id] {
+		if id := kind + "/" + strings.Join(names, ","); !seen[id] && judged(kind) {
 			seen[id] = true
 			filters = append(filters, map[string]any{"resources": resources})
 		}
@@ -112,20 +145,10 @@ func exceptionMatch(x plan.Exception) []any {
 	return filters
 }
 
-// allImages is an expression for every image of a Pod or a Pod template, as in Kyverno's context.
-const allImages = "{{ [values(images.containers || `{}`), values(images.initContainers || `{}`), values(images.ephemeralContainers || `{}`)][][].reference }}"
-
-func exceptionConditions(x plan.Exception) []any {
-	var all []any
-	if !x.Expires.IsZero() {
-		all = append(all, map[string]any{
-			"key":      fmt.Sprintf("{{ time_before(time_now_utc(), '%s') }}", x.Expires.UTC().Format(time.RFC3339)),
-			"operator": "Equals",
-			"value":    true,
-		})
+// expiry returns the condition that the exception has not ended; none if it never does.
+func expiry(x plan.Exception) []any {
+	if x.Expires.IsZero() {
+		return nil
 	}
-	if len(x.Images) > 0 {
-		all = append(all, map[string]any{"key": allImages, "operator": "AllIn", "value": list(x.Images)})
-	}
-	return all
+	return []any{isTrue(fmt.Sprintf("time_before(time_now_utc(), '%s')", x.Expires.UTC().Format(time.RFC3339)))}
 }

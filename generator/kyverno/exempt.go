@@ -13,7 +13,7 @@ import (
 // one: it is what the exception names, or a controller makes it from that, or it was made
 // so and only its metadata change. It returns none if the exception names nothing that a
 // controller makes other objects from: the match says it all.
-func exemptWays(x plan.Exception) []any {
+func exemptWays(x plan.Exception, judged func(kind string) bool) []any {
 	var ways []any
 	add := func(condition any) {
 		if !slices.ContainsFunc(ways, func(w any) bool { return fmt.Sprint(w) == fmt.Sprint(condition) }) {
@@ -22,6 +22,9 @@ func exemptWays(x plan.Exception) []any {
 	}
 	for _, kind := range x.Kinds {
 		for _, made := range plan.MadeFrom(kind) {
+			if !judged(made.Kind) {
+				continue
+			}
 			o := owned{made, x.Names}
 			add(isTrue(o.byController()))
 			add(isTrue(o.unchanged()))

@@ -39,7 +39,7 @@ func Policies(p *plan.Plan) []manifest.File {
 			if policy.Image == nil {
 				file.Objects = []manifest.Object{validatePolicy(p, env, policy)}
 			} else {
-				file.Objects = imagePolicies(p, env, policy)
+				file.Objects = append(imagePolicies(p, env, policy), remainders(p, env, policy)...)
 			}
 			files = append(files, file)
 		}

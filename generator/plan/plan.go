@@ -295,10 +295,13 @@ type Exception struct {
 	// do not limit them.
 	ClusterKinds []string
 	Names        []string
-	Images       []string
-	Reason       string
-	Owner        string
-	Ticket       string
+	// Containers and Images narrow the exception to some containers and image volumes;
+	// without them it holds for whole Pods. Globs.
+	Containers []string
+	Images     []string
+	Reason     string
+	Owner      string
+	Ticket     string
 	// Expires is when it stops applying; zero if it is permanent.
 	Expires time.Time
 	At      diag.Position
@@ -308,4 +311,8 @@ type Exception struct {
 type ExceptionPolicy struct {
 	Name  string
 	Rules []string
+	// Rest has, for each of Rules, the conditions under which it finds nothing wrong with
+	// what a narrowed exception does not name: alternatives, each a list of conditions that
+	// must all hold. Empty: the rule is waived for the whole Pod.
+	Rest [][][]map[string]any
 }

@@ -1,8 +1,12 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 )
@@ -175,6 +179,52 @@ func (p Policy) Objects() []PolicyObject {
 		}
 	}
 	return objects
+}
+
+// RuleJudges returns whether a rule of the policy judges objects of a kind.
+func (p Policy) RuleJudges(rule string) func(kind string) bool {
+	return func(kind string) bool {
+		return slices.ContainsFunc(p.Rules, func(r catalog.Rule) bool { return r.Name == rule && slices.Contains(r.Kinds, kind) })
+	}
+}
+
+// ExceptionObject returns the name of the PolicyException for one rule of a narrowed
+// exception, and one of the alternatives with which it holds. Names of exceptions have no
+// dot.
+func ExceptionObject(exception, policy, rule string, alternative int) string {
+	name := exception + "." + policy + "." + rule
+	if alternative > 0 {
+		name += "." + strconv.Itoa(alternative+1)
+	}
+	return name
+}
+
+// ExceptionOf returns the name of the exception that a PolicyException was emitted for.
+func ExceptionOf(object string) string {
+	name, _, _ := strings.Cut(object, ".")
+	return name
+}
+
+// Exempting returns the exceptions from an image rule that are for some images only.
+func (e Environment) Exempting(p Policy) []Exception {
+	return slices.DeleteFunc(slices.Clone(e.Exceptions), func(x Exception) bool {
+		waived := slices.ContainsFunc(x.Policies, func(w ExceptionPolicy) bool { return w.Name == p.Name })
+		return p.Image == nil || len(x.Images) == 0 || !waived
+	})
+}
+
+// maxPolicyName is the length of the longest name of a policy: Kyverno makes a label of it.
+const maxPolicyName = 63
+
+// RemainderName returns the name of the policy that verifies what an exception for some
+// images leaves of an image rule. Other policies have no dot in their names.
+func (o PolicyObject) RemainderName(exception string) string {
+	name := o.Name + "." + exception
+	if len(name) <= maxPolicyName {
+		return name
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(name)))[:8]
+	return strings.TrimRight(name[:maxPolicyName-len(sum)-1], "-.") + "-" + sum
 }
 
 // PolicyObject is one object that a policy is emitted as. Action is its strictest

@@ -16,7 +16,9 @@ import (
 var (
 	kindName   = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
 	objectGlob = regexp.MustCompile(`^[a-z0-9*]([-a-z0-9.*]*[a-z0-9*])?$`)
-	imageGlob  = regexp.MustCompile(`^[a-zA-Z0-9*][-a-zA-Z0-9._:/@*]*$`)
+	// containerGlob is a label of DNS with stars.
+	containerGlob = regexp.MustCompile(`^[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?$`)
+	imageGlob     = regexp.MustCompile(`^[a-zA-Z0-9*][-a-zA-Z0-9._:/@*]*$`)
 )
 
 // exception parses one exception by itself. Package resolve compares it with the
@@ -81,9 +83,15 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 			r.Report(fmt.Sprintf("spec.images[%d]", i), "image-reference", "such as ghcr.io/acme/agent:*", "%q is not a glob over image references", image)
 		}
 	}
+	for i, name := range spec.Containers {
+		if !containerGlob.MatchString(name) {
+			r.Report(fmt.Sprintf("spec.containers[%d]", i), "name-invalid", "a name; * stands for any characters", "%q is not the name of a container", name)
+		}
+	}
 	for list, values := range map[string][]string{"namespaces": spec.Match.Namespaces, "kinds": spec.Match.Kinds, "names": spec.Match.Names} {
 		r.distinct("spec.match."+list, values)
 	}
+	r.distinct("spec.containers", spec.Containers)
 	r.distinct("spec.images", spec.Images)
 }
 

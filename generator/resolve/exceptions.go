@@ -85,7 +85,7 @@ func ends(a, b plan.Exception) bool {
 func (r *resolver) exception(rep *source.Reporter, e profile.Exception, env *plan.Environment, named bool) (plan.Exception, bool) {
 	x := plan.Exception{
 		Name: e.Name, Namespaces: sorted(e.Match.Namespaces), Kinds: sorted(e.Match.Kinds), Names: sorted(e.Match.Names),
-		Images: sorted(e.Images), Reason: e.Reason, Owner: e.Owner, Ticket: *e.Ticket, Expires: e.End, At: e.At(""),
+		Containers: sorted(e.Containers), Images: sorted(e.Images), Reason: e.Reason, Owner: e.Owner, Ticket: *e.Ticket, Expires: e.End, At: e.At(""),
 	}
 	for i, id := range e.Controls {
 		field := fmt.Sprintf("spec.controls[%d]", i)
@@ -141,7 +141,7 @@ func (r *resolver) waive(rep *source.Reporter, field string, p plan.Policy, x *p
 			out.Rules = append(out.Rules, rule.Name)
 		}
 	}
-	return out, true
+	return out, r.narrow(rep, field, p, x, &out)
 }
 
 // exceptionScope notes the cluster-scoped kinds of an exception, and reports whether
@@ -205,8 +205,8 @@ func covers(a, b plan.Exception) bool {
 	globbed := func(name string) bool {
 		return slices.ContainsFunc(a.Names, func(glob string) bool { return glob == name || matchGlob(glob, name) })
 	}
-	images := len(a.Images) == 0 || len(b.Images) > 0 && subset(b.Images, a.Images)
-	return images && subset(b.Namespaces, a.Namespaces) && subset(b.Kinds, a.Kinds) && !slices.ContainsFunc(b.Names, func(n string) bool { return !globbed(n) })
+	narrower := func(a, b []string) bool { return len(a) == 0 || len(b) > 0 && subset(b, a) }
+	return narrower(a.Images, b.Images) && narrower(a.Containers, b.Containers) && subset(b.Namespaces, a.Namespaces) && subset(b.Kinds, a.Kinds) && !slices.ContainsFunc(b.Names, func(n string) bool { return !globbed(n) })
 }
 
 func subset(some, all []string) bool {

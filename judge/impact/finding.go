@@ -7,6 +7,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
@@ -164,7 +165,8 @@ func (f *Finding) add(r engine.RuleResult, ends map[string]time.Time) {
 		}
 		f.Message = unique.Make(message).Value() // most workloads get the same
 	}
-	for _, name := range r.Exceptions {
+	for _, object := range r.Exceptions {
+		name := plan.ExceptionOf(object)
 		if slices.ContainsFunc(f.Exceptions, func(x Exemption) bool { return x.Name == name }) {
 			continue
 		}

@@ -132,18 +132,16 @@ func (k *cluster) check(policy plan.Policy, p probe, at place, action plan.Actio
 }
 
 // names returns the names of a policy in the engine. The policy of an image rule may
-// have two. There are none if the engine refused it.
+// have several. There are none if the engine refused it.
 func (k *cluster) names(policy plan.Policy) []string {
-	names := []string{policy.Name}
-	if policy.Image != nil {
-		names = nil
-		for action, name := range map[plan.Action]string{plan.Enforce: policy.Name, plan.Audit: policy.AuditName()} {
-			if slices.Contains(slices.Collect(maps.Values(policy.Actions)), action) {
-				names = append(names, name)
-			}
+	var names []string
+	for _, o := range policy.Objects() {
+		names = append(names, o.Name)
+		for _, x := range k.env.Exempting(policy) {
+			names = append(names, o.RemainderName(x.Name))
 		}
-		slices.Sort(names)
 	}
+	slices.Sort(names)
 	if slices.ContainsFunc(names, func(name string) bool { return !k.loaded[name] }) {
 		return nil
 	}

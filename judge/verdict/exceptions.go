@@ -175,8 +175,8 @@ func (t trial) checks(s subject, object map[string]any, bad verdict) []check {
 		scan.request.Scan, scan.request.UserInfo = true, engine.UserInfo{}
 		out = append(out, scan)
 	}
-	if s.Kind == "Pod" && len(x.Images) == 0 {
-		out = append(out, t.check(s, "with an injected container", injected(object), now, want{exempted, x.Name}))
+	if s.Kind == "Pod" {
+		out = append(out, t.injected(s, object, bad))
 	}
 	if !x.Expires.IsZero() {
 		out = append(out, t.check(s, "after the expiry", object, x.Expires, want{bad, x.Name}))
@@ -186,6 +186,9 @@ func (t trial) checks(s subject, object map[string]any, bad verdict) []check {
 	}
 	if other := t.otherImage(); other != "" {
 		out = append(out, t.check(s, "another image", withImages(object, other), now, want{bad, x.Name}))
+	}
+	if name := t.otherContainer(); name != "" {
+		out = append(out, t.check(s, "another container", withNames(object, name), now, want{bad, x.Name}))
 	}
 	others := t.check(s, "policies that it does not name", object, now, want{untouched, x.Name})
 	others.request.Policies = t.unnamed(s.Kind)
@@ -317,11 +320,14 @@ func (r *run) violation(t trial, s subject, bad verdict) (map[string]any, error)
 			if object == nil {
 				continue
 			}
-			if len(t.exception.Images) > 0 {
-				object = withImages(object, concrete(t.exception.Images[0]))
+			if object = t.named(object); object != nil {
+				objects = append(objects, object)
 			}
-			objects = append(objects, object)
 		}
+	}
+	objects, err := r.exemptable(t, s, objects, bad)
+	if err != nil {
+		return nil, err
 	}
 	requests := make([]engine.EvaluateParams, len(objects))
 	for i, object := range objects {

@@ -52,13 +52,13 @@ func control(name string) string {
 }
 
 func policy(name string) string {
-	return `{apiVersion: kyverno.io/v1, kind: ClusterPolicy, spec: {rules: [{name: ` + name + `, match: {any: [{resources: {kinds: [Pod]}}]},
-		validate: {message: "no.", pattern: {spec: {=(hostname): "!` + name + `"}}}}]}}`
+	return `{apiVersion: kyverno.io/v1, kind: ClusterPolicy, spec: {rules: [{name: ` + name + `, match: {any: [{resources: {kinds: [Pod], operations: [CREATE, UPDATE]}}]},
+		validate: {message: "no.", deny: {conditions: {any: [{key: << printf "{{ length(request.object.spec.%s[] | [?workingDir == '` + name + `'] || ` + "`[]`" + `) }}" containers >>, operator: GreaterThan, value: 0}]}}}}]}}`
 }
 
-// documents5 are Pods; the fake engine takes a hostname for a violation of the policy of this name.
-func documents5(prefix, hostname string) string {
-	spec := `spec: {hostname: "` + hostname + `", containers: [{name: c, image: ghcr.io/acme/app:1}]}`
+// documents5 are Pods; the fake engine takes the workingDir of a container for a violation of the policy of this name.
+func documents5(prefix, workingDir string) string {
+	spec := `spec: {containers: [{name: c, image: ghcr.io/acme/app:1, workingDir: "` + workingDir + `"}]}`
 	pod := `{apiVersion: v1, kind: Pod, metadata: {name: ` + prefix
 	update := `{apiVersion: admission.k8s.io/v1, kind: AdmissionReview, request: {uid: ` + prefix + `-update, operation: UPDATE, namespace: apps,
 		object: {apiVersion: v1, kind: Pod, metadata: {name: u, namespace: apps}, ` + spec + `},
@@ -187,7 +187,7 @@ func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
 		row := engine.RuleResult{Policy: p.Name, Rule: p.Name, Result: engine.OutcomePass, Action: engine.Action(action.String())}
 		if x := f.exempt(p.Name, o, request); x != "" {
 			row.Result, row.Exceptions = engine.OutcomeSkip, []string{x}
-		} else if strings.Contains(string(request.Resource), `"hostname":"`+p.Name+`"`) || unsigned || p.Image != nil && p.Image.RequireDigest && action == plan.Enforce && pinned != nil {
+		} else if strings.Contains(string(request.Resource), `"workingDir":"`+p.Name+`"`) || unsigned || p.Image != nil && p.Image.RequireDigest && action == plan.Enforce && pinned != nil {
 			row.Result, row.Blocks, row.Message = engine.OutcomeFail, action == plan.Enforce, "no."
 			result.Blocked = result.Blocked || row.Blocks
 		} else if p.Image != nil && (f.changes || p.Image.MutateDigest && action == plan.Enforce && !f.noDigests) {
@@ -275,12 +275,17 @@ func (f *fake) exempt(policy string, o manifest.Object, request engine.EvaluateP
 		at, err := time.Parse(time.RFC3339, request.Now)
 		switch {
 		case f.never, !waived && !f.everyPolicy, !named && !f.everyName, !slices.Contains(x.Namespaces, request.Namespace) && !f.everyNamespace,
-			!strings.Contains(string(request.Resource), "ghcr.io/acme/") && !f.everyImage, (err != nil || !at.Before(x.Expires)) && !f.endless:
+			!onlyAcme(request.Resource) && !f.everyImage, (err != nil || !at.Before(x.Expires)) && !f.endless:
 			continue
 		}
 		return x.Name
 	}
 	return ""
+}
+
+// onlyAcme reports whether all images of an object are those that the exception names.
+func onlyAcme(object []byte) bool {
+	return !slices.ContainsFunc(imageField.FindAllSubmatch(object, -1), func(image [][]byte) bool { return !strings.HasPrefix(string(image[1]), "ghcr.io/acme/") })
 }
 
 // named reports whether the exception for a DaemonSet of this name covers the object.

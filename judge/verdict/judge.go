@@ -152,8 +152,8 @@ func read(r engine.EvaluateResult) answer {
 	for _, rule := range r.Results {
 		all = append(all, rule.Rule)
 		for _, x := range rule.Exceptions {
-			if !slices.Contains(a.exceptions, x) {
-				a.exceptions = append(a.exceptions, x)
+			if name := plan.ExceptionOf(x); !slices.Contains(a.exceptions, name) {
+				a.exceptions = append(a.exceptions, name)
 			}
 		}
 		switch rule.Result {

@@ -3,8 +3,6 @@ package verdict
 import (
 	"maps"
 
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -50,36 +48,5 @@ func union(a, b map[string]any) map[string]any {
 	out := map[string]any{}
 	maps.Copy(out, a)
 	maps.Copy(out, b)
-	return out
-}
-
-// withImages returns a copy of a Pod or workload in which every container has the image.
-func withImages(object map[string]any, image string) map[string]any {
-	out := manifest.Object(runtime.DeepCopyJSON(object))
-	spec := out.Map("spec")
-	for _, field := range []string{"jobTemplate", "template"} {
-		if inner := spec.Map(field); inner != nil {
-			spec = inner.Map("spec")
-		}
-	}
-	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
-		for _, container := range spec.Maps(list) {
-			container["image"] = image
-		}
-	}
-	return out
-}
-
-// injected returns a copy of a Pod with one more container, as an injector adds it: like
-// the first one, with another name.
-func injected(pod map[string]any) map[string]any {
-	out := manifest.Object(runtime.DeepCopyJSON(pod))
-	spec := out.Map("spec")
-	if containers := spec.Maps("containers"); len(containers) > 0 {
-		sidecar := manifest.Object(runtime.DeepCopyJSON(containers[0]))
-		sidecar["name"] = "istio-proxy"
-		list, _ := spec["containers"].([]any)
-		spec["containers"] = append(list, map[string]any(sidecar))
-	}
 	return out
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pod is a resource of a test; with a hostname it violates the policy of this name.
-func pod(namespace, hostname string) string {
-	return `{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: ` + namespace + `}, spec: {hostname: "` + hostname + `", containers: [{name: c, image: ghcr.io/acme/app:1}]}}`
+// pod is a resource of a test; with a workingDir it violates the policy of this name.
+func pod(namespace, workingDir string) string {
+	return `{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: ` + namespace + `}, spec: {containers: [{name: c, image: ghcr.io/acme/app:1, workingDir: "` + workingDir + `"}]}}`
 }
 
 // document is a Test named one.
@@ -35,7 +35,7 @@ func TestTests(t *testing.T) {
 		{"by two policies", "environments: [dev], expect: refuse, policies: [no-a, no-b], resource: " + pod("shop", "no-b"), []string{"dev: failed admitted", "dev: passed refused"}},
 		{"off where it is expected", "environments: [new], expect: refuse, policies: [no-a], resource: " + pod("shop", "no-a"), []string{"new: failed admitted, not judged"}},
 		{"off where nothing is", "environments: [new], expect: admit, policies: [no-a], resource: " + pod("shop", "no-a"), []string{"new: passed admitted, not judged"}},
-		{"the namespace of the request", "environments: [prod], expect: refuse, namespace: tools, resource: {apiVersion: v1, kind: Pod, metadata: {name: x}, spec: {hostname: no-a}}",
+		{"the namespace of the request", "environments: [prod], expect: refuse, namespace: tools, resource: {apiVersion: v1, kind: Pod, metadata: {name: x}, spec: {containers: [{workingDir: no-a}]}}",
 			[]string{"prod: passed refused"}},
 		{"a system namespace", "environments: [dev], expect: admit, resource: " + pod("kube-system", "no-a"), []string{"dev: passed admitted, not judged"}},
 		{"two objects of a file", "environments: [dev], expect: refuse, file: objects/two.yaml", []string{"dev: passed refused", "dev: failed admitted"}},
@@ -71,7 +71,7 @@ func TestTests(t *testing.T) {
 // An exception that has ended stays in the bundle. It exempts nothing at the time of the
 // judgement, and that it did before its end is still checked.
 func TestExpiredException(t *testing.T) {
-	agent := `{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent, namespace: ops}, spec: {hostname: no-a, containers: [{name: c, image: ghcr.io/acme/app:1}]}}`
+	agent := `{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent, namespace: ops}, spec: {containers: [{name: c, image: ghcr.io/acme/app:1, workingDir: no-a}]}}`
 	source := files()
 	source["tests/one.yaml"] = document("environments: [dev], policies: [no-a], expect: refuse, resource: " + agent)
 	end := time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)

@@ -52,7 +52,7 @@ func TestRun(t *testing.T) {
 		{"blocks everywhere", fake{distort: func(_ engine.EvaluateParams, e *engine.Evaluation) { e.Result.Blocked = true }}, []string{"dev system bad-1", "dev good good-1", "prod bad bad-1"}},
 		{"refuses what Flux applies", fake{distort: func(request engine.EvaluateParams, e *engine.Evaluation) {
 			e.Result.Blocked = e.Result.Blocked || request.UserInfo.Username == "system:serviceaccount:flux-system:kustomize-controller"
-		}}, []string{"dev own Namespace shop", "dev own ClusterPolicy no-a", "dev own PolicyException policy-exceptions/agent", "dev own NetworkPolicy shop/default-deny",
+		}}, []string{"dev own Namespace shop", "dev own ClusterPolicy no-a", "dev own PolicyException policy-exceptions/agent.no-a.autogen-no-a", "dev own NetworkPolicy shop/default-deny",
 			"dev own HelmRelease flux-system/kyverno", "dev own HelmRepository flux-system/kyverno", "prod own Kustomization flux-system/gatehouse-policies"}},
 		{"exempts every name", fake{everyName: true}, []string{"dev exception agent: another name"}},
 		{"exempts every namespace", fake{everyNamespace: true}, []string{"dev exception agent: another namespace"}},
@@ -122,7 +122,12 @@ func TestRunAsks(t *testing.T) {
 		want = append(want,
 			create+"ops/"+object.name+": exempt by agent",
 			create+"ops/"+object.name+": exempt by agent", // in a background scan
-			create+"ops/"+object.name+": refused",         // after the expiry
+		)
+		if object.kind == "Pod" {
+			want = append(want, create+"ops/"+object.name+": refused") // with an injected container
+		}
+		want = append(want,
+			create+"ops/"+object.name+": refused", // after the expiry
 			create+"gatehouse-test-platform/"+object.name+": refused",
 			create+"ops/"+object.name+": refused", // another image
 			create+"ops/"+object.name+": not exempt by agent",
