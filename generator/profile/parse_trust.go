@@ -95,8 +95,8 @@ func (p *parser) keys(field string, k v1alpha1.Keys, out *attestor) {
 		}
 		out.PublicKeys = *k.PublicKeys
 	case k.KMS != nil:
-		if !kmsURI.MatchString(*k.KMS) {
-			p.Report(field+".kms", "kms-invalid", "must begin with awskms://, gcpkms://, azurekms:// or hashivault://", "%q is not the URI of a key", *k.KMS)
+		if hint := checkKMS(*k.KMS); hint != "" {
+			p.Report(field+".kms", "kms-invalid", hint, "%q is not the URI of a key", *k.KMS)
 		}
 		out.KMS = *k.KMS
 	}
@@ -135,10 +135,7 @@ const secretDataKey = "cosign.pub"
 // name of the file.
 func dataKey(object v1alpha1.KeyObject) string { return *or(object.Key, path.Base(object.File)) }
 
-var (
-	validDataKey = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
-	kmsURI       = regexp.MustCompile(`^(awskms|gcpkms|azurekms|hashivault)://[^\s*?]+$`)
-)
+var validDataKey = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
 
 // keyObjects refuses two attestors that want different content under the same key.
 func (p *parser) keyObjects() {
