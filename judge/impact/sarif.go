@@ -103,9 +103,11 @@ func (r *Report) sarif(version string) sarifLog {
 	for _, e := range r.Environments {
 		stages[e.Name] = e.bumpText()
 	}
+	same := map[string]int{} // findings with the same identity: of objects with a generateName
 	for _, f := range r.Findings {
 		if f.Status != Errored {
-			run.Results = append(run.Results, f.sarif(stages[f.Environment]))
+			same[f.identity()]++
+			run.Results = append(run.Results, f.sarif(stages[f.Environment], same[f.identity()]))
 			continue
 		}
 		n := sarifNotification{Level: "error", Message: plainText(f.sentence(stages[f.Environment])), Locations: f.locations()}
@@ -150,8 +152,18 @@ func (f Finding) sentence(stage string) string {
 	return text
 }
 
-func (f Finding) sarif(stage string) sarifResult {
-	id := sha256.Sum256([]byte(strings.Join([]string{f.Environment, f.Control, f.Workload()}, "\x00")))
+// identity is the same for the same finding in another run.
+func (f Finding) identity() string {
+	return strings.Join([]string{f.Environment, f.Control, f.Workload()}, "\x00")
+}
+
+// sarif returns the finding as a result. number counts the findings with the same identity.
+func (f Finding) sarif(stage string, number int) sarifResult {
+	identity := f.identity()
+	if number > 1 {
+		identity += fmt.Sprintf("\x00%d", number)
+	}
+	id := sha256.Sum256([]byte(identity))
 	result := sarifResult{
 		RuleID: f.Control, Message: plainText(f.sentence(stage)), Locations: f.locations(),
 		Level:               map[Status]string{WouldBlock: "error", Blocked: "error", Warns: "warning", Exempt: "note"}[f.Status],

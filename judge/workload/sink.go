@@ -60,8 +60,15 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 	}
 	h := header{APIVersion: w.APIVersion, Kind: w.Kind}
 	if h.isList() {
-		var content struct{ Items []json.RawMessage }
-		if err := json.Unmarshal(object, &content); err == nil && content.Items != nil {
+		var content struct {
+			Items []json.RawMessage `json:"items"`
+		}
+		err := json.Unmarshal(object, &content)
+		if err != nil && h.isListOfKnown() {
+			s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: plainJSON(err).Error()})
+			return nil
+		}
+		if err == nil && content.Items != nil {
 			for i, item := range content.Items {
 				if err := s.add(item, lineOf(i), h, func(int) int { return lineOf(i) }); err != nil {
 					return err

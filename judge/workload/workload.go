@@ -13,13 +13,17 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // Workload is a Kubernetes object with its position.
 type Workload struct {
 	// Object as JSON, with apiVersion and kind.
-	Object                            json.RawMessage
-	APIVersion, Kind, Namespace, Name string
+	Object                      json.RawMessage
+	APIVersion, Kind, Namespace string
+	// Name of the object. One that gets its name from the API server has its generateName
+	// and a star, which is no name; several objects may have the same.
+	Name string
 	// At is where the object begins: a folder without a line if kustomize built it,
 	// empty for an object of a cluster.
 	At diag.Position
@@ -60,12 +64,22 @@ type header struct {
 // isList reports whether the object is a list of others.
 func (h header) isList() bool { return strings.HasSuffix(h.Kind, "List") }
 
+// isListOfKnown reports whether the object is the list of a kind of Kubernetes, or of any: a
+// custom resource may be called a list, and be none.
+func (h header) isListOfKnown() bool {
+	if h.Kind == "List" && h.APIVersion == "v1" {
+		return true
+	}
+	_, known := kinds.Find(kinds.Group(h.APIVersion), strings.TrimSuffix(h.Kind, "List"))
+	return known
+}
+
 // newWorkload returns the workload of an object. An object without a type gets the type
 // of the items of its list, if it is in one.
 func newWorkload(object json.RawMessage, at diag.Position, list header) (Workload, error) {
 	var h header
 	if err := json.Unmarshal(object, &h); err != nil {
-		return Workload{}, fmt.Errorf("not a Kubernetes object: %w", err)
+		return Workload{}, fmt.Errorf("not a Kubernetes object: %w", plainJSON(err))
 	}
 	if h.Kind == "" && h.APIVersion == "" && list.Kind != "List" && list.isList() {
 		h.APIVersion, h.Kind = list.APIVersion, strings.TrimSuffix(list.Kind, "List")
@@ -77,9 +91,12 @@ func newWorkload(object json.RawMessage, at diag.Position, list header) (Workloa
 	if h.Kind == "" || h.APIVersion == "" {
 		return Workload{}, errNoType
 	}
+	if err := checkShape(object, h); err != nil {
+		return Workload{}, fmt.Errorf("the API server would refuse it: %w", err)
+	}
 	name := h.Metadata.Name
-	if name == "" {
-		name = h.Metadata.GenerateName
+	if name == "" && h.Metadata.GenerateName != "" {
+		name = h.Metadata.GenerateName + "*"
 	}
 	return Workload{Object: object, APIVersion: h.APIVersion, Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: name, At: at}, nil
 }
@@ -87,7 +104,7 @@ func newWorkload(object json.RawMessage, at diag.Position, list header) (Workloa
 func withType(object json.RawMessage, h header) (json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(object, &fields); err != nil {
-		return nil, fmt.Errorf("not a Kubernetes object: %w", err)
+		return nil, fmt.Errorf("not a Kubernetes object: %w", plainJSON(err))
 	}
 	for key, value := range map[string]string{"apiVersion": h.APIVersion, "kind": h.Kind} {
 		raw, err := json.Marshal(value)
