@@ -54,6 +54,39 @@ func keepLogs(t *testing.T, c *controlplane.ControlPlane) {
 	t.Log("logs are in", target)
 }
 
+// startBuilt builds a profile of one file, starts a cluster with the Kyverno that it asks
+// for, and applies the objects of the environment. Unless it is nil, before is called when
+// the namespaces exist and nothing is guarded yet.
+func startBuilt(t *testing.T, options controlplane.Options, profile string, before func(*controlplane.ControlPlane)) *controlplane.ControlPlane {
+	t.Helper()
+	source, output := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "profile.yaml"), []byte(profile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	gatehouse(t, "build", source, "-o", output)
+	c := startCluster(t, options)
+	if err := c.InstallKyverno(t.Context(), release(t, output, environment)); err != nil {
+		t.Fatal(err)
+	}
+	waitForPolicyWebhook(t, c.Client())
+	files := readObjects(t, output, "environments/"+environment)
+	applyKinds := func(namespaces bool) {
+		for _, f := range files {
+			for _, o := range f.objects {
+				if namespaces == (o.Kind() == "Namespace") {
+					apply(t, c.Client(), o)
+				}
+			}
+		}
+	}
+	applyKinds(true)
+	if before != nil {
+		before(c)
+	}
+	applyKinds(false)
+	return c
+}
+
 func errorsOf(all ...error) error {
 	for _, err := range all {
 		if err != nil {
@@ -166,10 +199,10 @@ func apply(t *testing.T, client *kube.Client, o manifest.Object) {
 	}
 }
 
-// as returns a client that acts as another user.
-func as(t *testing.T, client *kube.Client, user string) *kube.Client {
+// as returns a client that acts as another user, who is in the groups.
+func as(t *testing.T, client *kube.Client, user string, groups ...string) *kube.Client {
 	t.Helper()
-	other, err := client.As(user)
+	other, err := client.As(user, groups...)
 	if err != nil {
 		t.Fatal(err)
 	}

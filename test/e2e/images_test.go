@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -126,7 +125,6 @@ func TestImages(t *testing.T) {
 // its images, and waits until it is enforced.
 func startImageCluster(t *testing.T, r *imageRegistry) *kube.Client {
 	t.Helper()
-	source, output := t.TempDir(), t.TempDir()
 	key, err := json.Marshal(r.PublicKey)
 	if err != nil {
 		t.Fatal(err)
@@ -146,26 +144,7 @@ kind: Environment
 metadata: {name: %s}
 spec: {ring: 1, stage: enforce-platform, allowSkip: true}
 `, platformNamespace, appsNamespace, key, r.Host, environment)
-	if err := os.WriteFile(filepath.Join(source, "profile.yaml"), []byte(profile), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	gatehouse(t, "build", source, "-o", output)
-	c := startCluster(t, controlplane.Options{WithoutFlux: true})
-	if err := c.InstallKyverno(t.Context(), release(t, output, environment)); err != nil {
-		t.Fatal(err)
-	}
-	client := c.Client()
-	waitForPolicyWebhook(t, client)
-	files := readObjects(t, output, "environments/"+environment)
-	for _, namespaces := range []bool{true, false} {
-		for _, f := range files {
-			for _, o := range f.objects {
-				if namespaces == (o.Kind() == "Namespace") {
-					apply(t, client, o)
-				}
-			}
-		}
-	}
+	client := startBuilt(t, controlplane.Options{WithoutFlux: true}, profile, nil).Client()
 	waitServiceAccounts(t, client, platformNamespace, appsNamespace, "kube-system")
 	eventually(t, 2*time.Minute, "the image policies", func() error {
 		err := judge(t, client, imagePod(platformNamespace, "early", r.byTag("unsigned")))

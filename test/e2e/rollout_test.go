@@ -30,6 +30,7 @@ func TestRollout(t *testing.T) {
 		{name: "a stage is bumped and reverted", test: testStage},
 		{name: "a control is removed and comes back", test: testRemovedControl},
 		{name: "a change is accepted ring by ring", test: testChange},
+		{name: "the account that applies is changed in two steps", test: testApplier},
 		{name: "what is edited by hand returns", test: testHandEdit},
 		{name: "impact finds what runs", test: testImpact},
 		{name: "a broken commit changes nothing", test: testBrokenCommit},

@@ -1,0 +1,77 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+const reconciler = "system:serviceaccount:flux-system:flux-reconciler"
+
+// testApplier switches Flux to impersonation in the two steps that the documentation
+// names, and takes the second one back. No layer is refused at any step: each of them
+// applies the whole repository, policies that guard themselves included.
+func testApplier(t *testing.T, f *fleet) {
+	apply(t, f.Client(), newObject("v1", "ServiceAccount", "flux-system", "flux-reconciler", nil))
+	apply(t, f.Client(), newObject("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "flux-reconciler", map[string]any{
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+		"subjects": []any{map[string]any{"kind": "ServiceAccount", "name": "flux-reconciler", "namespace": "flux-system"}},
+	}))
+	saved := f.source
+	f.source = filepath.Join(t.TempDir(), "source")
+	if err := os.CopyFS(f.source, os.DirFS(saved)); err != nil {
+		t.Fatal(err)
+	}
+	profile := filepath.Join(f.source, "profile.yaml")
+
+	replaceIn(t, profile, "  flux:\n", "  deployers: ["+reconciler+"]\n  flux:\n")
+	f.commitAll(t, "Let the new account in")
+
+	replaceIn(t, profile, "  flux:\n", "  flux:\n    serviceAccountName: flux-reconciler\n")
+	f.commitAll(t, "Apply as the new account")
+	wantApplier(t, f, "flux-reconciler")
+	// The layers are applied again, with changes, under the guard that knows the new account only.
+	replaceIn(t, profile, "  controls:\n", "  controls:\n    restrict-nodeport: {enabled: false}\n")
+	f.commitAll(t, "Remove a control as the new account")
+
+	f.git(t, "revert", "--no-edit", "HEAD")
+	f.waitForAll(t, f.push(t))
+	f.git(t, "revert", "--no-edit", "HEAD~2")
+	f.waitForAll(t, f.push(t))
+	wantApplier(t, f, "")
+
+	f.source = saved
+	f.commitAll(t, "Go back")
+}
+
+// commitAll builds, commits, pushes, and waits until every layer is applied.
+func (f *fleet) commitAll(t *testing.T, message string) {
+	t.Helper()
+	f.build(t, message)
+	f.waitForAll(t, f.push(t))
+}
+
+func (f *fleet) waitForAll(t *testing.T, commit string) {
+	t.Helper()
+	begin := time.Now()
+	for name := range f.layers(t) {
+		f.waitFor(t, name, commit)
+	}
+	t.Logf("all layers are at %.8s after %v", commit, time.Since(begin).Round(time.Second))
+}
+
+// wantApplier fails the test unless every layer is applied as the account.
+func wantApplier(t *testing.T, f *fleet, account string) {
+	t.Helper()
+	for name := range f.layers(t) {
+		layer := f.get(t, newObject(kustomizationAPI, "Kustomization", "flux-system", name, nil))
+		if spec, _ := layer["spec"].(map[string]any); manifest.Object(spec).String("serviceAccountName") != account {
+			t.Errorf("%s is applied as %q, want %q", name, manifest.Object(spec).String("serviceAccountName"), account)
+		}
+	}
+}
