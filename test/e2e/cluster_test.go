@@ -74,7 +74,10 @@ func startBuilt(t *testing.T, options controlplane.Options, profile string, befo
 		for _, f := range files {
 			for _, o := range f.objects {
 				if namespaces == (o.Kind() == "Namespace") {
-					apply(t, c.Client(), o)
+					eventually(t, time.Minute, "applying "+o.ID(), func() error { // as Flux does
+						_, err := c.Client().Apply(t.Context(), o, "e2e")
+						return err
+					})
 				}
 			}
 		}
