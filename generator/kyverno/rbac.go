@@ -38,11 +38,15 @@ func reportsRules(env plan.Environment) map[string][]string {
 }
 
 // unreadable returns the kinds of a reference that Kyverno's controllers must be
-// allowed to read: those of its group, or all of its name where it has none. None
-// for a wildcard, which would be read access to everything, and for a kind that
-// is not in the table and has no group; nor for Secrets: a report about them is
-// not worth read access to every Secret of the cluster.
+// allowed to read: those of its group, or all of its name where it has none. All of a
+// group that is named and not the core group, if the kind is "*". None for any other
+// wildcard, which would be read access to everything, and for a kind that is not in
+// the table and has no group; nor for Secrets: a report about them is not worth read
+// access to every Secret of the cluster.
 func unreadable(ref kinds.Ref) []kinds.Kind {
+	if ref.Kind == "*" && ref.Group != "" && !strings.ContainsAny(ref.Group, "*?") {
+		return []kinds.Kind{{Group: ref.Group, Kind: "*", Plural: "*"}}
+	}
 	if strings.ContainsAny(ref.Kind, "*?") || ref.Group != "*" && strings.ContainsAny(ref.Group, "*?") {
 		return nil
 	}
