@@ -216,7 +216,7 @@ func TestContradictingParameters(t *testing.T) {
 	}
 	wantApplied(t, newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced)), bundle)
 	want := []string{
-		"protect-tier-labels: appliers", "require-namespace-labels: exclude",
+		"protect-network-policies: appliers", "protect-tier-labels: appliers", "require-namespace-labels: exclude",
 		"restrict-policy-exceptions: appliers", "restrict-policy-exceptions: namespace",
 	}
 	if diff := cmp.Diff(want, refused); diff != "" {

@@ -19,6 +19,7 @@ func (p *parser) networkLints() {
 		}
 		field := n.Field + ".network"
 		p.serviceAddress(field, n.Network.Egress)
+		p.metadataReachable(field, n.Network.Egress)
 		of, ok := known[n.Name]
 		if !ok {
 			continue
