@@ -34,6 +34,7 @@ func renderClusterPolicy(c *Control, file string, text []byte, params, more map[
 	}
 	body := docs[0]
 	p := policyCheck{background: c.Background, exempts: c.ExemptDeployers}
+	p.expandOffenders(body)
 	p.policy(body)
 	if len(p.errs) > 0 {
 		return Policy{}, fmt.Errorf("%s: %w", file, errors.Join(p.errs...))

@@ -31,11 +31,16 @@
 //
 // The template says what to check. The emitters add to the parsed object where and
 // how strictly. A template that says one of these things itself (metadata,
-// failureAction, exclude, background) is an error. It lists containers and image
-// volumes with the functions containers and imageVolumes, so that [Control.Narrowed]
+// failureAction, exclude, background) is an error.
+//
+// validate.offenders is gatehouse's own check: a JMESPath expression for texts that name
+// what offends in request.object. An object is refused if it has one that the old
+// object has not; {{ offenders }} in the message names them. The template lists
+// containers and images with the functions of these names, so that [Control.Narrowed]
 // can leave some of them out:
 //
-//	key: << printf "{{ length(request.object.spec.%s[] | [?securityContext.privileged]) }}" containers >>
+//	message: "Privileged containers are not allowed: {{ offenders }}."
+//	offenders: << printf "request.object.spec.%s[] | [?securityContext.privileged].name" containers >>
 //
 // [Load] reads control.yaml of every folder and reports all problems.
 // [Control.ResolveParameters] turns what a profile says into the values that

@@ -20,22 +20,25 @@ type Narrowing struct {
 
 // Narrowed renders the control as Render does, but for some containers and image
 // volumes only. What the Pod says of itself, and what lies in its metadata, is judged
-// as ever. ok is false if no rule of the template lists containers or image volumes
-// through the functions of the same names: it cannot be narrowed.
+// as ever. ok is false if no rule of the template lists containers or images through
+// the functions of the same names: it cannot be narrowed.
 func (c *Control) Narrowed(target string, params map[string]any, only Narrowing) (policy Policy, ok bool, err error) {
 	lists := podLists{only: only}
 	policy, err = c.render(target, params, &lists)
 	return policy, lists.used, err
 }
 
-// podLists holds the functions with which templates list parts of a Pod.
+// podLists holds the functions with which templates list parts of a Pod, and others
+// that write JMESPath.
 type podLists struct {
 	only Narrowing
 	used bool
 }
 
 func (l *podLists) functions() map[string]any {
-	return map[string]any{"containers": l.containers, "imageVolumes": l.imageVolumes}
+	return map[string]any{
+		"containers": l.containers, "images": l.images, "each": each, "cross": cross,
+	}
 }
 
 // podList is one of the lists of containers, perhaps with a filter, or the Pod itself.
@@ -63,15 +66,16 @@ func (l *podLists) containers(lists ...string) (string, error) {
 	return "[" + strings.Join(out, ", ") + "]", nil
 }
 
-// imageVolumes returns a JMESPath expression for the references of the image volumes,
-// to be used on the spec of a Pod.
-func (l *podLists) imageVolumes() string {
-	l.used = true
-	const references = "volumes[].image.reference"
-	if l.only.Image == "" {
-		return references
+// images returns a JMESPath expression for the images of a Pod, those of image volumes
+// included, each with the name of the container or volume: a list of {name, image}. It
+// is to be used on the spec of a Pod.
+func (l *podLists) images() (string, error) {
+	lists, err := l.containers()
+	volumes := "volumes[?image.reference != `null`].{name: name, image: image.reference}"
+	if l.only.Image != "" {
+		volumes = "(" + volumes + " | [?(image | " + l.only.Image + ")])"
 	}
-	return "(" + references + " | [?" + l.only.Image + "])"
+	return "[" + lists + "[] | [?@ != `null`].{name: not_null(name, 'unnamed'), image: not_null(image, '')}, " + volumes + "][]", err
 }
 
 // both joins two predicates; the first may be empty.

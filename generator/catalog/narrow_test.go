@@ -41,7 +41,14 @@ func TestNarrowed(t *testing.T) {
 			"[initContainers[?restartPolicy == 'Always' || y]]",
 			"[initContainers[?(restartPolicy == 'Always' || y) && (name != 'a' || x)]]",
 		},
-		"image volumes": {`imageVolumes`, "volumes[].image.reference", "(volumes[].image.reference | [?@ != 'b'])"},
+		"images": {
+			`images`,
+			"[[containers, initContainers, ephemeralContainers][] | [?@ != `null`].{name: not_null(name, 'unnamed'), image: not_null(image, '')}, " +
+				"volumes[?image.reference != `null`].{name: name, image: image.reference}][]",
+			"[[containers[?name != 'a' || x], initContainers[?name != 'a' || x], ephemeralContainers[?name != 'a' || x]][] | " +
+				"[?@ != `null`].{name: not_null(name, 'unnamed'), image: not_null(image, '')}, " +
+				"(volumes[?image.reference != `null`].{name: name, image: image.reference} | [?(image | @ != 'b')])][]",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +95,7 @@ func TestBuiltinNarrows(t *testing.T) {
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
-	wide := regexp.MustCompile(`\b(containers|initContainers|ephemeralContainers)\b(\[\?KEEP|\[\?\([^()]*\) && \(KEEP)?|image\.reference( \| \[\?IMAGE)?`)
+	wide := regexp.MustCompile(`\b(containers|initContainers|ephemeralContainers)\b(\[\?KEEP|\[\?\([^()]*\) && \(KEEP)?|image: image\.reference(} \| \[\?\(image \| IMAGE)?`)
 	narrowed := 0
 	for _, c := range set.Controls {
 		params, _ := c.Examples()
@@ -99,8 +106,7 @@ func TestBuiltinNarrows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		variables := variablesOf(t, policy)
-		for _, found := range wide.FindAllStringSubmatch(variables, -1) {
+		for _, found := range wide.FindAllStringSubmatch(expressionsOf(t, policy), -1) {
 			if found[2] == "" && found[3] == "" {
 				t.Errorf("%s: %s is listed without the function", c.ID, found[0])
 			}
@@ -114,10 +120,10 @@ func TestBuiltinNarrows(t *testing.T) {
 	}
 }
 
-// variablesOf returns the variables in a policy.
-func variablesOf(t *testing.T, policy Policy) string {
+// expressionsOf returns the conditions and context variables of a policy.
+func expressionsOf(t *testing.T, policy Policy) string {
 	t.Helper()
-	return strings.Join(regexp.MustCompile(`\{\{.*?\}\}`).FindAllString(encoded(t, policy), -1), "\n")
+	return strings.Join(regexp.MustCompile(`\{\{.*?\}\}|"jmesPath":"([^"\\]|\\.)*"`).FindAllString(encoded(t, policy), -1), "\n")
 }
 
 // encoded returns the JSON of a policy, in which && stays as it is.
