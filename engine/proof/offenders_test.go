@@ -13,16 +13,17 @@ import (
 // the reason.
 func byObject() map[string]string {
 	return map[string]string{
-		"disallow-default-namespace": "the fault is the namespace, which no update changes",
-		"protect-tier-labels":        "the violation is the change",
-		"require-network-policy":     "the fault is what the namespace lacks",
-		"restrict-flux-sources":      "other rules",
-		"restrict-policy-exceptions": "the violation is the user",
+		"disallow-default-namespace":   "the fault is the namespace, which no update changes",
+		"protect-tier-labels":          "the violation is the change",
+		"require-flux-service-account": "its rules compare nothing",
+		"require-network-policy":       "the fault is what the namespace lacks",
+		"restrict-flux-sources":        "its rules compare nothing",
+		"restrict-policy-exceptions":   "the violation is the user",
 	}
 }
 
-// update is the request that changes one object into another.
-func update(t testing.TB, policy string, from, to catalog.Case) protocol.EvaluateParams {
+// becomes is the request that changes one object into another.
+func becomes(t testing.TB, policy string, from, to catalog.Case) protocol.EvaluateParams {
 	t.Helper()
 	request := only(policy, requestOf(t, to))
 	request.Operation, request.OldResource = protocol.Update, encode(t, from.Object)
@@ -130,8 +131,8 @@ func TestNoNewOffender(t *testing.T) {
 					if !k.refuses(t, c.ID, form) {
 						continue // such as probes in a CronJob
 					}
-					admitted(t, k, b.Name+": unrelated", update(t, c.ID, form, withAnnotation(t, form)))
-					admitted(t, k, b.Name+": finalizer", update(t, c.ID, deleting(t, form, "example.com/wait"), deleting(t, form)))
+					admitted(t, k, b.Name+": unrelated", becomes(t, c.ID, form, withAnnotation(t, form)))
+					admitted(t, k, b.Name+": finalizer", becomes(t, c.ID, deleting(t, form, "example.com/wait"), deleting(t, form)))
 				}
 				if b.Kind.Kind == "Pod" {
 					testDoubled(t, k, c.ID, b)
@@ -139,7 +140,7 @@ func TestNoNewOffender(t *testing.T) {
 				if good, found := goodBefore(t, k, c, b); found {
 					to := clone(t, b)
 					to.Object = good
-					admitted(t, k, b.Name+": repaired", update(t, c.ID, b, to))
+					admitted(t, k, b.Name+": repaired", becomes(t, c.ID, b, to))
 				}
 			}
 		})
@@ -156,8 +157,8 @@ func testDoubled(t *testing.T, k cluster, id string, bad catalog.Case) {
 			continue
 		}
 		worse := forms(t, more)[i]
-		admitted(t, k, bad.Name+": reduced", update(t, id, worse, form))
-		if got := k.ask(t, update(t, id, form, worse)); local && !got.Blocked {
+		admitted(t, k, bad.Name+": reduced", becomes(t, id, worse, form))
+		if got := k.ask(t, becomes(t, id, form, worse)); local && !got.Blocked {
 			t.Errorf("%s in a %s: a second container or volume like it is admitted: %s", bad.Name, form.Kind.Kind, verdict(got))
 		}
 	}
