@@ -162,6 +162,11 @@ type Workload struct {
 	// Path in the source; ${env} and ${cluster} are replaced. Required, unless create is
 	// false.
 	Path *string `json:"path,omitempty"`
+	// Spec holds further fields of Flux's KustomizationSpec, such as dependsOn,
+	// serviceAccountName, targetNamespace, postBuild or wait. They win over those of
+	// spec.flux. The names in dependsOn are those of other workloads; a workload waits for
+	// the policies all the same. path and sourceRef have no place here.
+	Spec map[string]any `json:"spec,omitempty"`
 }
 
 // Rollout is the ladder that an environment climbs.

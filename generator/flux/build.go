@@ -173,6 +173,7 @@ func workloadNode(e *environment, w plan.Workload, cluster string) Node {
 	k.Spec.Prune = true
 	k.Spec.DeletionPolicy = kustomizev1.DeletionPolicyOrphan
 	k.Spec.Decryption = decryption(e.flux)
+	overlay(&k.Spec, w.Spec)
 	return Node{Cluster: cluster, Environment: e.name, Kustomization: k, At: w.At}
 }
 

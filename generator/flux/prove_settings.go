@@ -31,6 +31,9 @@ func checkTimes(p *proof) {
 			} else {
 				checkTime(p, n, "timeout", spec.Timeout.Duration)
 			}
+			if !n.Folder.Applied() {
+				continue // of the workload's own, or those of the layers
+			}
 			if spec.Interval.Duration > 0 && spec.Interval.Duration < minInterval {
 				p.warnTime("interval", "every layer is applied every %s, which loads the API server", spec.Interval.Duration)
 			}
@@ -53,9 +56,13 @@ func (p *proof) warnTime(field, format string, args ...any) {
 	p.list.Add(diag.Diagnostic{Severity: diag.Warning, Code: codeInterval, Path: "spec.flux." + field, Summary: fmt.Sprintf(format, args...)})
 }
 
+// checkSettings is about layers: what a workload may lose or move is for its author to decide.
 func checkSettings(p *proof) {
 	for _, c := range p.clusters {
 		for _, n := range c.nodes {
+			if !n.Folder.Applied() {
+				continue
+			}
 			if n.Kustomization.Spec.Force {
 				p.report(n, codeForce, "", "has force: a change of an immutable field would delete the object and create it again")
 			}
@@ -122,6 +129,9 @@ func checkHealth(p *proof) {
 			}
 			if len(spec.HealthCheckExprs) > 0 && !spec.Wait && len(spec.HealthChecks) == 0 {
 				p.report(n, codeHealthExpr, "", "has healthCheckExprs, which Flux ignores without wait or healthChecks")
+			}
+			if !n.Folder.Applied() {
+				continue
 			}
 			checkExprs(p, n)
 			if !spec.Wait {

@@ -64,7 +64,10 @@ type Workload struct {
 	Name, Path string
 	// Existing is set if the repository of the user has it. The path is empty then.
 	Existing bool
-	At       diag.Position
+	// Spec holds fields of a KustomizationSpec that win over those of all workloads. It
+	// has no path and no sourceRef, and its dependsOn names no other namespace.
+	Spec map[string]any
+	At   diag.Position
 }
 
 // Stage is one step of the ladder: the action of each tier that it names.

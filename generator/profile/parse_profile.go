@@ -82,38 +82,6 @@ func (p *parser) flux() {
 	p.workloads(f.Workloads)
 }
 
-func (p *parser) workloads(workloads []v1alpha1.Workload) {
-	names := make([]string, len(workloads))
-	for i, w := range workloads {
-		field := fmt.Sprintf("spec.flux.workloads[%d]", i)
-		names[i] = w.Name
-		p.name(field+".name", w.Name, 63)
-		workload := plan.Workload{Name: w.Name, Existing: !*w.Create, At: p.Positions.At(field)}
-		switch {
-		case workload.Existing && w.Path != nil:
-			p.Report(field+".path", "workload-path", "remove path, or create: false", "gatehouse does not write %s, so its path is not used", w.Name)
-		case workload.Existing:
-		case w.Path == nil:
-			p.Report(field, "required", "create: false if your repository has it already", "path is required")
-		default:
-			workload.Path = p.workloadPath(field+".path", *w.Path)
-		}
-		p.out.Flux.Workloads = append(p.out.Flux.Workloads, workload)
-	}
-	p.distinct("spec.flux.workloads", names)
-}
-
-// workloadPath parses a path with variables, which stay in it.
-func (p *parser) workloadPath(field, given string) string {
-	plain := strings.NewReplacer("${env}", "env", "${cluster}", "cluster").Replace(given)
-	if strings.Contains(plain, "${") || strings.Contains(plain, "$(") {
-		p.Report(field, "text-variable", "only ${env} and ${cluster} are replaced", "unknown variable in %q", given)
-	} else {
-		p.path(field, plain)
-	}
-	return path.Clean(given)
-}
-
 // path parses a path in the Flux source. The result is clean; the root is ".".
 func (p *parser) path(field, given string) string {
 	clean := path.Clean(given)
