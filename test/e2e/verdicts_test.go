@@ -205,6 +205,12 @@ func testTenant(t *testing.T, f *fleet) {
 		"exceptions": []any{map[string]any{"policyName": badPodPolicy, "ruleNames": []any{"*"}}},
 		"match":      map[string]any{"any": []any{map[string]any{"resources": map[string]any{"kinds": []any{"Pod"}, "namespaces": []any{platformNamespace}}}}},
 	}})
+	cleanup := newObject("kyverno.io/v2", "ClusterCleanupPolicy", "", "mine", map[string]any{"spec": map[string]any{
+		"schedule": "0 0 1 1 *", "match": map[string]any{"any": []any{map[string]any{"resources": map[string]any{"kinds": []any{"ConfigMap"}, "names": []any{"none"}}}}},
+	}})
+	flux := as(t, f.Client(), deployer).DryRun()
+	ofTenant := newObject("kyverno.io/v2", "PolicyException", "policy-exceptions", "mine", map[string]any{"spec": exception["spec"]})
+	ofTenant.Metadata()["labels"] = map[string]any{"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": appsNamespace}
 	tests := []struct {
 		name, policy string
 		do           func() error
@@ -216,10 +222,28 @@ func testTenant(t *testing.T, f *fleet) {
 		{"change an exception", "restrict-policy-exceptions", change(waiver, "", map[string]any{"spec": map[string]any{"conditions": nil}})},
 		{"delete a policy", "restrict-policy-exceptions", func() error { return tenant.Delete(t.Context(), policy) }},
 		{"change a policy", "restrict-policy-exceptions", change(policy, "", map[string]any{"spec": map[string]any{"background": false}})},
+		{"lower Pod Security", "protect-tier-labels", change(namespace, "", labels(map[string]any{"pod-security.kubernetes.io/enforce": nil, "pod-security.kubernetes.io/warn": "privileged"}))},
+		{"change the owner", "protect-tier-labels", change(namespace, "", labels(map[string]any{"owner": "tenant"}))},
+		{"clean policies up", "restrict-policy-exceptions", func() error { return judge(t, tenant, cleanup) }},
+		{"write an exception through Flux", "restrict-policy-exceptions", func() error { return judge(t, flux, ofTenant) }},
+		{"take a policy over through Flux", "restrict-policy-exceptions", func() error {
+			_, err := flux.Patch(t.Context(), policy, "", labels(map[string]any{"kustomize.toolkit.fluxcd.io/namespace": appsNamespace}))
+			return err
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { wantRefused(t, tt.do(), tt.policy) })
 	}
+	t.Run("break glass", func(t *testing.T) {
+		admin, err := f.Client().DryRun().As("admin-by-hand", "system:masters")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantAdmitted(t, admin.Delete(t.Context(), policy))
+		wantAdmitted(t, judge(t, admin, exception))
+		_, err = admin.Patch(t.Context(), namespace, "", labels(map[string]any{"gatehouse.dev/tier": "apps"}))
+		wantAdmitted(t, err)
+	})
 	t.Run("other labels are free", func(t *testing.T) {
 		wantAdmitted(t, change(namespace, "", labels(map[string]any{"team": "mine"}))())
 	})
