@@ -44,6 +44,15 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// A selector in exclude, which the label of Flux needs, keeps Kyverno from deriving rules.
+func TestExemptDeployersIsNotForPods(t *testing.T) {
+	c := sample(t, "control.yaml", "scope: Namespaced", "scope: Namespaced\n  exemptDeployers: true")
+	params, _ := c.Examples()
+	if _, err := c.Render(ClusterPolicy, params); err == nil || !strings.Contains(err.Error(), "Pod is not for a control with exemptDeployers") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRenderRefuses(t *testing.T) {
 	const rule = "    - name: names\n"
 	const pods = "kinds: [Pod]"

@@ -92,20 +92,24 @@ func (s situation) unlisted(p plan.Policy, demanded, exempt []string) {
 }
 
 // reservedLabels warns of labels that every Namespace must have and only deployers may
-// set, where the profile has Namespaces that gatehouse does not create.
+// set: no one else can create a Namespace.
 func (s situation) reservedLabels() {
 	for _, d := range s.asked {
 		for _, v := range s.asked {
 			both := slices.DeleteFunc(texts(d, d.Control.Claims.Demands.NamespaceLabels), func(label string) bool {
 				return !slices.Contains(v.Control.Claims.Reserves.NamespaceLabels, label)
 			})
-			others := s.createdByOthers(texts(d, d.Control.Claims.Demands.Exempt))
-			if len(both) == 0 || len(others) == 0 {
+			if len(both) == 0 {
 				continue
 			}
-			s.report(diag.Warning, d.Name, others[0].Field+".create", "let a deployer create it with these labels, or add it to the parameter "+d.Control.Claims.Demands.Exempt+" of "+d.Name,
-				"only deployers can create namespace %s: %s (%s) demands %s, which %s (%s) leaves to them",
-				and(names(others)), d.Name, d.At, and(both), v.Name, v.At)
+			at, what := field(d.Control.ID)+".parameters."+d.Control.Claims.Demands.NamespaceLabels, "a Namespace"
+			hint := "remove them from " + d.Name + ": gatehouse labels its own"
+			if others := s.createdByOthers(texts(d, d.Control.Claims.Demands.Exempt)); len(others) > 0 {
+				at, what = others[0].Field+".create", "namespace "+and(names(others))
+				hint += "; or let a deployer create it with these labels, or add it to the parameter " + d.Control.Claims.Demands.Exempt
+			}
+			s.report(diag.Warning, d.Name, at, hint, "only deployers can create %s: %s (%s) demands %s, which %s (%s) leaves to them",
+				what, d.Name, d.At, and(both), v.Name, v.At)
 		}
 	}
 }

