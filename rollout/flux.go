@@ -145,16 +145,7 @@ func (b *Bootstrap) checkFluxRuns(ctx context.Context, c *checks) {
 	}
 	for _, k := range b.Target.fluxKinds() {
 		d, err := c.client.Get(ctx, "apps/v1", "Deployment", b.Target.Namespace, k.controller)
-		switch {
-		case kube.IsAbsent(err):
-			c.warn("nothing is applied unless it runs elsewhere or under another name", "Flux: there is no Deployment %s in %s", k.controller, b.Target.Namespace)
-		case err != nil:
-			c.wrong("", "Flux: reading the Deployment %s: %v", k.controller, err)
-		case number(d.Value("status", "availableReplicas")) == 0:
-			c.warn("kubectl -n "+b.Target.Namespace+" describe deployment "+k.controller, "Flux: %s is not available", k.controller)
-		default:
-			c.ok("Flux: %s is available", k.controller)
-		}
+		b.checkRunning(c, k.controller, d, err)
 	}
 }
 
@@ -196,6 +187,9 @@ func (b *Bootstrap) checkFluxInstall(c *checks) {
 	for _, o := range b.Flux {
 		if o.Kind() == "Deployment" && o.Namespace() != b.Target.Namespace {
 			c.wrong(hint, "Flux: %s is not in the namespace %s, which the repository is for", display(o), b.Target.Namespace)
+		}
+		if o.Kind() == "Deployment" {
+			b.checkArguments(c, o.Name(), o)
 		}
 	}
 	if len(c.found) == before {

@@ -58,7 +58,7 @@ spec:
     timeout: 5m
     serviceAccountName: ""
     decryption: {provider: sops, secretRef: {name: sops-age}}
-    workloads: [{name: apps, path: "./apps/${env}"}, {name: theirs, create: false}]
+    workloads: [{name: apps, path: "./apps/${env}", spec: {wait: true}}, {name: theirs, create: false}]
   tiers: [platform, apps]
   rollout: {soak: 7d, changes: staged, stages: [{name: "off"}, {name: mixed, audit: [apps], enforce: [platform]}]}
   namespaces:
