@@ -31,6 +31,7 @@ func TestArgumentsOf(t *testing.T) {
 func TestCheckArguments(t *testing.T) {
 	run := func(f *fakeServer, controller string, args ...any) {
 		f.runFlux(1)
+		args = append([]any{"--no-cross-namespace-refs", "--no-remote-bases"}, args...) // the last one counts
 		d := startedWith(identity("apps/v1", "Deployment", "flux-system", controller), args...)
 		d["status"] = map[string]any{"availableReplicas": float64(1)}
 		f.put(d)
@@ -39,9 +40,6 @@ func TestCheckArguments(t *testing.T) {
 		for _, k := range b.Target.Kustomizations {
 			asMap(k["spec"])["serviceAccountName"] = name
 		}
-	}
-	tenants := func(b *Bootstrap) {
-		b.Target.Policies = append(b.Target.Policies, identity("kyverno.io/v1", "ClusterPolicy", "", tenancyPolicy))
 	}
 	for name, c := range map[string]struct {
 		change func(f *fakeServer, b *Bootstrap)
@@ -65,16 +63,16 @@ func TestCheckArguments(t *testing.T) {
 			run(f, "kustomize-controller", "--watch-label-selector=!sharding.fluxcd.io/key")
 		}, nil},
 		"a selector that is none": {func(f *fakeServer, _ *Bootstrap) { run(f, "kustomize-controller", "--watch-label-selector=a=b=c") }, []string{"warning  Flux: kustomize-controller watches"}},
-		"tenants, and nothing locked": {func(f *fakeServer, b *Bootstrap) {
-			tenants(b)
+		"not locked down": {func(f *fakeServer, _ *Bootstrap) {
+			run(f, "kustomize-controller", "--no-cross-namespace-refs=false", "--no-remote-bases=false")
+		}, []string{"warning  Flux: kustomize-controller runs without --no-cross-namespace-refs and --no-remote-bases"}},
+		"helm-controller not locked down": {func(f *fakeServer, _ *Bootstrap) {
+			run(f, "helm-controller", "--no-cross-namespace-refs=false", "--no-remote-bases=false")
+		}, []string{"warning  Flux: helm-controller runs without --no-cross-namespace-refs,"}},
+		"not locked down, and no tenants": {func(f *fakeServer, b *Bootstrap) {
+			b.Target.Policies = nil
 			run(f, "kustomize-controller", "--no-cross-namespace-refs=false")
-		}, []string{
-			"warning  Flux: kustomize-controller runs without --no-cross-namespace-refs and --no-remote-bases", "warning  Flux: helm-controller runs without --no-cross-namespace-refs",
-		}},
-		"tenants, and locked": {func(f *fakeServer, b *Bootstrap) {
-			tenants(b)
-			run(f, "kustomize-controller", "--no-cross-namespace-refs", "--no-remote-bases=true")
-		}, []string{"warning  Flux: helm-controller runs without"}},
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, b, _ := newBootstrap(t)

@@ -29,10 +29,10 @@ func wrong(t *testing.T, b *Bootstrap) string {
 	return strings.Join(lines, "\n")
 }
 
-// runFlux puts Flux's controllers into the cluster.
+// runFlux puts Flux's controllers into the cluster, locked down.
 func (f *fakeServer) runFlux(available float64) {
 	for _, name := range []string{"source-controller", "kustomize-controller", "helm-controller"} {
-		d := identity("apps/v1", "Deployment", "flux-system", name)
+		d := startedWith(identity("apps/v1", "Deployment", "flux-system", name), "--no-cross-namespace-refs=true", "--no-remote-bases=true")
 		d["status"] = map[string]any{"availableReplicas": available}
 		f.put(d)
 	}

@@ -48,11 +48,11 @@ func TestCheckFlux(t *testing.T) {
 		{"cli and a file of another namespace, without Helm", FluxByCLI, func(_ *fakeServer, b *Bootstrap) {
 			b.Flux = fluxInstall()
 			b.Flux[0].Metadata()["namespace"] = "flux"
-		}, []string{"does not define source.toolkit.fluxcd.io/v1 GitRepository", "HelmRelease", "Deployment flux/kustomize-controller is not in the namespace flux-system"}, true},
+		}, []string{"does not define source.toolkit.fluxcd.io/v1 GitRepository", "HelmRelease", "Deployment flux/kustomize-controller is not in the namespace flux-system", "kustomize-controller runs without --no-cross-namespace-refs"}, true},
 		{"cli and a file of an old Flux", FluxByCLI, func(_ *fakeServer, b *Bootstrap) {
 			b.Flux = fluxInstall()
 			asMap(b.Flux[2]["spec"])["versions"] = []any{map[string]any{"name": "v1", "served": false}, map[string]any{"name": "v1beta2", "served": true}}
-		}, []string{"does not define kustomize.toolkit.fluxcd.io/v1 Kustomization - flux install --export --version=v2.9.5", "GitRepository", "HelmRelease"}, true},
+		}, []string{"does not define kustomize.toolkit.fluxcd.io/v1 Kustomization - flux install --export --version=v2.9.5", "GitRepository", "HelmRelease", "kustomize-controller runs without --no-cross-namespace-refs"}, true},
 
 		{"operator", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
 			f.withoutFlux()
