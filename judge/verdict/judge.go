@@ -91,6 +91,8 @@ func (c check) judge(answer engine.Evaluation) Result {
 		if !slices.Contains([]verdict{audited, refused, refusedOrError, admittedWithError, unblocked}, c.want.verdict) {
 			out.Message = ""
 		}
+	case c.want.verdict == untouched && !a.matched && !a.blocked:
+		out.Status, out.Message = Skipped, "no rule judges the object, so the exception waives none"
 	case c.exemptByOther(a):
 		out.Status, out.Message = Skipped, "exempt by "+strings.Join(a.exceptions, ", ")
 	case c.unsure != "":

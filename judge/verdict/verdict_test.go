@@ -152,6 +152,45 @@ func TestRunAsks(t *testing.T) {
 	}
 }
 
+// TestRunUnnamed: policies that judge other objects say nothing about an exception, whatever their rules match.
+func TestRunUnnamed(t *testing.T) {
+	bundle := compile(t, files())
+	for name, tt := range map[string]struct {
+		distort func(*engine.Evaluation)
+		want    Status
+	}{
+		"judged":   {func(*engine.Evaluation) {}, Passed},
+		"no rule":  {func(e *engine.Evaluation) { e.Result.Results = nil }, Skipped},
+		"exempt":   {func(e *engine.Evaluation) { e.Result.Results[0].Exceptions = []string{"agent.no-b.no-b"} }, Failed},
+		"an error": {func(e *engine.Evaluation) { e.Result.Results[0].Result = engine.OutcomeError }, Failed},
+		"blocked":  {func(e *engine.Evaluation) { e.Result.Results, e.Result.Blocked = nil, true }, Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{plan: bundle.Plan, distort: func(p engine.EvaluateParams, e *engine.Evaluation) {
+				if len(p.Policies) == 1 && p.Policies[0] == "no-b" && p.Now != "" {
+					tt.distort(e)
+				}
+			}}
+			report, err := Run(t.Context(), f, bundle, nil, Options{Environments: []string{"dev"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked := 0
+			for _, r := range report.Results {
+				if r.Case == "agent: policies that it does not name" {
+					asked++
+					if r.Status != tt.want {
+						t.Errorf("%s: %s, want %s", r.Resource, r.Status, tt.want)
+					}
+				}
+			}
+			if asked == 0 {
+				t.Error("nothing was asked")
+			}
+		})
+	}
+}
+
 // TestRunLoad: what Kyverno refuses is a failure, and nothing is claimed of it.
 func TestRunLoad(t *testing.T) {
 	bundle := compile(t, files())
