@@ -24,6 +24,7 @@ import (
 type buildOptions struct {
 	dir                  string
 	dirSet               bool // -o was given, perhaps with an empty variable
+	held                 bool // the output was there, and is held
 	base                 string
 	baseSet              bool
 	check, force, strict bool
@@ -98,6 +99,11 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 	}
 	options.Unstaged = o.dir == ""
 	if o.dir != "" {
+		release, err := o.hold(ctx) // nothing yet before the first build
+		if err != nil {
+			return nil, err
+		}
+		defer release()
 		if err := prepare(&options, path, o.dir); err != nil {
 			return nil, err
 		}
@@ -124,6 +130,27 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 	return warnings, o.put(ctx, bundle, out, errOut)
 }
 
+// hold keeps other builds out of the output while this one reads and writes it.
+func (o *buildOptions) hold(ctx context.Context) (release func(), err error) {
+	if o.check {
+		return func() {}, nil
+	}
+	_, err = os.Stat(o.dir)
+	o.held = err == nil
+	return output.Hold(ctx, o.dir)
+}
+
+// create creates and holds the output, if the build does not hold it yet.
+func (o buildOptions) create(ctx context.Context) (release func(), err error) {
+	if o.held {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("creating the output: %w", err)
+	}
+	return output.Hold(ctx, o.dir)
+}
+
 // rebase makes the revision of --base what the build compares with.
 func (o buildOptions) rebase(ctx context.Context, options *generator.Options) error {
 	if !o.baseSet {
@@ -145,6 +172,11 @@ func (o buildOptions) put(ctx context.Context, bundle *generator.Bundle, out, er
 		printEffects(errOut, bundle)
 		return compare(ctx, bundle, o.dir, o.again(), out)
 	}
+	release, err := o.create(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	result, err := output.Write(ctx, o.dir, bundle.Files, bundle.Lock, output.Options{Force: o.force})
 	if err != nil {
 		return err

@@ -1,0 +1,8 @@
+//go:build !unix || aix || solaris
+
+package output
+
+import "os"
+
+// hold reports true: this system cannot hold a folder.
+func hold(*os.File) bool { return true }
