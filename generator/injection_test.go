@@ -37,7 +37,7 @@ spec:
   systemNamespaces: [legacy-system]
   deployers: [jane@example.com]
   owners: ["@acme/platform"]
-  exceptions: {namespace: policy-exceptions}
+  exceptions: {namespace: policy-exceptions, maxDays: 2500}
   output: {kyvernoTests: true}
   namespaces:
     - name: payments
@@ -52,7 +52,7 @@ spec:
   trust:
     attestors:
       - {name: release-key, keys: {configMap: {name: cosign-keys, key: release.pub, file: release.pub}, rekor: {url: https://rekor.example.com}}}
-      - {name: kms, keys: {kms: "awskms://alias/release"}}
+      - {name: kms, keys: {kms: "awskms:///alias/release"}}
       - {name: exact, keyless: {issuer: https://accounts.example.com, subject: release@example.com}}
       - {name: pattern, keyless: {issuerRegExp: ^https://accounts\.example\.com$, subjectRegExp: ^.+@example\.com$}}
     images:

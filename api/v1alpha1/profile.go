@@ -333,6 +333,9 @@ type ExceptionRules struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// AllowPermanent allows exceptions without an expiry date. Default: false.
 	AllowPermanent *bool `json:"allowPermanent,omitempty"`
+	// MaxDays is how many days ahead an exception may end, counted from the day of the build.
+	// It does not hold with allowPermanent. Default: 730.
+	MaxDays *int `json:"maxDays,omitempty"`
 	// WarnDays is how many days before its end a build begins to warn of an exception;
 	// 0 for no warning. Default: 14.
 	WarnDays *int `json:"warnDays,omitempty"`

@@ -93,7 +93,7 @@ spec:
     - {name: two, references: [ghcr.io/acme/*], attestors: {count: 1, of: [a, b]}}
   controls: {require-labels: {enabled: true, maxStage: audit, parameters: {labels: [a], deep: {n: 1, f: 1.5, z: null}}}}
   catalogs: [controls]
-  exceptions: {namespace: policy-exceptions, allowPermanent: false, warnDays: 7}
+  exceptions: {namespace: policy-exceptions, allowPermanent: false, maxDays: 365, warnDays: 7}
   deployers: [system:serviceaccount:ci:deploy, {user: jane}, {group: platform-team}]
   breakGlass: {groups: [system:masters]}
   owners: ["@acme/platform", platform@example.com]

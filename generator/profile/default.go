@@ -22,6 +22,7 @@ const (
 	defaultRetryInterval    = "2m" // Flux's own default is the interval, which is too long after a failed gate
 	defaultTimeout          = "5m"
 	defaultExceptions       = "policy-exceptions"
+	defaultMaxDays          = 730
 	defaultWarnDays         = 14
 	defaultDNSNamespace     = "kube-system"
 	defaultSoak             = "0d"
@@ -95,6 +96,7 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 	output.KyvernoTests = or(output.KyvernoTests, false)
 	exceptions.Namespace = or(exceptions.Namespace, defaultExceptions)
 	exceptions.AllowPermanent = or(exceptions.AllowPermanent, false)
+	exceptions.MaxDays = or(exceptions.MaxDays, defaultMaxDays)
 	exceptions.WarnDays = or(exceptions.WarnDays, defaultWarnDays)
 	trust.Images = slices.Clone(trust.Images)
 	for i := range trust.Images {

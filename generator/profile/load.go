@@ -101,7 +101,7 @@ func unusable(d diag.Diagnostic) bool {
 // that cannot be read, may have caused.
 func (in *Input) withoutFollowUps(problems diag.List) diag.List {
 	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool {
-		return in.partial && (d.Code == "environment-missing" || d.Code == "environment-unknown") ||
+		return in.partial && slices.Contains([]string{"environment-missing", "environment-unknown", "exception-namespace"}, d.Code) ||
 			in.partialCatalog && d.Code == "control-unknown"
 	})
 }

@@ -46,6 +46,7 @@ type parser struct {
 	spec  v1alpha1.ProfileSpec
 	src   *Source
 	out   *Spec
+	named map[string]bool // namespaces; see peerNamespace
 }
 
 func newParser(in *Input, profile Loaded[v1alpha1.Profile], src *Source, now time.Time) *parser {

@@ -48,6 +48,7 @@ func (p *parser) exception(e Loaded[v1alpha1.Exception], environments []string) 
 		r.known(fmt.Sprintf("spec.environments[%d]", i), "environment-unknown", "environment", name, environments)
 	}
 	p.exceptionMatch(&r, spec)
+	p.exceptionNamespaces(&r, spec)
 	end := r.expiry(*spec.Expires, *p.spec.Exceptions, p.now)
 	p.src.Exceptions = append(p.src.Exceptions, Exception{Document: Document{e.Value.Metadata.Name, e.Positions}, ExceptionSpec: spec, End: end})
 	p.Problems = append(p.Problems, r.Problems...)
@@ -71,7 +72,7 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 		}
 	}
 	if len(spec.Match.Names) == 0 {
-		r.Report("spec.match.names", "exception-wide", "write \"*\" for every object in the namespace", "set the names of the exempt objects")
+		r.Report("spec.match.names", "exception-wide", "such as node-agent", "set the names of the exempt objects")
 	}
 	for i, n := range spec.Match.Names {
 		if !objectGlob.MatchString(n) && !validRBACName(spec.Match.Kinds, n) {
@@ -88,11 +89,56 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 			r.Report(fmt.Sprintf("spec.containers[%d]", i), "name-invalid", "a name; * stands for any characters", "%q is not the name of a container", name)
 		}
 	}
+	if slices.ContainsFunc(spec.Match.Names, everyName) && len(spec.Containers)+len(spec.Images) == 0 {
+		r.everyObject(spec.Match)
+	}
 	for list, values := range map[string][]string{"namespaces": spec.Match.Namespaces, "kinds": spec.Match.Kinds, "names": spec.Match.Names} {
 		r.distinct("spec.match."+list, values)
 	}
 	r.distinct("spec.containers", spec.Containers)
 	r.distinct("spec.images", spec.Images)
+}
+
+// everyName reports whether a glob matches every name.
+func everyName(glob string) bool { return glob != "" && strings.Trim(glob, "*") == "" }
+
+// everyObject reports names that match all objects. Without a namespace, that is every object
+// of the kind in the cluster.
+func (r *reporter) everyObject(match v1alpha1.ExceptionMatch) {
+	const field = "spec.match.names"
+	if len(match.Namespaces) == 0 {
+		r.Report(field, "exception-wide-names", "name the objects", "every %s of the cluster would be exempt", strings.Join(match.Kinds, " and "))
+		return
+	}
+	r.Warn(field, "exception-wide-names", "name the objects, or narrow the exception with containers or images", "every %s in %s is exempt, those that do not exist yet too",
+		strings.Join(match.Kinds, " and "), strings.Join(match.Namespaces, " and "))
+}
+
+// exceptionNamespaces warns of a namespace that the profile does not know wherever the exception
+// holds. It may exist: policies judge it as one of the last tier.
+func (p *parser) exceptionNamespaces(r *reporter, spec v1alpha1.ExceptionSpec) {
+	var known []string
+	for _, e := range p.src.Environments {
+		if spec.Environments != nil && !slices.Contains(spec.Environments, e.Name) {
+			continue
+		}
+		known = append(known, e.Spec.SystemNamespaces...)
+		for _, n := range e.Spec.Namespaces {
+			if n.In(e.Name) {
+				known = append(known, n.Name)
+			}
+		}
+	}
+	for i, n := range spec.Match.Namespaces {
+		if len(validation.IsDNS1123Label(n)) > 0 || slices.Contains(known, n) {
+			continue
+		}
+		hint := diag.DidYouMean(n, known)
+		if hint == "" {
+			hint = "if it exists, write it in spec.namespaces of the profile, with create: false"
+		}
+		r.Warn(fmt.Sprintf("spec.match.namespaces[%d]", i), "exception-namespace", hint, "the profile has no namespace %q where the exception holds", n)
+	}
 }
 
 // validRBACName reports whether the name is valid for the kinds, which must all be of RBAC.
@@ -104,8 +150,8 @@ func validRBACName(kinds []string, name string) bool {
 }
 
 // expiry parses the time at which an exception stops applying: the start of that day
-// in UTC. It is zero for a permanent exception. now decides only what is reported, and
-// never as an error: the same source must build every day.
+// in UTC. It is zero for a permanent exception. What builds once builds on every later day:
+// an end that is too far away comes nearer, and one that has passed is no error.
 func (r *reporter) expiry(expires string, rules v1alpha1.ExceptionRules, now time.Time) time.Time {
 	const field = "spec.expires"
 	if expires == "" {
@@ -118,6 +164,9 @@ func (r *reporter) expiry(expires string, rules v1alpha1.ExceptionRules, now tim
 	switch left := end.Sub(now); {
 	case err != nil:
 		r.Report(field, "date-invalid", "such as 2027-03-31", "%q is not a date", expires)
+	case end.After(now.AddDate(0, 0, *rules.MaxDays)) && !*rules.AllowPermanent:
+		r.Report(field, "exception-expiry-far", "such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or raise spec.exceptions.maxDays in the profile",
+			"%s is more than %d days away", expires, *rules.MaxDays)
 	case left <= 0:
 		r.Warn(field, codeExpired, "remove the exception, or decide on it again", "ended on %s; the workload is judged like all others", expires)
 	case left <= time.Duration(*rules.WarnDays)*24*time.Hour:

@@ -32,6 +32,9 @@ func (p *parser) kyverno() {
 	if slices.Contains(p.out.SystemNamespaces, p.src.ExceptionNamespace) {
 		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: anyone who can write there could waive every control", p.src.ExceptionNamespace)
 	}
+	if days := *p.spec.Exceptions.MaxDays; days < 1 || days > 3660 {
+		p.Report("spec.exceptions.maxDays", "out-of-range", "", "%d is not between 1 and 3660", days)
+	}
 	if days := *p.spec.Exceptions.WarnDays; days < 0 || days > 365 {
 		p.Report("spec.exceptions.warnDays", "out-of-range", "", "%d is not between 0 and 365", days)
 	}

@@ -53,7 +53,7 @@ spec:
   match: {namespaces: [team-%[1]d], kinds: [DaemonSet], names: [agent-%[1]d]}
   reason: reads the logs of the node
   owner: team-%[1]d
-  expires: 2030-01-01
+  expires: 2028-06-01
 `
 
 // bundle is a set of objects whose cost is measured, and what it cost.

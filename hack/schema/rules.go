@@ -83,6 +83,7 @@ var rules = map[string]rule{
 	"Output.kyvernoTests":           flag(false),
 	"ExceptionRules.namespace":      labelDefault("policy-exceptions"),
 	"ExceptionRules.allowPermanent": flag(false),
+	"ExceptionRules.maxDays":        {minimum: 1, maximum: 3660, value: 730},
 	"ExceptionRules.warnDays":       {maximum: 365, value: 14},
 
 	"Attestor.name":           label(63),
