@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	"github.com/fluxcd/pkg/apis/kustomize"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,9 +46,16 @@ func Install(p *plan.Plan) []manifest.File {
 				manifest.File{Path: folder.File("helmrepository"), Folder: folder, Objects: []manifest.Object{object(repository(env))}},
 				manifest.File{Path: folder.File("helmrelease"), Folder: folder, Objects: []manifest.Object{object(release(p, env))}})
 		}
-		if rules := reportsRules(env); len(rules) > 0 {
-			folder := layout.Folder{Environment: env.Name, Kind: layout.KyvernoRBAC}
-			files = append(files, manifest.File{Path: folder.File("reports-controller"), Folder: folder, Objects: []manifest.Object{reportsRole(rules)}})
+		folder := layout.Folder{Environment: env.Name, Kind: layout.KyvernoRBAC}
+		for _, role := range []struct {
+			controller, short string
+			resources         map[string][]string
+		}{{"admission-controller", "admission", admissionRules(env)}, {"reports-controller", "reports", reportsRules(env)}} {
+			if len(role.resources) > 0 {
+				files = append(files, manifest.File{
+					Path: folder.File(role.controller), Folder: folder, Objects: []manifest.Object{readRole(role.controller, role.short, role.resources)},
+				})
+			}
 		}
 	}
 	return files
@@ -94,6 +102,11 @@ func release(p *plan.Plan, env plan.Environment) *helmv2.HelmRelease {
 				CRDs:        helmv2.CreateReplace,
 				Remediation: &helmv2.UpgradeRemediation{Retries: 3, RemediateLastFailure: &remediateLast, Strategy: &rollback},
 			},
+			// Someone who changes Kyverno by hand is seen, and not overruled: in an emergency
+			// it is scaled down.
+			DriftDetection: &helmv2.DriftDetection{Mode: helmv2.DriftDetectionWarn, Ignore: []helmv2.IgnoreRule{
+				{Paths: []string{"/spec/replicas"}, Target: &kustomize.Selector{Kind: "Deployment"}},
+			}},
 			Values: &apiextensionsv1.JSON{Raw: mustJSON(Values(p, env))},
 		},
 	}

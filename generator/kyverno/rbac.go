@@ -2,6 +2,7 @@ package kyverno
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,19 +14,45 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// aggregateToReports is the label with which the chart's ClusterRole of the reports
-// controller aggregates the rules of other roles.
-const aggregateToReports = "rbac.kyverno.io/aggregate-to-reports-controller"
+// aggregateTo begins the labels with which the chart's ClusterRoles of Kyverno's
+// controllers aggregate the rules of other roles.
+const aggregateTo = "rbac.kyverno.io/aggregate-to-"
+
+// admissionRules returns the resources, by group, that the admission controller must
+// read: those that the rules of an environment look up. What a rule may not read is an
+// error of the rule, or not there, as the rule says.
+func admissionRules(env plan.Environment) map[string][]string {
+	resources := map[string][]string{}
+	for _, policy := range env.Judges() {
+		if policy.Strictest() != plan.Off {
+			addLookUps(resources, policy)
+		}
+	}
+	return resources
+}
+
+// addLookUps adds what the rules of a policy look up.
+func addLookUps(resources map[string][]string, policy plan.Policy) {
+	for _, path := range policy.LookUps {
+		group, resource := lookedUp(path)
+		granted := slices.ContainsFunc(kinds.All(), func(k kinds.Kind) bool { return k.KyvernoReads && k.Group == group && k.Plural == resource })
+		secret := group == "" && resource == "secrets" // as in unreadable
+		if resource != "" && !granted && !secret && !slices.Contains(resources[group], resource) {
+			resources[group] = append(resources[group], resource)
+		}
+	}
+}
 
 // reportsRules returns the resources, by group, that the reports controller must read:
-// those that the policies of an environment match in the background, and nothing
-// else. Without them a policy has no reports, and a CEL policy is never ready.
+// those that the policies of an environment match or look up in the background, and
+// nothing else. Without them a policy has no reports, and a CEL policy is never ready.
 func reportsRules(env plan.Environment) map[string][]string {
 	resources := map[string][]string{}
 	for _, policy := range env.Judges() {
 		if !policy.Control.Background || policy.Strictest() == plan.Off {
 			continue
 		}
+		addLookUps(resources, policy)
 		for _, ref := range policy.Matches {
 			for _, k := range unreadable(ref) {
 				if !slices.Contains(resources[k.Group], k.Plural) {
@@ -61,10 +88,41 @@ func unreadable(ref kinds.Ref) []kinds.Kind {
 	})
 }
 
-// reportsRole returns a ClusterRole that the chart's aggregated ClusterRole includes.
-func reportsRole(resources map[string][]string) manifest.Object {
+// variable is a variable of Kyverno without another one in it.
+var variable = regexp.MustCompile(`\{\{[^{}]*\}\}`)
+
+// lookedUp returns the group and the resource of a path in the API, such as
+// /apis/apps/v1/namespaces/{{ request.namespace }}/deployments. The resource is empty if
+// the path names none, or a variable decides it.
+func lookedUp(path string) (group, resource string) {
+	const unknown = "{}"
+	for variable.MatchString(path) {
+		path = variable.ReplaceAllString(path, unknown)
+	}
+	path, _, _ = strings.Cut(path, "?")
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	switch {
+	case len(parts) > 2 && parts[0] == "api":
+		parts = parts[2:]
+	case len(parts) > 3 && parts[0] == "apis":
+		group, parts = parts[1], parts[3:]
+	default:
+		return "", ""
+	}
+	if len(parts) > 2 && parts[0] == "namespaces" {
+		parts = parts[2:]
+	}
+	if strings.Contains(group+parts[0], unknown) {
+		return "", ""
+	}
+	return group, parts[0]
+}
+
+// readRole returns a ClusterRole that the chart's aggregated ClusterRole of a controller
+// includes. Its name ends in short.
+func readRole(controller, short string, resources map[string][]string) manifest.Object {
 	labels := managed()
-	labels[aggregateToReports] = "true"
+	labels[aggregateTo+controller] = "true"
 	var rules []any
 	for _, group := range slices.Sorted(maps.Keys(resources)) {
 		rules = append(rules, map[string]any{
@@ -73,7 +131,7 @@ func reportsRole(resources map[string][]string) manifest.Object {
 	}
 	return manifest.Object{
 		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-		"metadata": map[string]any{"name": "gatehouse-kyverno-reports", "labels": labels},
+		"metadata": map[string]any{"name": "gatehouse-kyverno-" + short, "labels": labels},
 		"rules":    rules,
 	}
 }

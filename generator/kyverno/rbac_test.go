@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 func TestUnreadable(t *testing.T) {
@@ -88,5 +89,63 @@ func TestReportsRules(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestLookedUp(t *testing.T) {
+	for path, want := range map[string]schema.GroupResource{
+		"/api/v1/namespaces":                                       {Resource: "namespaces"},
+		"/api/v1/namespaces/{{ request.namespace }}":               {Resource: "namespaces"},
+		"/api/v1/namespaces/{{request.namespace}}/pods":            {Resource: "pods"},
+		"/api/v1/namespaces/a/services/{{ request.name }}/status":  {Resource: "services"},
+		"api/v1/nodes?labelSelector=a%2Fb":                         {Resource: "nodes"},
+		"/apis/apps/v1/deployments":                                {Group: "apps", Resource: "deployments"},
+		"/apis/example.com/v1/namespaces/{{ a || 'b/c' }}/widgets": {Group: "example.com", Resource: "widgets"},
+		"/apis/example.com/{{ v }}/widgets/{{ a.{{ b }} }}":        {Group: "example.com", Resource: "widgets"},
+		"/apis/{{ group }}/v1/widgets":                             {},
+		"/apis/example.com/v1/{{ plural }}":                        {},
+		"/apis/example.com/v1":                                     {},
+		"/healthz":                                                 {},
+		"":                                                         {},
+	} {
+		group, resource := lookedUp(path)
+		if got := (schema.GroupResource{Group: group, Resource: resource}); got != want {
+			t.Errorf("lookedUp(%q) = %v, want %v", path, got, want)
+		}
+	}
+}
+
+// TestLookUpRules: what a rule looks up is readable for the controller that evaluates it.
+func TestLookUpRules(t *testing.T) {
+	policy := func(background bool, action plan.Action, paths ...string) plan.Policy {
+		return plan.Policy{Control: &catalog.Control{Background: background}, Actions: map[string]plan.Action{"apps": action}, Policy: catalog.Policy{LookUps: paths}}
+	}
+	env := plan.Environment{Policies: []plan.Policy{
+		policy(true, plan.Audit, "/apis/networking.k8s.io/v1/namespaces/a/networkpolicies/b", "/apis/example.com/v1/widgets", "/api/v1/namespaces/a/secrets/b"),
+		policy(false, plan.Enforce, "/apis/example.com/v1/widgets/a", "/api/v1/nodes/{{ request.object.spec.nodeName }}"),
+		policy(true, plan.Off, "/apis/example.com/v1/others"),
+	}}
+	if diff := cmp.Diff(map[string][]string{"example.com": {"widgets"}, "": {"nodes"}}, admissionRules(env)); diff != "" {
+		t.Errorf("admission (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string][]string{"example.com": {"widgets"}}, reportsRules(env)); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
+	}
+}
+
+// TestInstallAdmissionRole: the role of the admission controller is there where a rule looks something up.
+func TestInstallAdmissionRole(t *testing.T) {
+	p := installPlan()
+	p.Environments[0].Policies[0].LookUps = []string{"/apis/example.com/v1/widgets"}
+	role := byPath(Install(p))["environments/prod/kyverno-rbac/admission-controller.yaml"]
+	want := manifest.Object{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+		"metadata": map[string]any{"name": "gatehouse-kyverno-admission", "labels": map[string]any{
+			"app.kubernetes.io/managed-by": "gatehouse", "rbac.kyverno.io/aggregate-to-admission-controller": "true",
+		}},
+		"rules": []any{map[string]any{"apiGroups": []any{"example.com"}, "resources": []any{"widgets"}, "verbs": []any{"get", "list", "watch"}}},
+	}
+	if diff := cmp.Diff(want, role); diff != "" {
+		t.Errorf("role (-want +got):\n%s", diff)
 	}
 }

@@ -243,21 +243,24 @@ func TestChartKeepsCRDs(t *testing.T) {
 	}
 }
 
-// TestChartTakesUpOurRole: the label by which the role of the reports controller
-// aggregates ours is the chart's.
-func TestChartTakesUpOurRole(t *testing.T) {
+// TestChartTakesUpOurRoles: the labels by which the roles of the controllers aggregate
+// ours are the chart's.
+func TestChartTakesUpOurRoles(t *testing.T) {
 	objects := render(t, loadChart(t), helmRelease(t, 3))
-	role := objects["ClusterRole/kyverno:reports-controller"]
-	raw, err := json.Marshal(role["aggregationRule"])
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &plan.Plan{Environments: []plan.Environment{{Name: "prod", Policies: []plan.Policy{{
-		Control: &catalog.Control{Background: true}, Actions: map[string]plan.Action{"apps": plan.Audit}, Policy: catalog.Policy{Matches: []kinds.Ref{kinds.Parse("Role")}},
+		Control: &catalog.Control{Background: true}, Actions: map[string]plan.Action{"apps": plan.Audit},
+		Policy: catalog.Policy{Matches: []kinds.Ref{kinds.Parse("Role")}, LookUps: []string{"/apis/example.com/v1/widgets"}},
 	}}}}}
-	for key := range kyverno.Install(p)[0].Objects[0].Metadata()["labels"].(map[string]any) {
-		if strings.HasPrefix(key, "rbac.kyverno.io/") && !strings.Contains(string(raw), `"`+key+`":"true"`) {
-			t.Errorf("the chart's role takes up %s, not %s", raw, key)
+	files := kyverno.Install(p)
+	for i, controller := range []string{"admission-controller", "reports-controller"} {
+		raw, err := json.Marshal(objects["ClusterRole/kyverno:"+controller]["aggregationRule"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range files[i].Objects[0].Metadata()["labels"].(map[string]any) {
+			if strings.HasPrefix(key, "rbac.kyverno.io/") && !strings.Contains(string(raw), `"`+key+`":"true"`) {
+				t.Errorf("the chart's role of the %s takes up %s, not %s", controller, raw, key)
+			}
 		}
 	}
 }
