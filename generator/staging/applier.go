@@ -48,23 +48,10 @@ func deployersOf(control *catalog.Control, parameters map[string]any, exempt pla
 	if control.ExemptDeployers {
 		return exempt, true
 	}
-	for name, schema := range control.Parameters.Properties {
-		list, _ := parameters[name].([]any)
-		switch schema.From {
-		case "deployers":
-			d.Users = append(d.Users, names(list)...)
-		case "deployers.groups":
-			d.Groups = append(d.Groups, names(list)...)
-		case "deployers.appliers":
-			for _, item := range list {
-				applier, _ := item.(map[string]any)
-				user, _ := applier["user"].(string)
-				d.Appliers = append(d.Appliers, plan.Applier{User: user})
-			}
-		default:
-			continue
-		}
-		asks = true
+	named, asks := control.Deployers(parameters)
+	d = plan.Deployers{Users: named.Users, Groups: named.Groups}
+	for _, user := range named.Appliers {
+		d.Appliers = append(d.Appliers, plan.Applier{User: user})
 	}
 	return d, asks
 }
@@ -73,16 +60,6 @@ func deployersOf(control *catalog.Control, parameters map[string]any, exempt pla
 func asks(control *catalog.Control) bool {
 	_, asks := deployersOf(control, nil, plan.Deployers{})
 	return asks
-}
-
-func names(list []any) []string {
-	var out []string
-	for _, item := range list {
-		if name, ok := item.(string); ok {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // acceptedByAll returns whom every guard accepts.
