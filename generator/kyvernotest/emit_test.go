@@ -26,10 +26,14 @@ func testsOf(t *testing.T, stage string) map[string]manifest.File {
 		"profile.yaml": file("Profile", "p", `{
 			output: {kyvernoTests: true}, kyverno: {install: none}, tiers: [platform, apps], rollout: {stages: [{name: pilot, audit: [platform]}, {name: all, enforce: [platform], audit: [apps]}]},
 			namespaces: [{name: agents, tier: platform, create: false}],
-			controls: {disallow-host-path: {}, restrict-wildcard-verbs: {}, require-network-policy: {}}}`),
+			controls: {disallow-host-path: {}, disallow-host-ports: {}, restrict-wildcard-verbs: {}, require-network-policy: {}}}`),
 		"env.yaml": file("Environment", "e", "{ring: 1, allowSkip: true, stage: "+stage+"}"),
 		"exception.yaml": file("Exception", "agent", `{controls: [disallow-host-path], match: {namespaces: [agents], kinds: [DaemonSet], names: [agent-*]},
 			reason: It reads the logs of its node., owner: team, expires: 2027-03-31}`),
+	}
+	for field, parts := range map[string]string{"containers": "[web]", "images": "[ghcr.io/acme/*]"} {
+		source[field+".yaml"] = file("Exception", field, `{controls: [disallow-host-ports], match: {namespaces: [agents], kinds: [DaemonSet], names: [agent-*]},
+			`+field+`: `+parts+`, reason: It serves the node., owner: team, expires: 2027-03-31}`)
 	}
 	bundle, problems := generator.Compile(source, ".", generator.Options{Version: "test", Now: time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)})
 	if problems.HasErrors() {
@@ -72,6 +76,8 @@ func TestTestsFiles(t *testing.T) {
 		"tests/e/exceptions/agent/disallow-host-path/resources.yaml",
 		"tests/e/policies/disallow-host-path/kyverno-test.yaml",
 		"tests/e/policies/disallow-host-path/resources.yaml",
+		"tests/e/policies/disallow-host-ports/kyverno-test.yaml",
+		"tests/e/policies/disallow-host-ports/resources.yaml",
 		"tests/e/policies/restrict-wildcard-verbs/kyverno-test.yaml",
 		"tests/e/policies/restrict-wildcard-verbs/resources.yaml",
 		"tests/e/user.yaml",
@@ -113,6 +119,11 @@ func TestTestsException(t *testing.T) {
 	want := []string{"agents/agent-x-x7k2p skip", "gatehouse-test-platform/host-path fail"}
 	if diff := cmp.Diff(want, expected(t, files, folder)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for path := range files {
+		if strings.HasPrefix(path, "tests/e/exceptions/") && !strings.HasPrefix(path, folder+"/") {
+			t.Errorf("%s: the cases do not have the containers and images of the exception", path)
+		}
 	}
 	test := files[folder+"/kyverno-test.yaml"].Objects[0]
 	if diff := cmp.Diff([]any{"../../../../../environments/e/exceptions/agent.yaml"}, test["exceptions"]); diff != "" {
