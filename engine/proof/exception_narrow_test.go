@@ -84,6 +84,10 @@ func TestExceptionForContainers(t *testing.T) {
 			if got := k.ask(t, request); got.Blocked == tt.exempt {
 				t.Errorf("%s, %s: blocked is %v: %s", tt.name, kind, got.Blocked, verdict(got))
 			}
+			scan := protocol.EvaluateParams{Scan: true, Resource: request.Resource, Namespace: "tools", Now: dayBefore}
+			if got := k.ask(t, scan); (faults(got) == 0) != tt.exempt {
+				t.Errorf("%s, %s: a background scan says %s", tt.name, kind, verdict(got))
+			}
 		}
 	}
 }

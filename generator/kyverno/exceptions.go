@@ -106,6 +106,11 @@ func wholeRules(env plan.Environment, x plan.Exception) []any {
 		policy, _ := env.Policy(waived.Name)
 		for _, o := range policy.Objects() {
 			out = append(out, map[string]any{"policyName": o.Name, "ruleNames": list(waived.Rules)})
+			for _, other := range env.Exempting(policy) {
+				if len(x.Images) == 0 { // it waives the rule for all images
+					out = append(out, map[string]any{"policyName": o.RemainderName(other.Name), "ruleNames": []any{podImages, templateImages}})
+				}
+			}
 		}
 	}
 	return out

@@ -20,6 +20,9 @@ func remainders(p *plan.Plan, env plan.Environment, policy plan.Policy) []manife
 	return objects
 }
 
+// The rules of such a policy: for Pods, and for what has a template of one.
+const podImages, templateImages = "verify-pod-images", "verify-template-images"
+
 // remainder is one half of an image rule for what an exception matches. It asks for no
 // digest, since the exempt images may have none: where digests are required, those of
 // the others are put in.
@@ -29,9 +32,9 @@ func remainder(p *plan.Plan, env plan.Environment, policy plan.Policy, o plan.Po
 	var rules []any
 	for _, r := range spec["rules"].([]any) {
 		for _, pods := range []bool{true, false} {
-			name := "verify-template-images"
+			name := templateImages
 			if pods {
-				name = "verify-pod-images"
+				name = podImages
 			}
 			match := exceptionMatch(x, func(kind string) bool { return (kind == "Pod") == pods })
 			if len(match) == 0 {
