@@ -29,6 +29,7 @@ func (r *resolver) contradictions() {
 		s.ownNamespaces()
 		s.reservedLabels()
 		s.refusedImages()
+		s.openRegistries()
 		s.deployedObjects()
 		s.refusedValues()
 		s.refusedByLevel()

@@ -45,6 +45,27 @@ func (s situation) refusedReferences(p plan.Policy, rule profile.Image, allowed 
 	}
 }
 
+// openRegistries warns of image rules that are enforced in a tier where images may come
+// from anywhere. A rule judges the images that its references match, as they are written:
+// one that lies elsewhere, or a registry in another spelling (ghcr.io:443, GHCR.IO), is
+// none of them. A control that restricts registries knows one spelling of each.
+func (s situation) openRegistries() {
+	for _, rule := range s.Images {
+		for _, t := range rule.Tiers {
+			if s.enforced(t, func(p plan.Policy) bool { return p.Base == rule.Policy }) &&
+				!s.enforced(t, func(p plan.Policy) bool { return p.Control.Claims.Refuses.ImagesOutside != "" }) {
+				s.report(diag.Warning, rule.Policy, rule.Field, "enforce restrict-image-registries there, too",
+					"verifies only what it matches: tier %s of environment %s admits images from any registry, and other spellings of these names (host:443)", t, s.env.Name)
+			}
+		}
+	}
+}
+
+// enforced reports whether some of the policies are enforced in a tier.
+func (s situation) enforced(tier string, some func(plan.Policy) bool) bool {
+	return slices.ContainsFunc(s.asked, func(p plan.Policy) bool { return some(p) && p.ActionIn(tier) == plan.Enforce })
+}
+
 // activeTiers returns the tiers in which an image rule is on; none if it is off.
 func (s situation) activeTiers(rule profile.Image) []string {
 	var tiers []string
