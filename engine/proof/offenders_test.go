@@ -14,6 +14,7 @@ import (
 func byObject() map[string]string {
 	return map[string]string{
 		"disallow-default-namespace":   "the fault is the namespace, which no update changes",
+		"protect-network-policies":     "its rules compare nothing",
 		"protect-tier-labels":          "the violation is the change",
 		"require-flux-service-account": "its rules compare nothing",
 		"require-network-policy":       "the fault is what the namespace lacks",

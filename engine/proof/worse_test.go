@@ -112,6 +112,9 @@ func TestWorse(t *testing.T) {
 	for _, c := range changes() {
 		t.Run(c.control+"/"+c.name, func(t *testing.T) {
 			request := only(c.control, protocol.EvaluateParams{Operation: protocol.Update, Resource: encode(t, read(c.to)), OldResource: encode(t, read(c.from))})
+			if strings.Contains(c.to, "ephemeralContainers") {
+				request.SubResource = "ephemeralcontainers"
+			}
 			got := k.ask(t, in("apps", request))
 			if got.Blocked != (c.names != "") || !strings.Contains(messages(got), c.names) || len(got.Results) == 0 {
 				t.Errorf("refused %v, want the message to name %q: %s: %s", got.Blocked, c.names, verdict(got), messages(got))
