@@ -162,7 +162,7 @@ func testExceptions(t *testing.T, f *fleet) {
 		admitted bool
 	}{
 		{"its DaemonSet", daemonSet("monitoring", "node-agent", hostPath(goodPodSpec())), true},
-		{"the DaemonSet's Pod", pod("monitoring", "node-agent-x7k2p", hostPath(goodPodSpec())), true},
+		{"a Pod with the name of its Pods", pod("monitoring", "node-agent-x7k2p", hostPath(goodPodSpec())), false},
 		{"another DaemonSet", daemonSet("monitoring", "node-spy", hostPath(goodPodSpec())), false},
 		{"another Pod", pod("monitoring", "spy", hostPath(goodPodSpec())), false},
 		{"the same DaemonSet elsewhere", daemonSet("logging", "node-agent", hostPath(goodPodSpec())), false},
@@ -183,6 +183,22 @@ func testExceptions(t *testing.T, f *fleet) {
 			wantRefused(t, err, policy)
 		})
 	}
+	t.Run("the DaemonSet's Pod", func(t *testing.T) {
+		node := newObject("v1", "Node", "", "node-1", nil)
+		apply(t, f.Client(), node)
+		spec := hostPath(goodPodSpec())
+		spec["tolerations"] = []any{map[string]any{"operator": "Exists"}} // nothing makes the node ready
+		set := daemonSet("monitoring", "node-agent", spec)
+		if _, err := f.Client().Create(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+		waitForPods(t, f.Client(), "monitoring", "DaemonSet", "node-agent", 1)
+		for _, o := range []manifest.Object{set, node} {
+			if err := f.Client().Delete(t.Context(), o); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // testTenant gives a tenant more than RBAC would: only the policies are in the way.
