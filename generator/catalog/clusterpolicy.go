@@ -144,12 +144,16 @@ func (p *policyCheck) match(at string, v any) []map[string]any {
 
 func (p *policyCheck) kind(at string, v any, resources map[string]any) {
 	kind, ok := v.(string)
-	if !ok || kind == "" || strings.HasPrefix(kind, "*") {
-		p.errorf(at+".kinds", "%v is not a kind; wildcards are not allowed", v)
+	// Not every kind of every group: what narrows neither would judge all requests.
+	if ref := kinds.Parse(kind); !ok || kind == "" || strings.Trim(ref.Group+ref.Kind, "*?") == "" {
+		p.errorf(at+".kinds", "%v is not a kind; a pattern must have letters in the group or the kind", v)
 		return
 	}
 	if kinds.Parse(kind).Subresource != "" && p.background {
 		p.errorf(at+".kinds", "%s is a subresource: spec.background of the control must be false", kind)
+	}
+	if ref := kinds.Parse(kind); strings.ContainsAny(ref.Kind, "*?") && ref.Matches("", "Pod") {
+		p.errorf(at+".kinds", "the pattern %s matches Pods: name Pod, and nothing else", kind)
 	}
 	if kind != "Pod" {
 		return

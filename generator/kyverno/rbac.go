@@ -66,19 +66,21 @@ func reportsRules(env plan.Environment) map[string][]string {
 
 // unreadable returns the kinds of a reference that Kyverno's controllers must be
 // allowed to read: those of its group, or all of its name where it has none. All of a
-// group that is named and not the core group, if the kind is "*". None for any other
-// wildcard, which would be read access to everything, and for a kind that is not in
-// the table and has no group; nor for Secrets: a report about them is not worth read
-// access to every Secret of the cluster.
+// group that is named and not the core group, if the kind is "*". For any other wildcard
+// those of the table if both the group and the kind are narrowed, and none if not, which
+// would be read access to everything. None for a kind that is not in the table and has no
+// group, and none for Secrets: a report about them is not worth read access to every
+// Secret of the cluster.
 func unreadable(ref kinds.Ref) []kinds.Kind {
 	if ref.Kind == "*" && ref.Group != "" && !strings.ContainsAny(ref.Group, "*?") {
 		return []kinds.Kind{{Group: ref.Group, Kind: "*", Plural: "*"}}
 	}
-	if strings.ContainsAny(ref.Kind, "*?") || ref.Group != "*" && strings.ContainsAny(ref.Group, "*?") {
+	glob := strings.ContainsAny(ref.Kind, "*?") || ref.Group != "*" && strings.ContainsAny(ref.Group, "*?")
+	if glob && (ref.Kind == "*" || ref.Group == "*") {
 		return nil
 	}
 	found := ref.Kinds()
-	if len(found) == 0 && ref.Group != "*" && ref.Group != "" {
+	if len(found) == 0 && !glob && ref.Group != "*" && ref.Group != "" {
 		gvk := schema.GroupVersionKind{Group: ref.Group, Kind: ref.Kind}
 		plural, _ := meta.UnsafeGuessKindToResource(gvk)
 		found = []kinds.Kind{{Group: ref.Group, Kind: ref.Kind, Plural: plural.Resource}}

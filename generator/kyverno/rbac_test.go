@@ -34,7 +34,9 @@ func TestUnreadable(t *testing.T) {
 		"example.com/v1/Wid*":                  nil,
 		"example.com/*/*":                      {{Group: "example.com", Resource: "*"}},
 		"example.com/*/*/status":               {{Group: "example.com", Resource: "*"}},
-		"*.k8s.io/v1/Role":                     nil,
+		"*.k8s.io/v1/Role":                     {{Group: "rbac.authorization.k8s.io", Resource: "roles"}},
+		"*image*fluxcd*/*/Image?*y":            {{Group: "image.toolkit.fluxcd.io", Resource: "imagepolicies"}, {Group: "image.toolkit.fluxcd.io", Resource: "imagerepositories"}},
+		"*NetworkPolicy":                       nil,
 		"*.k8s.io/*/*":                         nil,
 		"Secret":                               nil,
 		"v1/Secret":                            nil,
@@ -81,7 +83,7 @@ func TestReportsRules(t *testing.T) {
 		}},
 		{"a policy without background scan", []plan.Policy{policy(false, plan.Enforce, "Role")}, map[string][]string{}},
 		{"a policy that is off", []plan.Policy{policy(true, plan.Off, "Role")}, map[string][]string{}},
-		{"never every Secret, never everything", []plan.Policy{policy(true, plan.Enforce, "Secret", "v1/Secret", "*", "*/*", "*/*/Role", "*.io/*/Role", "apps/*/Deploy*")}, map[string][]string{}},
+		{"never every Secret, never everything", []plan.Policy{policy(true, plan.Enforce, "Secret", "v1/Secret", "*", "*/*", "*/*/Role", "*.io/*/*", "apps/*/Deploy*")}, map[string][]string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
