@@ -76,7 +76,7 @@ FUZZTIME := 1m
 .PHONY: nightly
 nightly: ## Run what takes longer than CI may: more random histories of edits, fuzzing
 	cd engine && go test -vet=off -timeout 4h -v ./promise -histories $(HISTORIES)
-	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' generator internal | sed 's|/[^/]*_test.go:func | |' | \
+	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' generator internal judge | sed 's|/[^/]*_test.go:func | |' | \
 	  while read -r dir fuzz; do go test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) "./$$dir"; done
 
 .PHONY: bench

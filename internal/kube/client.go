@@ -148,9 +148,15 @@ func (c *Client) Each(ctx context.Context, apiVersion, kind, namespace, selector
 					return
 				}
 			}
-			if options.Continue = page.GetContinue(); options.Continue == "" {
+			next := page.GetContinue()
+			if next == "" {
 				return
 			}
+			if next == options.Continue {
+				yield(nil, fmt.Errorf("listing %s: the API server answers the same page again", kind))
+				return
+			}
+			options.Continue = next
 		}
 	}
 }

@@ -101,6 +101,7 @@ func TestReadsWrong(t *testing.T) {
 		{"an image as a number", "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\nspec: {jobTemplate: {spec: {template: {spec: {initContainers: [{image: 1}]}}}}}\n", "f:1: the API server would refuse it: spec.jobTemplate.spec.template.spec.initContainers.image must be a string, not a number [workload-kind]"},
 		{"a name as a number", "apiVersion: v1\nkind: Pod\nmetadata: {name: 1}\n", "f:1: not a Kubernetes object: metadata.name must be a string, not a number [workload-kind]"},
 		{"metadata as a list", "apiVersion: v1\nkind: Pod\nmetadata: []\n", "f:1: not a Kubernetes object: metadata must be an object, not a list [workload-kind]"},
+		{"null in a list", "apiVersion: v1\nkind: PodList\nitems: [null]\n", "f:3: not a Kubernetes object: must be an object, not null [workload-kind]"},
 		{"a list", "- apiVersion: v1\n", "f:1: not a Kubernetes object: must be an object, not a list [workload-kind]"},
 		{"no kind", good + "replicas: 3\n", "f:5: warning: not a Kubernetes object: it has no apiVersion or no kind [workload-kind]"},
 		{"a scalar", good + "hello\n", "f:5: not a Kubernetes object"},

@@ -7,8 +7,10 @@
 package workload
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -78,6 +80,9 @@ func (h header) isListOfKnown() bool {
 // of the items of its list, if it is in one.
 func newWorkload(object json.RawMessage, at diag.Position, list header) (Workload, error) {
 	var h header
+	if string(bytes.TrimSpace(object)) == "null" {
+		return Workload{}, errors.New("not a Kubernetes object: must be an object, not null")
+	}
 	if err := json.Unmarshal(object, &h); err != nil {
 		return Workload{}, fmt.Errorf("not a Kubernetes object: %w", plainJSON(err))
 	}
