@@ -78,7 +78,7 @@ func compileAt(t *testing.T, s situation, controls settings, files fstest.MapFS)
 		"prod.yaml":    {"kind": "Environment", "metadata": object{"name": enforced}, "spec": object{"ring": 1, "stage": "enforce", "allowSkip": true}},
 		"exception.yaml": {"kind": "Exception", "metadata": object{"name": "agent"}, "spec": object{
 			"controls": []any{"disallow-host-path"}, "match": object{"namespaces": []any{"shop"}, "kinds": []any{"Pod"}, "names": []any{"agent"}},
-			"reason": "reads logs", "owner": "team-a", "expires": "2031-03-31"}},
+			"reason": "reads logs", "owner": "team-a", "expires": "2027-03-31"}},
 	} {
 		document["apiVersion"] = v1alpha1.Group + "/v1alpha1"
 		fsys[name] = &fstest.MapFile{Data: encode(t, document)}
