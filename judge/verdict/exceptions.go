@@ -224,7 +224,8 @@ func (t trial) otherImage() string {
 	if len(t.exception.Images) == 0 {
 		return ""
 	}
-	candidates := []string{"gatehouse.invalid/other:1"}
+	named := t.namedImage()
+	candidates := []string{"gatehouse.invalid/other" + named[len(repositoryOf(named)):]} // what is wrong with the tag of one is with the other's
 	if t.image != nil {
 		candidates = nil
 		for _, repository := range t.image.repositories {

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -22,12 +23,34 @@ func (t trial) named(object map[string]any) map[string]any {
 		return nil
 	}
 	if len(t.exception.Images) > 0 {
-		object = withImages(object, concrete(t.exception.Images[0]))
+		object = withImages(object, t.namedImage())
 	}
 	if len(t.exception.Containers) > 0 {
 		object = withNames(object, concrete(t.exception.Containers[0]))
 	}
 	return object
+}
+
+// namedImage returns an image that a narrowed exception names: one that the image rule
+// refuses, if the stand-in has any.
+func (t trial) namedImage() string {
+	if t.image != nil {
+		for _, repository := range t.image.repositories {
+			if image := t.image.unsigned(repository); matchesAny(t.exception.Images, image) {
+				return image
+			}
+		}
+	}
+	return concrete(t.exception.Images[0])
+}
+
+// repositoryOf returns an image without its tag and digest.
+func repositoryOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
+		return image[:i]
+	}
+	return image
 }
 
 // exemptable returns the objects of which a narrowed exception can exempt the container:
