@@ -87,9 +87,18 @@ func (t trial) injected(s subject, object map[string]any, bad verdict) check {
 	wanted := want{exempted, t.exception.Name}
 	image := t.otherImage()
 	if image != "" || t.otherContainer() != "" {
-		wanted.verdict = bad
+		wanted = t.unexempt(bad)
 	}
 	return t.check(s, "with an injected container", injected(object, sidecar, image), t.before(), wanted)
+}
+
+// unexempt returns what a narrowed exception leaves of a violation. It exempts the whole
+// workload from an image rule, and another policy judges what it does not name.
+func (t trial) unexempt(bad verdict) want {
+	if t.image != nil {
+		return want{verdict: bad}
+	}
+	return want{bad, t.exception.Name}
 }
 
 // otherContainer returns the name of a container that the exception does not name. It is
