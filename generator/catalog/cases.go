@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	strictjson "sigs.k8s.io/json"
 
@@ -196,4 +197,27 @@ func kindOfObject(object map[string]any) (GroupVersionKind, error) {
 	}
 	group, version := path.Split(apiVersion)
 	return GroupVersionKind{Group: path.Clean("/" + group)[1:], Version: version, Kind: kind}, nil
+}
+
+// Moved returns a copy of a value of a document with another namespace in the fields that
+// name one, such as namespace and targetNamespace.
+func Moved(value any, from, to string) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, field := range v {
+			if field == from && strings.HasSuffix(strings.ToLower(key), "namespace") {
+				field = to
+			}
+			out[key] = Moved(field, from, to)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = Moved(item, from, to)
+		}
+		return out
+	}
+	return value
 }

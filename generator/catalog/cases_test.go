@@ -85,3 +85,17 @@ func TestVerify(t *testing.T) {
 		})
 	}
 }
+
+func TestMoved(t *testing.T) {
+	spec := map[string]any{"targetNamespace": "apps", "name": "apps", "refs": []any{map[string]any{"namespace": "apps"}, map[string]any{"namespace": "other"}}}
+	o := map[string]any{"metadata": map[string]any{"namespace": "apps", "name": "apps"}, "spec": spec}
+	want := map[string]any{"metadata": map[string]any{"namespace": "there", "name": "apps"}, "spec": map[string]any{
+		"targetNamespace": "there", "name": "apps", "refs": []any{map[string]any{"namespace": "there"}, map[string]any{"namespace": "other"}},
+	}}
+	if diff := cmp.Diff(want, Moved(o, "apps", "there")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if spec["targetNamespace"] != "apps" {
+		t.Error("the original is changed")
+	}
+}

@@ -141,26 +141,9 @@ func (s *suite) add(j catalog.JudgedCase, name, namespace, tier string) string {
 	if namespace == "" {
 		return name
 	}
-	move(map[string]any(o), j.Namespace, namespace)
+	maps.Copy(o, catalog.Moved(map[string]any(o), j.Namespace, namespace).(map[string]any))
 	s.namespaces[namespace] = tier
 	return namespace + "/" + name
-}
-
-// move changes the namespace of an object, and references to it, to another one.
-func move(v any, from, to string) {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, value := range v {
-			if key == "namespace" && value == from {
-				v[key] = to
-			}
-			move(value, from, to)
-		}
-	case []any:
-		for _, value := range v {
-			move(value, from, to)
-		}
-	}
 }
 
 func (s *suite) expect(rule, result, resource string) {

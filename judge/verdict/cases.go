@@ -3,7 +3,6 @@ package verdict
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -184,16 +183,14 @@ func requestOf(c catalog.Case, p place) (engine.EvaluateParams, error) {
 	return request, nil
 }
 
-// moved returns the object with another namespace, if it names one. It shares the rest
-// with the original.
+// moved returns the object with another namespace, if it names one. What the object says
+// of its own namespace moves with it. The original is left as it is.
 func moved(object map[string]any, namespace string) map[string]any {
-	metadata, _ := object["metadata"].(map[string]any)
-	if metadata["namespace"] == nil || metadata["namespace"] == namespace {
+	own, _ := manifest.Object(object).Value("metadata", "namespace").(string)
+	if own == "" || own == namespace {
 		return object
 	}
-	out, metadata := maps.Clone(object), maps.Clone(metadata)
-	out["metadata"], metadata["namespace"] = metadata, namespace
-	return out
+	return catalog.Moved(object, own, namespace).(map[string]any)
 }
 
 // nameOf describes the object of a request.
