@@ -11,9 +11,12 @@
 //	    parts, in the order in which they need each other: verdicts_test.go (tiers,
 //	    exceptions, tenants), stage_test.go (a stage bump and its revert),
 //	    changes_test.go (an exception ends, a control goes, an edit by hand),
+//	    applier_test.go (who applies changes),
 //	    impact_test.go (gatehouse impact on the cluster) and failure_test.go
 //	    (Kyverno down, Kubernetes and Flux restarted).
 //	  - images_test.go: signatures against a registry on loopback.
+//	  - controllers_test.go: what Kubernetes' own controllers make of exempt workloads.
+//	  - tenants_test.go: what tenants can write through Flux.
 //	  - shards_test.go: 300 namespaces, in more than one layer.
 //
 // The tests need the build tag e2e, git and Go, and minutes: the first run builds
