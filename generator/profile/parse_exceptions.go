@@ -89,8 +89,14 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 			r.Report(fmt.Sprintf("spec.containers[%d]", i), "name-invalid", "a name; * stands for any characters", "%q is not the name of a container", name)
 		}
 	}
-	if slices.ContainsFunc(spec.Match.Names, everyName) && len(spec.Containers)+len(spec.Images) == 0 {
+	narrows := func(globs []string) bool { return len(globs) > 0 && !slices.ContainsFunc(globs, everyName) }
+	if slices.ContainsFunc(spec.Match.Names, everyName) && !narrows(spec.Containers) && !narrows(spec.Images) {
 		r.everyObject(spec.Match)
+	}
+	for field, globs := range map[string][]string{"containers": spec.Containers, "images": spec.Images} {
+		if globs != nil && len(globs) == 0 {
+			r.Report("spec."+field, "exception-narrow", "remove "+field+", which exempts the whole Pod, or name some", "names no %s", field)
+		}
 	}
 	for list, values := range map[string][]string{"namespaces": spec.Match.Namespaces, "kinds": spec.Match.Kinds, "names": spec.Match.Names} {
 		r.distinct("spec.match."+list, values)

@@ -222,6 +222,9 @@ type check struct {
 	unsure string
 	// strict is set if an exception that explains a different verdict does not excuse it.
 	strict bool
+	// partly is set if the exception may hold for a rule that finds nothing, beside one that
+	// reports the violation.
+	partly bool
 }
 
 // ask evaluates the checks and adds their results to the report.
