@@ -71,6 +71,35 @@ func TestApplierChange(t *testing.T) {
 	}
 }
 
+// A cluster that goes to another environment, or whose environment gets another name, is
+// still guarded by what is enforced in it.
+func TestApplierOfMovedCluster(t *testing.T) {
+	const c1, c2 = ", clusters: [c1]", ", clusters: [c2]"
+	impersonates := ", overrides: {flux: {serviceAccountName: flux-reconciler}}"
+	for name, tt := range map[string]struct {
+		profile       string
+		before, after map[string]string
+		refused       bool
+	}{
+		"to one that impersonates":   {tenants, map[string]string{"a": "ring: 1, " + enforcing + c1, "b": "ring: 1, " + enforcing + impersonates + c2}, map[string]string{"b": "ring: 1, " + enforcing + impersonates + ", clusters: [c1, c2]"}, true},
+		"from one that impersonates": {tenants, map[string]string{"a": "ring: 1, " + enforcing + impersonates + c1, "b": "ring: 1, " + enforcing + c2}, map[string]string{"b": "ring: 1, " + enforcing + ", clusters: [c1, c2]"}, true},
+		"to one like it":             {tenants, map[string]string{"a": "ring: 1, " + enforcing + c1, "b": "ring: 1, " + enforcing + c2}, map[string]string{"b": "ring: 1, " + enforcing + ", clusters: [c1, c2]"}, false},
+		"renamed":                    {tenants, map[string]string{"a": "ring: 1, " + enforcing + c1}, map[string]string{"b": "ring: 1, " + enforcing + impersonates + c1}, true},
+		"renamed, and let in before": {tenants + reconciler, map[string]string{"a": "ring: 1, " + enforcing + c1}, map[string]string{"b": "ring: 1, " + enforcing + impersonates + c1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t)
+			h.ok(h.buildAll(tt.profile, tt.before))
+			problems := h.buildAll(tt.profile, tt.after)
+			if tt.refused {
+				h.want(problems, "applier-change")
+				return
+			}
+			h.ok(problems)
+		})
+	}
+}
+
 // Until the environment accepts that the old account goes, the switch can be reverted;
 // afterwards the revert needs two steps too.
 func TestApplierRevert(t *testing.T) {

@@ -28,7 +28,7 @@ func TestKindsAreServed(t *testing.T) {
 	maps.Copy(want, customResources(t))
 	got := map[schema.GroupKind]served{}
 	for _, k := range kinds.All() {
-		if !strings.HasSuffix(k.Group, ".toolkit.fluxcd.io") && k.Group != "fluxcd.controlplane.io" {
+		if !strings.Contains(k.Group, "fluxcd") {
 			got[schema.GroupKind{Group: k.Group, Kind: k.Kind}] = served{k.Plural, k.Scope == kinds.Namespaced, slices.Sorted(slices.Values(k.Versions))}
 		}
 	}

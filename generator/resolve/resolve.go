@@ -213,6 +213,7 @@ func (r *resolver) stage(e profile.Environment) *staging.Environment {
 	if r.Unstaged {
 		e.AllowSkip, e.Changes = true, ""
 	} else if r.Prior != nil {
+		o.All = r.Prior.Environments
 		if locked, built := r.Prior.Environments[e.Name]; built {
 			o.Prior = &locked
 		}
@@ -273,11 +274,22 @@ func (r *resolver) goneEnvironments() {
 		if _, has := r.plan.Environment(name); has {
 			continue
 		}
-		clusters := strings.Join(r.Prior.Environments[name].Clusters, ", ")
+		clusters := slices.DeleteFunc(slices.Clone(r.Prior.Environments[name].Clusters), r.hasCluster)
+		if len(clusters) == 0 && len(r.Prior.Environments[name].Clusters) > 0 {
+			r.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "environment-removed",
+				Summary: fmt.Sprintf("the source no longer has the environment %s: its clusters are in others now, which decide what is enforced there", name),
+				Hint:    "if it only has a new name, what was audited under the old one does not count"})
+			continue
+		}
 		r.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "environment-removed",
-			Summary: fmt.Sprintf("the source no longer has the environment %s: Flux finds nothing at the paths of its clusters any more (%s), and leaves what it applied there as it is", name, clusters),
+			Summary: fmt.Sprintf("the source no longer has the environment %s: Flux finds nothing at the paths of its clusters any more (%s), and leaves what it applied there as it is", name, strings.Join(clusters, ", ")),
 			Hint:    "if the file is there, it is not read as an Environment; if the environment leaves gatehouse, uninstall first"})
 	}
+}
+
+// hasCluster reports whether an environment of the source has a cluster.
+func (r *resolver) hasCluster(name string) bool {
+	return slices.ContainsFunc(r.plan.Environments, func(e plan.Environment) bool { return slices.Contains(e.Clusters, name) })
 }
 
 // trust returns the ConfigMaps and Secrets that the image policies of an

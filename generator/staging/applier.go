@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -25,6 +26,7 @@ func (e *Environment) Applier(flux plan.Flux, policies []plan.Policy) {
 		}
 	}
 	e.Locked.Deployers = acceptedByAll(guards)
+	e.movedClusters(flux)
 	if !e.prior.exists {
 		return
 	}
@@ -169,6 +171,34 @@ func (e *Environment) applierChange(flux plan.Flux, applier string, proven bool)
 	e.Problems.Add(diag.Diagnostic{Code: "applier-change", Position: e.source.Spec.At(field), Path: e.source.Spec.Positions.Path(field),
 		Summary: fmt.Sprintf("would let %s apply %s, but %s: Flux could apply nothing there, this change included", applier, e.source.Name, why),
 		Hint:    fmt.Sprintf("in two steps: first add %s to spec.deployers, build, accept the change where one waits, and let Flux apply it; then make this change in a build of its own", applier)})
+}
+
+// movedClusters refuses a cluster of another environment, or of one that was renamed, if
+// what is enforced in it does not accept the account that would apply this environment.
+func (e *Environment) movedClusters(flux plan.Flux) {
+	applier := flux.Applier()
+	for _, name := range slices.Sorted(maps.Keys(e.options.All)) {
+		before := e.options.All[name]
+		for _, cluster := range before.Clusters {
+			if name == e.source.Name || !slices.Contains(e.source.Clusters, cluster) || e.lets(name, cluster, applier, before.Deployers) {
+				continue
+			}
+			e.Problems.Add(diag.Diagnostic{Code: "applier-change", Position: e.source.At("spec.clusters"), Path: "spec.clusters",
+				Summary: fmt.Sprintf("would let %s apply the cluster %s, but what %s enforces in it does not accept that account: Flux could apply nothing there, this change included", applier, cluster, name),
+				Hint:    fmt.Sprintf("in two steps: first add %s to spec.deployers, build, accept the change in %s where one waits, and let Flux apply it; then move the cluster in a build of its own", applier, name)})
+		}
+	}
+}
+
+// lets reports whether a cluster of another environment lets an account apply it. If the
+// lock does not say whom that accepts, only the account that applied the cluster is let.
+func (e *Environment) lets(environment, cluster, applier string, accepted *manifest.LockedDeployers) bool {
+	if accepted != nil {
+		return accepts(accepted, applier)
+	}
+	folder := layout.Folder{Environment: environment, Kind: layout.Policies}
+	user, err := e.applierIn(layout.Of(cluster).String() + "/" + folder.Kustomization() + ".yaml")
+	return err == nil && user == applier
 }
 
 // removedDeployers warns of users whom the build no longer accepts.

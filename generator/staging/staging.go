@@ -42,6 +42,8 @@ type Options struct {
 	Tiers  []string
 	// Prior is what the last build did in the environment; nil if it did not exist.
 	Prior *manifest.LockedEnvironment
+	// All is what the last build did in every environment, by name.
+	All map[string]manifest.LockedEnvironment
 	// Output is the current output, from which kept contents are read; nil without one.
 	Output fs.FS
 	// Catalog holds the controls that contents are of.

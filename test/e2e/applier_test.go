@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,10 +61,33 @@ func (f *fleet) commitAll(t *testing.T, message string) {
 func (f *fleet) waitForAll(t *testing.T, commit string) {
 	t.Helper()
 	begin := time.Now()
+	f.waitFor(t, "flux-system", commit)
+	for name := range f.layers(t) {
+		if name == "gatehouse-kyverno" {
+			f.upgrade(t, commit)
+		}
+	}
 	for name := range f.layers(t) {
 		f.waitFor(t, name, commit)
 	}
 	t.Logf("all layers are at %.8s after %v", commit, time.Since(begin).Round(time.Second))
+}
+
+// upgrade stands in for helm-controller until the layer of Kyverno is ready: the HelmRelease
+// names the account that installs it.
+func (f *fleet) upgrade(t *testing.T, commit string) {
+	t.Helper()
+	eventually(t, layerTimeout, "the HelmRelease", func() error {
+		release := f.get(t, newObject("helm.toolkit.fluxcd.io/v2", "HelmRelease", "flux-system", "kyverno", nil))
+		if release.Metadata()["generation"] != release.Value("status", "observedGeneration") {
+			f.markInstalled(t, release)
+		}
+		layer := f.get(t, newObject(kustomizationAPI, "Kustomization", "flux-system", "gatehouse-kyverno", nil))
+		if at, _ := layer.Value("status", "lastAppliedRevision").(string); !strings.HasSuffix(at, commit) {
+			return fmt.Errorf("the layer is at %s", at)
+		}
+		return nil
+	})
 }
 
 // wantApplier fails the test unless every layer is applied as the account.

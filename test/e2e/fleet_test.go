@@ -143,6 +143,12 @@ func (f *fleet) installKyverno(t *testing.T) {
 	if err := f.InstallKyverno(t.Context(), release); err != nil {
 		t.Fatal(err)
 	}
+	f.markInstalled(t, release)
+}
+
+// markInstalled says for helm-controller that a HelmRelease is installed as it is.
+func (f *fleet) markInstalled(t *testing.T, release manifest.Object) {
+	t.Helper()
 	status := map[string]any{"status": map[string]any{
 		"observedGeneration": release.Metadata()["generation"],
 		"conditions": []any{map[string]any{
