@@ -79,6 +79,17 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 			r.Report(fmt.Sprintf("spec.match.names[%d]", i), "name-invalid", "a name; * stands for any characters", "%q is not the name of an object", n)
 		}
 	}
+	r.narrowing(spec)
+	for list, values := range map[string][]string{"namespaces": spec.Match.Namespaces, "kinds": spec.Match.Kinds, "names": spec.Match.Names} {
+		r.distinct("spec.match."+list, values)
+	}
+	r.distinct("spec.containers", spec.Containers)
+	r.distinct("spec.images", spec.Images)
+}
+
+// narrowing checks the containers and images to which an exception is narrowed, and names
+// that match every object if it is not.
+func (r *reporter) narrowing(spec v1alpha1.ExceptionSpec) {
 	for i, image := range spec.Images {
 		if !imageGlob.MatchString(image) {
 			r.Report(fmt.Sprintf("spec.images[%d]", i), "image-reference", "such as ghcr.io/acme/agent:*", "%q is not a glob over image references", image)
@@ -98,11 +109,6 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 			r.Report("spec."+field, "exception-narrow", "remove "+field+", which exempts the whole Pod, or name some", "names no %s", field)
 		}
 	}
-	for list, values := range map[string][]string{"namespaces": spec.Match.Namespaces, "kinds": spec.Match.Kinds, "names": spec.Match.Names} {
-		r.distinct("spec.match."+list, values)
-	}
-	r.distinct("spec.containers", spec.Containers)
-	r.distinct("spec.images", spec.Images)
 }
 
 // everyName reports whether a glob matches every name.

@@ -88,8 +88,7 @@ func (p *parser) workloadSchema(field string, given map[string]any) {
 		"metadata": map[string]any{"name": "workload", "namespace": "flux-system"}, "spec": spec,
 	}) {
 		at, message := field, err.Error()
-		var wrong *schema.Error
-		if errors.As(err, &wrong) {
+		if wrong, ok := errors.AsType[*schema.Error](err); ok {
 			at, message = field+strings.TrimPrefix(wrong.Path, "spec"), wrong.Message
 		}
 		p.Report(at, codeWorkloadSpec, "", "Flux would refuse it: %s", message)

@@ -34,8 +34,8 @@ func (m *meter) limited(functions map[string]any) map[string]any {
 // function returns f with an error as its last result.
 func (m *meter) function(f reflect.Value) reflect.Value {
 	var in []reflect.Type
-	for i := range f.Type().NumIn() {
-		in = append(in, f.Type().In(i))
+	for t := range f.Type().Ins() {
+		in = append(in, t)
 	}
 	result := f.Type().Out(0)
 	failed := reflect.TypeFor[error]()

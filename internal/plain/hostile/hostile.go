@@ -34,7 +34,7 @@ func Text(text string) error {
 }
 
 var (
-	markup    = regexp.MustCompile("(^|[^\\\\])(!?\\[[^\\]]*\\]\\(|<[a-zA-Z!/])")
+	markup    = regexp.MustCompile(`(^|[^\\])(!?\[[^\]]*\]\(|<[a-zA-Z!/])`)
 	reference = regexp.MustCompile(`(?i)@(acme|someone)|#\d|!\d|GH-\d|[^\\]://|www\.evil`)
 )
 
