@@ -31,7 +31,7 @@ build: ## Build bin/gatehouse and bin/gatehouse-engine
 
 .PHONY: test
 test: ## Run the tests of every module (make verify vets)
-	$(call each,go test -vet=off ./...)
+	$(call each,go test -vet=off -timeout 30m ./...)
 
 .PHONY: test-short
 test-short: ## Run the tests that need neither the Kyverno engine nor Helm
@@ -44,7 +44,7 @@ results: ## Record what the engine says of each document of the catalogue
 .PHONY: e2e
 e2e: ## Run the end-to-end tests on a real API server, Kyverno and Flux, which it builds first (once, 15 minutes)
 	go run ./hack/cluster build
-	go test -vet=off -tags e2e -timeout 45m -v ./test/e2e
+	go test -vet=off -tags e2e -timeout 70m -v ./test/e2e
 
 .PHONY: lint
 lint: ## Check the style and the direction of imports (.golangci.yml)
