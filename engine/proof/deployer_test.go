@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -59,9 +60,7 @@ func labelled(t *testing.T, request protocol.EvaluateParams, labels object) prot
 	if given == nil {
 		given = object{}
 	}
-	for k, v := range labels {
-		given[k] = v
-	}
+	maps.Copy(given, labels)
 	metadata["labels"] = given
 	request.Resource = encode(t, o)
 	return request
@@ -74,9 +73,7 @@ func multiTenant(t *testing.T, more object) cluster {
 	spec := object{"extends": []any{"hardened", "multi-tenant"}, "registries": object{"allowed": []any{"ghcr.io/acme"}},
 		"controls":   object{"restrict-flux-sources": object{"parameters": object{"urls": []any{"https://github.com/acme"}}}, "verify-images": object{"enabled": false}},
 		"namespaces": []any{object{"name": "shop", "labels": object{"owner": "team-shop"}}}}
-	for k, v := range more {
-		spec[k] = v
-	}
+	maps.Copy(spec, more)
 	bundle := compile(t, spec, nil)
 	return newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
 }

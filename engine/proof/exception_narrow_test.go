@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/made"
@@ -54,9 +55,7 @@ func narrowed(t *testing.T, controls object, ids []any, parts object) cluster {
 		"controls": ids,
 		"match":    object{"namespaces": []any{"tools"}, "kinds": []any{"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "StatefulSet"}, "names": []any{"agent"}},
 	}
-	for key, value := range parts {
-		spec[key] = value
-	}
+	maps.Copy(spec, parts)
 	bundle := compile(t, object{"controls": controls, "registries": object{"allowed": []any{"ghcr.io/acme"}}}, map[string]any{"agent.yaml": waiver("agent", spec)})
 	return newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
 }
