@@ -80,8 +80,8 @@ func (Deployer) TextField() string { return "user" }
 
 // BreakGlass says who may change and delete everything of gatehouse, beside the deployers.
 type BreakGlass struct {
-	// Groups are whole names of groups. Default: system:masters. An empty list leaves
-	// nobody but the deployers.
+	// Groups are whole names of groups. A list replaces the default, system:masters.
+	// With an empty list, only the deployers remain.
 	Groups []string `json:"groups,omitempty"`
 }
 

@@ -152,7 +152,7 @@ func sent(t testing.TB, s made.Sent, c catalog.Case) protocol.EvaluateParams {
 	return request
 }
 
-// stranger is a user who is no controller.
+// stranger is an ordinary user, not a controller.
 func stranger() protocol.UserInfo {
 	return protocol.UserInfo{Username: "developer@example.com", Groups: []string{"system:authenticated"}}
 }

@@ -60,7 +60,7 @@ func board(p *plan.Plan, values map[string]map[string]any, waits map[string]map[
 	return b.String()
 }
 
-// owners returns names of people and teams as code, in which a forge mentions nobody.
+// owners returns names of people and teams as code, so that a forge sends no mentions.
 func owners(names []string) markdown.Safe {
 	if len(names) == 0 {
 		return ""
