@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -96,6 +97,9 @@ func TestApplierOfMovedCluster(t *testing.T) {
 				return
 			}
 			h.ok(problems)
+			if said := fmt.Sprint(problems); !strings.Contains(said, "its clusters are in others now") || strings.Contains(said, "finds nothing") {
+				t.Errorf("the message about the environment that is gone: %s", said)
+			}
 		})
 	}
 }

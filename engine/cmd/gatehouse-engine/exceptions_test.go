@@ -84,6 +84,15 @@ func TestExceptionsAsTheyArrive(t *testing.T) {
 				"disallow-privileged-containers legacy: with an injected container",
 			},
 		},
+		// Of its rules, some find nothing in a container that another one refuses.
+		"for a container, of a control with several rules": {
+			signedImages(", require-run-as-nonroot: {}, require-requests-limits: {}", "ghcr.io/acme/*", `{controls: [require-run-as-nonroot, require-requests-limits],
+  match: {namespaces: [shop], kinds: [Deployment], names: [narrow]}, containers: [agent], reason: r, owner: o, expires: 2027-03-31}`),
+			[]string{
+				"require-run-as-nonroot legacy: another container", "require-run-as-nonroot legacy: with an injected container",
+				"require-requests-limits legacy: another container", "require-requests-limits legacy: with an injected container",
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bundle, problems := generator.Compile(tt.source, ".", generator.Options{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
