@@ -76,8 +76,8 @@ FUZZTIME := 1m
 .PHONY: nightly
 nightly: ## Run what takes longer than CI may: more random histories of edits, fuzzing
 	cd engine && go test -vet=off -timeout 4h -v ./promise -histories $(HISTORIES)
-	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' generator internal judge | sed 's|/[^/]*_test.go:func | |' | \
-	  while read -r dir fuzz; do go test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) "./$$dir"; done
+	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' cmd engine generator internal judge rollout | sed -E 's|^(engine/)?(.*)/[^/]*_test.go:func |\1. \2 |' | \
+	  while read -r module dir fuzz; do go -C $$module test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir"; done
 
 .PHONY: bench
 bench: ## Measure against the limits of docs/benchmarks.md and write it

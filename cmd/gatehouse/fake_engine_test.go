@@ -10,7 +10,7 @@ import (
 )
 
 // fakeEngine speaks the protocol of the engine for the scripts. It loads what it is given and
-// answers every evaluation as FAKE_ENGINE says: silent (nothing is matched) or error. Its Kyverno is FAKE_KYVERNO.
+// answers every evaluation as FAKE_ENGINE says: silent (nothing is matched), error, or empty (no verdict). Its Kyverno is FAKE_KYVERNO.
 func fakeEngine() { answerAll(fakeAnswer) }
 
 // answerAll answers each request of the protocol until standard input ends.
@@ -58,10 +58,13 @@ func fakeAnswer(request engine.Request) any {
 		}
 		result := engine.EvaluateManyResult{Results: make([]engine.Evaluation, len(params.Requests))}
 		for i := range result.Results {
-			if os.Getenv("FAKE_ENGINE") == "error" {
+			switch os.Getenv("FAKE_ENGINE") {
+			case "error":
 				result.Results[i].Error = &engine.Error{Code: engine.CodeEvaluation, Message: "kyverno panicked"}
-			} else {
+			case "empty":
 				result.Results[i].Result = &engine.EvaluateResult{}
+			default:
+				result.Results[i].Result = &engine.EvaluateResult{Results: []engine.RuleResult{}}
 			}
 		}
 		return result

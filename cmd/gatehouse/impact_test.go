@@ -64,7 +64,7 @@ func judged(p engine.EvaluateParams, actions map[string]engine.Action) engine.Ev
 	if object.Metadata.Annotations.Breaks != "" {
 		return engine.Evaluation{Error: &engine.Error{Code: engine.CodeEvaluation, Message: "kyverno panicked"}}
 	}
-	result := &engine.EvaluateResult{}
+	result := &engine.EvaluateResult{Results: []engine.RuleResult{}}
 	if action, ok := actions[object.Metadata.Annotations.Violates]; ok {
 		result.Blocked = action == engine.ActionEnforce
 		result.Results = []engine.RuleResult{{Policy: object.Metadata.Annotations.Violates, Rule: "r", Result: engine.OutcomeFail, Action: action, Blocks: result.Blocked, Message: "no host paths in " + p.Namespace}}

@@ -10,28 +10,34 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"golang.org/x/sync/errgroup"
 )
 
+// Engine judges; evaluator.Evaluator is one. All methods but Load are called concurrently.
+type Engine interface {
+	Load(protocol.LoadParams) (protocol.LoadResult, error)
+	Evaluate(context.Context, protocol.EvaluateParams) (protocol.EvaluateResult, error)
+	EvaluateMany(context.Context, protocol.EvaluateManyParams) protocol.EvaluateManyResult
+}
+
 // Serve answers requests from in on out until in ends or cannot be read, or out cannot be written. Loads are done in
 // the order they come, with nothing else in flight; evaluations between two loads run in parallel and are answered as
 // they finish. At most as many lines are held in memory as there are processors, and one more. At the end of in what is in flight is answered.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, e *evaluator.Evaluator) error {
+func Serve(ctx context.Context, in io.Reader, out io.Writer, hello protocol.HelloResult, e Engine) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &server{evaluator: e, out: json.NewEncoder(out)}
-	lines := newLineReader(in, protocol.MaxLine)
+	s := &server{hello: hello, engine: e, out: out}
+	lines := protocol.NewLines(in, protocol.MaxLine)
 	workers := new(errgroup.Group)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	for {
-		line, err := lines.next()
+		line, err := lines.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			_ = workers.Wait() // a worker has no error
 			return s.failed()
-		case errors.Is(err, errTooLong):
+		case errors.Is(err, protocol.ErrTooLong):
 			message := fmt.Sprintf("the request is longer than %d MiB", protocol.MaxLine>>20)
 			s.reply(idOf(line), nil, &protocol.Error{Code: protocol.CodeTooLarge, Message: message})
 			continue
@@ -57,10 +63,11 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, e *evaluator.Evalua
 
 // server answers requests; handle and reply may be called concurrently.
 type server struct {
-	evaluator *evaluator.Evaluator
+	hello  protocol.HelloResult
+	engine Engine
 
 	mu       sync.Mutex
-	out      *json.Encoder
+	out      io.Writer
 	writeErr error
 }
 
@@ -83,16 +90,16 @@ func (s *server) dispatch(ctx context.Context, request protocol.Request) (result
 	}()
 	switch request.Method {
 	case protocol.MethodHello:
-		return evaluator.Hello(), nil
+		return s.hello, nil
 	case protocol.MethodLoad:
-		return withParams(request.Params, s.evaluator.Load)
+		return withParams(request.Params, s.engine.Load)
 	case protocol.MethodEvaluate:
 		return withParams(request.Params, func(p protocol.EvaluateParams) (protocol.EvaluateResult, error) {
-			return s.evaluator.Evaluate(ctx, p)
+			return s.engine.Evaluate(ctx, p)
 		})
 	case protocol.MethodEvaluateMany:
 		return withParams(request.Params, func(p protocol.EvaluateManyParams) (protocol.EvaluateManyResult, error) {
-			return s.evaluator.EvaluateMany(ctx, p), nil
+			return s.engine.EvaluateMany(ctx, p), nil
 		})
 	default:
 		return nil, badRequest(fmt.Errorf("unknown method %q", request.Method))
@@ -102,7 +109,7 @@ func (s *server) dispatch(ctx context.Context, request protocol.Request) (result
 // withParams decodes params strictly and calls f.
 func withParams[P, R any](raw json.RawMessage, f func(P) (R, error)) (any, error) {
 	var params P
-	if err := decodeStrict(raw, &params); err != nil {
+	if err := protocol.Decode(raw, &params); err != nil {
 		return nil, badRequest(fmt.Errorf("reading params: %w", err))
 	}
 	return f(params)
@@ -110,6 +117,19 @@ func withParams[P, R any](raw json.RawMessage, f func(P) (R, error)) (any, error
 
 // reply writes one response. After a failed write nothing more is written.
 func (s *server) reply(id uint64, result any, failure *protocol.Error) {
+	line := encode(id, result, failure)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writeErr == nil {
+		if _, err := s.out.Write(append(line, '\n')); err != nil {
+			s.writeErr = fmt.Errorf("writing responses: %w", err)
+		}
+	}
+}
+
+// encode returns a response without its newline. It is one line of at most protocol.MaxLine bytes, an error if the
+// result would not be.
+func encode(id uint64, result any, failure *protocol.Error) []byte {
 	response := protocol.Response{ID: id, Error: failure}
 	if failure == nil {
 		raw, err := json.Marshal(result)
@@ -118,13 +138,15 @@ func (s *server) reply(id uint64, result any, failure *protocol.Error) {
 		}
 		response.Result = raw
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.writeErr == nil {
-		if err := s.out.Encode(response); err != nil {
-			s.writeErr = fmt.Errorf("writing responses: %w", err)
-		}
+	line, err := json.Marshal(response)
+	if err != nil {
+		panic(err) // its fields always encode
 	}
+	if len(line) <= protocol.MaxLine {
+		return line
+	}
+	message := fmt.Sprintf("the response is longer than %d MiB", protocol.MaxLine>>20)
+	return encode(id, nil, &protocol.Error{Code: protocol.CodeTooLarge, Message: message})
 }
 
 // failed returns the error of the first write that failed.

@@ -5,33 +5,63 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
-	"github.com/google/go-cmp/cmp"
 )
 
-// ask sends lines to a fresh engine and returns the responses in the order of their ids.
-func ask(t *testing.T, in io.Reader) []protocol.Response {
-	t.Helper()
-	e, err := evaluator.New()
-	if err != nil {
-		t.Fatal(err)
+// fake is an engine that refuses what has no namespace, panics in the namespace "panic", and answers "large" with more
+// than fits into a line.
+type fake struct{}
+
+func (fake) Load(p protocol.LoadParams) (protocol.LoadResult, error) {
+	if p.ExceptionNamespace == "panic" {
+		panic("in a load")
 	}
+	return protocol.LoadResult{Policies: make([]protocol.LoadedPolicy, len(p.Policies)), Problems: []protocol.Problem{}}, nil
+}
+
+func (fake) Evaluate(_ context.Context, p protocol.EvaluateParams) (protocol.EvaluateResult, error) {
+	switch p.Namespace {
+	case "":
+		return protocol.EvaluateResult{}, errors.New("no namespace")
+	case "panic":
+		panic("in an evaluation")
+	case "large":
+		return protocol.EvaluateResult{Patched: json.RawMessage(`"` + strings.Repeat("x", protocol.MaxLine) + `"`)}, nil
+	}
+	return protocol.EvaluateResult{Results: []protocol.RuleResult{}, Patched: p.Resource}, nil
+}
+
+func (f fake) EvaluateMany(ctx context.Context, p protocol.EvaluateManyParams) protocol.EvaluateManyResult {
+	out := protocol.EvaluateManyResult{Results: make([]protocol.Evaluation, len(p.Requests))}
+	for i, r := range p.Requests {
+		if result, err := f.Evaluate(ctx, r); err != nil {
+			out.Results[i].Error = badRequest(err)
+		} else {
+			out.Results[i].Result = &result
+		}
+	}
+	return out
+}
+
+// serve returns the responses of a fake engine in the order of their ids, each decoded strictly.
+func serve(t *testing.T, in io.Reader) []protocol.Response {
+	t.Helper()
 	var out bytes.Buffer
-	if err := Serve(t.Context(), in, &out, e); err != nil {
+	if err := Serve(t.Context(), in, &out, protocol.HelloResult{Protocol: protocol.Protocol}, fake{}); err != nil {
 		t.Fatal(err)
 	}
 	var responses []protocol.Response
-	for decoder := json.NewDecoder(&out); decoder.More(); {
+	for line := range bytes.Lines(out.Bytes()) {
 		var r protocol.Response
-		if err := decoder.Decode(&r); err != nil {
-			t.Fatal(err)
+		if err := protocol.Decode(line, &r); err != nil || (r.Result == nil) == (r.Error == nil) || len(line) > protocol.MaxLine+1 {
+			t.Fatalf("%.200q is no response: %v", line, err)
 		}
 		responses = append(responses, r)
 	}
@@ -39,80 +69,44 @@ func ask(t *testing.T, in io.Reader) []protocol.Response {
 	return responses
 }
 
-const (
-	policy = `{"apiVersion":"kyverno.io/v1","kind":"ClusterPolicy","metadata":{"name":"x"},"spec":{"rules":[{"name":"r","match":{"any":[{"resources":{"kinds":["ConfigMap"]}}]},` +
-		`"validate":{"failureAction":"Enforce","message":"refused","deny":{}}}]}}`
-	configMap = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"payments"}}`
-)
-
-func TestServe(t *testing.T) {
-	got := ask(t, strings.NewReader(strings.Join([]string{
-		`{"id":1,"method":"hello"}`,
-		`{"id":2,"method":"evaluate","params":{"resource":` + configMap + `}}`,
-		`{"id":3,"method":"load","params":{"policies":[` + policy + `],"exceptionNamespace":""}}`,
-		``,
-		`{"id":4,"method":"evaluate","params":{"resource":` + configMap + `}}`,
-		`{"id":5,"method":"evaluateMany","params":{"requests":[{"resource":` + configMap + `},{"resource":[]}]}}`,
-		`{"id":6,"method":"evaluate","params":{"resuorce":{}}}`,
-		`{"id":7,"method":"dance"}`,
-		`{"id":8,"method":"evaluate","params":`,
-		`nonsense`,
-	}, "\n")))
-	denied := `{"policy":"x","rule":"r","type":"Validation","result":"fail","action":"Enforce","blocks":true,"message":"refused"}`
-	want := []string{
-		`0 bad-request`,
-		`1 {"protocol":3,"kyverno":`,
-		`2 not-loaded`,
-		`3 {"policies":[{"name":"x","rules":["r"]}],"problems":[`,
-		`4 {"blocked":true,"results":[` + denied + `]}`,
-		`5 {"results":[{"result":{"blocked":true,"results":[` + denied + `]}},{"error":{"code":"bad-request",`,
-		`6 bad-request`,
-		`7 bad-request`,
-		`8 bad-request`,
+// TestServeHostile: a request that is none gets an error with its id, as far as it has one, and the next one is served.
+func TestServeHostile(t *testing.T) {
+	tests := []struct {
+		name, line string
+		id         uint64
+		code       string
+	}{
+		{"no JSON", "nonsense", 0, protocol.CodeBadRequest},
+		{"cut off", `{"id":7,"method":"evaluate","params":`, 7, protocol.CodeBadRequest},
+		{"null", "null", 0, protocol.CodeBadRequest},
+		{"a list", "[]", 0, protocol.CodeBadRequest},
+		{"an id that is too large", `{"id":18446744073709551616,"method":"hello"}`, 0, protocol.CodeBadRequest},
+		{"a negative id", `{"id":-1,"method":"hello"}`, 0, protocol.CodeBadRequest},
+		{"two on a line", `{"id":7,"method":"hello"}{"id":8,"method":"hello"}`, 7, protocol.CodeBadRequest},
+		{"no method", `{"id":7}`, 7, protocol.CodeBadRequest},
+		{"an unknown method", `{"id":7,"method":"dance"}`, 7, protocol.CodeBadRequest},
+		{"no params", `{"id":7,"method":"evaluate"}`, 7, protocol.CodeBadRequest},
+		{"an unknown param", `{"id":7,"method":"evaluate","params":{"resuorce":{}}}`, 7, protocol.CodeBadRequest},
+		{"params of another type", `{"id":7,"method":"evaluateMany","params":{"requests":{}}}`, 7, protocol.CodeBadRequest},
+		{"nested without end", `{"id":7,"method":"evaluate","params":{"resource":` + strings.Repeat("[", 1<<20), 7, protocol.CodeBadRequest},
+		{"a panic", `{"id":7,"method":"evaluate","params":{"namespace":"panic"}}`, 7, protocol.CodeEvaluation},
+		{"a panic in a load", `{"id":7,"method":"load","params":{"exceptionNamespace":"panic"}}`, 7, protocol.CodeEvaluation},
+		{"an answer that is too large", `{"id":7,"method":"evaluate","params":{"namespace":"large"}}`, 7, protocol.CodeTooLarge},
+		{"bytes that are no text", "\x00\xff\xfe", 0, protocol.CodeBadRequest},
 	}
-	var lines []string
-	for i, r := range got {
-		line := fmt.Sprintf("%d %s", r.ID, r.Result)
-		if r.Error != nil {
-			line = fmt.Sprintf("%d %s", r.ID, r.Error.Code)
-		}
-		if i < len(want) {
-			line = line[:min(len(line), len(want[i]))] // want holds beginnings
-		}
-		lines = append(lines, line)
-	}
-	if diff := cmp.Diff(want, lines); diff != "" {
-		t.Errorf("responses (-want +got):\n%s", diff)
-	}
-}
-
-// TestServeParallel: many evaluations in flight do not mix up their answers, and a load waits for those before it.
-func TestServeParallel(t *testing.T) {
-	var in strings.Builder
-	in.WriteString(`{"id":1,"method":"load","params":{"policies":[` + policy + `],"exceptionNamespace":""}}` + "\n")
-	const n = 500
-	for i := 2; i < n; i++ {
-		object := configMap
-		if i%2 == 0 {
-			object = strings.Replace(configMap, "ConfigMap", "Secret", 1)
-		}
-		fmt.Fprintf(&in, `{"id":%d,"method":"evaluate","params":{"resource":%s}}`+"\n", i, object)
-	}
-	fmt.Fprintf(&in, `{"id":%d,"method":"load","params":{"policies":[],"exceptionNamespace":""}}`+"\n", n)
-	for _, r := range ask(t, strings.NewReader(in.String())) {
-		if r.ID == 1 || r.ID == n {
-			continue
-		}
-		var result protocol.EvaluateResult
-		if err := json.Unmarshal(r.Result, &result); err != nil || result.Blocked != (r.ID%2 == 1) {
-			t.Fatalf("response %d: %s, error %v", r.ID, r.Result, r.Error)
-		}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := serve(t, strings.NewReader(tt.line+"\n"+`{"id":99,"method":"hello"}`+"\n"))
+			if len(got) != 2 || got[0].ID != tt.id || got[0].Error == nil || got[0].Error.Code != tt.code || got[0].Error.Message == "" || got[1].ID != 99 || got[1].Error != nil {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }
 
 // TestServeTooLong: a line over the limit is refused by its id, and the next one is served.
 func TestServeTooLong(t *testing.T) {
-	got := ask(t, io.MultiReader(
+	got := serve(t, io.MultiReader(
 		strings.NewReader(`{"id":7,"method":"evaluate","params":{"resource":{"x":"`), io.LimitReader(filler{}, protocol.MaxLine), strings.NewReader(`"}}}`+"\n"),
 		strings.NewReader(`{"id":8,"method":"hello"}`+"\n"),
 	))
@@ -131,14 +125,23 @@ func (filler) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestServeEndsWhenNobodyReads(t *testing.T) {
-	e, err := evaluator.New()
-	if err != nil {
-		t.Fatal(err)
+// TestServeEndless: memory does not grow with a request that does not end.
+func TestServeEndless(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if got := serve(t, io.LimitReader(filler{}, 8*protocol.MaxLine)); len(got) != 1 || got[0].Error == nil || got[0].Error.Code != protocol.CodeTooLarge {
+		t.Errorf("got %+v", got)
 	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 8*protocol.MaxLine {
+		t.Errorf("it allocated %d MiB", grown>>20)
+	}
+}
+
+func TestServeEndsWhenNothingReads(t *testing.T) {
 	broken := errors.New("broken pipe")
 	in := io.MultiReader(strings.NewReader(`{"id":1,"method":"load","params":{}}`+"\n"), strings.NewReader(`{"id":2,"method":"hello"}`+"\n"))
-	if err := Serve(context.Background(), in, failingWriter{broken}, e); !errors.Is(err, broken) {
+	if err := Serve(context.Background(), in, failingWriter{broken}, protocol.HelloResult{}, fake{}); !errors.Is(err, broken) {
 		t.Errorf("error is %v, want %v", err, broken)
 	}
 }
@@ -147,42 +150,31 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-func TestLineReader(t *testing.T) {
-	long := strings.Repeat("y", 200<<10) // longer than the buffer
-	tests := []struct {
-		name, in string
-		limit    int
-		want     []string
-	}{
-		{"empty", "", 10, nil},
-		{"blank lines", "\n \r\n\n", 10, nil},
-		{"last line without newline", "a\nb", 10, []string{"a", "b"}},
-		{"exactly the limit", "1234567890\nb\n", 10, []string{"1234567890", "b"}},
-		{"exactly the limit with CR LF", "1234567890\r\nb\r\n", 10, []string{"1234567890", "b"}},
-		{"over the limit", "12345678901\nb\n", 10, []string{"too long", "b"}},
-		{"over the limit at the end", "a\n12345678901", 10, []string{"a", "too long"}},
-		{"longer than the buffer", long + "\nb\n", 1 << 20, []string{long, "b"}},
-		{"longer than buffer and limit", long + "\nb\n", 100 << 10, []string{"too long", "b"}},
+// FuzzServe: whatever a client writes, each line that is not blank gets one response, soon.
+func FuzzServe(f *testing.F) {
+	for _, seed := range []string{
+		"", "\n", "null\n", `{"id":1,"method":"hello"}` + "\n", `{"id":1,"method":"load","params":{"policies":[{}],"exceptionNamespace":""}}` + "\n",
+		`{"id":2,"method":"evaluate","params":{"resource":{},"namespace":"a"}}`, `{"id":3,"method":"evaluateMany","params":{"requests":[{"namespace":"a"},{}]}}` + "\n\r\n",
+		`{"id":4,"method":"evaluate","params":{"namespace":"panic"}}`, `{"id":5,"meth`, "\xff\n\x00\n", `{"id":-1}` + "\n" + `{"id":6,"method":"load","params":null}`,
+	} {
+		f.Add([]byte(seed))
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r := newLineReader(strings.NewReader(tt.in), tt.limit)
-			var got []string
-			for {
-				line, err := r.next()
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				if errors.Is(err, errTooLong) {
-					line = []byte("too long")
-				} else if err != nil {
-					t.Fatal(err)
-				}
-				got = append(got, string(line))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if bytes.Contains(in, []byte("large")) {
+			t.Skip("64 MiB for each line") // TestServeHostile has one
+		}
+		want := 0
+		for line := range bytes.Lines(in) {
+			if len(bytes.TrimSpace(line)) > 0 {
+				want++
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
+		}
+		begin := time.Now()
+		if got := serve(t, bytes.NewReader(in)); len(got) != want {
+			t.Errorf("%d responses to %d lines: %+v", len(got), want, got)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%d bytes took %v", len(in), took)
+		}
+	})
 }

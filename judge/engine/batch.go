@@ -60,8 +60,8 @@ func (c *Client) evaluateBatch(ctx context.Context, batch []EvaluateParams, into
 	if err := c.call(ctx, MethodEvaluateMany, EvaluateManyParams{Requests: batch}, &result); err != nil {
 		return err
 	}
-	if len(result.Results) != len(batch) {
-		return &Error{Code: CodeEvaluation, Message: "the engine answered a different number of requests than it was asked"}
+	if err := result.check(len(batch)); err != nil {
+		return notAnAnswer(MethodEvaluateMany, err)
 	}
 	copy(into, result.Results)
 	return nil

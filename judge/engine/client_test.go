@@ -36,6 +36,18 @@ func playEngine(mode string, in io.Reader, out, errOut io.Writer) int {
 	case "mute":
 		_, _ = io.Copy(io.Discard, in)
 		return 0
+	case "endless stderr":
+		_, _ = io.Copy(errOut, endless("noise\n"))
+		return 0
+	case "stubborn": // nothing but a kill ends it
+		time.Sleep(time.Hour)
+	case "leaves a child": // which holds its stderr
+		child := exec.Command("sleep", "20")
+		child.Stderr = os.Stderr
+		if err := child.Start(); err != nil {
+			return 4
+		}
+		return 3
 	case "garbage":
 		fmt.Fprintln(out, "Hello, I am not JSON")
 	}
@@ -74,7 +86,7 @@ func playEngine(mode string, in io.Reader, out, errOut io.Writer) int {
 			var result EvaluateManyResult
 			for _, p := range params.Requests {
 				// The answer carries the request, so that the test sees that each comes back in its place.
-				result.Results = append(result.Results, Evaluation{Result: &EvaluateResult{Results: []RuleResult{{Rule: p.Namespace}}}})
+				result.Results = append(result.Results, Evaluation{Result: &EvaluateResult{Results: []RuleResult{{Policy: "x", Rule: p.Namespace, Result: OutcomePass}}}})
 			}
 			response.Result = mustJSON(result)
 		}
@@ -92,8 +104,8 @@ func mustJSON(v any) json.RawMessage {
 	return out
 }
 
-// start starts a played engine.
-func start(t *testing.T, mode, kyverno string) (*Client, error) {
+// play starts a played engine.
+func play(t *testing.T, mode, kyverno string) (*Client, error) {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -101,7 +113,7 @@ func start(t *testing.T, mode, kyverno string) (*Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	c, err := Start(ctx, exec.Command(program, "engine", mode), kyverno)
+	c, err := start(ctx, exec.Command(program, "engine", mode), kyverno, limits{line: MaxLine, hello: 10 * time.Second, answer: 10 * time.Second, close: closeWait})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := c.Close(); err != nil {
@@ -114,7 +126,7 @@ func start(t *testing.T, mode, kyverno string) (*Client, error) {
 
 func started(t *testing.T, mode string) *Client {
 	t.Helper()
-	c, err := start(t, mode, "1.19")
+	c, err := play(t, mode, "1.19")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +181,7 @@ func TestStartRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.mode+" "+tt.kyverno, func(t *testing.T) {
-			_, err := start(t, tt.mode, tt.kyverno)
+			_, err := play(t, tt.mode, tt.kyverno)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -200,7 +212,7 @@ func TestStartRefuses(t *testing.T) {
 
 func TestClient(t *testing.T) {
 	for _, kyverno := range []string{"", "1", "1.19", "1.19.1"} {
-		if _, err := start(t, "works", kyverno); err != nil {
+		if _, err := play(t, "works", kyverno); err != nil {
 			t.Errorf("an engine with Kyverno 1.19.1 is refused for %q: %v", kyverno, err)
 		}
 	}
@@ -208,7 +220,7 @@ func TestClient(t *testing.T) {
 	if got := c.Hello().Version; got != "v0.1.0" {
 		t.Errorf("version is %q", got)
 	}
-	loaded, err := c.Load(t.Context(), LoadParams{})
+	loaded, err := c.Load(t.Context(), LoadParams{Policies: []json.RawMessage{json.RawMessage(`{}`)}})
 	if err != nil || len(loaded.Policies) != 1 || loaded.Policies[0].Name != "x" {
 		t.Errorf("Load gave %+v, %v", loaded, err)
 	}
@@ -286,7 +298,7 @@ func TestClientCancel(t *testing.T) {
 	if _, err := c.Evaluate(ctx, EvaluateParams{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
-	if _, err := c.Load(t.Context(), LoadParams{}); err != nil {
+	if _, err := c.Load(t.Context(), LoadParams{Policies: []json.RawMessage{json.RawMessage(`{}`)}}); err != nil {
 		t.Errorf("after a cancelled call: %v", err)
 	}
 }

@@ -35,7 +35,7 @@ const (
 const (
 	// CodeBadRequest: the request is not understood, or its params contradict each other.
 	CodeBadRequest = "bad-request"
-	// CodeTooLarge: the line is longer than [MaxLine].
+	// CodeTooLarge: the line of the request, or of the response, is longer than [MaxLine].
 	CodeTooLarge = "too-large"
 	// CodeNotLoaded: nothing was loaded, or the answer would depend on an object that could not be loaded.
 	CodeNotLoaded = "not-loaded"

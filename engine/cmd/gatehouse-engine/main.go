@@ -62,7 +62,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	}
 	e, err := evaluator.New()
 	if err == nil {
-		err = server.Serve(context.Background(), in, out, e)
+		err = server.Serve(context.Background(), in, out, evaluator.Hello(), e)
 	}
 	if err != nil {
 		fmt.Fprintf(errOut, "gatehouse-engine: %v\n", err)
