@@ -115,7 +115,7 @@ func release(p *plan.Plan, env plan.Environment) *helmv2.HelmRelease {
 // Locked returns what the lock says about the Kyverno of an environment, for bootstrap
 // and uninstall. [Values] sets the same namespaces.
 func Locked(p *plan.Plan, env plan.Environment) *manifest.LockedKyverno {
-	l := &manifest.LockedKyverno{SystemNamespaces: env.SystemNamespaces, ExceptionNamespace: p.ExceptionNamespace}
+	l := &manifest.LockedKyverno{Namespace: env.Kyverno.Namespace, SystemNamespaces: env.SystemNamespaces, ExceptionNamespace: p.ExceptionNamespace}
 	if env.Kyverno.Install {
 		l.Release = &manifest.LockedRelease{Namespace: env.Flux.Namespace, Name: releaseName}
 	}

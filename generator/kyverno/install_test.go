@@ -98,7 +98,7 @@ func TestInstallNone(t *testing.T) {
 // What bootstrap checks is what the README says and what the chart gets.
 func TestLocked(t *testing.T) {
 	p := installPlan()
-	want := &manifest.LockedKyverno{SystemNamespaces: p.Environments[0].SystemNamespaces, ExceptionNamespace: "policy-exceptions",
+	want := &manifest.LockedKyverno{Namespace: "kyverno", SystemNamespaces: p.Environments[0].SystemNamespaces, ExceptionNamespace: "policy-exceptions",
 		Release: &manifest.LockedRelease{Namespace: "flux-system", Name: "kyverno"}}
 	if diff := cmp.Diff(want, Locked(p, p.Environments[0])); diff != "" {
 		t.Error(diff)

@@ -116,6 +116,7 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 	env.SystemNamespaces, env.Network = staged.SystemNamespaces(env.SystemNamespaces), staged.ClusterNetwork(env.Network)
 	env.Policies = staged.Policies(desired)
 	staged.Applier(env.Flux, env.Policies)
+	staged.Kyverno(env.Kyverno)
 	env.Namespaces = staged.Namespaces(env.Namespaces, env.Policies)
 	r.staged = append(r.staged, staged)
 	env.Trust = trust(env, e.Spec.Images)

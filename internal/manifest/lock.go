@@ -25,8 +25,10 @@ type Lock struct {
 }
 
 // LockedKyverno says how Kyverno must be configured, and which Helm release installs it.
-// Bootstrap and uninstall use it.
+// Bootstrap, uninstall and the next build use it.
 type LockedKyverno struct {
+	// Namespace is where Kyverno runs; empty in a lock of an older gatehouse.
+	Namespace string `json:"namespace,omitempty"`
 	// SystemNamespaces are left out of Kyverno's webhooks.
 	SystemNamespaces []string `json:"systemNamespaces"`
 	// ExceptionNamespace is the only namespace whose exceptions count.

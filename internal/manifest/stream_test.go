@@ -83,11 +83,14 @@ func TestDocumentsOneByOne(t *testing.T) {
 
 // toJSON recovers from panics of the YAML library.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"a: b\n---\n", "--- a\n...\n", "a: [1, 2\nb: \"", "&a [*a]", "? {a: b}\n: c\n", "\x00", "<<: *x", "{", "%YAML 1.2\n---\n!!binary aGk=\n"} {
+	for _, seed := range []string{"a: b\n---\n", "--- a\n...\n", "a: [1, 2\nb: \"", "&a [*a]", "? {a: b}\n: c\n", "\x00", "<<: *x", "{", "\r\r@", "%YAML 1.2\n---\n!!binary aGk=\n"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		lines := strings.Count(text, "\n") + 1
+		lines := 1
+		for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} { // the line ends of YAML
+			lines += strings.Count(text, end)
+		}
 		_, err := Parse([]byte(text))
 		var at *LineError
 		if err != nil && (!errors.As(err, &at) || at.Line < 1 || at.Line > lines+1) {
