@@ -1,6 +1,10 @@
 package kinds
 
-import "strings"
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
 
 const serviceAccountPrefix = "system:serviceaccount:"
 
@@ -9,12 +13,15 @@ func ServiceAccount(namespace, name string) string {
 	return serviceAccountPrefix + namespace + ":" + name
 }
 
-// ParseServiceAccount returns the namespace and the name of a service account. It
-// reports false for another user.
+// ParseServiceAccount returns the namespace and the name of a service account, as
+// Kubernetes splits its user name. It reports false for another user.
 func ParseServiceAccount(user string) (namespace, name string, ok bool) {
 	rest, isAccount := strings.CutPrefix(user, serviceAccountPrefix)
-	namespace, name, ok = strings.Cut(rest, ":")
-	return namespace, name, isAccount && ok
+	namespace, name, _ = strings.Cut(rest, ":")
+	if !isAccount || len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return "", "", false
+	}
+	return namespace, name, true
 }
 
 // ControllerAccounts returns the users as which controllers of Kubernetes act: each has
