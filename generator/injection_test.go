@@ -99,7 +99,7 @@ spec:
   controls: [disallow-capabilities]
   match: {namespaces: [monitoring], kinds: [CronJob], names: [report]}
   containers: [mesh-init]
-  images: [ghcr.io/acme/agent*, mesh]
+  images: [ghcr.io/acme/agent*, "mesh:1"]
   reason: sets up the network
   owner: team-mesh
   expires: 2031-03-31

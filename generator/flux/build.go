@@ -174,7 +174,7 @@ func workloadNode(e *environment, w plan.Workload, cluster string) Node {
 	k.Spec.DeletionPolicy = kustomizev1.DeletionPolicyOrphan
 	k.Spec.Decryption = decryption(e.flux)
 	overlay(&k.Spec, w.Spec)
-	return Node{Cluster: cluster, Environment: e.name, Kustomization: k, At: w.At}
+	return Node{Cluster: cluster, Environment: e.name, Kustomization: k, At: w.At, Waits: w.Waits}
 }
 
 // newKustomization returns what all Kustomizations have in common. dir is relative

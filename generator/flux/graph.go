@@ -29,6 +29,8 @@ type Node struct {
 	Kustomization kustomizev1.Kustomization
 	// At is where the profile asks for the workload; unknown for a layer.
 	At diag.Position
+	// Waits says where the profile has the names that the workload waits for.
+	Waits map[string]diag.Position
 }
 
 // Name returns the name of the Kustomization.

@@ -97,13 +97,18 @@ func (p *proof) add(n *Node) {
 // report adds a finding about a node, with its place in the profile if it has one,
 // otherwise with the name of its cluster.
 func (p *proof) report(n *Node, code, hint, format string, args ...any) {
+	p.reportAt(n, n.At, code, hint, format, args...)
+}
+
+// reportAt is report with another place in the profile.
+func (p *proof) reportAt(n *Node, at diag.Position, code, hint, format string, args ...any) {
 	summary := fmt.Sprintf(format, args...)
 	if n.At.File == "" {
 		summary = fmt.Sprintf("cluster %s: Kustomization %s ", n.Cluster, n.Name()) + summary
 	} else {
 		summary = fmt.Sprintf("workload %s ", n.Name()) + summary
 	}
-	p.list.Add(diag.Diagnostic{Code: code, Position: n.At, Summary: summary, Hint: hint})
+	p.list.Add(diag.Diagnostic{Code: code, Position: at, Summary: summary, Hint: hint})
 }
 
 // deps returns the nodes that n waits for directly, without those that do not exist.

@@ -1,12 +1,14 @@
 package flux
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/reach"
 )
@@ -70,11 +72,25 @@ func checkDangling(p *proof) {
 		for _, n := range c.nodes {
 			for _, d := range n.Kustomization.Spec.DependsOn {
 				if c.byRef[depRef(n, d)] == nil {
-					p.report(n, codeDangling, "", "waits for %s, which does not exist in this cluster", depRef(n, d))
+					p.reportAt(n, cmp.Or(n.Waits[d.Name], n.At), codeDangling, c.meant(n, depRef(n, d)), "waits for %s, which does not exist in this cluster", depRef(n, d))
 				}
 			}
 		}
 	}
+}
+
+// meant is the hint for a reference to a Kustomization that a cluster does not have.
+func (c *cluster) meant(n *Node, missing ref) string {
+	var names []string
+	for _, other := range c.nodes {
+		if other != n && other.Kustomization.Namespace == missing.namespace {
+			names = append(names, other.Name())
+		}
+	}
+	if hint := diag.DidYouMean(missing.name, names); hint != "" || n.At.File == "" {
+		return hint
+	}
+	return "name a workload of the profile; if your repository has the Kustomization already, make it one with create: false"
 }
 
 // checkCycles reports each cycle once, at the first of its nodes.

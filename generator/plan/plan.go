@@ -68,6 +68,8 @@ type Workload struct {
 	// has no path and no sourceRef, and its dependsOn names no other namespace.
 	Spec map[string]any
 	At   diag.Position
+	// Waits says where the profile has the entries of dependsOn, by the name in them.
+	Waits map[string]diag.Position
 }
 
 // Stage is one step of the ladder: the action of each tier that it names.

@@ -46,7 +46,7 @@ type parser struct {
 	spec  v1alpha1.ProfileSpec
 	src   *Source
 	out   *Spec
-	named map[string]bool // namespaces; see peerNamespace
+	named map[string]bool // namespaces; see knownNamespace
 }
 
 func newParser(in *Input, profile Loaded[v1alpha1.Profile], src *Source, now time.Time) *parser {
@@ -76,6 +76,7 @@ func (p *parser) parse(environments []string) {
 	p.deployers()
 	p.out.Network = p.clusterNetwork("spec.network", *p.spec.Network)
 	p.namespaces(environments)
+	p.workloadLints()
 }
 
 // reporter provides the checks that all documents share.

@@ -91,9 +91,7 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 // that match every object if it is not.
 func (r *reporter) narrowing(spec v1alpha1.ExceptionSpec) {
 	for i, image := range spec.Images {
-		if !imageGlob.MatchString(image) {
-			r.Report(fmt.Sprintf("spec.images[%d]", i), "image-reference", "such as ghcr.io/acme/agent:*", "%q is not a glob over image references", image)
-		}
+		r.image(fmt.Sprintf("spec.images[%d]", i), image)
 	}
 	for i, name := range spec.Containers {
 		if !containerGlob.MatchString(name) {
@@ -108,6 +106,24 @@ func (r *reporter) narrowing(spec v1alpha1.ExceptionSpec) {
 		if globs != nil && len(globs) == 0 {
 			r.Report("spec."+field, "exception-narrow", "remove "+field+", which exempts the whole Pod, or name some", "names no %s", field)
 		}
+	}
+}
+
+// image checks a glob over images: that an image can match it. Images are compared with their
+// tag or digest.
+func (r *reporter) image(field, glob string) {
+	const code = "image-reference"
+	repository, slash := glob, strings.LastIndex(glob, "/")
+	if tag := strings.IndexAny(glob[slash+1:], ":@"); tag >= 0 {
+		repository = glob[:slash+1+tag]
+	}
+	switch {
+	case !imageGlob.MatchString(glob) || strings.Contains(glob, "//") || strings.HasSuffix(repository, "/"):
+		r.Report(field, code, "such as ghcr.io/acme/agent:*", "%q is not a glob over image references", glob)
+	case strings.ToLower(repository) != repository:
+		r.Report(field, code, "write "+strings.ToLower(repository)+glob[len(repository):], "%q has upper-case letters; references are lower case", glob)
+	case repository == glob && !strings.HasSuffix(glob, "*"):
+		r.Report(field, code, fmt.Sprintf("write %s:*, and for images with only a digest %s@*", glob, glob), "%q has no tag and no digest, and images have one: nothing would be exempt", glob)
 	}
 }
 

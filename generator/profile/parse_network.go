@@ -6,7 +6,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
-	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
 // clusterNetwork parses where a cluster has the API server and DNS.
@@ -94,6 +93,9 @@ func (r *reporter) selector(field string, labels map[string]string) {
 	}
 }
 
+// codePeerNamespace marks a peer in a namespace that the profile does not know.
+const codePeerNamespace = "network-namespace"
+
 // peer parses the other end of a rule. Without a namespace, it is in the namespace
 // that the rule is for.
 func (p *parser) peer(namespace, field string, peer v1alpha1.Peer) plan.Peer {
@@ -101,7 +103,7 @@ func (p *parser) peer(namespace, field string, peer v1alpha1.Peer) plan.Peer {
 	p.selector(field+".namespaceLabels", peer.NamespaceLabels)
 	if peer.Namespace != nil {
 		p.name(field+".namespace", *peer.Namespace, 63)
-		p.peerNamespace(field+".namespace", *peer.Namespace)
+		p.knownNamespace(field+".namespace", codePeerNamespace, *peer.Namespace)
 	}
 	p.peerKind(field, peer)
 	out := plan.Peer{
@@ -120,26 +122,6 @@ func (p *parser) peer(namespace, field string, peer v1alpha1.Peer) plan.Peer {
 		out.Namespace = namespace
 	}
 	return out
-}
-
-// peerNamespace warns of a namespace that the profile does not know, if it knows one with nearly
-// that name. Others may exist.
-func (p *parser) peerNamespace(field, name string) {
-	if p.named == nil {
-		p.named = map[string]bool{}
-		for _, n := range p.spec.Namespaces {
-			p.named[n.Name] = true
-		}
-		for _, n := range p.out.SystemNamespaces {
-			p.named[n] = true
-		}
-	}
-	if p.named[name] {
-		return
-	}
-	if hint := diag.DidYouMean(name, sortedKeys(p.named)); hint != "" {
-		p.Warn(field, "network-namespace", hint, "the profile has no namespace %q", name)
-	}
 }
 
 // peerKinds returns the fields that are set of those that exclude each other.

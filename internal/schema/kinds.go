@@ -67,7 +67,7 @@ func decode(raw []byte, into any, prefix string) (found []*Error, ok bool) {
 	}
 	for _, u := range unknown {
 		if quoted, is := strings.CutPrefix(u.Error(), "unknown field "); is {
-			found = append(found, &Error{Path: prefix + strings.Trim(quoted, `"`), Message: "unknown field"})
+			found = append(found, &Error{Path: prefix + strings.Trim(quoted, `"`), Message: unknownField})
 			continue
 		}
 		found = append(found, &Error{Path: strings.TrimSuffix(prefix, "."), Message: u.Error()})

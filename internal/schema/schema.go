@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	stderrors "errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,11 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Message
 }
 
+// Unknown reports whether the object has a field that the schema does not have.
+func (e *Error) Unknown() bool { return e.Message == unknownField }
+
+const unknownField = "unknown field"
+
 // Check returns all errors of an object, each an *Error, sorted by path; nil if the
 // object can be applied. A kind without a schema is an error. The object is not changed.
 // Check may be called concurrently. It reads the schema of a kind when it checks the
@@ -63,6 +69,24 @@ func Check(o manifest.Object) []error {
 		errs = append(errs, e)
 	}
 	return errs
+}
+
+// Fields returns the fields that an object of a kind can have beside the one at a path, such
+// as spec.rules[0].name, sorted; nil if the schema does not say it.
+func Fields(apiVersion, kind, path string) []string {
+	s, err := structure(strings.ToLower(kind + "." + strings.ReplaceAll(apiVersion, "/", ".") + ".json"))
+	if err != nil {
+		return nil
+	}
+	names := strings.Split(path, ".")
+	for _, name := range names[:len(names)-1] {
+		name, _, listed := strings.Cut(name, "[")
+		next := s.Properties[name]
+		if s = &next; listed && s.Items != nil {
+			s = s.Items
+		}
+	}
+	return slices.Sorted(maps.Keys(s.Properties))
 }
 
 //go:embed crds/*.json
@@ -116,7 +140,7 @@ func (c *customResource) check(raw []byte) []*Error {
 	// Last, because it removes what it finds.
 	unknown := pruning.PruneWithOptions(tree, c.structure, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
 	for _, path := range unknown {
-		found = append(found, &Error{Path: path, Message: "unknown field"})
+		found = append(found, &Error{Path: path, Message: unknownField})
 	}
 	return found
 }
