@@ -91,7 +91,11 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 // that match every object if it is not.
 func (r *reporter) narrowing(spec v1alpha1.ExceptionSpec) {
 	for i, image := range spec.Images {
-		r.image(fmt.Sprintf("spec.images[%d]", i), image)
+		field := fmt.Sprintf("spec.images[%d]", i)
+		r.image(field, image)
+		if other := wider(image); other != "" {
+			r.Warn(field, "exception-wide-images", "write out the registry and the name, and * only for a tag or for all that is below a path", "%q covers %s too: * stands for any characters, also for /", image, other)
+		}
 	}
 	for i, name := range spec.Containers {
 		if !containerGlob.MatchString(name) {

@@ -42,6 +42,7 @@ func (r *resolver) exceptions() {
 	}
 	for i, env := range r.plan.Environments {
 		r.overlaps(env)
+		r.blocking(env)
 		r.keepExceptions(&r.plan.Environments[i], r.staged[i], given[i])
 	}
 }
