@@ -35,7 +35,8 @@
 //
 // validate.offenders is gatehouse's own check: a JMESPath expression for texts that name
 // what offends in request.object. An object is refused if it has one that the old
-// object has not; {{ offenders }} in the message names them. The template lists
+// object has not; {{ offenders }} in the message names them. With validate.wildcards, a
+// word * in the text of an old offender stands for any word. The template lists
 // containers and images with the functions of these names, so that [Control.Narrowed]
 // can leave some of them out:
 //

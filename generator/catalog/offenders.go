@@ -11,6 +11,9 @@ const newline = "`\"\\n\"`"
 // offendersVariable is the context variable that a rule with offenders gets.
 const offendersVariable = "offenders"
 
+// wildcardsField of a rule with offenders says that their texts have wildcards.
+const wildcardsField = "wildcards"
+
 // expandOffenders turns validate.offenders of each rule into what Kyverno knows: a
 // context variable with the offenders that the old object has not, a condition that
 // refuses when there is one, and a message that names them.
@@ -20,6 +23,9 @@ const offendersVariable = "offenders"
 // request.oldObject is tolerated, so that an update may change what is unrelated, and
 // remove some of what is wrong. Kyverno's own allowExistingViolations would let an
 // object with one violation gain any others.
+//
+// With validate.wildcards, a word * in the text of an old offender stands for any word,
+// and words that begin with ! may follow: what is left of a wider fault is no new one.
 func (p *policyCheck) expandOffenders(body map[string]any) {
 	spec, _ := body["spec"].(map[string]any)
 	rules, _ := spec["rules"].([]any)
@@ -32,8 +38,10 @@ func (p *policyCheck) expandOffenders(body map[string]any) {
 		at := fmt.Sprintf("spec.rules[%d].validate", i)
 		expression, _ := validate[offendersVariable].(string)
 		message, _ := validate["message"].(string)
+		wildcards, _ := validate[wildcardsField].(bool)
 		p.offenders(at, expression, message, validate)
 		delete(validate, offendersVariable)
+		delete(validate, wildcardsField)
 		validate["allowExistingViolations"] = false
 		validate["deny"] = map[string]any{"conditions": map[string]any{"any": []any{
 			map[string]any{"key": "{{ length(" + offendersVariable + ") }}", "operator": "GreaterThan", "value": int64(0)},
@@ -42,7 +50,7 @@ func (p *policyCheck) expandOffenders(body map[string]any) {
 		validate["message"] = strings.ReplaceAll(message, "{{ "+offendersVariable+" }}", "{{- join(', ', "+offendersVariable+") }}")
 		context, _ := rule["context"].([]any)
 		rule["context"] = append(context, map[string]any{
-			"name": offendersVariable, "variable": map[string]any{"jmesPath": newOffenders(expression)},
+			"name": offendersVariable, "variable": map[string]any{"jmesPath": newOffenders(expression, wildcards)},
 		})
 	}
 }
@@ -67,12 +75,33 @@ func (p *policyCheck) offenders(at, expression, message string, validate map[str
 
 // newOffenders returns an expression for the offenders of request.object that
 // request.oldObject has not, sorted. Without an old object, what is absent is no old
-// offender. JMESPath cannot compare two lists, so each becomes
+// offender. With wildcards, texts hold no line feeds. JMESPath cannot compare two lists, so each becomes
 // the keys of an object, and those of the old one take their values away.
-func newOffenders(expression string) string {
+func newOffenders(expression string, wildcards bool) string {
 	old := strings.ReplaceAll(expression, "request.object", "request.oldObject")
+	if wildcards {
+		covered := "request.oldObject && (" + old + ") || `[]`"
+		left := "split(regex_replace_all(" + patterns(covered) + ", " + text(expression) + ", ''), " + newline + ")[?@]"
+		return left + " | sort(values(object_from_lists(@, @)))"
+	}
 	return "[(" + expression + ") || `[]`, request.oldObject && (" + old + ") || `[]`] | " +
 		"sort(values(merge(object_from_lists([0], [0]), object_from_lists([1], `[]`)))[?@ != `null`])"
+}
+
+// text returns a JMESPath expression for the lines of a list.
+func text(list string) string {
+	return "join(" + newline + ", ((" + list + ") || `[]`)[].to_string(@))"
+}
+
+// patterns returns a JMESPath expression for a regular expression that matches the lines
+// that the lines of a list cover. A wildcard takes the spaces around it, so every second
+// one is left for a second look.
+func patterns(list string) string {
+	escaped := `regex_replace_all('[!-/:-@\[-\x60{-~]', ` + text(list) + `, '\$0')`
+	for range 2 {
+		escaped = `regex_replace_all('(?m)(^| )\\\*( |$)', ` + escaped + `, '$1[^ ]+$2')`
+	}
+	return "join('', ['(?m)^(', replace_all(" + escaped + ", " + newline + ", '|'), ')( ![^ ]+)*$'])"
 }
 
 // each returns a JMESPath expression for texts NAME (VALUE), one for each value: name is
