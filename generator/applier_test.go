@@ -240,3 +240,52 @@ func TestMergedDeployers(t *testing.T) {
 	h.output[layout.Lock] = &fstest.MapFile{Data: []byte(merged)}
 	h.want(h.build(tenants+impersonated, enforcing), "applier-change")
 }
+
+// The message points at the field that was changed, also where it is gone.
+func TestApplierField(t *testing.T) {
+	for name, tt := range map[string]struct{ before, after, path string }{
+		"an account":        {"", impersonated, "spec.flux.serviceAccountName"},
+		"no account":        {impersonated, "", "spec.flux.serviceAccountName"},
+		"a namespace":       {"", elsewhere, "spec.flux.namespace"},
+		"its account there": {impersonated, "  flux: {namespace: gitops, serviceAccountName: flux-reconciler}\n", "spec.flux.namespace"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t)
+			h.ok(h.build(tenants+tt.before, enforcing))
+			problems := h.build(tenants+tt.after, enforcing)
+			h.want(problems, "applier-change")
+			for _, d := range problems {
+				if d.Code == "applier-change" && (d.Path != tt.path || d.Line == 0) {
+					t.Errorf("points at %s: %s", d.Path, d)
+				}
+			}
+		})
+	}
+}
+
+// What a change of the deployers does is said of users and of groups.
+func TestDeployersAreNamed(t *testing.T) {
+	const both = "  deployers: [system:serviceaccount:ci:deploy, {group: platform}]\n"
+	h := newHistory(t)
+	h.ok(h.build(tenants, enforcing))
+	if board := string(h.output["README.md"].Data); !strings.Contains(board, "May change what is guarded: `system:serviceaccount:flux-system:helm-controller`, `system:serviceaccount:flux-system:kustomize-controller`, the group `system:masters`.") {
+		t.Errorf("the board does not name the deployers: %s", board)
+	}
+	h.ok(h.build(tenants+both, enforcing))
+	if effects := fmt.Sprint(h.effects); !strings.Contains(effects, "prod: accepts as deployers (2): system:serviceaccount:ci:deploy, the group platform") {
+		t.Errorf("the effects do not name the deployers: %s", effects)
+	}
+	h.ok(h.build(tenants+both, enforcing))
+	if len(h.effects) > 0 {
+		t.Errorf("a build that changes nothing has effects: %v", h.effects)
+	}
+	problems := h.build(tenants, enforcing+", changes: 2026-01-05")
+	h.ok(problems)
+	problems = append(problems, h.build(tenants, enforcing+", changes: 2026-01-05")...)
+	h.want(problems, "deployer-removed")
+	for _, d := range problems {
+		if d.Code == "deployer-removed" && (!strings.Contains(d.Hint, "Flux does not apply it") || !strings.Contains(d.Hint, "members of a group")) {
+			t.Errorf("the hint is not for both: %s", d)
+		}
+	}
+}

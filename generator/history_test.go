@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/generator/staging"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -18,6 +19,8 @@ type history struct {
 	*testing.T
 	output fstest.MapFS
 	day    int
+	// effects of the last build.
+	effects []staging.Effect
 }
 
 // build compiles a profile and one environment, prod, each given as the fields of its
@@ -44,6 +47,7 @@ func (h *history) buildAll(profile string, environments map[string]string) diag.
 	}
 	bundle, problems := Compile(source, ".", o)
 	if bundle != nil {
+		h.effects = bundle.Effects()
 		h.output = fstest.MapFS{}
 		for path, text := range bytesOf(h.T, bundle) {
 			h.output[path] = &fstest.MapFile{Data: []byte(text)}

@@ -49,6 +49,7 @@ func board(p *plan.Plan, values map[string]map[string]any, waits map[string]map[
 	for _, env := range p.Environments {
 		fmt.Fprintf(&b, "\n## %s\n\n", markdown.Text(env.Name))
 		state(&b, env)
+		deployers(&b, env.Locked.Deployers)
 		pending(&b, env)
 		controls(&b, p.Tiers, env.Policies)
 		existing(&b, p.Tiers, env)
@@ -83,6 +84,21 @@ func controls(b *strings.Builder, tiers []string, policies []plan.Policy) {
 		}
 		t.Row(row...)
 	}
+}
+
+// deployers names those whom everything accepts that is enforced and asks who writes.
+func deployers(b *strings.Builder, accepted *manifest.LockedDeployers) {
+	if accepted == nil || accepted.Anyone {
+		return
+	}
+	var names []string
+	for _, user := range accepted.Users {
+		names = append(names, string(markdown.Code(user)))
+	}
+	for _, group := range accepted.Groups {
+		names = append(names, "the group "+string(markdown.Code(group)))
+	}
+	fmt.Fprintf(b, "\nMay change what is guarded: %s.\n", strings.Join(names, ", "))
 }
 
 // existing names the namespaces that gatehouse does not create. They have none of its

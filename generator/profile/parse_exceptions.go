@@ -197,7 +197,7 @@ func (r *reporter) expiry(expires string, rules v1alpha1.ExceptionRules, now tim
 	case err != nil:
 		r.Report(field, "date-invalid", "such as 2027-03-31", "%q is not a date", expires)
 	case end.After(now.AddDate(0, 0, *rules.MaxDays)) && !*rules.AllowPermanent:
-		r.Report(field, "exception-expiry-far", "such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or raise spec.exceptions.maxDays in the profile",
+		r.Report(field, "exception-expiry-far", "write an earlier date, such as "+now.AddDate(0, 3, 0).Format(time.DateOnly)+", or raise spec.exceptions.maxDays in the profile",
 			"%s is more than %d days away", expires, *rules.MaxDays)
 	case left <= 0:
 		r.Warn(field, codeExpired, "remove the exception, or decide on it again", "ended on %s; the workload is judged like all others", expires)

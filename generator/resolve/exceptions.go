@@ -22,7 +22,7 @@ func (r *resolver) exceptions() {
 	given := make([][]profile.Exception, len(r.plan.Environments))
 	for _, e := range r.src.Exceptions {
 		rep := source.Reporter{Positions: e.Positions}
-		held := false
+		var held []*plan.Environment
 		for i := range r.plan.Environments {
 			env := &r.plan.Environments[i]
 			named := slices.Contains(e.Environments, env.Name)
@@ -32,12 +32,13 @@ func (r *resolver) exceptions() {
 			if x, ok := r.exception(&rep, e, env, named); ok {
 				env.Exceptions = append(env.Exceptions, x)
 				given[i] = append(given[i], e)
-				held = true
+				held = append(held, env)
 			}
 		}
-		if !held && !rep.Problems.HasErrors() {
+		if len(held) == 0 && !rep.Problems.HasErrors() {
 			rep.Warn("spec.controls", "exception-control-off", "remove the exception", "none of the controls of this exception is on in any environment")
 		}
+		r.unneeded(&rep, e, held)
 		r.Problems = append(r.Problems, rep.Problems...)
 	}
 	for i, env := range r.plan.Environments {

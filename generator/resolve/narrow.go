@@ -45,7 +45,7 @@ func (r *resolver) narrow(rep *source.Reporter, field string, p plan.Policy, x *
 		}
 	}
 	if waived.Rules = rules; !ok || len(rules) == 0 {
-		rep.Report(field, "exception-narrow", "waive it without containers and images, for the whole Pod; or list containers in its template with the functions containers and images, and deny by conditions (CONTRIBUTING.md)",
+		rep.Report(field, "exception-narrow", "waive it in an exception of its own, without containers and images: docs/safety.md#exceptions",
 			"%s cannot be narrowed to containers or images", p.Name)
 		return false
 	}

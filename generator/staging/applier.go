@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -160,10 +162,7 @@ func (e *Environment) applierIn(file string) (string, error) {
 }
 
 func (e *Environment) applierChange(flux plan.Flux, applier string, proven bool) {
-	field := "spec.flux.namespace"
-	if flux.ServiceAccountName != "" {
-		field = "spec.flux.serviceAccountName"
-	}
+	field := e.applierField(flux)
 	why := "what it enforces does not accept that account"
 	if !proven {
 		why = "the last build does not show that what it enforces accepts that account"
@@ -171,6 +170,19 @@ func (e *Environment) applierChange(flux plan.Flux, applier string, proven bool)
 	e.Problems.Add(diag.Diagnostic{Code: "applier-change", Position: e.source.Spec.At(field), Path: e.source.Spec.Positions.Path(field),
 		Summary: fmt.Sprintf("would let %s apply %s, but %s: Flux could apply nothing there, this change included", applier, e.source.Name, why),
 		Hint:    fmt.Sprintf("in two steps: first add %s to spec.deployers, build, accept the change where one waits, and let Flux apply it; then make this change in a build of its own", applier)})
+}
+
+// applierField returns the field whose change lets another account apply: that of the account,
+// also if it is gone, or that of Flux's namespace.
+func (e *Environment) applierField(flux plan.Flux) string {
+	namespace, _, known := kinds.ParseServiceAccount(e.priorApplier())
+	switch {
+	case known && namespace != flux.Namespace:
+		return "spec.flux.namespace"
+	case known || flux.ServiceAccountName != "":
+		return "spec.flux.serviceAccountName"
+	}
+	return "spec.flux"
 }
 
 // movedClusters refuses a cluster of another environment, or of one that was renamed, if
@@ -201,19 +213,34 @@ func (e *Environment) lets(environment, cluster, applier string, accepted *manif
 	return err == nil && user == applier
 }
 
-// removedDeployers warns of users whom the build no longer accepts.
-func (e *Environment) removedDeployers(before *manifest.LockedDeployers) {
-	now := e.Locked.Deployers
-	gone := slices.DeleteFunc(slices.Clone(before.Users), func(user string) bool { return accepts(now, user) })
-	for _, group := range before.Groups {
-		if !now.Anyone && !slices.Contains(now.Groups, group) {
-			gone = append(gone, "the group "+group)
+// beyond returns the users and groups that one list accepts and another one does not.
+func beyond(these, others *manifest.LockedDeployers) (users, groups []string) {
+	if others.Anyone {
+		return nil, nil
+	}
+	users = slices.DeleteFunc(slices.Clone(these.Users), func(user string) bool { return accepts(others, user) })
+	for _, group := range these.Groups {
+		if !slices.Contains(others.Groups, group) {
+			groups = append(groups, "the group "+group)
 		}
 	}
-	if len(gone) == 0 || e.Problems.HasErrors() {
+	return users, groups
+}
+
+// removedDeployers warns of users and groups that the build no longer accepts.
+func (e *Environment) removedDeployers(before *manifest.LockedDeployers) {
+	users, groups := beyond(before, e.Locked.Deployers)
+	if len(users)+len(groups) == 0 || e.Problems.HasErrors() {
 		return
 	}
+	var hints []string
+	if len(users) > 0 {
+		hints = append(hints, "make sure that Flux does not apply it as one of them, by flux.serviceAccountName or --default-service-account; a build that lets one apply again needs two steps")
+	}
+	if len(groups) > 0 {
+		hints = append(hints, "make sure that others can repair what is guarded: members of a group that is gone can no longer change it, nor let themselves in again")
+	}
 	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "deployer-removed", Position: e.source.At("spec.stage"), Path: "spec.stage",
-		Summary: fmt.Sprintf("%s no longer accepts as deployers: %s", e.source.Name, Some(gone)),
-		Hint:    "make sure that Flux does not apply it as one of them, by flux.serviceAccountName or --default-service-account; a build that lets one apply again needs two steps"})
+		Summary: fmt.Sprintf("%s no longer accepts as deployers: %s", e.source.Name, Some(slices.Concat(users, groups))),
+		Hint:    strings.Join(hints, "; ")})
 }

@@ -33,6 +33,7 @@ func Effects(env plan.Environment, tiers []string, before manifest.LockedEnviron
 		c.tier(tier)
 	}
 	c.policies(tiers)
+	c.deployers()
 	if c.before.knowsNamespaces() {
 		c.namespaces()
 		c.exceptions()
@@ -94,6 +95,17 @@ func (c *comparison) policies(tiers []string) {
 	c.add("no longer fails closed", open)
 	c.add("ends the background scans of", unscanned)
 	c.add("replaces the audited half of image rules, and its reports end", replaced)
+}
+
+// deployers lists whom the guards accept from now on. A guard that was not enforced before
+// accepted everyone.
+func (c *comparison) deployers() {
+	before, now := c.before.Deployers, c.env.Locked.Deployers
+	if before == nil || now == nil || before.Anyone {
+		return
+	}
+	users, groups := beyond(now, before)
+	c.add("accepts as deployers", slices.Concat(users, groups))
 }
 
 // scanned reports whether Kyverno scans for a policy in the background only as long as
