@@ -49,7 +49,7 @@ func TestCheck(t *testing.T) {
 			f.runFlux(1)
 			f.version = "v1.24.9"
 		}, []string{"error    Kubernetes v1.24.9"}},
-		{"a Kubernetes of one's own", func(f *fakeServer, _ *Bootstrap) {
+		{"a Kubernetes built from source", func(f *fakeServer, _ *Bootstrap) {
 			f.runFlux(1)
 			f.version = "v0.0.0-master+$Format:%H$"
 		}, []string{"warning  Kubernetes at"}},

@@ -34,7 +34,7 @@ type fakeServer struct {
 	served  map[string][]served // by API version
 	objects map[string]manifest.Object
 	writes  []string // method and path of each that was stored
-	// refused are resources that nobody may touch.
+	// refused are resources that no one may touch.
 	refused map[string]bool
 	// after is called after each write with the path, as controllers would be.
 	after func(method, path string)
@@ -80,7 +80,7 @@ func (f *fakeServer) path(o manifest.Object) string {
 	panic("not served: " + o.ID())
 }
 
-// put stores an object as somebody else would.
+// put stores an object as others would.
 func (f *fakeServer) put(o manifest.Object) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

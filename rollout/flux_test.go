@@ -78,12 +78,12 @@ func TestCheckFlux(t *testing.T) {
 			f.runFlux(1)
 			f.runOperator("flux-system")
 		}, []string{"warning  Flux: it runs without a FluxInstance and stays as it is"}, false},
-		{"operator and an instance of somebody else", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
+		{"operator and an instance of others", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
 			f.runFlux(1)
 			f.runOperator("elsewhere")
 			f.put(instance("elsewhere", "helm"))
 		}, nil, false},
-		{"operator and an instance of somebody else without Helm", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
+		{"operator and an instance of others without Helm", FluxByOperator, func(f *fakeServer, _ *Bootstrap) {
 			f.runFlux(1)
 			delete(f.served, helmAPI)
 			f.runOperator("flux-system")

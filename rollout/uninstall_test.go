@@ -41,7 +41,7 @@ func installed(t *testing.T) (*fakeServer, *Uninstall, *[]string) {
 	webhook := identity("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "", "kyverno-policy-validating-webhook-cfg")
 	webhook.Metadata()["labels"] = map[string]any{"webhook.kyverno.io/managed-by": "kyverno"}
 	server.put(webhook)
-	server.put(identity("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "of-somebody-else"))
+	server.put(identity("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "of-others"))
 	server.writes = nil
 	*lines = nil
 	server.after = server.controllers(deployment)
@@ -168,16 +168,16 @@ func TestUninstallKeeps(t *testing.T) {
 		stays  string // the end of its path
 	}{
 		{"Kyverno for policies of others", func(f *fakeServer, _ *Uninstall) {
-			f.put(identity("kyverno.io/v1", "ClusterPolicy", "", "of-somebody-else"))
+			f.put(identity("kyverno.io/v1", "ClusterPolicy", "", "of-others"))
 		}, "/helmreleases/kyverno"},
 		{"Kyverno on demand", func(_ *fakeServer, u *Uninstall) { u.KeepKyverno = true }, "/helmreleases/kyverno"},
 		{"a source of others", func(f *fakeServer, _ *Uninstall) {
 			f.put(identity(sourceAPI, "GitRepository", "flux-system", "flux-system"))
 		}, "/gitrepositories/flux-system"},
 		{"a Kustomization of others", func(f *fakeServer, _ *Uninstall) {
-			f.put(identity(kustomizationAPI, "Kustomization", "flux-system", "of-somebody-else"))
-		}, "/kustomizations/of-somebody-else"},
-		{"a webhook of others", func(*fakeServer, *Uninstall) {}, "/mutatingwebhookconfigurations/of-somebody-else"},
+			f.put(identity(kustomizationAPI, "Kustomization", "flux-system", "of-others"))
+		}, "/kustomizations/of-others"},
+		{"a webhook of others", func(*fakeServer, *Uninstall) {}, "/mutatingwebhookconfigurations/of-others"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

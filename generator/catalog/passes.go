@@ -130,7 +130,7 @@ func opposites() map[string]string {
 
 var expressionText = regexp.MustCompile(`^\{\{-? .* \}\}$`)
 
-// negate returns the opposite of a condition, with expressions in the place of variables.
+// negate returns the opposite of a condition, with expressions for variables.
 func (v contextVariables) negate(condition manifest.Object) (map[string]any, bool) {
 	operator, ok := opposites()[condition.String("operator")]
 	key, text := condition["key"].(string)

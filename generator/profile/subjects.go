@@ -25,8 +25,8 @@ var subjectName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@:._/-]*$`)
 // its parts say so.
 var accountText = regexp.MustCompile(`^((?i:system[:/.])?(?i:service-?accounts?)[:/.])?([^:/]+)[:/]([^:/]+)$`)
 
-// everybody lists the subjects that strangers belong to.
-func everybody() []string {
+// everyone lists the subjects that strangers belong to.
+func everyone() []string {
 	return []string{"system:anonymous", "system:authenticated", "system:authenticated:oauth", "system:unauthenticated", "system:serviceaccounts"}
 }
 
@@ -48,8 +48,8 @@ func (p *parser) user(field, name string) {
 	switch {
 	case !subjectName.MatchString(name):
 		p.Report(field, codeDeployer, "such as system:serviceaccount:NAMESPACE:NAME", "%q is not the name of a user", name)
-	case slices.Contains(everybody(), name):
-		p.Report(field, codeDeployer, "name those who apply the repository", "%s is everybody", name)
+	case slices.Contains(everyone(), name):
+		p.Report(field, codeDeployer, "name those who apply the repository", "%s is everyone", name)
 	case valid:
 	case isGroup:
 		p.Report(field, codeDeployer, "write {group: "+group+"}", "no user is called %s: it is a group", name)
@@ -69,8 +69,8 @@ func (p *parser) group(field, example, asUser, name string) {
 	switch {
 	case !subjectName.MatchString(name):
 		p.Report(field, codeDeployer, "such as "+example, "%q is not the name of a group", name)
-	case slices.Contains(everybody(), name):
-		p.Report(field, codeDeployer, "name those who apply the repository", "%s is everybody", name)
+	case slices.Contains(everyone(), name):
+		p.Report(field, codeDeployer, "name those who apply the repository", "%s is everyone", name)
 	case ofNamespace && len(validation.IsDNS1123Label(namespace)) == 0:
 		p.Warn(field, codeBroad, "name one service account, such as "+kinds.ServiceAccount(namespace, "NAME"), "each service account of %s is in %s, and whoever can create a Pod there", namespace, name)
 	case ofNamespace || sure || likeAccount(name):

@@ -19,11 +19,9 @@ const reconciler = "system:serviceaccount:flux-system:flux-reconciler"
 // names, and takes the second one back. No layer is refused at any step: each of them
 // applies the whole repository, policies that guard themselves included.
 func testApplier(t *testing.T, f *fleet) {
-	apply(t, f.Client(), newObject("v1", "ServiceAccount", "flux-system", "flux-reconciler", nil))
-	apply(t, f.Client(), newObject("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "flux-reconciler", map[string]any{
-		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-		"subjects": []any{map[string]any{"kind": "ServiceAccount", "name": "flux-reconciler", "namespace": "flux-system"}},
-	}))
+	for _, o := range documentedRights(t) {
+		apply(t, f.Client(), o)
+	}
 	saved := f.source
 	f.source = filepath.Join(t.TempDir(), "source")
 	if err := os.CopyFS(f.source, os.DirFS(saved)); err != nil {
@@ -49,6 +47,23 @@ func testApplier(t *testing.T, f *fleet) {
 
 	f.source = saved
 	f.commitAll(t, "Go back")
+}
+
+// documentedRights returns the account and the binding that docs/deployers.md shows.
+func documentedRights(t *testing.T) []manifest.Object {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/deployers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "### The rights of the account\n")
+	_, rest, _ = strings.Cut(rest, "```yaml\n")
+	block, _, _ := strings.Cut(rest, "```")
+	objects, err := manifest.Parse([]byte(block))
+	if err != nil || len(objects) != 2 {
+		t.Fatalf("docs/deployers.md shows %d objects: %v", len(objects), err)
+	}
+	return objects
 }
 
 // commitAll builds, commits, pushes, and waits until every layer is applied.

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// gitServer serves one bare repository by git's own HTTP backend. Everybody who
+// gitServer serves one bare repository by git's own HTTP backend. Whoever
 // reaches the loopback port can push.
 type gitServer struct {
 	listener net.Listener
