@@ -165,7 +165,8 @@ type Workload struct {
 	// Spec holds further fields of Flux's KustomizationSpec, such as dependsOn,
 	// serviceAccountName, targetNamespace, postBuild or wait. They win over those of
 	// spec.flux. The names in dependsOn are those of other workloads; a workload waits for
-	// the policies all the same. path and sourceRef have no place here.
+	// the policies all the same. An empty serviceAccountName is that of the repository.
+	// path and sourceRef have no place here.
 	Spec map[string]any `json:"spec,omitempty"`
 }
 

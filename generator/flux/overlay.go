@@ -1,6 +1,7 @@
 package flux
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,7 +11,8 @@ import (
 
 // overlay sets the fields of a workload's own. They replace what is there, as a whole.
 // Only dependsOn is added to: an entry for a Kustomization that the workload waits for
-// anyway changes nothing. The fields must fit the schema of Flux.
+// anyway changes nothing, and an empty account is that of the repository. The fields must
+// fit the schema of Flux.
 func overlay(spec *kustomizev1.KustomizationSpec, given map[string]any) {
 	if given == nil {
 		return
@@ -19,7 +21,7 @@ func overlay(spec *kustomizev1.KustomizationSpec, given map[string]any) {
 	if err != nil {
 		panic(fmt.Sprintf("encoding what was decoded: %v", err))
 	}
-	waits := spec.DependsOn
+	waits, account := spec.DependsOn, spec.ServiceAccountName
 	spec.DependsOn = nil
 	if given["decryption"] != nil {
 		spec.Decryption = nil // else its fields would be merged
@@ -32,5 +34,5 @@ func overlay(spec *kustomizev1.KustomizationSpec, given map[string]any) {
 			waits = append(waits, d)
 		}
 	}
-	spec.DependsOn = waits
+	spec.DependsOn, spec.ServiceAccountName = waits, cmp.Or(spec.ServiceAccountName, account)
 }
