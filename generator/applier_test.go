@@ -104,6 +104,31 @@ func TestApplierOfMovedCluster(t *testing.T) {
 	}
 }
 
+// A cluster that is in another environment now is not said to be without anything.
+func TestClusterMoves(t *testing.T) {
+	const base = "  extends: [baseline]\n"
+	for name, tt := range map[string]struct {
+		after  map[string]string
+		want   string
+		absent string
+	}{
+		"to another environment": {map[string]string{"a": "ring: 1, stage: audit, clusters: [c1]", "b": "ring: 1, stage: audit, clusters: [c2, c3]"}, "the cluster c2 moved from a to b", "finds nothing"},
+		"to a new environment":   {map[string]string{"a": "ring: 1, stage: audit, clusters: [c1]", "b": "ring: 1, stage: audit, clusters: [c3]", "n": "ring: 1, stage: audit, clusters: [c2]"}, "the cluster c2 moved from a to n", "finds nothing"},
+		"away":                   {map[string]string{"a": "ring: 1, stage: audit, clusters: [c1]", "b": "ring: 1, stage: audit, clusters: [c3]"}, "a no longer has the cluster c2: Flux finds nothing", "moved from"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t)
+			h.ok(h.buildAll(base, map[string]string{"a": "ring: 1, stage: audit, clusters: [c1, c2]", "b": "ring: 1, stage: audit, clusters: [c3]"}))
+			problems := h.buildAll(base, tt.after)
+			h.ok(problems)
+			h.want(problems, "cluster-removed")
+			if said := fmt.Sprint(problems); !strings.Contains(said, tt.want) || strings.Contains(said, tt.absent) {
+				t.Errorf("the message is %s", said)
+			}
+		})
+	}
+}
+
 // Until the environment accepts that the old account goes, the switch can be reverted;
 // afterwards the revert needs two steps too.
 func TestApplierRevert(t *testing.T) {

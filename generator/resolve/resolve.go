@@ -209,7 +209,12 @@ func keys(policy string, images []profile.Image) []plan.TrustObject {
 func (r *resolver) stage(e profile.Environment) *staging.Environment {
 	o := staging.Options{
 		Now: r.Now, Day: r.Day, Soak: r.src.Soak, Immediate: r.src.ImmediateChanges, Stages: r.plan.Stages, Tiers: r.plan.Tiers,
-		Output: r.Output, Catalog: r.src.Catalog,
+		Output: r.Output, Catalog: r.src.Catalog, Clusters: map[string]string{},
+	}
+	for _, other := range r.src.Environments {
+		for _, cluster := range other.Clusters {
+			o.Clusters[cluster] = other.Name
+		}
 	}
 	if r.Unstaged {
 		e.AllowSkip, e.Changes = true, ""

@@ -133,13 +133,11 @@ func (e *Environment) gone(desired []Desired) {
 		Summary: fmt.Sprintf("%s no longer has %s: Flux deletes what belongs to it, and nothing is checked there", e.source.Name, Some(names))})
 }
 
-// clusters says which clusters the environment no longer has.
+// clusters says which clusters the environment no longer has, and which are new.
 func (e *Environment) clusters() {
 	for _, cluster := range e.prior.Clusters {
-		if !slices.Contains(e.source.Clusters, cluster) {
-			e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "cluster-removed", Position: e.source.At("spec.clusters"), Path: "spec.clusters",
-				Summary: fmt.Sprintf("%s no longer has the cluster %s: Flux finds nothing at its path any more, and leaves what it applied there as it is", e.source.Name, cluster),
-				Hint:    "if the cluster has a new name, bootstrap it again; if it leaves gatehouse, uninstall first"})
+		if !e.has(cluster) {
+			e.clusterGone(cluster, e.options.Clusters[cluster])
 		}
 	}
 	enforces := slices.ContainsFunc(e.Locked.Policies, func(f manifest.LockedPolicy) bool { return f.Action == plan.Enforce.String() })
@@ -150,4 +148,16 @@ func (e *Environment) clusters() {
 				Hint:    "ask gatehouse impact about it before bootstrap, or let it begin in an environment of its own"})
 		}
 	}
+}
+
+// clusterGone says that a cluster is in another environment now, or in none.
+func (e *Environment) clusterGone(cluster, now string) {
+	d := diag.Diagnostic{Severity: diag.Warning, Code: "cluster-removed", Position: e.source.At("spec.clusters"), Path: "spec.clusters",
+		Summary: fmt.Sprintf("%s no longer has the cluster %s: Flux finds nothing at its path any more, and leaves what it applied there as it is", e.source.Name, cluster),
+		Hint:    "if the cluster has a new name, bootstrap it again; if it leaves gatehouse, uninstall first"}
+	if now != "" {
+		d.Summary = fmt.Sprintf("the cluster %s moved from %s to %s, which decides from this build on what is enforced there", cluster, e.source.Name, now)
+		d.Hint = fmt.Sprintf("what was audited there under %s does not count in %s; compare what both enforce", e.source.Name, now)
+	}
+	e.Problems.Add(d)
 }

@@ -44,6 +44,8 @@ type Options struct {
 	Prior *manifest.LockedEnvironment
 	// All is what the last build did in every environment, by name.
 	All map[string]manifest.LockedEnvironment
+	// Clusters of the source, and the environment that has each.
+	Clusters map[string]string
 	// Output is the current output, from which kept contents are read; nil without one.
 	Output fs.FS
 	// Catalog holds the controls that contents are of.

@@ -191,6 +191,7 @@ func FuzzDecodeLock(f *testing.F) {
 	}
 	f.Add(string(sample), string(sample))
 	f.Add(string(sample), strings.ReplaceAll(string(sample), "dev", "qa"))
+	f.Add(`{"version":2}`+"\n"+`{"environment":"dev","clusters":[]}`, string(sample))
 	f.Add(string(sample[:len(sample)/2]), strings.ReplaceAll(string(sample), "2026", "2027"))
 	f.Fuzz(func(t *testing.T, a, b string) {
 		first, err := DecodeLock([]byte(a))

@@ -220,6 +220,9 @@ func decodeFact(line string) (fact, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return f, errors.New("text after the fact")
 	}
+	if len(f.Clusters) == 0 {
+		f.Clusters = nil // as it is encoded
+	}
 	return f, nil
 }
 
