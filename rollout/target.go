@@ -82,6 +82,9 @@ func Open(repository fs.FS, cluster string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
+	if line := manifest.FirstMarker(data); line > 0 {
+		return nil, fmt.Errorf("reading %s: line %d: branches were merged with a conflict, and the repository was not built since; run gatehouse build, which resolves it", layout.Lock, line)
+	}
 	if lock.Merged {
 		return nil, fmt.Errorf("reading %s: branches were merged, and the repository was not built since; run gatehouse build", layout.Lock)
 	}

@@ -116,23 +116,31 @@ func readLock(root *os.Root, name string) (*manifest.Lock, error) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	lock, err := manifest.DecodeLock(data)
+	if errors.Is(err, manifest.ErrHalfResolved) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (restore %s from Git: it says which files gatehouse wrote)", err, name)
 	}
 	return lock, nil
 }
 
-// holdsLock reports whether the folder holds exactly this lock.
-func holdsLock(root *os.Root, lock manifest.Lock) (bool, error) {
+// checkLock returns what is wrong with the lock of the folder; empty if it is this one.
+func checkLock(root *os.Root, lock manifest.Lock) (string, error) {
 	want, err := lock.Encode()
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	got, err := root.ReadFile(layout.Lock)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("reading %s: %w", layout.Lock, err)
+	switch line := manifest.FirstMarker(got); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("reading %s: %w", layout.Lock, err)
+	case line > 0:
+		return fmt.Sprintf("has a merge conflict in line %d, which a build resolves", line), nil
+	case string(got) != string(want):
+		return "differs", nil
 	}
-	return string(got) == string(want), nil
+	return "", nil
 }
 
 // state is how a path differs from what it should hold.

@@ -126,10 +126,10 @@ func Check(ctx context.Context, dir string, files []manifest.File, lock manifest
 	}
 	stale := diff.stale()
 	lock.Files = diff.locked()
-	if same, err := holdsLock(root, lock); err != nil {
+	if reason, err := checkLock(root, lock); err != nil {
 		return nil, err
-	} else if !same {
-		stale = append(stale, Stale{layout.Lock, "differs"})
+	} else if reason != "" {
+		stale = append(stale, Stale{layout.Lock, reason})
 	}
 	for _, leftover := range []string{layout.Journal, layout.Staging} {
 		if _, err := root.Lstat(leftover); err == nil {
@@ -183,11 +183,11 @@ func writeTree(ctx context.Context, root *os.Root, d disk, files []manifest.File
 
 // finish writes the lock if it differs and removes the journal if there is one.
 func finish(root *os.Root, d disk, lock manifest.Lock) error {
-	same, err := holdsLock(root, lock)
+	wrong, err := checkLock(root, lock)
 	if err != nil {
 		return err
 	}
-	if !same {
+	if wrong != "" {
 		if err := putLock(d, layout.Lock, lock); err != nil {
 			return err
 		}

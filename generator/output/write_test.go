@@ -333,6 +333,13 @@ func TestCheckDir(t *testing.T) {
 	put(t, dir, layout.Staging+"/x", "left")
 	put(t, dir, "d", "1")
 	check(text("a=1", "b/c=1", "d=1"), layout.Staging+": left by a build that did not finish")
+	locked, err := os.ReadFile(filepath.Join(dir, layout.Lock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, layout.Lock, string(locked)+"<<<<<<< HEAD\n=======\n>>>>>>> theirs\n")
+	check(text("a=1", "b/c=1", "d=1"), layout.Staging+": left by a build that did not finish",
+		fmt.Sprintf("gatehouse.lock: has a merge conflict in line %d, which a build resolves", strings.Count(string(locked), "\n")+1))
 
 	stale, err := Check(t.Context(), filepath.Join(dir, "nowhere"), text("a=1"), lock)
 	if err != nil || len(stale) != 1 || stale[0].Reason != "the folder is missing" {
@@ -348,8 +355,9 @@ func TestReadLock(t *testing.T) {
 		}
 	}
 	for content, want := range map[string]string{
-		"<<<<<<< HEAD":   "restore gatehouse.lock from Git",
-		`{"version":99}`: "version 99 is not known",
+		"<<<<<<< HEAD":               "restore gatehouse.lock from Git",
+		"{\"version\":2}\n=======\n": "line 2: a mark of a merge conflict is left, and the one that begins it is gone; during the merge, git checkout --merge",
+		`{"version":99}`:             "version 99 is not known",
 		`{"version":1,"files":[{"path":"../../etc/passwd","sha256":""}]}`: "not a path inside the output",
 	} {
 		put(t, dir, layout.Lock, content)

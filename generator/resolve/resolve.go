@@ -38,7 +38,7 @@ type Options struct {
 // Plan makes the plan of a parsed source that has no errors. The plan is complete if
 // no problem is an error. It is nil if an error stops the work early.
 func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
-	r := &resolver{Options: o, src: src, controls: map[*profile.Spec][]resolvedControl{}, rendered: map[string]rendering{}}
+	r := &resolver{Options: o, src: src, controls: map[*profile.Spec][]resolvedControl{}, rendered: map[string]rendering{}, written: staging.WrittenIn(o.Prior, o.Output)}
 	r.plan = &plan.Plan{
 		Name: src.Name, Tiers: src.Tiers, Stages: src.Stages, ExceptionNamespace: src.ExceptionNamespace, Owners: src.Owners,
 		KyvernoTests: src.KyvernoTests, Now: o.Now,
@@ -86,6 +86,8 @@ type resolver struct {
 	controls map[*profile.Spec][]resolvedControl
 	// rendered holds each template with each set of parameters once.
 	rendered map[string]rendering
+	// written says what gatehouse wrote into the current output.
+	written staging.Written
 	// staged holds the comparison of each environment with the last build.
 	staged []*staging.Environment
 }
@@ -209,7 +211,7 @@ func keys(policy string, images []profile.Image) []plan.TrustObject {
 func (r *resolver) stage(e profile.Environment) *staging.Environment {
 	o := staging.Options{
 		Now: r.Now, Day: r.Day, Soak: r.src.Soak, Immediate: r.src.ImmediateChanges, Stages: r.plan.Stages, Tiers: r.plan.Tiers,
-		Output: r.Output, Catalog: r.src.Catalog, Clusters: map[string]string{},
+		Output: r.Output, Written: r.written, Catalog: r.src.Catalog, Clusters: map[string]string{},
 	}
 	for _, other := range r.src.Environments {
 		for _, cluster := range other.Clusters {

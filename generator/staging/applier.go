@@ -154,8 +154,11 @@ func (e *Environment) applierIn(file string) (string, error) {
 		return "", err
 	}
 	objects, err := manifest.Parse(data)
-	if err != nil || len(objects) != 1 {
-		return "", fmt.Errorf("reading %s: it does not hold one Kustomization: %w", file, err)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", file, err)
+	}
+	if len(objects) != 1 {
+		return "", fmt.Errorf("reading %s: it does not hold one Kustomization", file)
 	}
 	account, _ := objects[0].Value("spec", "serviceAccountName").(string)
 	return plan.Flux{Namespace: objects[0].Namespace(), ServiceAccountName: account}.Applier(), nil

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -145,32 +144,6 @@ func unlike(hash string, size int) []byte {
 // exempt returns those whom the policy does not judge.
 func (c Content) exempt() plan.Deployers {
 	return plan.Deployers{Users: c.Deployers, Groups: c.DeployerGroups, Appliers: c.Appliers}
-}
-
-// read reads a content that an earlier build kept.
-func read(output fs.FS, hash string) (Content, error) {
-	data, err := fs.ReadFile(output, path(hash))
-	if err != nil {
-		return Content{}, fmt.Errorf("reading what is enforced: %w", err)
-	}
-	objects, err := manifest.Parse(data)
-	if err != nil || len(objects) != 1 {
-		return Content{}, fmt.Errorf("reading %s: it does not hold one document: %w", path(hash), err)
-	}
-	raw, err := json.Marshal(objects[0])
-	if err != nil {
-		return Content{}, fmt.Errorf("reading %s: %w", path(hash), err)
-	}
-	var c Content
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return Content{}, fmt.Errorf("reading %s: %w", path(hash), err)
-	}
-	integers(c.Body)
-	integers(c.Parameters)
-	if got := c.Hash(); got != hash {
-		return Content{}, fmt.Errorf("reading %s: the file was edited, its content is %s", path(hash), got)
-	}
-	return c, nil
 }
 
 // integers turns the whole numbers in a value into int64, as the emitters expect them.

@@ -108,7 +108,7 @@ func (e *Environment) content(hash string) (Content, error) {
 	if e.options.Output == nil {
 		return Content{}, fmt.Errorf("the output that the lock belongs to is missing")
 	}
-	return read(e.options.Output, hash)
+	return read(e.options.Output, e.options.Written, hash)
 }
 
 func (e *Environment) lost(s *staged, err error) {

@@ -48,6 +48,8 @@ type Options struct {
 	Clusters map[string]string
 	// Output is the current output, from which kept contents are read; nil without one.
 	Output fs.FS
+	// Written says what gatehouse wrote into the current output; nil if it is not known.
+	Written Written
 	// Catalog holds the controls that contents are of.
 	Catalog *catalog.Catalog
 }

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -243,4 +244,29 @@ func FuzzDecodeLock(f *testing.F) {
 func isListed(line string) bool {
 	f, err := decodeFact(line)
 	return err == nil && (f.File != nil || f.Policy != nil || f.Namespace != nil || f.Kept != nil)
+}
+
+// An error of a line names the line of the file, also behind a conflict. What is left of
+// the marks of a conflict is an error of its own.
+func TestDecodeLockLines(t *testing.T) {
+	const begin, fact = "{\"version\":2}\n", `{"environment":"dev","stage":"audit"}`
+	for name, tt := range map[string]struct {
+		text, want   string
+		halfResolved bool
+	}{
+		"behind a conflict":                 {"<<<<<<< HEAD\n" + fact + "\n||||||| base\n" + fact + "\n=======\n>>>>>>> b\nx\n", "line 8: invalid character 'x'", false},
+		"without its begin":                 {fact + "\n=======\n" + fact + "\n>>>>>>> b\n", "line 3: a mark of a merge conflict is left", true},
+		"only its end":                      {fact + "\n>>>>>>> b\n", "line 3: a mark", true},
+		"the begin of the ancestor":         {fact + "\n|||||||\n", "line 3: a mark", true},
+		"a second end":                      {"<<<<<<< HEAD\n=======\n>>>>>>> b\n>>>>>>> b\n", "line 5: a mark", true},
+		"an end of another size":            {"<<<<<<< HEAD\n=======\n>>>>>>>> b\n", "line 4: a mark", true},
+		"longer ones, as of a nested merge": {fact + "\n=========\r\n", "line 3: a mark", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := DecodeLock([]byte(begin + tt.text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, ErrHalfResolved) != tt.halfResolved {
+				t.Errorf("error is %v, want %q", err, tt.want)
+			}
+		})
+	}
 }

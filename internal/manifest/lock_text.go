@@ -177,6 +177,11 @@ func compareKept(a, b LockedKept) int {
 	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.Since, b.Since), bytes.Compare(a.Definition, b.Definition))
 }
 
+// ErrHalfResolved is wrapped by the error of DecodeLock if a mark of a conflict is left
+// over: which lines are of which side is lost.
+var ErrHalfResolved = errors.New("a mark of a merge conflict is left, and the one that begins it is gone; " +
+	"during the merge, git checkout --merge -- " + layout.Lock + " brings the conflict back; then run gatehouse build, which resolves it")
+
 // DecodeLock decodes a lock strictly. A lock of a newer format is an error, because
 // misreading it could delete files of the user.
 //
@@ -193,6 +198,9 @@ func DecodeLock(data []byte) (*Lock, error) {
 			continue
 		}
 		seen[line] = true
+		if isMarker(line) {
+			return nil, fmt.Errorf("reading %s: line %d: %w", layout.Lock, i+1, ErrHalfResolved)
+		}
 		f, err := decodeFact(line)
 		if err == nil {
 			err = l.add(f)
