@@ -21,6 +21,7 @@ type history struct {
 	day    int
 	// effects of the last build.
 	effects []staging.Effect
+	extra  string // a document of the source, without its apiVersion
 }
 
 // build compiles a profile and one environment, prod, each given as the fields of its
@@ -35,6 +36,9 @@ func (h *history) buildAll(profile string, environments map[string]string) diag.
 	source := fstest.MapFS{"profile.yaml": {Data: []byte("apiVersion: gatehouse.dev/v1alpha1\nkind: Profile\nmetadata: {name: acme}\nspec:\n" + profile)}}
 	for name, spec := range environments {
 		source[name+".yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, "apiVersion: gatehouse.dev/v1alpha1\nkind: Environment\nmetadata: {name: %s}\nspec: {%s}\n", name, spec)}
+	}
+	if h.extra != "" {
+		source["extra.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: gatehouse.dev/v1alpha1\n" + h.extra)}
 	}
 	h.day++
 	o := Options{Version: "devel", Now: time.Date(2026, 1, h.day, 12, 0, 0, 0, time.UTC)}
@@ -258,5 +262,49 @@ func TestMovesAreSaid(t *testing.T) {
 	h.ok(problems)
 	for _, code := range []string{"environment-removed", "cluster-added", "cluster-removed", "namespace-added", "namespace-removed", "policy-removed"} {
 		h.want(problems, code)
+	}
+}
+
+// A lock of the first format does not have exceptions: the build says that a narrower one
+// takes effect at once. After one build of the same source, it waits.
+func TestNarrowedAfterTheFirstLock(t *testing.T) {
+	const profile = "  extends: [baseline]\n"
+	first := func(h *history) {
+		h.output[layout.Lock] = &fstest.MapFile{Data: []byte(`{"version":1,"environments":{"prod":{"stage":"enforce","policies":{"disallow-host-ports":{"apps":"Enforce","platform":"Enforce"}}}},"files":[]}`)}
+	}
+	exception := func(h *history, more string) diag.List {
+		h.extra = "kind: Exception\nmetadata: {name: x}\nspec: {controls: [disallow-host-ports], match: {namespaces: [shop], kinds: [Pod], names: [a-*]}, " + more + "reason: r, owner: o, ticket: t, expires: 2026-06-01}\n"
+		return h.build(profile, enforcing)
+	}
+	narrow := "containers: [c], "
+	says := func(problems diag.List, code string) bool {
+		return slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == code })
+	}
+
+	h := newHistory(t)
+	h.ok(exception(h, ""))
+	first(h)
+	problems := exception(h, narrow)
+	h.ok(problems)
+	h.want(problems, "lock-old")
+
+	h = newHistory(t)
+	h.ok(exception(h, ""))
+	first(h)
+	h.want(exception(h, ""), "lock-old")
+	problems = exception(h, narrow)
+	h.ok(problems)
+	h.want(problems, "change-pending")
+	if said := fmt.Sprint(problems); says(problems, "lock-old") || !strings.Contains(said, "exception x") {
+		t.Errorf("found %s", said)
+	}
+	h.holds("exceptions/x-kept.yaml", "name: x-kept")
+
+	// One that audits has nothing to lose.
+	h = newHistory(t)
+	h.ok(h.build(profile, "stage: audit"))
+	h.output[layout.Lock] = &fstest.MapFile{Data: []byte(`{"version":1,"environments":{"prod":{"stage":"audit","policies":{"disallow-host-ports":{"apps":"Audit"}}}},"files":[]}`)}
+	if problems := h.build(profile, "stage: audit"); says(problems, "lock-old") {
+		t.Errorf("found %v", problems)
 	}
 }

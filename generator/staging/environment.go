@@ -117,6 +117,17 @@ func (e *Environment) sayAccepted() {
 		Summary: fmt.Sprintf("accepts nothing: the oldest change that waits in %s is of %s", e.source.Name, oldest), Hint: "write a later day"})
 }
 
+// oldLock warns of a lock that does not have what the last build enforced, kept and
+// exempted: nothing can be compared with it.
+func (e *Environment) oldLock() {
+	if !e.prior.exists || e.prior.knowsNamespaces() || !enforcesAny(*e.options.Prior) || e.Problems.HasErrors() {
+		return
+	}
+	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "lock-old", Position: e.source.At("spec.stage"), Path: "spec.stage",
+		Summary: fmt.Sprintf("the lock of %s is of an older gatehouse: what policies, exceptions and networks were is not in it, and what changed since takes effect at once", e.source.Name),
+		Hint:    "first build the source of the commit that has this lock, and commit the output; then build what changed"})
+}
+
 // gone says which policies of the last build are no longer on.
 func (e *Environment) gone(desired []Desired) {
 	var names []string

@@ -114,6 +114,7 @@ func (e *Environment) Close() {
 		e.answer(field, e.asked[field])
 	}
 	e.clusters()
+	e.oldLock()
 	e.sayAccepted()
 	e.sayPending()
 }
