@@ -21,7 +21,7 @@ type history struct {
 	day    int
 	// effects of the last build.
 	effects []staging.Effect
-	extra  string // a document of the source, without its apiVersion
+	extra   string // a document of the source, without its apiVersion
 }
 
 // build compiles a profile and one environment, prod, each given as the fields of its

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -125,7 +126,11 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 		if err := found.Err(); err != nil {
 			return nil, err
 		}
-		warnings = append(warnings, found...)
+		misplaced, err := source.warnings(flux.ProvePath(bundle.Plan, pathInGit(o.dir)))
+		if err != nil {
+			return nil, err
+		}
+		warnings = slices.Concat(warnings, found, misplaced)
 	}
 	return warnings, o.put(ctx, bundle, out, errOut)
 }

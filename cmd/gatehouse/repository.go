@@ -14,12 +14,9 @@ import (
 // a path, with slashes; nil if dir is not at that path of anything. Nothing is read yet.
 func repositoryOf(dir string) func(at string) fs.FS {
 	return func(at string) fs.FS {
-		full, err := filepath.Abs(dir)
-		if err != nil {
+		full := realPath(dir)
+		if full == "" {
 			return nil
-		}
-		if resolved, err := filepath.EvalSymlinks(full); err == nil { // it may not exist yet
-			full = resolved
 		}
 		if at == "." {
 			return regular.FS(os.DirFS(full), output.MaxFile)
@@ -30,4 +27,36 @@ func repositoryOf(dir string) func(at string) fs.FS {
 		}
 		return regular.FS(os.DirFS(filepath.FromSlash(root)), output.MaxFile)
 	}
+}
+
+// realPath returns the absolute path of a folder without symbolic links; empty if it is
+// not known.
+func realPath(dir string) string {
+	full, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(full); err == nil { // it may not exist yet
+		return real
+	}
+	return full
+}
+
+// pathInGit returns the path of a folder in the work tree of Git that it is in, with
+// slashes; empty if it is in none.
+func pathInGit(dir string) string {
+	full := realPath(dir)
+	for root := full; root != ""; root = filepath.Dir(root) {
+		if _, err := os.Lstat(filepath.Join(root, ".git")); err == nil {
+			rel, err := filepath.Rel(root, full)
+			if err != nil {
+				return ""
+			}
+			return filepath.ToSlash(rel)
+		}
+		if root == filepath.Dir(root) {
+			return ""
+		}
+	}
+	return ""
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
+
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
@@ -40,6 +43,25 @@ func ProveRepository(p *plan.Plan, repository func(output string) fs.FS) diag.Li
 				}
 			}
 		}
+	}
+	return found.Sort()
+}
+
+// ProvePath warns of an output that is not at spec.flux.path of the source, so that no
+// path that Flux is given exists there. at is the path of the output in the work tree of
+// Git, with slashes; empty if it is in none. What another kind of source holds is not
+// known.
+func ProvePath(p *plan.Plan, at string) diag.List {
+	var found diag.List
+	done := map[diag.Position]bool{}
+	for _, env := range p.Environments {
+		if at == "" || env.Flux.SourceKind != sourcev1.GitRepositoryKind || env.Flux.Path == at || done[env.FluxPathAt] {
+			continue
+		}
+		done[env.FluxPathAt] = true
+		found.Add(diag.Diagnostic{Severity: diag.Warning, Code: "flux-path", Position: env.FluxPathAt, Path: "spec.flux.path",
+			Summary: fmt.Sprintf("is ./%s, but the output is written to ./%s of this Git repository: Flux finds nothing there if this is the repository that it reads", strings.TrimPrefix(env.Flux.Path, "."), strings.TrimPrefix(at, ".")),
+			Hint:    "set spec.flux.path to ./" + strings.TrimPrefix(at, ".") + ", or write to the folder that it names"})
 	}
 	return found.Sort()
 }

@@ -102,6 +102,8 @@ type Environment struct {
 	At        diag.Position
 	Kyverno   Kyverno
 	Flux      Flux
+	// FluxPathAt is where the source says spec.flux.path for the environment.
+	FluxPathAt diag.Position
 	// SystemNamespaces are never enforced on; sorted.
 	SystemNamespaces []string
 	// Deployers apply the repository, or may change what it applied.

@@ -98,7 +98,7 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 		Name: e.Name, Ring: e.Ring, Clusters: e.Clusters, Stage: r.plan.Stages[e.Stage].Name,
 		Owners: e.Owners, AllowSkip: e.AllowSkip, At: e.At("spec.stage"),
 		Kyverno: e.Spec.Kyverno, Flux: e.Spec.Flux, SystemNamespaces: e.Spec.SystemNamespaces, Deployers: e.Spec.Deployers,
-		Network: e.Spec.Network,
+		Network: e.Spec.Network, FluxPathAt: e.Spec.At("spec.flux.path"),
 	}
 	for _, n := range e.Spec.Namespaces {
 		if n.In(e.Name) {
