@@ -120,7 +120,8 @@ func (e *Environment) sayAccepted() {
 // oldLock warns of a lock that does not have what the last build enforced, kept and
 // exempted: nothing can be compared with it.
 func (e *Environment) oldLock() {
-	if !e.prior.exists || e.prior.knowsNamespaces() || !enforcesAny(*e.options.Prior) || e.Problems.HasErrors() {
+	nameless := func(f manifest.LockedPolicy) bool { return f.Action == plan.Enforce.String() && f.Content == "" }
+	if !e.prior.exists || !slices.ContainsFunc(e.options.Prior.Policies, nameless) || e.Problems.HasErrors() {
 		return
 	}
 	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "lock-old", Position: e.source.At("spec.stage"), Path: "spec.stage",
