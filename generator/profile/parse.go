@@ -75,6 +75,7 @@ func (p *parser) parse(environments []string) {
 	p.trust()
 	p.deployers()
 	p.out.Network = p.clusterNetwork("spec.network", *p.spec.Network)
+	p.knownNamespace("spec.network.dns.namespace", codePeerNamespace, p.out.Network.DNS.Namespace)
 	p.namespaces(environments)
 	p.workloadLints()
 }

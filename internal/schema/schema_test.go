@@ -3,6 +3,7 @@ package schema
 import (
 	"strings"
 	"sync"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -217,5 +218,24 @@ func BenchmarkCheck(b *testing.B) {
 				Check(o)
 			}
 		})
+	}
+}
+
+func TestFields(t *testing.T) {
+	const api, kind = "kustomize.toolkit.fluxcd.io/v1", "Kustomization"
+	for path, want := range map[string]string{
+		"spec.intervall":                     "interval",
+		"spec.dependsOn[2].nam":              "readyExpr",
+		"spec.patches[0].target.knd":         "labelSelector",
+		"spec.postBuild.substituteFrom[0].x": "optional",
+		"spec.nothing.like.it":               "",
+		"spec.postBuild.substitute.a":        "",
+	} {
+		if fields := Fields(api, kind, path); want == "" && fields != nil || want != "" && !slices.Contains(fields, want) {
+			t.Errorf("beside %s: %v", path, fields)
+		}
+	}
+	if fields := Fields("v1", "Nothing", "spec.x"); fields != nil {
+		t.Errorf("a kind without a schema has %v", fields)
 	}
 }
