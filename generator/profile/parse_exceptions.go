@@ -92,7 +92,7 @@ func (p *parser) exceptionMatch(r *reporter, spec v1alpha1.ExceptionSpec) {
 func (r *reporter) narrowing(spec v1alpha1.ExceptionSpec) {
 	for i, image := range spec.Images {
 		field := fmt.Sprintf("spec.images[%d]", i)
-		r.image(field, image)
+		r.image(field, image, slices.ContainsFunc(spec.Controls, func(id string) bool { return id == verifyImages || strings.HasPrefix(id, imagePolicy("")) }))
 		if other := wider(image); other != "" {
 			r.Warn(field, "exception-wide-images", "write out the registry and the name, and * only for a tag or for all that is below a path", "%q covers %s too: * stands for any characters, also for /", image, other)
 		}
@@ -114,20 +114,25 @@ func (r *reporter) narrowing(spec v1alpha1.ExceptionSpec) {
 }
 
 // image checks a glob over images: that an image can match it. Images are compared with their
-// tag or digest.
-func (r *reporter) image(field, glob string) {
+// tag or digest. Without both, a glob means the tag latest, and for an image rule, which
+// verifies says, no image at all.
+func (r *reporter) image(field, glob string, verifies bool) {
 	const code = "image-reference"
 	repository, slash := glob, strings.LastIndex(glob, "/")
 	if tag := strings.IndexAny(glob[slash+1:], ":@"); tag >= 0 {
 		repository = glob[:slash+1+tag]
 	}
+	spelling := fmt.Sprintf("write %s:*, and for images with only a digest %s@*", glob, glob)
 	switch {
 	case !imageGlob.MatchString(glob) || strings.Contains(glob, "//") || strings.HasSuffix(repository, "/"):
 		r.Report(field, code, "such as ghcr.io/acme/agent:*", "%q is not a glob over image references", glob)
 	case strings.ToLower(repository) != repository:
 		r.Report(field, code, "write "+strings.ToLower(repository)+glob[len(repository):], "%q has upper-case letters; references are lower case", glob)
-	case repository == glob && !strings.HasSuffix(glob, "*"):
-		r.Report(field, code, fmt.Sprintf("write %s:*, and for images with only a digest %s@*", glob, glob), "%q has no tag and no digest, and images have one: nothing would be exempt", glob)
+	case repository != glob || strings.HasSuffix(glob, "*"):
+	case verifies:
+		r.Report(field, code, spelling, "%q has no tag and no digest, and images have one: nothing would be exempt", glob)
+	default:
+		r.Warn(field, code, spelling, "%q has no tag and no digest: only its tag latest is exempt", glob)
 	}
 }
 
