@@ -13,14 +13,15 @@ import (
 // the reason.
 func byObject() map[string]string {
 	return map[string]string{
-		"disallow-default-namespace":   "the fault is the namespace, which no update changes",
-		"protect-network-policies":     "for one rule, the violation is the user",
-		"protect-tier-labels":          "the violation is the change",
-		"require-flux-service-account": "its rules compare nothing",
-		"require-network-policy":       "the fault is what the namespace lacks",
-		"restrict-flux-artifacts":      "the violation is the change",
-		"restrict-flux-sources":        "for a source, everything that is fetched is one fault",
-		"restrict-policy-exceptions":   "the violation is the user",
+		"disallow-default-namespace":     "the fault is the namespace, which no update changes",
+		"protect-network-policies":       "for one rule, the violation is the user",
+		"protect-tier-labels":            "the violation is the change",
+		"require-flux-service-account":   "its rules compare nothing",
+		"require-requests-limits-resize": "its cases are updates",
+		"require-network-policy":         "the fault is what the namespace lacks",
+		"restrict-flux-artifacts":        "the violation is the change",
+		"restrict-flux-sources":          "for a source, everything that is fetched is one fault",
+		"restrict-policy-exceptions":     "the violation is the user",
 	}
 }
 

@@ -11,10 +11,11 @@ import (
 // an update, with the reason.
 func notByUpdate() map[string]string {
 	return map[string]string{
-		"disallow-default-namespace": "the fault is the namespace, which no update changes",
-		"require-network-policy":     "the fault is what the namespace lacks, which no update of a Pod changes",
-		"restrict-flux-artifacts":    "its cases are updates",
-		"restrict-policy-exceptions": "the violation is the user; its cases contain updates",
+		"disallow-default-namespace":     "the fault is the namespace, which no update changes",
+		"require-network-policy":         "the fault is what the namespace lacks, which no update of a Pod changes",
+		"require-requests-limits-resize": "its cases are updates",
+		"restrict-flux-artifacts":        "its cases are updates",
+		"restrict-policy-exceptions":     "the violation is the user; its cases contain updates",
 	}
 }
 

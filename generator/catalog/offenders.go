@@ -38,7 +38,10 @@ func (p *policyCheck) expandOffenders(body map[string]any) {
 		at := fmt.Sprintf("spec.rules[%d].validate", i)
 		expression, _ := validate[offendersVariable].(string)
 		message, _ := validate["message"].(string)
-		wildcards, _ := validate[wildcardsField].(bool)
+		wildcards, isBool := validate[wildcardsField].(bool)
+		if validate[wildcardsField] != nil && !isBool {
+			p.errorf(at+"."+wildcardsField, "is true or absent")
+		}
 		p.offenders(at, expression, message, validate)
 		delete(validate, offendersVariable)
 		delete(validate, wildcardsField)

@@ -43,6 +43,29 @@ func TestOffenders(t *testing.T) {
 	}
 }
 
+// TestWildcards: the texts of the old object become a regular expression.
+func TestWildcards(t *testing.T) {
+	c := validating(t, `        message: "Remove: {{ offenders }}."
+        wildcards: true
+        offenders: request.object.spec.x
+`)
+	params, _ := c.Examples()
+	policy, err := c.Render(ClusterPolicy, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := rulesOf(policy.Body)[0]
+	if _, left := rule.Map("validate")["wildcards"]; left {
+		t.Error("Kyverno does not know the field wildcards")
+	}
+	got := rule.Maps("context")[0].String("variable", "jmesPath")
+	for _, want := range []string{"regex_replace_all(join('', ['(?m)^('", "request.oldObject && (request.oldObject.spec.x) || `[]`", "'$1[^ ]+$2'", "sort(values(object_from_lists(@, @)))"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s\nhas no %s", got, want)
+		}
+	}
+}
+
 func TestOffendersRefuses(t *testing.T) {
 	tests := map[string]struct{ validate, want string }{
 		"a check as well":     {"        message: a\n        offenders: request.object.x\n        deny: {}", "deny: is made from offenders"},
@@ -52,6 +75,8 @@ func TestOffendersRefuses(t *testing.T) {
 		"a list":              {"        message: a\n        offenders: [request.object.x]", "must be an expression on request.object"},
 		"a variable":          {"        message: a\n        offenders: \"{{ request.object.x }}\"", "without {{ }}"},
 		"another variable":    {"        message: \"{{ offenders }} {{ request.object.x }}\"\n        offenders: request.object.x", "may have one variable"},
+		"wildcards as text":   {"        message: a\n        offenders: request.object.x\n        wildcards: all", "wildcards: is true or absent"},
+		"wildcards alone":     {"        message: a\n        wildcards: true\n        deny: {}", "wildcards"},
 		"twice":               {"        message: \"{{ offenders }} {{ offenders }}\"\n        offenders: request.object.x", "may have one variable"},
 		"no message":          {"        offenders: request.object.x", "message: must tell"},
 	}

@@ -4,7 +4,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -18,6 +20,21 @@ import (
 // guarded returns what restrict-policy-exceptions matches, as group/Kind, with the
 // operations of the rules that match it.
 func guarded(t *testing.T) map[string][]string {
+	t.Helper()
+	operations := map[string][]string{}
+	for _, rule := range rulesOfGuard(t) {
+		for _, filter := range rule.Map("match").Maps("any") {
+			resources := filter.Map("resources")
+			for _, kind := range resources.Strings("kinds") {
+				operations[kind] = append(operations[kind], resources.Strings("operations")...)
+			}
+		}
+	}
+	return operations
+}
+
+// rulesOfGuard returns the rules of restrict-policy-exceptions.
+func rulesOfGuard(t *testing.T) []manifest.Object {
 	t.Helper()
 	set, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
@@ -36,16 +53,7 @@ func guarded(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operations := map[string][]string{}
-	for _, rule := range manifest.Object(policy.Body).Map("spec").Maps("rules") {
-		for _, filter := range rule.Map("match").Maps("any") {
-			resources := filter.Map("resources")
-			for _, kind := range resources.Strings("kinds") {
-				operations[kind] = append(operations[kind], resources.Strings("operations")...)
-			}
-		}
-	}
-	return operations
+	return manifest.Object(policy.Body).Maps("spec", "rules")
 }
 
 // policyKinds returns the CRDs of Kyverno whose objects decide what Kyverno does, as
@@ -116,5 +124,36 @@ func TestChartRights(t *testing.T) {
 	}
 	if len(binding.Maps("subjects")) == 0 {
 		t.Error("the chart binds no role to the cleanup controller")
+	}
+}
+
+// TestStatusWriters: the accounts that the chart gives to Kyverno's controllers are those
+// that may write the status of policies.
+func TestStatusWriters(t *testing.T) {
+	condition := ""
+	for _, rule := range rulesOfGuard(t) {
+		for _, entry := range rule.Maps("context") {
+			if rule.String("name") == "status-author" && entry.String("name") == "fromKyverno" {
+				condition = entry.String("variable", "jmesPath")
+			}
+		}
+	}
+	_, rest, _ := strings.Cut(condition, "regex_match('")
+	pattern, _, found := strings.Cut(rest, "'")
+	if !found {
+		t.Fatalf("no pattern in %q", condition)
+	}
+	objects := render(t, loadChart(t), helmRelease(t, 3))
+	for _, component := range []string{"admission", "background", "cleanup", "reports"} {
+		subjects := objects["ClusterRoleBinding/kyverno:"+component+"-controller"].Maps("subjects")
+		if len(subjects) == 0 {
+			t.Errorf("the chart binds no role to the %s controller", component)
+		}
+		for _, subject := range subjects {
+			account := "system:serviceaccount:" + subject.String("namespace") + ":" + subject.String("name")
+			if !regexp.MustCompile(pattern).MatchString(account) {
+				t.Errorf("%s may not write the status of policies", account)
+			}
+		}
 	}
 }
