@@ -18,6 +18,7 @@ import (
 // TestBootstrap installs the example in an empty cluster with gatehouse bootstrap, Flux
 // included, and removes it with gatehouse uninstall. Each part depends on the ones before.
 func TestBootstrap(t *testing.T) {
+	t.Parallel()
 	f := newFleetOn(t, controlplane.Options{FluxLater: true})
 	f.installFluxBy(t, "cli")
 	f.build(t, "Build")

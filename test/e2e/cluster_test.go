@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,8 +113,20 @@ func repositoryRoot(t *testing.T) string {
 func gatehouse(t *testing.T, args ...string) string {
 	t.Helper()
 	program := filepath.Join(repositoryRoot(t), "bin", "gatehouse-e2e")
-	run(t, repositoryRoot(t), "go", "build", "-o", program, "./cmd/gatehouse")
+	build(t, repositoryRoot(t), program, "./cmd/gatehouse")
 	return run(t, repositoryRoot(t), program, args...)
+}
+
+// building lets one test at a time write the programs that several tests run.
+var building sync.Mutex
+
+// build builds a program. A program that is up to date is not written again, so the tests
+// that run it are not disturbed.
+func build(t *testing.T, module, program, pkg string) {
+	t.Helper()
+	building.Lock()
+	defer building.Unlock()
+	run(t, module, "go", "build", "-o", program, pkg)
 }
 
 // run runs a command and returns what it prints.

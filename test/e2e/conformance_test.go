@@ -22,6 +22,7 @@ import (
 // TestConformance applies what is built from the example, object by object, with
 // Kyverno's webhook for policies on. Every refusal is a bug of the compiler.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	output := t.TempDir()
 	gatehouse(t, "build", "examples/acme", "-o", output)
 	c := startCluster(t, controlplane.Options{WithoutFlux: true})
@@ -85,6 +86,7 @@ const randomProfiles = 200
 // TestRandomProfiles applies what random sources compile to. The seed is fixed:
 // a run that fails can be repeated.
 func TestRandomProfiles(t *testing.T) {
+	t.Parallel()
 	bundles := compileRandom(t, 1)
 	c := startCluster(t, controlplane.Options{WithoutFlux: true})
 	release := controlplane.DefaultRelease()

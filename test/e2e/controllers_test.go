@@ -43,6 +43,7 @@ func exempt() []struct {
 // exempt from a control and from an image rule, which are enforced in one namespace and
 // audited in the other.
 func TestControllers(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t)
 	key, err := json.Marshal(r.PublicKey)
 	if err != nil {

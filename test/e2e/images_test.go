@@ -35,7 +35,7 @@ type imageRegistry struct {
 func startRegistry(t *testing.T) *imageRegistry {
 	t.Helper()
 	program := filepath.Join(repositoryRoot(t), "bin", "standin-registry")
-	run(t, filepath.Join(repositoryRoot(t), "engine"), "go", "build", "-o", program, "./cmd/standin-registry")
+	build(t, filepath.Join(repositoryRoot(t), "engine"), program, "./cmd/standin-registry")
 	r := &imageRegistry{cmd: exec.Command(program)}
 	if _, err := r.cmd.StdinPipe(); err != nil { // it ends when this is closed
 		t.Fatal(err)
@@ -77,6 +77,7 @@ func imagePod(namespace, name, image string) manifest.Object {
 // TestImages verifies signatures with Kyverno's admission controller and a
 // registry, for an image rule that is enforced for the platform and audited for apps.
 func TestImages(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t)
 	client := startImageCluster(t, r)
 	t.Run("a signed image of the platform gets its digest", func(t *testing.T) {

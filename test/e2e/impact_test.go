@@ -50,7 +50,7 @@ func testImpact(t *testing.T, f *fleet) {
 	})
 
 	program := filepath.Join(repositoryRoot(t), "bin", "gatehouse-engine-e2e")
-	run(t, filepath.Join(repositoryRoot(t), "engine"), "go", "build", "-o", program, "./cmd/gatehouse-engine")
+	build(t, filepath.Join(repositoryRoot(t), "engine"), program, "./cmd/gatehouse-engine")
 	said := gatehouse(t, "impact", f.source, "--kubeconfig", f.Kubeconfig(), "-A", "-e", environment, "-o", "json", "--engine", program)
 	var report impact.Report
 	if err := json.Unmarshal([]byte(said), &report); err != nil {

@@ -79,6 +79,7 @@ type joining struct {
 
 // TestJoin does what docs/join.md says. Each part depends on the ones before.
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	f := &joining{fleet: newFleet(t)}
 	parts := []struct {
 		name string

@@ -17,6 +17,7 @@ const fluxInstanceAPI = "fluxcd.controlplane.io/v1"
 // operator, whose code is under another licence: what it takes is the part of its
 // FluxInstance that bootstrap sets.
 func TestBootstrapOperator(t *testing.T) {
+	t.Parallel()
 	f := newFleetOn(t, controlplane.Options{FluxLater: true})
 	f.installFluxBy(t, "operator")
 	f.build(t, "Build")

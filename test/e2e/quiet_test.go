@@ -16,6 +16,7 @@ import (
 // Then two teams change different things on two branches, and the merge reaches the
 // cluster.
 func TestQuiet(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t)
 	for _, namespace := range []string{platformNamespace, appsNamespace} {
 		apply(t, f.Client(), newObject("v1", "Namespace", "", namespace, nil))

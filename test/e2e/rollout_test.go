@@ -10,16 +10,10 @@ import (
 )
 
 // TestRollout installs the example in an empty cluster and tests it there, and checks all
-// the time what must always hold. Each part depends on the ones before, so the first
-// failure ends the test.
+// the time what must always hold.
 func TestRollout(t *testing.T) {
-	f := newFleet(t)
-	parts := []struct {
-		name string
-		test func(*testing.T, *fleet)
-		// kyvernoStops: what Kyverno judges is refused while it is gone.
-		kyvernoStops bool
-	}{
+	t.Parallel()
+	inOrder(t, []part{
 		{name: "the layers become ready in order", test: testOrder},
 		{name: "the policies are ready", test: testPoliciesReady},
 		{name: "each tier gets its stage", test: testTiers},
@@ -28,15 +22,38 @@ func TestRollout(t *testing.T) {
 		{name: "a tenant cannot switch policies off", test: testTenant},
 		{name: "the repository is applied again under its own policies", test: testSecondReconcile},
 		{name: "a stage is bumped and reverted", test: testStage},
-		{name: "a control is removed and comes back", test: testRemovedControl},
-		{name: "a change is accepted ring by ring", test: testChange},
-		{name: "the account that applies is changed in two steps", test: testApplier},
 		{name: "what is edited by hand returns", test: testHandEdit},
-		{name: "impact finds what runs", test: testImpact},
 		{name: "a broken commit changes nothing", test: testBrokenCommit},
 		{name: "Kyverno is down", test: testKyvernoDown, kyvernoStops: true},
 		{name: "Kubernetes and Flux are restarted", test: testRestarts, kyvernoStops: true},
-	}
+	})
+}
+
+// TestChanges does the same for changes of an installed profile.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	inOrder(t, []part{
+		{name: "the example is installed", test: testOrder},
+		{name: "a control is removed and comes back", test: testRemovedControl},
+		{name: "a change is accepted ring by ring", test: testChange},
+		{name: "the account that applies is changed in two steps", test: testApplier},
+		{name: "impact finds what runs", test: testImpact},
+	})
+}
+
+// part is a step of a test.
+type part struct {
+	name string
+	test func(*testing.T, *fleet)
+	// kyvernoStops: what Kyverno judges is refused while it is gone.
+	kyvernoStops bool
+}
+
+// inOrder runs parts on a cluster of their own. Each depends on the ones before, so the
+// first failure ends the test.
+func inOrder(t *testing.T, parts []part) {
+	t.Helper()
+	f := newFleet(t)
 	g := f.guard(t)
 	for _, part := range parts {
 		ok := t.Run(part.name, func(t *testing.T) {

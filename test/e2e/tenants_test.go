@@ -26,6 +26,7 @@ const (
 // TestTenants lets tenants use Flux to write what only the repository may write, and lets
 // the break-glass group write it, while Kyverno enforces.
 func TestTenants(t *testing.T) {
+	t.Parallel()
 	tenant := newTenant(t)
 	c := startBuilt(t, controlplane.Options{}, fmt.Sprintf(`
 apiVersion: gatehouse.dev/v1alpha1
