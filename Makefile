@@ -44,7 +44,7 @@ results: ## Record what the engine says of each document of the catalogue
 .PHONY: e2e
 e2e: ## Run the end-to-end tests on a real API server, Kyverno and Flux, which it builds first (once, 15 minutes)
 	go run ./hack/cluster build
-	go test -vet=off -tags e2e -timeout 70m -v ./test/e2e
+	go test -vet=off -tags e2e -short -timeout 70m -v ./test/e2e
 
 .PHONY: lint
 lint: ## Check the style and the direction of imports (.golangci.yml)
@@ -74,7 +74,9 @@ HISTORIES := 3000
 FUZZTIME := 1m
 
 .PHONY: nightly
-nightly: ## Run what takes longer than CI may: more random histories of edits, fuzzing
+nightly: ## Run what takes longer than CI may: random profiles on a real API server, more random histories of edits, fuzzing
+	go run ./hack/cluster build
+	go test -vet=off -tags e2e -timeout 30m -v -run TestRandomProfiles ./test/e2e
 	cd engine && go test -vet=off -timeout 4h -v ./promise -histories $(HISTORIES)
 	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' cmd engine generator internal judge rollout | sed -E 's|^(engine/)?(.*)/[^/]*_test.go:func |\1. \2 |' | \
 	  while read -r module dir fuzz; do go -C $$module test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir"; done

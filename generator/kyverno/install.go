@@ -102,9 +102,9 @@ func release(p *plan.Plan, env plan.Environment) *helmv2.HelmRelease {
 				CRDs:        helmv2.CreateReplace,
 				Remediation: &helmv2.UpgradeRemediation{Retries: 3, RemediateLastFailure: &remediateLast, Strategy: &rollback},
 			},
-			// Someone who changes Kyverno by hand is seen, and not overruled: in an emergency
-			// it is scaled down.
-			DriftDetection: &helmv2.DriftDetection{Mode: helmv2.DriftDetectionWarn, Ignore: []helmv2.IgnoreRule{
+			// What is changed by hand returns, since what Kyverno is told decides what policies
+			// mean. The number of replicas does not: in an emergency it is scaled down.
+			DriftDetection: &helmv2.DriftDetection{Mode: helmv2.DriftDetectionEnabled, Ignore: []helmv2.IgnoreRule{
 				{Paths: []string{"/spec/replicas"}, Target: &kustomize.Selector{Kind: "Deployment"}},
 			}},
 			Values: &apiextensionsv1.JSON{Raw: mustJSON(Values(p, env))},

@@ -57,7 +57,7 @@ func TestInstall(t *testing.T) {
 		}},
 		"releaseName": "kyverno", "targetNamespace": "kyverno", "storageNamespace": "kyverno", "serviceAccountName": "deployer",
 		"interval": "10m0s", "timeout": "5m0s",
-		"driftDetection": map[string]any{"mode": "warn", "ignore": []any{
+		"driftDetection": map[string]any{"mode": "enabled", "ignore": []any{
 			map[string]any{"paths": []any{"/spec/replicas"}, "target": map[string]any{"kind": "Deployment"}},
 		}},
 		"install": map[string]any{"crds": "CreateReplace", "strategy": map[string]any{"name": "RetryOnFailure", "retryInterval": "2m0s"}},

@@ -26,6 +26,7 @@ func TestRollout(t *testing.T) {
 		{name: "a broken commit changes nothing", test: testBrokenCommit},
 		{name: "Kyverno is down", test: testKyvernoDown, kyvernoStops: true},
 		{name: "Kubernetes and Flux are restarted", test: testRestarts, kyvernoStops: true},
+		{name: "Kyverno has not drifted from its chart", test: testDrift},
 	})
 }
 

@@ -78,7 +78,7 @@ func DefaultRelease() manifest.Object {
 // the values of a HelmRelease, applies it, and starts the controllers. It returns when
 // they are ready. A second call applies new values and restarts the controllers.
 func (c *ControlPlane) InstallKyverno(ctx context.Context, release manifest.Object) error {
-	objects, err := c.renderChart(ctx, release)
+	objects, err := c.KyvernoObjects(ctx, release)
 	if err != nil {
 		return err
 	}
@@ -100,8 +100,9 @@ func (c *ControlPlane) InstallKyverno(ctx context.Context, release manifest.Obje
 	return nil
 }
 
-// renderChart renders the chart of the Kyverno module, hooks left out.
-func (c *ControlPlane) renderChart(ctx context.Context, release manifest.Object) ([]manifest.Object, error) {
+// KyvernoObjects renders the chart of the Kyverno module with the values of a HelmRelease,
+// hooks left out. The namespace comes first.
+func (c *ControlPlane) KyvernoObjects(ctx context.Context, release manifest.Object) ([]manifest.Object, error) {
 	dir, err := c.programs.moduleDir(ctx, "kyverno", "github.com/kyverno/kyverno")
 	if err != nil {
 		return nil, err
