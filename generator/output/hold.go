@@ -33,7 +33,10 @@ func Hold(ctx context.Context, dir string) (release func(), err error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, holdWait, fmt.Errorf("%s: %w", dir, ErrHeld))
 	defer cancel()
-	for !hold(f) {
+	for {
+		if free, held := hold(f); held {
+			return func() { free(); f.Close() }, nil
+		}
 		select {
 		case <-time.After(holdLook):
 		case <-ctx.Done():
@@ -41,5 +44,4 @@ func Hold(ctx context.Context, dir string) (release func(), err error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	return func() { f.Close() }, nil
 }

@@ -1,8 +1,8 @@
-//go:build !unix || aix || solaris
+//go:build (!windows && !unix) || aix || solaris
 
 package output
 
 import "os"
 
 // hold reports true: this system cannot hold a folder.
-func hold(*os.File) bool { return true }
+func hold(*os.File) (release func(), held bool) { return func() {}, true }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// hold reports whether the program has the folder now, as long as f is open.
-func hold(f *os.File) bool {
+// hold reports whether the program has the folder now, until f is closed.
+func hold(f *os.File) (release func(), held bool) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	return !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR)
+	return func() {}, !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR)
 }
