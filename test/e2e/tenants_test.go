@@ -195,7 +195,7 @@ func testBreakGlass(t *testing.T, admin, dev *kube.Client) {
 	}{
 		"delete a policy": {authorPolicy, func(c *kube.Client) error { return c.Delete(t.Context(), policy) }},
 		"change a policy": {authorPolicy, func(c *kube.Client) error {
-			_, err := c.Patch(t.Context(), policy, "", map[string]any{"spec": map[string]any{"background": true}})
+			_, err := c.Patch(t.Context(), policy, "", map[string]any{"spec": map[string]any{"emitWarning": true}})
 			return err
 		}},
 		"change a tier": {tierPolicy, func(c *kube.Client) error {
