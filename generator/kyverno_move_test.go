@@ -62,7 +62,7 @@ func TestKyvernoMoves(t *testing.T) {
 			switch {
 			case tt.code == "" && i >= 0:
 				t.Errorf("found %v", problems[i])
-			case tt.code != "" && (i < 0 || problems[i].Code != tt.code || problems[i].Hint == "" || problems[i].Position.Line == 0 || (problems[i].Severity == diag.Error) != tt.refused):
+			case tt.code != "" && (i < 0 || problems[i].Code != tt.code || problems[i].Hint == "" || problems[i].Line == 0 || (problems[i].Severity == diag.Error) != tt.refused):
 				t.Errorf("no %s in %v", tt.code, problems)
 			case !tt.refused:
 				h.ok(problems)

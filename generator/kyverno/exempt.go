@@ -113,7 +113,7 @@ func (o owned) unchanged() string {
 	if o.Kind != "Pod" {
 		runs = "spec.template"
 	}
-	return fmt.Sprintf("%s && (request.operation == 'DELETE' || request.object.%s == request.oldObject.%s)", o.in("request.oldObject"), runs, runs)
+	return fmt.Sprintf("%s && (request.operation == 'DELETE' || to_string(request.object.%s) == to_string(request.oldObject.%s))", o.in("request.oldObject"), runs, runs)
 }
 
 // byHand is true if the object is a new Job as `kubectl create job --from=cronjob/…` makes it.

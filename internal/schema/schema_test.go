@@ -1,9 +1,9 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 	"sync"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
