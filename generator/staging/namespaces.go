@@ -25,7 +25,7 @@ const (
 //
 // A namespace that would be judged more strictly in its new tier stays in the old one
 // until the environment accepts the move. One that the last build did not know was in
-// the last tier. So is a network that would let less through: it stays open, or keeps
+// the last tier, or still has the label of an earlier build. So is a network that would let less through: it stays open, or keeps
 // the rules that the source no longer has.
 func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Policy) []plan.Namespace {
 	all := slices.Clone(namespaces)
@@ -33,11 +33,11 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 	for i := range all {
 		n := &all[i]
 		before, known := e.prior.namespace(n.Name, n.Tier, policies)
-		after := manifest.LockedNamespace{Name: n.Name, Waits: map[string]string{}}
+		after := manifest.LockedNamespace{Name: n.Name, Existing: n.Existing, Waits: map[string]string{}}
 		if e.prior.knowsNamespaces() {
 			if !known {
 				appeared = append(appeared, n.Name)
-				before.Tier = e.lastTier()
+				before.Tier = e.labelled(n.Name)
 			}
 			was := before.Tier
 			switch {
@@ -59,6 +59,7 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 	}
 	e.sayNamespaces(namespaces, appeared, moved)
 	e.unlistedNamespaces(policies)
+	e.keepLabels(namespaces)
 	return all
 }
 

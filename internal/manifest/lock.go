@@ -105,6 +105,8 @@ type LockedPolicy struct {
 type LockedNamespace struct {
 	Name string `json:"name"`
 	Tier string `json:"tier"`
+	// Existing is set if gatehouse does not create the namespace. Its labels are not its tier.
+	Existing bool `json:"existing,omitempty"`
 	// Enforced is how many policies are enforced in the namespace. Only a line of the
 	// environment's own file raises it, so a higher number after a merge means that the
 	// namespace and the enforcement come from two branches. It is nil if it is not known.
@@ -132,7 +134,7 @@ type LockedWorkload struct {
 // LockedKept is something that allows, which the source no longer has and the
 // environment has not given up yet.
 type LockedKept struct {
-	// Kind is exception, network or systemNamespace.
+	// Kind is exception, network, systemNamespace or tierLabel.
 	Kind string `json:"kind"`
 	// Name is unique among those of the same kind.
 	Name string `json:"name"`
