@@ -3,7 +3,7 @@ package kinds
 import "slices"
 
 // table holds all kinds. It is never changed.
-var table = slices.Concat(kubernetes(), kyverno(), flux())
+var table = slices.Concat(kubernetes(), kyverno(), flux(), others())
 
 // kubernetes returns the kinds of Kubernetes itself. Reads are those that the
 // chart of Kyverno grants, by its own roles and by its binding to the ClusterRole view.
@@ -138,4 +138,36 @@ func flux() []Kind {
 		{Group: "fluxcd.controlplane.io", Kind: "ResourceSet", Plural: "resourcesets", Scope: Namespaced, Versions: v1},
 		{Group: "fluxcd.controlplane.io", Kind: "ResourceSetInputProvider", Plural: "resourcesetinputproviders", Scope: Namespaced, Versions: v1},
 	}
+}
+
+// others returns the kinds of other projects that policies guard: those that apply what
+// sources of Flux hold, and network policies. Policies in CEL name resources, which only
+// the table knows.
+func others() []Kind {
+	antrea, cilium, cluster := "crd.antrea.io", "cilium.io", "policy.networking.k8s.io"
+	table := []Kind{
+		{Group: "infra.contrib.fluxcd.io", Kind: "Terraform", Plural: "terraforms", Scope: Namespaced, Versions: []string{"v1alpha2", "v1alpha1"}},
+		{Group: cilium, Kind: "CiliumNetworkPolicy", Plural: "ciliumnetworkpolicies", Scope: Namespaced, Versions: []string{"v2"}},
+		{Group: cilium, Kind: "CiliumClusterwideNetworkPolicy", Plural: "ciliumclusterwidenetworkpolicies", Scope: Cluster, Versions: []string{"v2"}},
+		{Group: antrea, Kind: "NetworkPolicy", Plural: "networkpolicies", Scope: Namespaced, Versions: []string{"v1beta1"}},
+		{Group: antrea, Kind: "ClusterNetworkPolicy", Plural: "clusternetworkpolicies", Scope: Cluster, Versions: []string{"v1beta1"}},
+		{Group: cluster, Kind: "AdminNetworkPolicy", Plural: "adminnetworkpolicies", Scope: Cluster, Versions: []string{"v1alpha1"}},
+		{Group: cluster, Kind: "BaselineAdminNetworkPolicy", Plural: "baselineadminnetworkpolicies", Scope: Cluster, Versions: []string{"v1alpha1"}},
+		{Group: cluster, Kind: "ClusterNetworkPolicy", Plural: "clusternetworkpolicies", Scope: Cluster, Versions: []string{"v1alpha2"}},
+	}
+	// Calico has its kinds twice: behind its own API server, and as they are stored.
+	for _, group := range []string{"projectcalico.org", "crd.projectcalico.org"} {
+		versions := []string{"v3"}
+		if group != "projectcalico.org" {
+			versions = []string{"v1"}
+		}
+		table = append(table,
+			Kind{Group: group, Kind: "NetworkPolicy", Plural: "networkpolicies", Scope: Namespaced, Versions: versions},
+			Kind{Group: group, Kind: "GlobalNetworkPolicy", Plural: "globalnetworkpolicies", Scope: Cluster, Versions: versions},
+			Kind{Group: group, Kind: "StagedNetworkPolicy", Plural: "stagednetworkpolicies", Scope: Namespaced, Versions: versions},
+			Kind{Group: group, Kind: "StagedGlobalNetworkPolicy", Plural: "stagedglobalnetworkpolicies", Scope: Cluster, Versions: versions},
+			Kind{Group: group, Kind: "StagedKubernetesNetworkPolicy", Plural: "stagedkubernetesnetworkpolicies", Scope: Namespaced, Versions: versions},
+		)
+	}
+	return table
 }
