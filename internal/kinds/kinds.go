@@ -72,7 +72,8 @@ func Group(apiVersion string) string {
 	return group
 }
 
-// All returns the table: the kinds of Kubernetes, of Kyverno and of Flux.
+// All returns the table: the kinds of Kubernetes, of Kyverno, of Flux, and those of others
+// that policies guard.
 func All() []Kind { return slices.Clone(table) }
 
 // Find returns the kind of a group. All versions share one entry.
