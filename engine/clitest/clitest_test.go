@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -136,7 +137,7 @@ func TestEveryControl(t *testing.T) {
 	fsys, controls := everything(t)
 	bundle := compile(t, fsys)
 	for _, c := range controls {
-		recorded := fileExists(t, filepath.Join("../../templates/controls", c.ID, catalog.ResultsFile))
+		recorded := recordsResults(t, filepath.Join("../../templates/controls", c.ID, catalog.ResultsFile))
 		for _, env := range environments() {
 			if got := has(bundle, "tests/"+env+"/policies/"+c.ID+"/kyverno-test.yaml"); got != recorded {
 				t.Errorf("%s: tests in environment %s: %v, results recorded: %v", c.ID, env, got, recorded)
@@ -267,11 +268,13 @@ func has(bundle *generator.Bundle, path string) bool {
 	return slices.ContainsFunc(bundle.Files, func(f manifest.File) bool { return f.Path == path })
 }
 
-func fileExists(t *testing.T, path string) bool {
+// recordsResults reports whether a file of results has one: those of requests to
+// subresources, which the command cannot make, have none.
+func recordsResults(t *testing.T, path string) bool {
 	t.Helper()
-	_, err := os.Stat(path)
+	text, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	return err == nil
+	return regexp.MustCompile(`(?m): (pass|fail|skip)$`).Match(text)
 }

@@ -128,7 +128,7 @@ func TestImpact(t *testing.T) {
 		for _, n := range e.NotEvaluated {
 			got = append(got, n.Control)
 		}
-		want := []string{"protect-network-policies", "protect-tier-labels", "restrict-policy-exceptions", "verify-images-acme", "verify-images-acme-payments"}
+		want := []string{"protect-network-policies", "protect-tier-labels", "require-requests-limits-resize", "restrict-policy-exceptions", "verify-images-acme", "verify-images-acme-payments"}
 		if e.Name != "dev" { // which is at the last stage: nothing more is closed
 			want = append([]string{"default-deny"}, want...)
 		}
