@@ -39,7 +39,8 @@ func TestNarrowed(t *testing.T) {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
 			freed := 0
-			for _, pod := range plainPods(append(c.bad, c.good...)) {
+			pods := plainPods(append(c.bad, c.good...))
+			for _, pod := range pods {
 				for _, seen := range visible(t, pod) {
 					hidden := hide(t, pod, seen)
 					want := k.ask(t, in("apps", only(c.ID, requestOf(t, without(t, hidden)))))
@@ -52,7 +53,7 @@ func TestNarrowed(t *testing.T) {
 					}
 				}
 			}
-			if freed == 0 {
+			if freed == 0 && len(pods) > 0 { // not one that judges a subresource alone
 				t.Error("the narrowed policy never admits what the policy refuses")
 			}
 		})

@@ -2,7 +2,6 @@ package staging
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -21,7 +20,8 @@ func (e *Environment) keepLabels(namespaces []plan.Namespace) {
 		return name != unlisted && !slices.ContainsFunc(namespaces, func(n plan.Namespace) bool { return n.Name == name })
 	}
 	for _, k := range e.prior.Kept {
-		if k.Kind == keptTierLabel && gone(k.Name) {
+		same := func(o manifest.LockedKept) bool { return o.Kind == keptTierLabel && o.Name == k.Name }
+		if k.Kind == keptTierLabel && gone(k.Name) && !slices.ContainsFunc(e.Locked.Kept, same) {
 			e.Locked.Kept = append(e.Locked.Kept, k)
 		}
 	}
@@ -39,9 +39,9 @@ func (e *Environment) keepLabel(n manifest.LockedNamespace) {
 	if err != nil {
 		panic(err) // a text always encodes
 	}
-	k := manifest.LockedKept{Kind: keptTierLabel, Name: n.Name, Since: e.day(), Definition: raw}
-	if !slices.ContainsFunc(e.Locked.Kept, func(o manifest.LockedKept) bool { return fmt.Sprint(o) == fmt.Sprint(k) }) {
-		e.Locked.Kept = append(e.Locked.Kept, k)
+	same := func(k manifest.LockedKept) bool { return k.Kind == keptTierLabel && k.Name == n.Name }
+	if !slices.ContainsFunc(e.Locked.Kept, same) { // a merge may bring it twice
+		e.Locked.Kept = append(e.Locked.Kept, manifest.LockedKept{Kind: keptTierLabel, Name: n.Name, Since: e.day(), Definition: raw})
 	}
 }
 
