@@ -28,8 +28,10 @@ const (
 	// ReadyStatus is for kinds that set status.conditionStatus.ready to true: those
 	// with CEL.
 	ReadyStatus
-	// Unreported is for kinds that do not report it.
-	Unreported
+	// ObservedGeneration is for kinds that set status.observedGeneration to the generation
+	// that was looked at, and list what is wrong in status.typeChecking: those of the API
+	// server.
+	ObservedGeneration
 )
 
 // Kind is a kind of objects.

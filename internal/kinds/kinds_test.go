@@ -54,8 +54,8 @@ func TestPolicies(t *testing.T) {
 		got[k.InForce] = append(got[k.InForce], k.APIVersion()+" "+k.Kind)
 	}
 	want := map[kinds.InForce][]string{
-		kinds.Unreported:     {"admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy"},
-		kinds.ReadyCondition: {"kyverno.io/v1 ClusterPolicy", "kyverno.io/v1 Policy"},
+		kinds.ObservedGeneration: {"admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy"},
+		kinds.ReadyCondition:     {"kyverno.io/v1 ClusterPolicy", "kyverno.io/v1 Policy"},
 	}
 	for _, kind := range []string{"ValidatingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "GeneratingPolicy", "DeletingPolicy"} {
 		want[kinds.ReadyStatus] = append(want[kinds.ReadyStatus], "policies.kyverno.io/v1 "+kind, "policies.kyverno.io/v1 Namespaced"+kind)

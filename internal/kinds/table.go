@@ -30,7 +30,7 @@ func kubernetes() []Kind {
 		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicy", Plural: "mutatingadmissionpolicies", Scope: Cluster, Versions: v1},
 		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicyBinding", Plural: "mutatingadmissionpolicybindings", Scope: Cluster, Versions: v1},
 		{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration", Plural: "mutatingwebhookconfigurations", Scope: Cluster, Versions: v1},
-		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy", Plural: "validatingadmissionpolicies", Scope: Cluster, Versions: v1, InForce: Unreported},
+		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy", Plural: "validatingadmissionpolicies", Scope: Cluster, Versions: v1, InForce: ObservedGeneration},
 		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicyBinding", Plural: "validatingadmissionpolicybindings", Scope: Cluster, Versions: v1},
 		{Group: "admissionregistration.k8s.io", Kind: "ValidatingWebhookConfiguration", Plural: "validatingwebhookconfigurations", Scope: Cluster, Versions: v1},
 		{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Plural: "customresourcedefinitions", Scope: Cluster, Versions: v1},

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -14,7 +15,7 @@ import (
 // fields are the JSON fields of a type with their kinds, by path. Types that both
 // sides share are themselves.
 func fields(t reflect.Type, path string, into map[string]string) {
-	into[path] += t.Kind().String()
+	into[path] = strings.TrimSuffix(into[path], t.Kind().String()) + t.Kind().String() // an inline struct counts once
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice:
 		fields(t.Elem(), path, into)
@@ -28,8 +29,8 @@ func fields(t reflect.Type, path string, into map[string]string) {
 		}
 		for f := range t.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if name == "" && f.Type.PkgPath() == reflect.TypeFor[object]().PkgPath() {
-				fields(f.Type, path, into) // object is inline
+			if name == "" && !strings.Contains(f.Type.PkgPath(), "k8s.io/apimachinery") {
+				fields(f.Type, path, into) // inline
 				continue
 			}
 			fields(f.Type, path+"."+name, into)
@@ -44,6 +45,8 @@ func TestBuiltin(t *testing.T) {
 		{reflect.TypeFor[namespace](), reflect.TypeFor[corev1.Namespace]()},
 		{reflect.TypeFor[networkPolicy](), reflect.TypeFor[networkingv1.NetworkPolicy]()},
 		{reflect.TypeFor[clusterRole](), reflect.TypeFor[rbacv1.ClusterRole]()},
+		{reflect.TypeFor[admissionPolicy](), reflect.TypeFor[admissionv1.ValidatingAdmissionPolicy]()},
+		{reflect.TypeFor[admissionPolicyBinding](), reflect.TypeFor[admissionv1.ValidatingAdmissionPolicyBinding]()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.ours.Name(), func(t *testing.T) {

@@ -25,13 +25,16 @@ type kind struct {
 }
 
 var checks = map[typeOf]kind{
-	{"kyverno.io/v1", "ClusterPolicy"}:                   {custom("clusterpolicy.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
-	{"kyverno.io/v2", "PolicyException"}:                 {custom("policyexception.kyverno.io.v2.json"), validation.NameIsDNSSubdomain},
-	{"kustomize.toolkit.fluxcd.io/v1", "Kustomization"}:  {custom("kustomization.kustomize.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
-	{"source.toolkit.fluxcd.io/v1", "GitRepository"}:     {custom("gitrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
-	{"source.toolkit.fluxcd.io/v1", "HelmRepository"}:    {custom("helmrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
-	{"source.toolkit.fluxcd.io/v1", "OCIRepository"}:     {custom("ocirepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
-	{"helm.toolkit.fluxcd.io/v2", "HelmRelease"}:         {custom("helmrelease.helm.toolkit.fluxcd.io.v2.json"), validation.NameIsDNSSubdomain},
+	{"kyverno.io/v1", "ClusterPolicy"}:                                      {custom("clusterpolicy.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"policies.kyverno.io/v1", "ValidatingPolicy"}:                          {custom("validatingpolicy.policies.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"}:        {strict[admissionPolicy], validation.NameIsDNSSubdomain},
+	{"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"}: {strict[admissionPolicyBinding], validation.NameIsDNSSubdomain},
+	{"kyverno.io/v2", "PolicyException"}:                                    {custom("policyexception.kyverno.io.v2.json"), validation.NameIsDNSSubdomain},
+	{"kustomize.toolkit.fluxcd.io/v1", "Kustomization"}:                     {custom("kustomization.kustomize.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"source.toolkit.fluxcd.io/v1", "GitRepository"}:                        {custom("gitrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"source.toolkit.fluxcd.io/v1", "HelmRepository"}:                       {custom("helmrepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"source.toolkit.fluxcd.io/v1", "OCIRepository"}:                        {custom("ocirepository.source.toolkit.fluxcd.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"helm.toolkit.fluxcd.io/v2", "HelmRelease"}:                            {custom("helmrelease.helm.toolkit.fluxcd.io.v2.json"), validation.NameIsDNSSubdomain},
 	{"v1", "ConfigMap"}:                                  {strict[configMap], validation.NameIsDNSSubdomain},
 	{"v1", "Namespace"}:                                  {strict[namespace], validation.NameIsDNSLabel},
 	{"v1", "Secret"}:                                     {strict[secret], validation.NameIsDNSSubdomain},

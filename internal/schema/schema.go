@@ -14,6 +14,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -136,6 +137,9 @@ func (c *customResource) check(raw []byte) []*Error {
 	var found []*Error
 	for _, err := range c.validator.Validate(tree).Errors {
 		found = append(found, explain(err))
+	}
+	for _, err := range listtype.ValidateListSetsAndMaps(nil, c.structure, tree) {
+		found = append(found, &Error{Path: err.Field, Message: err.ErrorBody()})
 	}
 	// Last, because it removes what it finds.
 	unknown := pruning.PruneWithOptions(tree, c.structure, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})

@@ -46,20 +46,28 @@ func fromDeployer(users, groups, appliers any) (string, error) {
 }
 
 func fromApplier(item any) (string, error) {
-	applier, ok := item.(map[string]any)
-	if !ok {
-		return "", fmt.Errorf("%v is not an applier", item)
-	}
-	var parts [3]string
-	for i, field := range []string{"user", "label", "namespace"} {
-		text, ok := applier[field].(string)
-		if !ok || strings.ContainsAny(text, "'\"`\\") {
-			return "", fmt.Errorf("%v: %s is not a name", item, field)
-		}
-		parts[i] = text
+	parts, err := applierParts(item)
+	if err != nil {
+		return "", err
 	}
 	return fmt.Sprintf("request.userInfo.username == '%s' && (request.operation == 'DELETE' && request.oldObject || request.object).metadata.labels.\"%s\" == '%s'",
 		parts[0], parts[1], parts[2]), nil
+}
+
+// applierParts returns the user, the label and the namespace of an applier.
+func applierParts(item any) (parts [3]string, err error) {
+	applier, ok := item.(map[string]any)
+	if !ok {
+		return parts, fmt.Errorf("%v is not an applier", item)
+	}
+	for i, field := range []string{"user", "label", "namespace"} {
+		text, ok := applier[field].(string)
+		if !ok || strings.ContainsAny(text, "'\"`\\") {
+			return parts, fmt.Errorf("%v: %s is not a name", item, field)
+		}
+		parts[i] = text
+	}
+	return parts, nil
 }
 
 // literal returns a list of names as a JMESPath literal.
@@ -75,4 +83,45 @@ func literal(values any) (string, error) {
 	}
 	raw, err := json.Marshal(names)
 	return "`" + string(raw) + "`", err
+}
+
+// CELDeployer is fromDeployer in CEL: an expression that is true for an admission request
+// of a deployer. A background scan has no user, so there it is false.
+func CELDeployer(users, groups, appliers any) (string, error) {
+	var terms []string
+	for _, t := range []struct {
+		names  any
+		format string
+	}{
+		{users, `request.?userInfo.?username.orValue("") in %s`},
+		{groups, `request.?userInfo.?groups.orValue([]).exists(g, g in %s)`},
+	} {
+		names, err := stringsOf(t.names)
+		if err != nil {
+			return "", err
+		}
+		if len(names) > 0 {
+			raw, err := json.Marshal(names)
+			if err != nil {
+				return "", err
+			}
+			terms = append(terms, fmt.Sprintf(t.format, raw))
+		}
+	}
+	list, ok := appliers.([]any)
+	if !ok {
+		return "", fmt.Errorf("%v is not a list of appliers", appliers)
+	}
+	for _, item := range list {
+		parts, err := applierParts(item)
+		if err != nil {
+			return "", err
+		}
+		terms = append(terms, fmt.Sprintf(`request.?userInfo.?username.orValue("") == %q && `+
+			`(request.operation == "DELETE" ? oldObject : object).metadata.?labels[?%q].orValue("") == %q`, parts[0], parts[1], parts[2]))
+	}
+	if len(terms) == 0 {
+		return "false", nil
+	}
+	return "(" + strings.Join(terms, " || ") + ")", nil
 }

@@ -38,7 +38,9 @@ func funcs() map[string]any {
 		"regexQuote":         regexp.QuoteMeta,
 		"alternation":        alternation,
 		"mapOf":              mapOf,
+		"cel":                cel,
 		"fromDeployer":       fromDeployer,
+		"celDeployer":        CELDeployer,
 		"controllerAccounts": kinds.ControllerAccounts,
 		"split":              func(separator, s string) []string { return strings.Split(s, separator) },
 		"join":               join,
@@ -73,6 +75,15 @@ func printf(format string, args ...any) (string, error) {
 		return "", fmt.Errorf("format %q does not fit its values: %s", format, out)
 	}
 	return out, nil
+}
+
+// cel returns a value as a literal of CEL, which has those of JSON.
+func cel(value any) (string, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return "", fmt.Errorf("writing a literal: %w", err)
+	}
+	return string(raw), nil
 }
 
 // join concatenates the elements of a list of strings.
