@@ -7,6 +7,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/generator/cel"
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
 	"github.com/gatehouse-dev/gatehouse/generator/kyvernotest"
@@ -114,6 +115,7 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files = append(files, kyverno.Trust(p)...)
 	files = append(files, kyverno.Exceptions(p)...)
 	files = append(files, kyverno.Policies(p)...)
+	files = append(files, cel.Policies(p)...)
 	files = append(files, network.Emit(p)...)
 	files = append(files, p.Contents...)
 	if !p.KyvernoTests {

@@ -11,6 +11,10 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 )
 
+// AnnotationChecks lists, separated by commas, what a policy in CEL checks: CONTROL/CHECK,
+// or the name of an image rule or of an audited change in the place of the control.
+const AnnotationChecks = Group + "/checks"
+
 // ManagedBy is the value of LabelManagedBy, and the field manager of what
 // bootstrap applies.
 const ManagedBy = "gatehouse"

@@ -90,8 +90,11 @@ type Kyverno struct {
 	// Version is the minor version that the clusters run. It decides what can be
 	// emitted. The default, "1.19", is the only value today.
 	Version *string `json:"version,omitempty"`
-	// PolicyType is the kind of policy that controls are compiled to. The default,
-	// ClusterPolicy, is the only one that this version can emit.
+	// PolicyType is the kind of policy that controls are compiled to: ClusterPolicy
+	// (default), ValidatingPolicy (Kyverno's policies in CEL) or
+	// ValidatingAdmissionPolicy (those of the API server). What CEL cannot say, such as
+	// an image rule, stays a ClusterPolicy. See docs/policy-types.md, also for the way
+	// from one to another.
 	PolicyType *string `json:"policyType,omitempty"`
 	// Install is helm (default: the repository installs Kyverno by a Flux
 	// HelmRelease) or none (Kyverno is installed in another way).

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
@@ -18,7 +19,7 @@ func state(b *strings.Builder, env plan.Environment) {
 		switch policy.Strictest() {
 		case plan.Enforce:
 			enforced++
-			if policy.Control.Judges() {
+			if policy.Control.Judges() && policy.Target != catalog.ValidatingAdmissionPolicy {
 				closed++
 			}
 		case plan.Audit:

@@ -36,8 +36,8 @@ func renderClusterPolicy(c *Control, file string, text []byte, params, more map[
 	p := policyCheck{background: c.Background, exempts: c.ExemptDeployers}
 	p.expandOffenders(body)
 	p.policy(body)
-	if len(p.errs) > 0 {
-		return Policy{}, fmt.Errorf("%s: %w", file, errors.Join(p.errs...))
+	if err := p.err(); err != nil {
+		return Policy{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return Policy{Target: ClusterPolicy, Body: body, Rules: Rules(body), Matches: Matches(body), LookUps: LookUps(body)}, nil
 }
@@ -48,6 +48,9 @@ type policyCheck struct {
 	exempts    bool // the deployers
 	errs       []error
 }
+
+// err returns everything that is wrong.
+func (p *policyCheck) err() error { return errors.Join(p.errs...) }
 
 func (p *policyCheck) errorf(at, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("%s: "+format, append([]any{at}, args...)...))

@@ -38,7 +38,11 @@ type dialect struct {
 // dialects returns the dialects that gatehouse can emit. A new one needs a row here,
 // and a package that emits it.
 func dialects() []dialect {
-	return []dialect{{ClusterPolicy, "clusterpolicy.yaml", renderClusterPolicy}}
+	all := []dialect{{ClusterPolicy, "clusterpolicy.yaml", renderClusterPolicy}}
+	for _, target := range CELTargets() {
+		all = append(all, dialect{target, "cel.yaml", renderCEL(target)})
+	}
+	return all
 }
 
 // Targets returns the kinds of policies that templates can be written for.
@@ -76,5 +80,8 @@ func (c *Control) Render(target string, params map[string]any) (Policy, error) {
 
 // Read returns a policy that Render returned before, from its body.
 func Read(target string, body map[string]any) Policy {
+	if target != ClusterPolicy {
+		return readCEL(target, body)
+	}
 	return Policy{Target: target, Body: body, Rules: Rules(body), Matches: Matches(body), LookUps: LookUps(body)}
 }

@@ -25,7 +25,7 @@ func fileNames() []string {
 	for _, d := range dialects() {
 		names = append(names, d.file)
 	}
-	return append(names, goodFile, badFile, ResultsFile, readmeName)
+	return append(slices.Compact(names), goodFile, badFile, ResultsFile, readmeName)
 }
 
 // folder is the folder of one control, and what is wrong with it.

@@ -6,13 +6,15 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
-// The two ways in which Kyverno says that a policy is in force. By default Flux uses
+// The ways in which Kyverno and the API server say that a policy is in force. By default Flux uses
 // kstatus, which calls a policy without a status healthy, and every CEL policy
 // whatever its status (kyverno/kyverno#12256). If the field is absent, the expression
 // fails, which counts as unknown, and Flux asks again.
 const (
 	legacyReady = `has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')`
 	celReady    = `has(status.conditionStatus) && has(status.conditionStatus.ready) && status.conditionStatus.ready`
+	// nativeReady waits for kube-controller-manager, which checks the types of expressions.
+	nativeReady = `has(status.observedGeneration) && status.observedGeneration == metadata.generation && (!has(status.typeChecking) || !has(status.typeChecking.expressionWarnings))`
 )
 
 // healthExpr returns the expression that is true if a policy of a kind is in force.
@@ -24,6 +26,8 @@ func healthExpr(k kinds.Kind) string {
 		return legacyReady
 	case kinds.ReadyStatus:
 		return celReady
+	case kinds.ObservedGeneration:
+		return nativeReady
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -22,6 +23,14 @@ func Exceptions(p *plan.Plan) []manifest.File {
 	for _, env := range p.Environments {
 		folder := layout.Folder{Environment: env.Name, Kind: layout.Exceptions}
 		for _, x := range env.Exceptions {
+			// Policies in CEL hold their exceptions themselves.
+			x.Policies = slices.DeleteFunc(slices.Clone(x.Policies), func(waived plan.ExceptionPolicy) bool {
+				policy, _ := env.Policy(waived.Name)
+				return policy.Target != catalog.ClusterPolicy
+			})
+			if len(x.Policies) == 0 {
+				continue
+			}
 			files = append(files, manifest.File{
 				Path: folder.File(x.Name), Folder: folder, Origin: x.At.File,
 				Objects: exceptionObjects(p, env, x),

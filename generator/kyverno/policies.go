@@ -35,6 +35,9 @@ func Policies(p *plan.Plan) []manifest.File {
 	for _, env := range p.Environments {
 		folder := layout.Folder{Environment: env.Name, Kind: layout.Policies}
 		for _, policy := range env.Judges() {
+			if policy.Target != catalog.ClusterPolicy {
+				continue
+			}
 			file := manifest.File{Path: folder.File(policy.Name), Folder: folder, Origin: policy.At.File}
 			if policy.Image == nil {
 				file.Objects = []manifest.Object{validatePolicy(p, env, policy)}

@@ -18,10 +18,7 @@ import (
 func (p *parser) kyverno() {
 	k := p.spec.Kyverno
 	p.oneOf("spec.kyverno.version", "kyverno-version", *k.Version, []string{v1alpha1.KyvernoVersion})
-	known := p.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, []string{"ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"})
-	if targets := catalog.Targets(); known && !slices.Contains(targets, *k.PolicyType) {
-		p.Report("spec.kyverno.policyType", "policy-type", "use "+strings.Join(targets, " or "), "this version of gatehouse cannot emit %s", *k.PolicyType)
-	}
+	p.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, catalog.Targets())
 	p.oneOf("spec.kyverno.install", "kyverno-install", *k.Install, []string{"helm", "none"})
 	p.name("spec.kyverno.namespace", *k.Namespace, 63)
 	if *k.Replicas < 1 || *k.Replicas > 15 {

@@ -37,7 +37,7 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 		}
 		rendered := rendering{parameters: params}
 		if c.Judges() {
-			rendered = r.render(c.Control, spec.Kyverno.PolicyType, params)
+			rendered = r.render(c.Control, r.target(&report, spec, c), params)
 		}
 		if rendered.err != nil {
 			report.Report(c.Field, "control-render", "", "%v", rendered.err)
@@ -47,6 +47,18 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 		r.controls[spec] = append(r.controls[spec], resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field})
 	}
 	r.Problems = append(r.Problems, report.Problems...)
+}
+
+// target returns the kind of policy that a control becomes. What CEL cannot say stays a
+// ClusterPolicy, such as a look-up of other objects, or an image rule: the Kyverno that
+// gatehouse supports runs both.
+func (r *resolver) target(report *source.Reporter, spec *profile.Spec, c profile.Control) string {
+	wanted := spec.Kyverno.PolicyType
+	if targets := c.Targets(); slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {
+		return wanted
+	}
+	report.Warn(c.Field, "policy-type-other", "Kyverno 1.20 runs no ClusterPolicy", "%s cannot be a %s: it stays a ClusterPolicy", c.ID, wanted)
+	return catalog.ClusterPolicy
 }
 
 // rendering is the result of a template for some parameters.

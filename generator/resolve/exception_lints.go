@@ -55,9 +55,9 @@ func admits(policies []plan.Policy, globs []string) bool {
 		return slices.ContainsFunc(globs, func(glob string) bool {
 			switch {
 			case p.Image != nil:
-				return slices.ContainsFunc(p.Image.References, func(reference string) bool { return meet(reference, glob) || meet(reference, fullName(glob)) })
+				return slices.ContainsFunc(p.Image.References, func(reference string) bool { return meet(reference, glob) || meet(reference, plan.FullImage(glob)) })
 			case parameter != "":
-				return !slices.ContainsFunc(texts(p, parameter), func(registry string) bool { return lies(fullName(glob), registry) })
+				return !slices.ContainsFunc(texts(p, parameter), func(registry string) bool { return lies(plan.FullImage(glob), registry) })
 			}
 			return true
 		})

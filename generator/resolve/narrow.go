@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -24,6 +25,9 @@ func (r *resolver) narrow(rep *source.Reporter, field string, p plan.Policy, x *
 			rep.Report(field, "exception-narrow", "name the images in spec.images instead", "%s verifies images, whatever container they are for: it cannot be narrowed to containers", p.Name)
 		}
 		return len(x.Containers) == 0
+	}
+	if slices.Contains(catalog.CELTargets(), p.Target) {
+		return r.narrowCEL(rep, field, p, waived)
 	}
 	all, _, err := p.Control.Narrowed(p.Target, p.Parameters, catalog.Narrowing{})
 	if err != nil {
@@ -52,6 +56,18 @@ func (r *resolver) narrow(rep *source.Reporter, field string, p plan.Policy, x *
 	return true
 }
 
+// narrowCEL keeps the checks that look at containers or images: what an exception names is
+// left out of the Pod that they see.
+func (r *resolver) narrowCEL(rep *source.Reporter, field string, p plan.Policy, waived *plan.ExceptionPolicy) bool {
+	waived.Rules = slices.DeleteFunc(waived.Rules, func(rule string) bool {
+		return !slices.ContainsFunc(p.Checks(), func(c catalog.Check) bool { return c.Name == rule && c.SeesContainers() })
+	})
+	if len(waived.Rules) == 0 {
+		rep.Report(field, "exception-narrow", "waive it without containers and images, for the whole Pod", "%s cannot be narrowed to containers or images", p.Name)
+	}
+	return len(waived.Rules) > 0
+}
+
 // notExempt returns what a narrowed policy sees: the containers and image volumes that
 // the exception does not name. An image volume is in no container.
 func notExempt(x *plan.Exception) catalog.Narrowing {
@@ -76,42 +92,17 @@ func notExempt(x *plan.Exception) catalog.Narrowing {
 func named(globs []string, image string) string {
 	full := make([]string, len(globs))
 	for i, glob := range globs {
-		full[i] = fullName(glob)
+		full[i] = plan.FullImage(glob)
 	}
 	return fmt.Sprintf("!starts_with(%s, 'localhost/') && regex_match('%s', %s)", image, pattern(full), fullImage(image))
 }
 
-// spellings rewrite an image, from first to last, to the name that container runtimes
-// read: without a host (a first part with a dot, a colon or an upper-case letter) it
-// lies on docker.io; index.docker.io is docker.io; one part alone there lies in library;
-// without tag and digest, it is the latest.
-var spellings = []struct{ from, to string }{
-	{`^([^/.:A-Z]+/.*|[^/]*)$`, `docker.io/$1`},
-	{`^index[.]docker[.]io/`, `docker.io/`},
-	{`^docker[.]io/([^/]+)$`, `docker.io/library/$1`},
-	{`^(.*/[^/:@]*)$`, `$1:latest`},
-}
-
 // fullImage is an expression for the full name of an image.
 func fullImage(image string) string {
-	for _, s := range spellings {
-		image = fmt.Sprintf("regex_replace_all('%s', %s, '%s')", s.from, image, s.to)
+	for _, s := range plan.Spellings() {
+		image = fmt.Sprintf("regex_replace_all('%s', %s, '%s')", s.From, image, s.To)
 	}
 	return image
-}
-
-// fullName returns the full name of a glob. What begins with a * may be on any registry.
-func fullName(glob string) string {
-	if strings.HasPrefix(glob, "*") {
-		return glob
-	}
-	for i, s := range spellings {
-		if i == len(spellings)-1 && strings.HasSuffix(glob, "*") {
-			break // the * stands for the tag, too
-		}
-		glob = regexp.MustCompile(s.from).ReplaceAllString(glob, s.to)
-	}
-	return glob
 }
 
 // pattern is a regular expression for globs, in which * stands for any characters.

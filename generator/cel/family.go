@@ -1,0 +1,216 @@
+package cel
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/tmpl"
+)
+
+// check is a check of a policy of the plan.
+type check struct {
+	policy plan.Policy
+	catalog.Check
+}
+
+// id names the check in messages, reports and exemptions.
+func (c check) id() string { return c.policy.Name + "/" + c.Name }
+
+// variable is the name of the variable with the offenders of the check. CEL has no dashes
+// in names, and no name has two underscores.
+func (c check) variable() string {
+	return "check__" + strings.ReplaceAll(c.policy.Name+"__"+c.Name, "-", "_")
+}
+
+// expression returns what the check finds: in the request, or in the new object and not in
+// the old one. A text of several lines stands for several.
+//
+// Exceptions for some containers or images leave the others to be judged, each exception
+// by itself.
+func (c check) expression(narrowed []waiver) string {
+	if c.exempt() != "" {
+		return c.exempt() + " ? [] : " + c.found(narrowed)
+	}
+	return c.found(narrowed)
+}
+
+// found is the expression without the exemption of deployers.
+func (c check) found(narrowed []waiver) string {
+	const lines = `.filter(t, t != "").join("\n").split("\n")`
+	if c.Refusals != "" {
+		return fmt.Sprintf("(%s)%s.filter(t, t != \"\")", c.Refusals, lines)
+	}
+	list, one := "variables.objects", "object"
+	if c.OfPods() {
+		list, one = "variables.pods", "pod"
+		if len(narrowed) > 0 {
+			list = remaining(narrowed)
+		}
+	}
+	known := "t in all[1]"
+	if c.Wildcards {
+		known = "(t in all[1] || all[1].exists(o, " + covers + "))"
+	}
+	return fmt.Sprintf("[%s.map(%s, (%s)%s)]\n.map(all, all[0].filter(t, t != \"\" && !(all.size() > 1 && %s)))[0]", list, one, c.Offenders, lines, known)
+}
+
+// covers is an expression that is true if the text o, in which a word * stands for any
+// word, covers the text t, to which words that begin with ! may be added. What is in o is
+// quoted for the regular expression. A wildcard takes the spaces around it, so every
+// second one is left for a second look.
+const covers = `(" " + t + " ").matches("^\\Q" + (" " + o + " ").replace("\\E", "\\E\\\\E\\Q")` +
+	`.replace(" * ", " \\E[^ ]+\\Q ").replace(" * ", " \\E[^ ]+\\Q ") + "\\E(![^ ]+ )*$")`
+
+// message is an expression for the message of the check.
+func (c check) message() string {
+	before := quoted(c.policy.Name + ": " + c.Before)
+	if !c.Named {
+		return before
+	}
+	return fmt.Sprintf(`%s + variables.%s.join(", ") + %s`, before, c.variable(), quoted(c.After))
+}
+
+// exempt is an expression that is true for the requests of those whom the policy does not
+// judge, or empty: the deployers, and the API server itself, which could not become ready
+// without its RBAC objects.
+func (c check) exempt() string {
+	if !c.policy.Control.ExemptDeployers {
+		return ""
+	}
+	users := append([]string{"system:apiserver"}, kinds.ControllerAccounts("clusterrole-aggregation-controller")...)
+	appliers := []any{}
+	for _, a := range c.policy.Deployers.Appliers {
+		appliers = append(appliers, a.Value())
+	}
+	expression, err := tmpl.CELDeployer(append(users, c.policy.Deployers.Users...), c.policy.Deployers.Groups, appliers)
+	if err != nil {
+		panic(err) // the parser refuses names with quotes
+	}
+	return expression
+}
+
+// family is a set of kinds and operations that some checks judge. They share objects.
+type family struct {
+	name       string
+	pods       bool
+	operations []string
+	kinds      []kinds.Ref
+}
+
+const (
+	podsFamily = "pods"
+	// maxFamily leaves room for the tier and the action in the name of an object.
+	maxFamily = 30
+)
+
+// familyOf returns the family of a check.
+func familyOf(c check) family {
+	f := family{operations: c.Operations, kinds: c.Kinds, pods: c.OfPods()}
+	var names []string
+	for _, ref := range c.Kinds {
+		for _, k := range ref.Kinds() {
+			names = append(names, strings.TrimSuffix(k.Plural+"-"+ref.Subresource, "-"))
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if f.name = strings.Join(names, "-"); !slices.Equal(c.Operations, []string{"CREATE", "UPDATE"}) {
+		f.name += "-" + strings.ToLower(strings.Join(c.Operations, "-"))
+	}
+	if f.pods {
+		f.name = podsFamily
+	}
+	if len(f.name) > maxFamily {
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(c.Kinds, c.Operations))))
+		f.name = names[0] + "-" + sum[:8]
+	}
+	return f
+}
+
+// clusterScoped reports whether some objects of the family have no namespace.
+func (f family) clusterScoped() bool {
+	return slices.ContainsFunc(f.kinds, func(r kinds.Ref) bool {
+		return slices.ContainsFunc(r.Kinds(), func(k kinds.Kind) bool { return k.Scope == kinds.Cluster })
+	})
+}
+
+// objects is an expression for the object of a request as it is to be; on UPDATE also as
+// it was, and on DELETE only that.
+const objects = `request.operation == "DELETE" ? [oldObject] : request.operation == "UPDATE" ? [object, oldObject] : [object]`
+
+// templates is an expression for the Pod of a request, or the template of Pods, with all
+// its containers. An absent part is empty: an expression that fails would refuse
+// everything.
+const templates = `variables.objects
+.map(o, o.kind == "Pod" ? o : o.kind == "CronJob" ? o.?spec.?jobTemplate.?spec.?template.orValue({}) : o.?spec.?template.orValue({}))
+.map(o, {"metadata": o.?metadata.orValue({}), "spec": o.?spec.orValue({})})
+.map(o, {"metadata": o.metadata, "spec": o.spec,
+"containers": o.spec.?containers.orValue([]) + o.spec.?initContainers.orValue([]) + o.spec.?ephemeralContainers.orValue([])})`
+
+// podsOf is an expression for what checks see of templates. volume is a condition on the
+// image volumes v that they see, or empty.
+func podsOf(templates, volume string) string {
+	if volume != "" {
+		volume = " && " + volume
+	}
+	return templates + `.map(o, {"metadata": o.metadata, "spec": o.spec, "containers": o.containers,
+"images": dyn(o.containers.map(c, {"name": dyn(c.?name.orValue("unnamed")), "image": dyn(c.?image.orValue(""))}) +
+o.spec.?volumes.orValue([]).filter(v, v.?image.?reference.hasValue()` + volume + `)
+.map(v, {"name": dyn(v.?name.orValue("unnamed")), "image": dyn(v.image.reference)})),
+"contexts": dyn([{"name": dyn("the Pod"), "securityContext": o.spec.?securityContext.orValue({})}] +
+o.containers.map(c, {"name": dyn(c.?name.orValue("unnamed")), "securityContext": c.?securityContext.orValue({})}))})`
+}
+
+// rules select the resources of the family, one rule for a group and version. scope is
+// Namespaced to leave out objects without a namespace. Explicit kinds: the rules that
+// Kyverno derives rewrite expressions as text, and the API server derives none.
+func (f family) rules(scope string) []any {
+	resources := map[[2]string][]string{}
+	for _, ref := range f.all() {
+		for _, k := range ref.Kinds() {
+			at := [2]string{k.Group, ref.Version}
+			resources[at] = append(resources[at], strings.TrimSuffix(k.Plural+"/"+ref.Subresource, "/"))
+		}
+	}
+	var rules []any
+	for _, at := range sorted(resources) {
+		names := resources[at]
+		slices.Sort(names)
+		rule := map[string]any{
+			"apiGroups": []any{at[0]}, "apiVersions": []any{at[1]}, "operations": list(f.operations), "resources": list(slices.Compact(names)),
+		}
+		if scope != "" {
+			rule["scope"] = scope
+		}
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
+// all are the kinds of the family; for Pods, with everything that has a template of them
+// and what is added to Pods that run.
+func (f family) all() []kinds.Ref {
+	if !f.pods {
+		return f.kinds
+	}
+	refs := []kinds.Ref{{Version: "v1", Kind: "Pod"}, {Version: "v1", Kind: "Pod", Subresource: "ephemeralcontainers"}}
+	for _, name := range kinds.Controllers() {
+		k := kinds.Named(name).Kinds()[0]
+		refs = append(refs, kinds.Ref{Group: k.Group, Version: k.Versions[0], Kind: k.Kind})
+	}
+	return refs
+}
+
+func sorted(resources map[[2]string][]string) [][2]string {
+	keys := make([][2]string, 0, len(resources))
+	for at := range resources {
+		keys = append(keys, at)
+	}
+	slices.SortFunc(keys, func(a, b [2]string) int { return strings.Compare(a[0]+"/"+a[1], b[0]+"/"+b[1]) })
+	return keys
+}

@@ -1,0 +1,258 @@
+package cel
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// Policies emits environments/<env>/policies/<family>-<tier>[-audit].yaml for the policies
+// of each environment that are in CEL. A tier in which no control has the action has no
+// such file. Controls of cluster-scoped objects are staged as a whole, in the file
+// <family>[-audit].yaml.
+func Policies(p *plan.Plan) []manifest.File {
+	var files []manifest.File
+	for _, env := range p.Environments {
+		folder := layout.Folder{Environment: env.Name, Kind: layout.Policies}
+		for _, o := range objectsOf(p, env) {
+			files = append(files, manifest.File{
+				Path: folder.File(o.file()), Folder: folder, Origin: o.checks[0].policy.At.File, Objects: o.objects(),
+			})
+		}
+	}
+	return files
+}
+
+// objectsOf returns what becomes policies in an environment, by name.
+func objectsOf(p *plan.Plan, env plan.Environment) []*object {
+	byName := map[string]*object{}
+	add := func(c check, tier string, action plan.Action) {
+		o := &object{plan: p, env: env, family: familyOf(c), target: c.policy.Target, tier: tier, action: action}
+		if byName[o.file()] == nil {
+			byName[o.file()] = o
+		}
+		byName[o.file()].checks = append(byName[o.file()].checks, c)
+	}
+	for _, policy := range env.Judges() {
+		for _, one := range policy.Checks() {
+			if policy.Control.ClusterScoped {
+				add(check{policy, one}, "", policy.Strictest())
+				continue
+			}
+			for _, tier := range p.Tiers {
+				if action := policy.Actions[tier]; action != plan.Off {
+					add(check{policy, one}, tier, action)
+				}
+			}
+		}
+	}
+	var all []*object
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, byName[name])
+	}
+	return all
+}
+
+// object is what becomes one policy: the checks of a family with an action in a tier.
+type object struct {
+	plan   *plan.Plan
+	env    plan.Environment
+	family family
+	target string // one of catalog.CELTargets
+	// tier is empty for objects without a namespace.
+	tier   string
+	action plan.Action
+	checks []check
+}
+
+// file is the name of the file. While an environment goes over from one kind of policies
+// to another, it has both; the objects keep their names.
+func (o *object) file() string {
+	if o.target != o.env.Kyverno.PolicyType {
+		return o.base() + "-former"
+	}
+	return o.base()
+}
+
+// base is the name of the policy without the prefix.
+func (o *object) base() string {
+	base := strings.TrimSuffix(o.family.name+"-"+o.tier, "-")
+	if o.action == plan.Audit {
+		base += "-audit"
+	}
+	return base
+}
+
+// rules select what the policy judges. In Kyverno an object without a namespace has no
+// tier; here, selectors do not look at it. It is judged with the last tier.
+func (o *object) rules() []any {
+	if o.tier != "" && o.tier != o.plan.LastTier() && o.family.clusterScoped() {
+		return o.family.rules("Namespaced")
+	}
+	return o.family.rules("")
+}
+
+// objects returns the policy for each of the selectors of the tier, or one policy with a
+// binding for each.
+func (o *object) objects() []manifest.Object {
+	var all []manifest.Object
+	if o.target == catalog.ValidatingAdmissionPolicy {
+		all = append(all, o.native())
+	}
+	for _, s := range o.selectors() {
+		if o.target == catalog.ValidatingAdmissionPolicy {
+			all = append(all, o.binding(s))
+		} else {
+			all = append(all, o.kyverno(s))
+		}
+	}
+	return all
+}
+
+// prefix begins the names of policies that the API server lists with those of others.
+const prefix = "gatehouse-"
+
+// native returns a policy for the API server. Kyverno reports on it for the label.
+func (o *object) native() manifest.Object {
+	spec := o.spec()
+	spec["failurePolicy"] = o.failurePolicy()
+	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules()}
+	metadata := o.metadata(prefix + o.base())
+	metadata["labels"].(map[string]any)["reports.kyverno.io/enabled"] = "true"
+	return manifest.Object{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec,
+	}
+}
+
+// binding binds the policy of the API server to namespaces.
+func (o *object) binding(s selector) manifest.Object {
+	actions := []any{"Deny"}
+	if o.action == plan.Audit {
+		actions = []any{"Audit", "Warn"}
+	}
+	return manifest.Object{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": o.metadata(prefix + o.base() + s.suffix),
+		"spec": map[string]any{
+			"policyName": prefix + o.base(), "validationActions": actions,
+			"matchResources": map[string]any{"namespaceSelector": s.labels},
+		},
+	}
+}
+
+// kyverno returns a policy for Kyverno. Its own webhook has the selector: other namespaces
+// never wait for Kyverno.
+func (o *object) kyverno(s selector) manifest.Object {
+	spec := o.spec()
+	spec["failurePolicy"] = o.failurePolicy()
+	spec["validationActions"] = []any{"Deny"}
+	if o.action == plan.Audit {
+		spec["validationActions"] = []any{"Audit", "Warn"}
+	}
+	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules(), "namespaceSelector": s.labels}
+	spec["autogen"] = map[string]any{"podControllers": map[string]any{"controllers": []any{}}}
+	return manifest.Object{
+		"apiVersion": "policies.kyverno.io/v1", "kind": "ValidatingPolicy", "metadata": o.metadata(prefix + o.base() + s.suffix), "spec": spec,
+	}
+}
+
+// failurePolicy says what happens if the policy cannot be evaluated: only what is enforced
+// may block.
+func (o *object) failurePolicy() string {
+	if o.action == plan.Enforce {
+		return "Fail"
+	}
+	return "Ignore"
+}
+
+func (o *object) metadata(name string) map[string]any {
+	var ids []string
+	for _, c := range o.checks {
+		ids = append(ids, c.id())
+	}
+	return map[string]any{
+		"name":   name,
+		"labels": map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
+		"annotations": map[string]any{
+			v1alpha1.AnnotationChecks: strings.Join(ids, ","),
+			// Expressions may hold ${, which is not for Flux.
+			"kustomize.toolkit.fluxcd.io/substitute": "disabled",
+		},
+	}
+}
+
+// maxMessage is less than what the API server takes of a message; it drops a longer one.
+const maxMessage = 4000
+
+// spec returns what both kinds of policies have in common. All controls that fail are
+// named in one denial: both engines stop at the first validation that fails.
+//
+// Variables are evaluated when they are needed: those of exceptions only where a check
+// fails.
+func (o *object) spec() map[string]any {
+	variables := []any{variable("objects", objects)}
+	if o.family.pods {
+		variables = append(variables, variable("templates", templates), variable("pods", podsOf("variables.templates", "")))
+	}
+	waivers := o.waivers()
+	for _, w := range waivers {
+		variables = append(variables, variable(w.variable(), w.holds()))
+	}
+	var failed, exempted, texts []string
+	for _, c := range o.checks {
+		all, parts := partition(waivers, c)
+		variables = append(variables, variable(c.variable(), c.expression(parts)))
+		found, whole := fmt.Sprintf("variables.%s.size() > 0", c.variable()), c.variable()+"__whole"
+		if len(parts) > 0 {
+			variables = append(variables, variable(whole, c.expression(nil)))
+		}
+		for _, w := range parts {
+			exempted = append(exempted, fmt.Sprintf(`variables.%s && !(%s) && variables.%s.size() > 0 ? %s : ""`, w.variable(), found, whole, quoted(c.id()+"="+w.Name)))
+		}
+		fails := found
+		for _, w := range all {
+			fails += " && !variables." + w.variable()
+			exempted = append(exempted, fmt.Sprintf(`%s && variables.%s ? %s : ""`, found, w.variable(), quoted(c.id()+"="+w.Name)))
+		}
+		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, fails, quoted(c.id())))
+		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
+	}
+	variables = append(variables, variable("failed", filled(failed)))
+	annotations := []any{map[string]any{"key": "failed-checks", "valueExpression": `variables.failed.join(",")`}}
+	if len(exempted) > 0 {
+		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": filled(exempted) + `.join(",")`})
+	}
+	return map[string]any{
+		"variables": variables,
+		"validations": []any{map[string]any{
+			"expression": "variables.failed.size() == 0", "message": "see the controls of " + o.base(),
+			"messageExpression": fmt.Sprintf("[%s.join(\" \").replace(\"\\n\", \" \")]\n.map(t, t.size() > %d ? t.substring(0, %d) + \"…\" : t)[0]", filled(texts), maxMessage, maxMessage),
+		}},
+		"auditAnnotations": annotations,
+	}
+}
+
+// filled is an expression for a list of texts without the empty ones, a line for each.
+func filled(texts []string) string {
+	return "[" + strings.Join(texts, ",\n") + `].filter(t, t != "")`
+}
+
+func variable(name, expression string) any {
+	return map[string]any{"name": name, "expression": expression}
+}
+
+// quoted returns a text as a literal of CEL, which has those of JSON.
+func quoted(text string) string {
+	raw, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a text always encodes
+	}
+	return string(raw)
+}
