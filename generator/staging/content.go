@@ -99,6 +99,9 @@ func (c Content) Hash() string {
 // withoutMessages returns a copy of a rendered policy without the messages of its rules.
 func withoutMessages(body map[string]any) map[string]any {
 	object := manifest.Object(runtime.DeepCopyJSON(body))
+	for _, check := range object.Maps("checks") {
+		delete(check, "message")
+	}
 	for _, r := range object.List("spec", "rules") {
 		if rule, ok := r.(map[string]any); ok {
 			if validate, ok := rule["validate"].(map[string]any); ok {

@@ -58,6 +58,31 @@ func (e *Environment) pending(s *staged, tier string) {
 	e.Pending = append(e.Pending, plan.Pending{What: what, Effect: effect, Since: since})
 }
 
+// leaving notes that policies of another kind enforce the same beside the new ones, which
+// are enforced since a day.
+func (e *Environment) leaving(s *staged, old Content, since string) {
+	what := policyName(s.Name)
+	if slices.ContainsFunc(e.Pending, func(p plan.Pending) bool { return p.What == what }) {
+		return
+	}
+	e.both = append(e.both, what)
+	e.Pending = append(e.Pending, plan.Pending{What: what, Since: since,
+		Effect: "is enforced by a " + s.Content.Target + ", and still by the " + old.Target + " of before; then that is removed"})
+}
+
+// sayBoth warns of policies of two kinds that enforce the same since this build.
+func (e *Environment) sayBoth() {
+	fresh := slices.DeleteFunc(slices.Clone(e.both), func(what string) bool {
+		return !slices.ContainsFunc(e.Pending, func(p plan.Pending) bool { return p.What == what && p.Since == e.today() })
+	})
+	if len(fresh) == 0 || e.Problems.HasErrors() {
+		return
+	}
+	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "policy-type-both", Position: e.source.At("spec.changes"), Path: "spec.changes",
+		Summary: fmt.Sprintf("policies of two kinds enforce the same in %s: %s", e.source.Name, Some(fresh)),
+		Hint:    "when the new ones are in force in every cluster, remove the old ones: set " + e.acceptDay()})
+}
+
 // policyName is how a policy is called among what else may be pending.
 func policyName(name string) string { return "policy " + name }
 
@@ -77,7 +102,7 @@ func (e *Environment) sayPending() {
 	var fresh, older []string
 	for _, p := range e.Pending {
 		switch {
-		case e.answered(p.What):
+		case e.answered(p.What), slices.Contains(e.both, p.What):
 		case p.Since == e.today() || e.prior.merged:
 			fresh = append(fresh, p.What)
 		default:

@@ -107,13 +107,9 @@ func (e *Environment) withinTier(policies []plan.Policy, tier string, enforced i
 // standing counts the policies that are enforced for the objects of a tier, without
 // those that a line of the environment begins to enforce with this build.
 func (e *Environment) standing(policies []plan.Policy, tier string) int {
-	n := enforcedIn(policies, tier)
-	for _, p := range policies {
-		if !p.Control.ClusterScoped && p.Actions[tier] == plan.Enforce && e.Climbed(p.Base, tier) && e.prior.action(p.Base, tier) != plan.Enforce {
-			n--
-		}
-	}
-	return n
+	return enforcedIn(slices.DeleteFunc(slices.Clone(policies), func(p plan.Policy) bool {
+		return e.Climbed(p.Base, tier) && e.prior.action(p.Base, tier) != plan.Enforce
+	}), tier)
 }
 
 // enforcedBefore is how many policies were enforced in a namespace; none if that is not known.
@@ -148,13 +144,13 @@ func (e *Environment) unlistedNamespaces(policies []plan.Policy) {
 
 // enforcedIn counts the policies that are enforced for the objects of a tier.
 func enforcedIn(policies []plan.Policy, tier string) int {
-	n := 0
+	bases := map[string]bool{} // a policy that is of two kinds for a time is one
 	for _, p := range policies {
 		if !p.Control.ClusterScoped && p.Actions[tier] == plan.Enforce {
-			n++
+			bases[p.Base] = true
 		}
 	}
-	return n
+	return len(bases)
 }
 
 // compareTiers reports whether a policy enforces in one tier what it does not enforce in

@@ -70,6 +70,7 @@ func (e *Environment) enforce(s *staged, tier string) {
 	switch same := slices.IndexFunc(before, func(f manifest.LockedPolicy) bool { return f.Content == s.hash || f.Content == "" }); {
 	case same >= 0:
 		e.do(s, tier, plan.Enforce, s.Content, before[same].Since)
+		e.keepOther(s, tier, before, before[same].Since)
 	case len(before) > 0:
 		e.change(s, tier, before)
 	case e.mayEnforce(s, tier):
@@ -96,11 +97,31 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 	}
 	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepts(s, tier) {
 		e.do(s, tier, plan.Enforce, s.Content, e.day())
+		if before.Target != s.Content.Target && !e.options.Immediate {
+			e.do(s, tier, plan.Enforce, before, old.Since)
+			e.leaving(s, before, e.day())
+		}
 		return
 	}
 	e.do(s, tier, plan.Enforce, loosest(s.Control, before, s.Content), old.Since)
 	e.do(s, tier, plan.Audit, s.Content, e.auditedSince(s, tier))
 	e.pending(s, tier)
+}
+
+// keepOther goes on enforcing what policies of another kind enforce, until the environment
+// gives it up with the next spec.changes: a policy that is new in the cluster answers some
+// moments later than it is applied, and Flux removes the old one at once. The new policies
+// are enforced since a day.
+func (e *Environment) keepOther(s *staged, tier string, enforced []manifest.LockedPolicy, since string) {
+	for _, f := range enforced {
+		old, err := e.content(f.Content)
+		if f.Content == s.hash || err != nil || old.Target == s.Content.Target || e.source.Changes > e.prior.Changes {
+			continue
+		}
+		e.do(s, tier, plan.Enforce, old, f.Since)
+		e.leaving(s, old, since)
+		return
+	}
 }
 
 // content returns a content of the last build.
