@@ -24,6 +24,8 @@ import (
 type bundle struct {
 	policies   map[string]kyvernov1.PolicyInterface // by Kyverno's key: name, or namespace/name
 	expanded   map[string]kyvernov1.PolicyInterface // the same with the autogen rules written out; to look rules up by name
+	families   []family                             // policies in CEL
+	inFamilies map[string]bool                      // names of the policies whose checks they hold
 	exceptions exceptionList
 	namespaces map[string]map[string]string // labels by name
 	configMaps configMaps
@@ -31,6 +33,7 @@ type bundle struct {
 	registries engineapi.RegistryClientFactory
 
 	broken          map[string]bool // keys of policies that were refused
+	brokenFamily    string          // the last policy in CEL that was refused; "" if none
 	brokenException string          // the last exception that was refused; "" if none
 
 	caches sync.Map // oneKind → policycache.Cache
@@ -63,6 +66,9 @@ func (b *bundle) check(names []string) error {
 	if b.brokenException != "" {
 		return fmt.Errorf("%s was refused when it was loaded, so no answer would be right", b.brokenException)
 	}
+	if b.brokenFamily != "" {
+		return fmt.Errorf("%s was refused when it was loaded, so no answer would be right", b.brokenFamily)
+	}
 	if len(names) == 0 && len(b.broken) > 0 {
 		broken := make([]string, 0, len(b.broken))
 		for key := range b.broken {
@@ -75,7 +81,7 @@ func (b *bundle) check(names []string) error {
 		if b.broken[name] {
 			return fmt.Errorf("policy %q was refused when it was loaded", name)
 		}
-		if b.policies[name] == nil {
+		if b.policies[name] == nil && !b.inFamilies[name] {
 			return fmt.Errorf("policy %q is not loaded", name)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/made"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
@@ -85,6 +86,8 @@ type run struct {
 	labels    map[string]string // what namespace selectors see
 	wanted    []string          // names of policies; empty for all
 	scan      bool              // no request, but an object that exists
+	inCEL     []family          // policies in CEL
+	now       time.Time         // of the request
 	results   verdicts
 	context   *engine.PolicyContext // of the request as it is by now; nil after a patch
 }
@@ -104,7 +107,14 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 		request: req,
 		wanted:  params.Policies,
 		scan:    params.Scan,
+		inCEL:   b.families,
+		now:     time.Now(),
 		results: verdicts{expanded: b.expanded},
+	}
+	if params.Now != "" {
+		if r.now, err = time.Parse(time.RFC3339, params.Now); err != nil {
+			return nil, fmt.Errorf("now: %w", err)
+		}
 	}
 	name := req.admission.Namespace
 	if name == "" {
@@ -146,6 +156,9 @@ func (r *run) evaluate(ctx context.Context) (protocol.EvaluateResult, error) {
 		return protocol.EvaluateResult{}, err
 	}
 	if err := r.validate(ctx, imagesRefused); err != nil {
+		return protocol.EvaluateResult{}, err
+	}
+	if err := r.families(ctx, r.inCEL); err != nil {
 		return protocol.EvaluateResult{}, err
 	}
 	result := r.results.result()
@@ -243,6 +256,9 @@ func (r *run) report(ctx context.Context) (protocol.EvaluateResult, error) {
 			response, _ := r.engine.VerifyAndPatchImages(ctx, pc)
 			return response
 		})
+	}
+	if err == nil {
+		err = r.families(ctx, r.inCEL)
 	}
 	return r.results.result(), err
 }

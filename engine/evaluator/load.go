@@ -14,6 +14,7 @@ import (
 	"github.com/kyverno/kyverno/ext/wildcard"
 	"github.com/kyverno/kyverno/pkg/autogen"
 	policyvalidation "github.com/kyverno/kyverno/pkg/validation/policy"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -41,10 +42,11 @@ func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error
 		return protocol.LoadResult{}, err
 	}
 	b := &bundle{
-		policies: map[string]kyvernov1.PolicyInterface{}, expanded: map[string]kyvernov1.PolicyInterface{},
+		inFamilies: map[string]bool{},
+		policies:   map[string]kyvernov1.PolicyInterface{}, expanded: map[string]kyvernov1.PolicyInterface{},
 		namespaces: namespaces, configMaps: configMaps, objects: objects, registries: e.registries, broken: map[string]bool{},
 	}
-	l := loading{evaluator: e, bundle: b, result: protocol.LoadResult{Policies: []protocol.LoadedPolicy{}, Problems: []protocol.Problem{}}}
+	l := loading{evaluator: e, bundle: b, native: map[string]*admissionregistrationv1.ValidatingAdmissionPolicy{}, result: protocol.LoadResult{Policies: []protocol.LoadedPolicy{}, Problems: []protocol.Problem{}}}
 	if params.StandIn != nil {
 		if l.standIn, err = newStandIn(*params.StandIn); err != nil {
 			return protocol.LoadResult{}, err
@@ -55,6 +57,7 @@ func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error
 	for i, raw := range params.Policies {
 		l.policy(i, raw)
 	}
+	l.bind()
 	if params.StandIn != nil {
 		for _, a := range l.standIn.missing(params.StandIn.Attestors) {
 			l.problem("attestor "+a.Name, protocol.SeverityError, "its key is in no policy and no ConfigMap")
@@ -73,6 +76,9 @@ type loading struct {
 	bundle    *bundle
 	standIn   *standIn // nil for none
 	result    protocol.LoadResult
+	// native policies by name, and their bindings, which may come before them.
+	native   map[string]*admissionregistrationv1.ValidatingAdmissionPolicy
+	bindings []*admissionregistrationv1.ValidatingAdmissionPolicyBinding
 }
 
 // problem records what was found about an object.
@@ -83,6 +89,13 @@ func (l *loading) problem(object string, severity protocol.Severity, message str
 // policy loads the policy at index i of the params.
 func (l *loading) policy(i int, raw json.RawMessage) {
 	id := identify(raw, "policies", i)
+	if isCEL, err := l.celPolicy(raw); isCEL {
+		if err != nil {
+			l.problem(id.object, protocol.SeverityError, err.Error())
+			l.bundle.brokenFamily = id.object
+		}
+		return
+	}
 	policy, warnings, err := l.evaluator.decodePolicy(raw)
 	for _, w := range warnings {
 		l.problem(id.object, protocol.SeverityWarning, w)

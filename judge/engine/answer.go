@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
 // parseResponse decodes a line of the engine. It returns an error unless exactly one of result and error is set.
@@ -55,13 +59,57 @@ func notAnAnswer(method string, err error) error {
 // check returns an error if the answer cannot be one to params. A policy that is neither loaded nor refused would
 // be taken for one that admits everything.
 func (r LoadResult) check(params LoadParams) error {
-	switch loaded, asked := len(r.Policies), len(params.Policies); {
-	case loaded > asked:
-		return fmt.Errorf("it loaded %d policies of %d", loaded, asked)
-	case loaded < asked && r.Err() == nil:
-		return fmt.Errorf("it loaded %d policies of %d, and does not say why", loaded, asked)
+	var loaded []string
+	for _, p := range r.Policies {
+		loaded = append(loaded, p.Name)
+	}
+	asked := policyNames(params.Policies)
+	slices.Sort(loaded)
+	switch missing := without(asked, loaded); {
+	case len(without(loaded, asked)) > 0 || len(slices.Compact(slices.Clone(loaded))) < len(loaded):
+		return fmt.Errorf("it loaded %d policies of %d", len(loaded), len(asked))
+	case len(missing) > 0 && r.Err() == nil:
+		return fmt.Errorf("it loaded %d policies of %d, and does not say why", len(loaded), len(asked))
 	}
 	return nil
+}
+
+// policyNames returns the names of policies, sorted: those of the objects, or for policies in CEL those of the policies
+// whose checks they hold.
+func policyNames(objects []json.RawMessage) []string {
+	var names []string
+	for _, raw := range objects {
+		var o struct {
+			Kind     string
+			Metadata struct {
+				Name, Namespace string
+				Annotations     map[string]string
+			}
+		}
+		if json.Unmarshal(raw, &o) != nil {
+			continue // the engine refuses it
+		}
+		checks, inCEL := o.Metadata.Annotations[v1alpha1.AnnotationChecks]
+		switch {
+		case inCEL && o.Kind == "ValidatingAdmissionPolicyBinding": // its policy has them too
+		case inCEL:
+			for check := range strings.SplitSeq(checks, ",") {
+				policy, _, _ := strings.Cut(check, "/")
+				names = append(names, policy)
+			}
+		case o.Metadata.Namespace != "":
+			names = append(names, o.Metadata.Namespace+"/"+o.Metadata.Name)
+		default:
+			names = append(names, o.Metadata.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// without returns the elements of a list that are not in another one.
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }
 
 // check returns an error if the answer contradicts itself, or misses what an engine always says: an empty object is

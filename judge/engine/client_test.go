@@ -220,7 +220,7 @@ func TestClient(t *testing.T) {
 	if got := c.Hello().Version; got != "v0.1.0" {
 		t.Errorf("version is %q", got)
 	}
-	loaded, err := c.Load(t.Context(), LoadParams{Policies: []json.RawMessage{json.RawMessage(`{}`)}})
+	loaded, err := c.Load(t.Context(), LoadParams{Policies: []json.RawMessage{json.RawMessage(`{"metadata": {"name": "x"}}`)}})
 	if err != nil || len(loaded.Policies) != 1 || loaded.Policies[0].Name != "x" {
 		t.Errorf("Load gave %+v, %v", loaded, err)
 	}
@@ -298,7 +298,7 @@ func TestClientCancel(t *testing.T) {
 	if _, err := c.Evaluate(ctx, EvaluateParams{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
-	if _, err := c.Load(t.Context(), LoadParams{Policies: []json.RawMessage{json.RawMessage(`{}`)}}); err != nil {
+	if _, err := c.Load(t.Context(), LoadParams{Policies: []json.RawMessage{json.RawMessage(`{"metadata": {"name": "x"}}`)}}); err != nil {
 		t.Errorf("after a cancelled call: %v", err)
 	}
 }
