@@ -216,12 +216,12 @@ func (o *object) spec() map[string]any {
 		for _, w := range parts {
 			exempted = append(exempted, fmt.Sprintf(`variables.%s && !(%s) && variables.%s.size() > 0 ? %s : ""`, w.variable(), found, whole, quoted(c.id()+"="+w.Name)))
 		}
-		fails := found
+		fails := []string{found}
 		for _, w := range all {
-			fails += " && !variables." + w.variable()
+			fails = append(fails, "!variables."+w.variable())
 			exempted = append(exempted, fmt.Sprintf(`%s && variables.%s ? %s : ""`, found, w.variable(), quoted(c.id()+"="+w.Name)))
 		}
-		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, fails, quoted(c.id())))
+		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, strings.Join(fails, " && "), quoted(c.id())))
 		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
 	}
 	variables = append(variables, variable("failed", filled(failed)))

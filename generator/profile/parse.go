@@ -97,12 +97,10 @@ func (r *reporter) name(field, name string, limit int) {
 }
 
 // oneOf checks a value against a set.
-func (r *reporter) oneOf(field, code, value string, allowed []string) bool {
-	if slices.Contains(allowed, value) {
-		return true
+func (r *reporter) oneOf(field, code, value string, allowed []string) {
+	if !slices.Contains(allowed, value) {
+		r.Report(field, code, diag.OneOf(value, allowed), "unsupported value %q", value)
 	}
-	r.Report(field, code, diag.OneOf(value, allowed), "unsupported value %q", value)
-	return false
 }
 
 // known checks that a name is defined.
