@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -163,6 +164,7 @@ func withoutNulls(v any) {
 // that its checks belong to.
 func (f family) results(found celFindings, err error) []protocol.RuleResult {
 	var out []protocol.RuleResult
+	messages := found.messages()
 	for _, check := range f.checks {
 		policy, rule, _ := strings.Cut(check, "/")
 		result := protocol.RuleResult{Policy: policy, Rule: rule, Type: "Validation", Result: protocol.OutcomePass, Action: f.action}
@@ -177,8 +179,8 @@ func (f family) results(found celFindings, err error) []protocol.RuleResult {
 					result.Exceptions = append(result.Exceptions, exception)
 				}
 			}
-		case slices.Contains(found.failed, check):
-			result.Result, result.Message = protocol.OutcomeFail, found.message
+		case slices.Contains(found.failed, check), found.refused && len(found.failed) == 0: // the object is too large to be judged
+			result.Result, result.Message = protocol.OutcomeFail, cmp.Or(messages[check], found.message)
 			result.Blocks = found.refused && f.action == protocol.ActionEnforce
 		}
 		out = append(out, result)
@@ -266,6 +268,25 @@ func (l *loading) family(f family) {
 			*rules = append(*rules, rule)
 		}
 	}
+}
+
+// messages returns the part of the message that is about each check that fails: it begins
+// with the name of the policy, and the parts are in the order of the checks.
+func (c celFindings) messages() map[string]string {
+	all, rest := map[string]string{}, c.message
+	for i, check := range c.failed {
+		policy, _, _ := strings.Cut(check, "/")
+		part := strings.TrimPrefix(rest, policy+": ")
+		rest = ""
+		if i+1 < len(c.failed) {
+			next, _, _ := strings.Cut(c.failed[i+1], "/")
+			if before, after, found := strings.Cut(part, " "+next+": "); found {
+				part, rest = before, next+": "+after
+			}
+		}
+		all[check] = part
+	}
+	return all
 }
 
 // families evaluates the policies in CEL.

@@ -177,9 +177,9 @@ func requestOf(t testing.TB, c catalog.Case) protocol.EvaluateParams {
 	return request
 }
 
-// namespaced tells about the kinds of the catalogue's cases that the evaluator does not know by itself.
+// namespaced reports whether the object of a case has a namespace: the evaluator knows only some kinds by itself.
 func namespaced(c catalog.Case) bool {
-	return !slices.Contains([]string{"ClusterPolicy", "ValidatingPolicy", "ClusterCleanupPolicy"}, c.Kind.Kind)
+	return !c.ClusterScoped && !slices.Contains([]string{"ClusterPolicy", "ValidatingPolicy", "ClusterCleanupPolicy"}, c.Kind.Kind)
 }
 
 // control is a built-in control with the cases of its tests.

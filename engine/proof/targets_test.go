@@ -19,6 +19,9 @@ import (
 
 var randomObjects = flag.Int("objects", 400, "how many random objects TestTargetsAgree asks about")
 
+// random is what a random object is called.
+const random = "a random object"
+
 // onTargets are clusters in which all controls that can be said in CEL are enforced, by the
 // kind of their policies.
 func onTargets(t *testing.T) (clusters map[string]cluster, inCEL []control) {
@@ -36,8 +39,9 @@ func onTargets(t *testing.T) (clusters map[string]cluster, inCEL []control) {
 }
 
 // failures are the checks that fail, as POLICY/CHECK. The rules that Kyverno derives for
-// controllers count as the one that they are derived from.
-func failures(r protocol.EvaluateResult, of []control) []string {
+// controllers count as the one that they are derived from. With messages, each has the
+// words of its message.
+func failures(r protocol.EvaluateResult, of []control, withMessages bool) []string {
 	var failed []string
 	for _, rule := range r.Results {
 		if rule.Result != protocol.OutcomeFail && rule.Result != protocol.OutcomeError || !slices.ContainsFunc(of, func(c control) bool { return c.ID == rule.Policy }) {
@@ -45,8 +49,9 @@ func failures(r protocol.EvaluateResult, of []control) []string {
 		}
 		name := strings.TrimPrefix(strings.TrimPrefix(rule.Rule, "autogen-cronjob-"), "autogen-")
 		text := rule.Policy + "/" + name
-		if rule.Result == protocol.OutcomeError {
-			text += ": " + rule.Message
+		pattern := rule.Policy == "disallow-default-namespace" // to whose messages Kyverno adds its own words
+		if rule.Result == protocol.OutcomeError || withMessages && !pattern {
+			text += ": " + words(rule.Message)
 		}
 		failed = append(failed, text)
 	}
@@ -54,12 +59,21 @@ func failures(r protocol.EvaluateResult, of []control) []string {
 	return slices.Compact(failed)
 }
 
-// agree fails the test unless all targets give a request the same verdict.
+// words are the different words of a message, sorted: each kind of policies has an order of
+// its own for what offends.
+func words(message string) string {
+	all := strings.FieldsFunc(message, func(r rune) bool { return strings.ContainsRune(" ,;.", r) })
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), " ")
+}
+
+// agree fails the test unless all targets give a request the same verdict and, where it is
+// a document of the catalogue, the same messages.
 func agree(t *testing.T, clusters map[string]cluster, of []control, what string, request protocol.EvaluateParams) (failed []string) {
 	t.Helper()
 	var first string
 	for i, target := range catalog.Targets() {
-		got := failures(clusters[target].ask(t, request), of)
+		got := failures(clusters[target].ask(t, request), of, what != random)
 		if i == 0 {
 			failed, first = got, target
 			continue
@@ -95,7 +109,7 @@ func TestTargetsAgree(t *testing.T) {
 	for range *randomObjects {
 		if one, ok := mutants.next(t); ok {
 			asked++
-			failed += min(1, len(agree(t, clusters, inCEL, "random", in("apps", requestOf(t, one)))))
+			failed += min(1, len(agree(t, clusters, inCEL, random, in("apps", requestOf(t, one)))))
 		}
 		if t.Failed() && asked > 1000 {
 			break // enough to look at
@@ -131,7 +145,7 @@ func (m mutator) next(t *testing.T) (catalog.Case, bool) {
 		return one, false
 	}
 	// The API server has settled the namespace before it asks.
-	if metadata, _ := one.Object["metadata"].(object); metadata != nil && namespaced(one) && !one.ClusterScoped {
+	if metadata, _ := one.Object["metadata"].(object); metadata != nil && namespaced(one) {
 		if one.Namespace, _ = metadata["namespace"].(string); one.Namespace == "" {
 			one.Namespace = "apps"
 		}
@@ -206,4 +220,37 @@ func readable(c *catalog.Case) bool {
 	delete(content, "status")
 	c.Object = content
 	return true
+}
+
+// TestLargePods: what would cost the API server seconds is refused before it is judged, and
+// is still let go.
+func TestLargePods(t *testing.T) {
+	for _, target := range catalog.CELTargets() {
+		spec := object{"kyverno": object{"policyType": target}, "controls": object{"disallow-privileged-containers": object{}, "disallow-host-path": object{}}}
+		bundle := compile(t, spec, nil)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		pod := func(containers, volumes int) json.RawMessage {
+			var list, sources []any
+			for i := range containers {
+				list = append(list, object{"name": fmt.Sprint("c", i), "image": "a"})
+			}
+			for i := range volumes {
+				sources = append(sources, object{"name": fmt.Sprint("v", i), "emptyDir": object{}})
+			}
+			return encode(t, object{"apiVersion": "v1", "kind": "Pod", "metadata": object{"name": "p", "namespace": "shop"}, "spec": object{"containers": list, "volumes": sources}})
+		}
+		if got := k.ask(t, in("apps", protocol.EvaluateParams{Resource: pod(250, 500)})); got.Blocked {
+			t.Errorf("%s: the largest Pod is refused: %s", target, verdict(got))
+		}
+		for _, large := range []json.RawMessage{pod(251, 0), pod(1, 501)} {
+			got := k.ask(t, in("apps", protocol.EvaluateParams{Resource: large}))
+			if !got.Blocked || !strings.Contains(messages(got), "at most 250 containers and 500 volumes") {
+				t.Errorf("%s: a Pod that is too large: %s", target, verdict(got))
+			}
+			got = k.ask(t, in("apps", protocol.EvaluateParams{Resource: large, OldResource: large, Operation: protocol.Update}))
+			if got.Blocked {
+				t.Errorf("%s: an update that changes nothing: %s", target, verdict(got))
+			}
+		}
+	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
-	"github.com/gatehouse-dev/gatehouse/internal/tmpl"
 )
 
 // The targets of templates in CEL: Kyverno's own kind, and the API server's.
@@ -66,23 +65,16 @@ const celOffenders = "{{ offenders }}"
 // checks of name, kinds, operations, message, and offenders or refusals.
 func renderCEL(target string) func(c *Control, file string, text []byte, params, more map[string]any) (Policy, error) {
 	return func(c *Control, file string, text []byte, params, _ map[string]any) (Policy, error) {
-		rendered, err := tmpl.Render(file, text, params, nil)
+		body, err := renderOne(file, text, params, nil)
 		if err != nil {
 			return Policy{}, err
 		}
-		docs, err := documents(file, rendered)
-		if err != nil {
-			return Policy{}, fmt.Errorf("reading the rendered template: %w", err)
-		}
-		if len(docs) != 1 {
-			return Policy{}, fmt.Errorf("%s: has %d documents, must have exactly one", file, len(docs))
-		}
 		p := policyCheck{background: c.Background, exempts: c.ExemptDeployers}
-		p.checks(docs[0])
+		p.checks(body)
 		if err := p.err(); err != nil {
 			return Policy{}, fmt.Errorf("%s: %w", file, err)
 		}
-		return readCEL(target, docs[0]), nil
+		return readCEL(target, body), nil
 	}
 }
 

@@ -21,18 +21,10 @@ const maxRuleName = 47
 // renderClusterPolicy renders a ClusterPolicy from a template with apiVersion, kind,
 // spec.rules and, optionally, the autogen annotation.
 func renderClusterPolicy(c *Control, file string, text []byte, params, more map[string]any) (Policy, error) {
-	rendered, err := tmpl.Render(file, text, params, more)
+	body, err := renderOne(file, text, params, more)
 	if err != nil {
 		return Policy{}, err
 	}
-	docs, err := documents(file, rendered)
-	if err != nil {
-		return Policy{}, fmt.Errorf("reading the rendered template: %w", err)
-	}
-	if len(docs) != 1 {
-		return Policy{}, fmt.Errorf("%s: has %d documents, must have exactly one", file, len(docs))
-	}
-	body := docs[0]
 	p := policyCheck{background: c.Background, exempts: c.ExemptDeployers}
 	p.expandOffenders(body)
 	p.policy(body)
@@ -42,7 +34,23 @@ func renderClusterPolicy(c *Control, file string, text []byte, params, more map[
 	return Policy{Target: ClusterPolicy, Body: body, Rules: Rules(body), Matches: Matches(body), LookUps: LookUps(body)}, nil
 }
 
-// policyCheck collects what is wrong with a rendered ClusterPolicy.
+// renderOne renders a template to its only document.
+func renderOne(file string, text []byte, params, more map[string]any) (map[string]any, error) {
+	rendered, err := tmpl.Render(file, text, params, more)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := documents(file, rendered)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rendered template: %w", err)
+	}
+	if len(docs) != 1 {
+		return nil, fmt.Errorf("%s: has %d documents, must have exactly one", file, len(docs))
+	}
+	return docs[0], nil
+}
+
+// policyCheck collects what is wrong with a rendered ClusterPolicy or with checks in CEL.
 type policyCheck struct {
 	background bool
 	exempts    bool // the deployers

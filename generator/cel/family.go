@@ -152,6 +152,17 @@ const templates = `variables.objects
 .map(o, {"metadata": o.metadata, "spec": o.spec,
 "containers": o.spec.?containers.orValue([]) + o.spec.?initContainers.orValue([]) + o.spec.?ephemeralContainers.orValue([])})`
 
+// largePod returns an expression that is true for a Pod that is too large to be judged: the API
+// server would spend seconds on it, and then give up. An update that leaves it as it is
+// counts as small: its finalizers can be removed.
+func largePod() string {
+	return fmt.Sprintf(`variables.templates.exists(t, t.containers.size() > %d || t.spec.?volumes.orValue([]).size() > %d)
+&& !(variables.templates.size() > 1 && variables.templates[0].spec == variables.templates[1].spec)`, maxContainers, maxVolumes)
+}
+
+// The largest Pod that is judged. What people write has a few of each.
+const maxContainers, maxVolumes = 250, 500
+
 // podsOf is an expression for what checks see of templates. volume is a condition on the
 // image volumes v that they see, or empty.
 func podsOf(templates, volume string) string {

@@ -14,10 +14,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Policies emits environments/<env>/policies/<family>-<tier>[-audit].yaml for the policies
+// Policies emits environments/<env>/policies/<family>.<tier>[.audit].yaml for the policies
 // of each environment that are in CEL. A tier in which no control has the action has no
 // such file. Controls of cluster-scoped objects are staged as a whole, in the file
-// <family>[-audit].yaml.
+// <family>[.audit].yaml.
 func Policies(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
@@ -77,19 +77,23 @@ type object struct {
 // to another, it has both; the objects keep their names.
 func (o *object) file() string {
 	if o.target != o.env.Kyverno.PolicyType {
-		return o.base() + "-former"
+		return o.base() + "." + strings.ToLower(o.target)
 	}
 	return o.base()
 }
 
-// base is the name of the policy without the prefix.
+// base is the name of the policy without the prefix. Its parts have no dots, and neither
+// have the names of policies of one control.
 func (o *object) base() string {
-	base := strings.TrimSuffix(o.family.name+"-"+o.tier, "-")
+	base := strings.TrimSuffix(o.family.name+"."+o.tier, ".")
 	if o.action == plan.Audit {
-		base += "-audit"
+		base += ".audit"
 	}
 	return base
 }
+
+// name is the name of the policy, or of its binding with the namespaces of a selector.
+func (o *object) name(suffix string) string { return plan.FitName(prefix + o.base() + suffix) }
 
 // rules select what the policy judges. In Kyverno an object without a namespace has no
 // tier; here, selectors do not look at it. It is judged with the last tier.
@@ -125,7 +129,7 @@ func (o *object) native() manifest.Object {
 	spec := o.spec()
 	spec["failurePolicy"] = o.failurePolicy()
 	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules()}
-	metadata := o.metadata(prefix + o.base())
+	metadata := o.metadata(o.name(""))
 	metadata["labels"].(map[string]any)["reports.kyverno.io/enabled"] = "true"
 	return manifest.Object{
 		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec,
@@ -139,9 +143,9 @@ func (o *object) binding(s selector) manifest.Object {
 		actions = []any{"Audit", "Warn"}
 	}
 	return manifest.Object{
-		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": o.metadata(prefix + o.base() + s.suffix),
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": o.metadata(o.name(s.suffix)),
 		"spec": map[string]any{
-			"policyName": prefix + o.base(), "validationActions": actions,
+			"policyName": o.name(""), "validationActions": actions,
 			"matchResources": map[string]any{"namespaceSelector": s.labels},
 		},
 	}
@@ -159,7 +163,7 @@ func (o *object) kyverno(s selector) manifest.Object {
 	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules(), "namespaceSelector": s.labels}
 	spec["autogen"] = map[string]any{"podControllers": map[string]any{"controllers": []any{}}}
 	return manifest.Object{
-		"apiVersion": "policies.kyverno.io/v1", "kind": "ValidatingPolicy", "metadata": o.metadata(prefix + o.base() + s.suffix), "spec": spec,
+		"apiVersion": "policies.kyverno.io/v1", "kind": "ValidatingPolicy", "metadata": o.metadata(o.name(s.suffix)), "spec": spec,
 	}
 }
 
@@ -199,7 +203,7 @@ const maxMessage = 4000
 func (o *object) spec() map[string]any {
 	variables := []any{variable("objects", objects)}
 	if o.family.pods {
-		variables = append(variables, variable("templates", templates), variable("pods", podsOf("variables.templates", "")))
+		variables = append(variables, variable("templates", templates), variable("large", largePod()), variable("pods", podsOf("variables.templates", "")))
 	}
 	waivers := o.waivers()
 	for _, w := range waivers {
@@ -224,19 +228,29 @@ func (o *object) spec() map[string]any {
 		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, strings.Join(fails, " && "), quoted(c.id())))
 		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
 	}
-	variables = append(variables, variable("failed", filled(failed)))
+	variables = append(variables, variable("failed", o.unlessLarge("[]", filled(failed))))
 	annotations := []any{map[string]any{"key": "failed-checks", "valueExpression": `variables.failed.join(",")`}}
 	if len(exempted) > 0 {
-		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": filled(exempted) + `.join(",")`})
+		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": o.unlessLarge(`""`, filled(exempted)+`.join(",")`)})
 	}
+	message := fmt.Sprintf("[%s.join(\" \").replace(\"\\n\", \" \")]\n.map(t, t.size() > %d ? t.substring(0, %d) + \"…\" : t)[0]", filled(texts), maxMessage, maxMessage)
+	tooLarge := fmt.Sprintf("A Pod may have at most %d containers and %d volumes.", maxContainers, maxVolumes)
 	return map[string]any{
 		"variables": variables,
 		"validations": []any{map[string]any{
-			"expression": "variables.failed.size() == 0", "message": "see the controls of " + o.base(),
-			"messageExpression": fmt.Sprintf("[%s.join(\" \").replace(\"\\n\", \" \")]\n.map(t, t.size() > %d ? t.substring(0, %d) + \"…\" : t)[0]", filled(texts), maxMessage, maxMessage),
+			"expression": o.unlessLarge("false", "variables.failed.size() == 0"), "message": "see the controls of " + o.base(),
+			"messageExpression": o.unlessLarge(quoted(tooLarge), message),
 		}},
 		"auditAnnotations": annotations,
 	}
+}
+
+// unlessLarge is an expression with another value for a Pod that is too large to be judged.
+func (o *object) unlessLarge(large, expression string) string {
+	if !o.family.pods {
+		return expression
+	}
+	return "variables.large ? " + large + " : " + expression
 }
 
 // filled is an expression for a list of texts without the empty ones, a line for each.

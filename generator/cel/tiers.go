@@ -34,7 +34,7 @@ func (o *object) selectors() []selector {
 	}
 	all := []selector{{"", map[string]any{"matchExpressions": byLabel}}}
 	if names := o.env.SelectedByName([]string{o.tier}); len(names) > 0 {
-		all = append(all, selector{"-named", map[string]any{"matchExpressions": []any{expression(labelName, "In", names)}}})
+		all = append(all, selector{".named", map[string]any{"matchExpressions": []any{expression(labelName, "In", names)}}})
 	}
 	return all
 }

@@ -219,7 +219,11 @@ const maxPolicyName = 63
 // RemainderName returns the name of the policy that verifies what an exception for some
 // images leaves of an image rule. Other policies have no dot in their names.
 func (o PolicyObject) RemainderName(exception string) string {
-	name := o.Name + "." + exception
+	return FitName(o.Name + "." + exception)
+}
+
+// FitName shortens the name of a policy that is too long, and keeps it unique.
+func FitName(name string) string {
 	if len(name) <= maxPolicyName {
 		return name
 	}

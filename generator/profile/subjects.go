@@ -82,7 +82,7 @@ func (p *parser) group(field, example, asUser, name string) {
 	case known && strings.EqualFold(canonical, name) && canonical != name:
 		p.Report(field, codeDeployer, "write "+canonical, "no group is called %s", name)
 	case known && canonical != name:
-		p.Warn(field, codeSpelling, "if this is no prefix of your clusters, write "+canonical, "%s is the whole name of a group", name)
+		p.Warn(field, codeSpelling, "write "+canonical+", unless your clusters put this prefix before the names of groups", "%s is the whole name of a group", name)
 	case p.runsFlux(name):
 		p.Warn(field, codeSpelling, "if a service account is meant, it is the user "+account, "%s is the name of a group", name)
 	case strings.HasPrefix(name, "system:") && !slices.Contains(groupsOfKubernetes(), name):

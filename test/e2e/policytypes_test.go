@@ -58,7 +58,7 @@ func wantKind(t *testing.T, f *fleet, kind string) {
 	if err == nil || !strings.Contains(err.Error(), badPodPolicy+": ") || strings.Contains(err.Error(), "autogen") {
 		t.Errorf("a bad Pod is not refused by name: %v", err)
 	}
-	if native := strings.Contains(errorText(err), "ValidatingAdmissionPolicy 'gatehouse-pods-platform'"); native != (kind == "ValidatingAdmissionPolicy") {
+	if native := strings.Contains(errorText(err), "ValidatingAdmissionPolicy 'gatehouse-pods.platform'"); native != (kind == "ValidatingAdmissionPolicy") {
 		t.Errorf("refused by another kind than %s: %v", kind, err)
 	}
 	for _, o := range f.list(t, "kyverno.io/v1", "ClusterPolicy") {
