@@ -308,3 +308,41 @@ func TestNarrowedAfterTheFirstLock(t *testing.T) {
 		t.Errorf("found %v", problems)
 	}
 }
+
+// Flux does not remove a Namespace, so one that left the source keeps the label of its
+// tier, and comes back in that tier. A namespace of others never had the label.
+func TestLabelIsLeft(t *testing.T) {
+	for existing, want := range map[bool]string{false: "gatehouse.dev/tier: platform", true: ""} {
+		t.Run(fmt.Sprint("existing ", existing), func(t *testing.T) {
+			profile := func(registries string, listed bool) string {
+				text := "  extends: [baseline]\n  tiers: [platform, apps]\n  controls: {restrict-image-registries: {}}\n  registries: {allowed: [" + registries + "]}\n"
+				if listed {
+					text += fmt.Sprintf("  namespaces: [{name: edge, tier: platform, create: %t}]\n", !existing)
+				}
+				return text
+			}
+			h := newHistory(t)
+			h.climb(profile("ghcr.io, quay.io", true), "audit", "enforce-platform")
+			h.ok(h.build(profile("ghcr.io, quay.io", false), "stage: enforce-platform"))
+			h.ok(h.build(profile("ghcr.io", false), "stage: enforce-platform")) // apps audits this, and platform holds what it had
+			h.climb(profile("ghcr.io", false), "enforce")
+			h.ok(h.build(profile("ghcr.io", true), "stage: enforce"))
+			if waits := slices.ContainsFunc(h.locked().Namespaces, func(n manifest.LockedNamespace) bool { return n.Name == "edge" && n.Tier == "apps" }); waits != existing {
+				t.Errorf("edge waits in the last tier: %t", waits)
+			}
+			if want != "" {
+				h.holds("namespaces/edge.yaml", want)
+			}
+		})
+	}
+}
+
+// locked returns what the lock has of the environment.
+func (h *history) locked() manifest.LockedEnvironment {
+	h.Helper()
+	lock, err := manifest.DecodeLock(h.output[layout.Lock].Data)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return lock.Environments["prod"]
+}
