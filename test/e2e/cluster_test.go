@@ -22,6 +22,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
+// long marks a test that CI has no time for: make nightly runs it.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("make nightly runs it")
+	}
+}
+
 // startCluster starts a control plane that ends with the test.
 func startCluster(t *testing.T, options controlplane.Options) *controlplane.ControlPlane {
 	t.Helper()

@@ -86,9 +86,7 @@ const randomProfiles = 200
 // TestRandomProfiles applies what random sources compile to. The seed is fixed:
 // a run that fails can be repeated.
 func TestRandomProfiles(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes minutes; make nightly runs it")
-	}
+	long(t)
 	t.Parallel()
 	bundles := compileRandom(t, 1)
 	c := startCluster(t, controlplane.Options{WithoutFlux: true})

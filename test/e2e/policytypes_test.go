@@ -12,15 +12,13 @@ import (
 // API server to those of Kyverno. What is enforced is enforced at every moment, and no
 // good Pod and nothing that Flux applies is refused.
 func TestPolicyTypes(t *testing.T) {
+	long(t)
 	t.Parallel()
-	parts := []part{
+	inOrder(t, []part{
 		{name: "the example is installed", test: testOrder},
 		{name: "policies of the API server", test: testPolicyType("ClusterPolicy", "ValidatingAdmissionPolicy")},
-	}
-	if !testing.Short() {
-		parts = append(parts, part{name: "policies of Kyverno in CEL", test: testPolicyType("ValidatingAdmissionPolicy", "ValidatingPolicy")})
-	}
-	inOrder(t, parts)
+		{name: "policies of Kyverno in CEL", test: testPolicyType("ValidatingAdmissionPolicy", "ValidatingPolicy")},
+	})
 }
 
 // testPolicyType takes the three steps of docs/policy-types.md, and takes the last one

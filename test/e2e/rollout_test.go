@@ -32,6 +32,7 @@ func TestRollout(t *testing.T) {
 
 // TestChanges does the same for changes of an installed profile.
 func TestChanges(t *testing.T) {
+	long(t)
 	t.Parallel()
 	inOrder(t, []part{
 		{name: "the example is installed", test: testOrder},
