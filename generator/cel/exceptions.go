@@ -16,31 +16,15 @@ type waiver struct {
 	checks []string // ids
 }
 
-// variable is the name of the variable that says whether the exception holds.
-func (w waiver) variable() string { return "exception__" + strings.ReplaceAll(w.Name, "-", "_") }
-
 // narrowed reports whether the exception is for some containers or images only.
 func (w waiver) narrowed() bool { return len(w.Containers)+len(w.Images) > 0 }
 
-// partition returns the exceptions from a check: those from all of it, and those for some
-// containers or images only.
-func partition(waivers []waiver, c check) (all, parts []waiver) {
-	for _, w := range waivers {
-		switch {
-		case !slices.Contains(w.checks, c.id()):
-		case w.narrowed():
-			parts = append(parts, w)
-		default:
-			all = append(all, w)
-		}
-	}
-	return all, parts
-}
+// waivers are the exceptions that can matter to an object, in their order.
+type waivers []waiver
 
-// waivers returns the exceptions that can matter to the object, in their order: those from
-// one of its checks, in a namespace of its tier.
-func (o *object) waivers() []waiver {
-	var all []waiver
+// waivers returns those from one of its checks, in a namespace of its tier.
+func (o *object) waivers() waivers {
+	var all waivers
 	for _, x := range o.env.Exceptions {
 		here := o.tier == "" || len(x.ClusterKinds) > 0 ||
 			slices.ContainsFunc(x.Namespaces, func(n string) bool { return o.plan.TierOf(o.env, n) == o.tier })
@@ -59,81 +43,164 @@ func (o *object) waivers() []waiver {
 	return all
 }
 
-// holds is an expression that is true if the exception covers the request: it has not
-// ended, and the object is what the exception names, or its controller makes it from
-// that, or it was made so and keeps what its Pods run.
-func (w waiver) holds() string {
-	all := []string{w.where(), "(" + strings.Join(w.ways(), " || ") + ")"}
-	if !w.Expires.IsZero() {
-		all = append(all, w.notEnded())
-	}
-	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " && ")
-}
-
-// subject is the object that is to be, or that is deleted.
-const subject = "variables.objects[0]"
-
-// where is true in the namespaces of the exception; they do not limit kinds without one.
-func (w waiver) where() string {
-	if len(w.Namespaces) == 0 {
-		return ""
-	}
-	in := fmt.Sprintf("request.namespace in %s", literal(w.Namespaces))
-	if len(w.ClusterKinds) == 0 {
-		return in
-	}
-	return fmt.Sprintf("(%s.kind in %s || %s)", subject, literal(w.ClusterKinds), in)
-}
-
-// notEnded is true until the exception ends. CEL has no clock, but the API server sets two
-// times before it asks: that of the creation, and for an update that of each manager that
-// adds or changes a field. A client that resets the managers is not exempt.
-func (w waiver) notEnded() string {
-	end := fmt.Sprintf("timestamp(%q)", w.Expires.UTC().Format(time.RFC3339))
-	return fmt.Sprintf(`(request.operation == "UPDATE" ? object.metadata.?managedFields.orValue([]).size() > 0 && `+
-		`object.metadata.managedFields.all(m, m.?time.optMap(t, timestamp(t) < %s).orValue(false)) : `+
-		`%s.metadata.?creationTimestamp.optMap(t, timestamp(t) < %s).orValue(false))`, end, subject, end)
-}
-
-// ways are alternatives: what the exception covers.
-func (w waiver) ways() []string {
-	name := fmt.Sprintf(`%s.metadata.?name.orValue(%s.metadata.?generateName.orValue(""))`, subject, subject)
-	var out []string
-	add := func(way string) {
-		if !slices.Contains(out, way) {
-			out = append(out, way)
-		}
-	}
-	for _, kind := range w.Kinds {
-		names := w.Names
-		if kind == "Pod" {
-			names = plan.PodNames(names)
-		}
-		add(fmt.Sprintf("%s.kind == %q && %s.matches(%s)", subject, kind, name, quoted(pattern(names, ""))))
-		for _, made := range plan.MadeFrom(kind) {
-			m := owned{made, w.Names}
-			add(m.byController())
-			add(m.unchanged())
-			if kind == "CronJob" && made.Kind == "Job" {
-				add(m.byHand())
-			}
+// of returns the exceptions from a check.
+func (all waivers) of(c check) waivers {
+	var out waivers
+	for _, w := range all {
+		if slices.Contains(w.checks, c.id()) {
+			out = append(out, w)
 		}
 	}
 	return out
 }
 
-// owned are the objects that controllers make for workloads with some names.
-type owned struct {
-	plan.Made
-	names []string
+// narrowed reports whether some of the exceptions are narrowed.
+func (all waivers) narrowed() bool { return slices.ContainsFunc(all, waiver.narrowed) }
+
+// whole reports whether some of the exceptions are not narrowed.
+func (all waivers) whole() bool {
+	return slices.ContainsFunc(all, func(w waiver) bool { return !w.narrowed() })
 }
+
+// The keys of an exception as it is written in a policy: a map of lists of texts. What
+// does not limit an exception is absent.
+const (
+	rowName       = "name"
+	rowNamespaces = "namespaces"
+	rowKinds      = "kinds"
+	rowCluster    = "clusterKinds" // those of the kinds that namespaces do not limit
+	rowNames      = "names"        // a regular expression
+	rowPods       = "pods"         // a regular expression for the names of bare Pods
+	rowEnd        = "end"
+	rowChecks     = "checks"
+	rowContainers = "containers" // a regular expression
+	rowImages     = "images"     // a regular expression
+)
+
+// row writes the exception.
+func (w waiver) row() string {
+	var fields []string
+	add := func(key string, values ...string) {
+		if len(values) > 0 {
+			fields = append(fields, quoted(key)+": "+literal(values))
+		}
+	}
+	add(rowName, w.Name)
+	add(rowNamespaces, w.Namespaces...)
+	add(rowKinds, w.Kinds...)
+	add(rowCluster, w.ClusterKinds...)
+	add(rowNames, alternatives(w.Names))
+	if slices.Contains(w.Kinds, "Pod") {
+		add(rowPods, alternatives(plan.PodNames(w.Names)))
+	}
+	if !w.Expires.IsZero() {
+		add(rowEnd, w.Expires.UTC().Format(time.RFC3339))
+	}
+	add(rowChecks, w.checks...)
+	if len(w.Containers) > 0 {
+		add(rowContainers, pattern(w.Containers))
+	}
+	if len(w.Images) > 0 {
+		add(rowImages, pattern(fullImages(w.Images)))
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
+}
+
+// maxRows is the length of the expression that lists exceptions, in bytes. The library
+// takes 100,000 characters.
+const maxRows = 60_000
+
+// variables are the exceptions of the object, and those that hold for the request. CEL
+// evaluates them where a check fails, so what is good pays for no exception.
+func (all waivers) variables() []any {
+	if len(all) == 0 {
+		return nil
+	}
+	var lists [][]string
+	size := 0
+	for _, w := range all {
+		row := w.row()
+		if size += len(row); len(lists) == 0 || size > maxRows {
+			lists, size = append(lists, nil), len(row)
+		}
+		lists[len(lists)-1] = append(lists[len(lists)-1], row)
+	}
+	var out []any
+	var names []string
+	for i, list := range lists {
+		name := fmt.Sprintf("exceptions_%d", i+1)
+		names = append(names, "variables."+name)
+		out = append(out, variable(name, "["+strings.Join(list, ",\n")+"]"))
+	}
+	return append(out, variable("holding", fmt.Sprintf("(%s).filter(x, %s)", strings.Join(names, " + "), all.hold())))
+}
+
+// subject is the object that is to be, or that is deleted.
+const subject = "variables.objects[0]"
+
+// hold is an expression that is true if an exception x covers the request: it has not
+// ended, and the object is what the exception names, or its controller makes it from
+// that, or it was made so and keeps what its Pods run.
+func (all waivers) hold() string {
+	conditions := []string{where, "(" + strings.Join(all.ways(), " ||\n") + ")"}
+	if slices.ContainsFunc(all, func(w waiver) bool { return !w.Expires.IsZero() }) {
+		conditions = append(conditions, notEnded)
+	}
+	return strings.Join(conditions, " &&\n")
+}
+
+// where is true in the namespaces of the exception; they do not limit kinds without one.
+const where = `(!("namespaces" in x) || request.?namespace.orValue("") in x.namespaces || ` + subject + `.kind in x.?clusterKinds.orValue([]))`
+
+// notEnded is true until the exception ends. CEL has no clock, but the API server sets two
+// times before it asks: that of the creation, and for an update that of each manager that
+// adds or changes a field. A client that resets the managers is not exempt.
+const notEnded = `x.?end.orValue([]).all(end, request.operation == "UPDATE" ?
+object.metadata.?managedFields.orValue([]).size() > 0 && object.metadata.managedFields.all(m, m.?time.optMap(t, timestamp(t) < timestamp(end)).orValue(false)) :
+` + subject + `.metadata.?creationTimestamp.optMap(t, timestamp(t) < timestamp(end)).orValue(false))`
+
+// ways are alternatives: what an exception x covers.
+func (all waivers) ways() []string {
+	name := fmt.Sprintf(`%s.metadata.?name.orValue(%s.metadata.?generateName.orValue(""))`, subject, subject)
+	out := []string{fmt.Sprintf(`%s.kind in x.kinds && %s.matches("^" + x[%s.kind == "Pod" ? "pods" : "names"][0] + "$")`, subject, name, subject)}
+	var kinds []string
+	for _, w := range all {
+		kinds = append(kinds, w.Kinds...)
+	}
+	slices.Sort(kinds)
+	for _, kind := range slices.Compact(kinds) {
+		var made []string
+		add := func(way string) {
+			if !slices.Contains(made, way) {
+				made = append(made, way)
+			}
+		}
+		for _, m := range plan.MadeFrom(kind) {
+			add(owned{m}.byController())
+			add(owned{m}.unchanged())
+			if kind == "CronJob" && m.Kind == "Job" {
+				add(owned{m}.byHand())
+			}
+		}
+		if len(made) > 0 {
+			out = append(out, fmt.Sprintf("%s in x.kinds && (%s)", quoted(kind), strings.Join(made, " ||\n")))
+		}
+	}
+	return out
+}
+
+// owned are the objects that controllers make for the workloads of an exception x.
+type owned struct{ plan.Made }
 
 // in is true if an object is of the kind and its controller is the owner. Whoever writes
 // an object writes its owner references, so they prove nothing alone.
 func (o owned) in(object string) string {
-	name := fmt.Sprintf("r.name.matches(%s)", quoted(pattern(o.names, o.Suffix)))
+	matches := func(suffix string) string {
+		return fmt.Sprintf(`r.name.matches("^" + x.names[0] + %s)`, quoted(suffix+"$"))
+	}
+	name := matches(o.Suffix)
 	if o.ByHand { // not a Job that a CronJob with a longer name runs by the clock
-		name = fmt.Sprintf("(%s || r.name.matches(%s) && !r.name.matches(%s))", name, quoted(pattern(o.names, "-.+")), quoted(pattern(o.names, "-.+"+plan.MinuteSuffix)))
+		name = fmt.Sprintf("(%s || %s && !%s)", name, matches("-.+"), matches("-.+"+plan.MinuteSuffix))
 	}
 	return fmt.Sprintf("%s.kind == %q && %s.metadata.?ownerReferences.orValue([]).exists(r, r.?controller.orValue(false) && r.apiVersion == %q && r.kind == %q && %s)",
 		object, o.Kind, object, o.Owner.APIVersion(), o.Owner.Kind, name)
@@ -159,37 +226,36 @@ func (o owned) byHand() string {
 	return fmt.Sprintf(`request.operation == "CREATE" && %s && object.metadata.?annotations[?"cronjob.kubernetes.io/instantiate"].orValue("") == "manual"`, o.in("object"))
 }
 
-// remaining is an expression for what checks see of Pods without the containers and image
-// volumes that exceptions name. Images with the same name are the same, however they are
-// written.
-func remaining(narrowed []waiver) string {
-	var containers, volumes []string
-	for _, w := range narrowed {
-		var named []string
-		if len(w.Containers) > 0 {
-			named = append(named, fmt.Sprintf(`c.?name.orValue("").matches(%s)`, quoted(pattern(w.Containers, ""))))
-		}
-		if len(w.Images) > 0 {
-			named = append(named, ofImages(w.Images, `c.?image.orValue("")`))
-			if len(w.Containers) == 0 { // an image volume is in no container
-				volumes = append(volumes, fmt.Sprintf("!(variables.%s && %s)", w.variable(), ofImages(w.Images, "v.image.reference")))
-			}
-		}
-		containers = append(containers, fmt.Sprintf("!(variables.%s && %s)", w.variable(), strings.Join(named, " && ")))
-	}
-	templates := fmt.Sprintf(`variables.templates.map(o, {"metadata": o.metadata, "spec": o.spec, "containers": dyn(o.containers.filter(c, %s))})`, strings.Join(containers, " && "))
-	return podsOf(templates, strings.Join(volumes, " && "))
+// exempts is an expression that is true if an exception x is one from all of a check.
+func exempts(c check) string {
+	return quoted(c.id()) + ` in x.checks && !("containers" in x) && !("images" in x)`
 }
 
-// ofImages is an expression that is true if an image is one of the globs. localhost is a
-// registry to some container runtimes, and a name on docker.io to others: nothing there is
-// named.
-func ofImages(globs []string, image string) string {
+// remaining is an expression for what a check sees of Pods without the containers and
+// image volumes that narrowed exceptions name. Images with the same name are the same,
+// however they are written. An image volume is in no container.
+func remaining(c check) string {
+	narrowed := fmt.Sprintf(`variables.holding.exists(x, %s in x.checks && `, quoted(c.id()))
+	container := narrowed + fmt.Sprintf(`("containers" in x || "images" in x) && x.?containers.orValue([]).all(p, c.?name.orValue("").matches(p)) && `+
+		`x.?images.orValue([]).all(p, %s))`, ofImages(`c.?image.orValue("")`))
+	volume := narrowed + fmt.Sprintf(`!("containers" in x) && "images" in x && x.images.all(p, %s))`, ofImages("v.image.reference"))
+	templates := fmt.Sprintf(`variables.templates.map(o, {"metadata": o.metadata, "spec": o.spec, "containers": dyn(o.containers.filter(c, !%s))})`, container)
+	return podsOf(templates, "!"+volume)
+}
+
+// ofImages is an expression that is true if an image matches the regular expression p for
+// full names. localhost is a registry to some container runtimes, and a name on docker.io
+// to others: nothing there is named.
+func ofImages(image string) string {
+	return fmt.Sprintf(`!%s.startsWith("localhost/") && %s.matches(p)`, image, fullImage(image))
+}
+
+func fullImages(globs []string) []string {
 	full := make([]string, len(globs))
 	for i, glob := range globs {
 		full[i] = plan.FullImage(glob)
 	}
-	return fmt.Sprintf(`!%s.startsWith("localhost/") && %s.matches(%s)`, image, fullImage(image), quoted(pattern(full, "")))
+	return full
 }
 
 // fullImage is an expression for the full name of an image, as plan.FullImage has it.
@@ -200,13 +266,16 @@ func fullImage(image string) string {
 		`.map(i, i.matches("^.*/[^/:@]*$") ? i + ":latest" : i)[0]`, image)
 }
 
-// pattern is a regular expression for globs, in which * stands for any characters.
-func pattern(globs []string, suffix string) string {
+// pattern is a regular expression for whole texts that match one of the globs.
+func pattern(globs []string) string { return "^" + alternatives(globs) + "$" }
+
+// alternatives is a regular expression for globs, in which * stands for any characters.
+func alternatives(globs []string) string {
 	out := make([]string, len(globs))
 	for i, glob := range globs {
 		out[i] = strings.ReplaceAll(regexp.QuoteMeta(glob), `\*`, `.*`)
 	}
-	return "^(" + strings.Join(out, "|") + ")" + suffix + "$"
+	return "(" + strings.Join(out, "|") + ")"
 }
 
 // literal returns texts as a list in CEL.

@@ -27,30 +27,65 @@ func (c check) variable() string {
 	return "check__" + strings.ReplaceAll(c.policy.Name+"__"+c.Name, "-", "_")
 }
 
-// expression returns what the check finds: in the request, or in the new object and not in
-// the old one. A text of several lines stands for several.
-//
-// Exceptions for some containers or images leave the others to be judged, each exception
-// by itself.
-func (c check) expression(narrowed []waiver) string {
-	if c.exempt() != "" {
-		return c.exempt() + " ? [] : " + c.found(narrowed)
+// whole names the variable with what the check finds without exceptions for some
+// containers or images.
+func (c check) whole() string { return c.variable() + "__whole" }
+
+// variables are what the check finds. Narrowed exceptions leave the other containers to be
+// judged; without a fault there is no need to know them.
+func (c check) variables(exceptions waivers) []any {
+	if !exceptions.narrowed() {
+		return []any{variable(c.variable(), c.expression("variables.pods"))}
 	}
-	return c.found(narrowed)
+	rest := fmt.Sprintf("variables.%s.size() == 0 ? [] :\n%s", c.whole(), c.expression(remaining(c)))
+	return []any{variable(c.whole(), c.expression("variables.pods")), variable(c.variable(), rest)}
+}
+
+// fails is an expression that is true if the check finds what no exception covers.
+func (c check) fails(exceptions waivers) string {
+	fails := fmt.Sprintf("variables.%s.size() > 0", c.variable())
+	if exceptions.whole() {
+		fails += fmt.Sprintf(" && !variables.holding.exists(x, %s)", exempts(c))
+	}
+	return fails
+}
+
+// exempted are expressions for the exceptions that the request needs for the check, as
+// CHECK=EXCEPTION, separated by commas.
+func (c check) exempted(exceptions waivers) []string {
+	names := func(faulty, which string) string {
+		return fmt.Sprintf(`%s ? variables.holding.filter(x, %s).map(x, %s + x.name[0]).join(",") : ""`, faulty, which, quoted(c.id()+"="))
+	}
+	var out []string
+	if exceptions.narrowed() {
+		faulty := fmt.Sprintf("variables.%s.size() == 0 && variables.%s.size() > 0", c.variable(), c.whole())
+		out = append(out, names(faulty, fmt.Sprintf(`%s in x.checks && ("containers" in x || "images" in x)`, quoted(c.id()))))
+	}
+	if exceptions.whole() {
+		out = append(out, names(fmt.Sprintf("variables.%s.size() > 0", c.variable()), exempts(c)))
+	}
+	return out
+}
+
+// expression returns what the check finds: in the request, or in the new object and not in
+// the old one. A text of several lines stands for several. pods is an expression for what a
+// check of Pods sees.
+func (c check) expression(pods string) string {
+	if c.exempt() != "" {
+		return c.exempt() + " ? [] : " + c.found(pods)
+	}
+	return c.found(pods)
 }
 
 // found is the expression without the exemption of deployers.
-func (c check) found(narrowed []waiver) string {
+func (c check) found(pods string) string {
 	const lines = `.filter(t, t != "").join("\n").split("\n")`
 	if c.Refusals != "" {
 		return fmt.Sprintf("(%s)%s.filter(t, t != \"\")", c.Refusals, lines)
 	}
 	list, one := "variables.objects", "object"
 	if c.OfPods() {
-		list, one = "variables.pods", "pod"
-		if len(narrowed) > 0 {
-			list = remaining(narrowed)
-		}
+		list, one = pods, "pod"
 	}
 	known := "t in all[1]"
 	if c.Wildcards {

@@ -205,33 +205,20 @@ func (o *object) spec() map[string]any {
 	if o.family.pods {
 		variables = append(variables, variable("templates", templates), variable("large", largePod()), variable("pods", podsOf("variables.templates", "")))
 	}
-	waivers := o.waivers()
-	for _, w := range waivers {
-		variables = append(variables, variable(w.variable(), w.holds()))
-	}
+	exceptions := o.waivers()
+	variables = append(variables, exceptions.variables()...)
 	var failed, exempted, texts []string
 	for _, c := range o.checks {
-		all, parts := partition(waivers, c)
-		variables = append(variables, variable(c.variable(), c.expression(parts)))
-		found, whole := fmt.Sprintf("variables.%s.size() > 0", c.variable()), c.variable()+"__whole"
-		if len(parts) > 0 {
-			variables = append(variables, variable(whole, c.expression(nil)))
-		}
-		for _, w := range parts {
-			exempted = append(exempted, fmt.Sprintf(`variables.%s && !(%s) && variables.%s.size() > 0 ? %s : ""`, w.variable(), found, whole, quoted(c.id()+"="+w.Name)))
-		}
-		fails := []string{found}
-		for _, w := range all {
-			fails = append(fails, "!variables."+w.variable())
-			exempted = append(exempted, fmt.Sprintf(`%s && variables.%s ? %s : ""`, found, w.variable(), quoted(c.id()+"="+w.Name)))
-		}
-		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, strings.Join(fails, " && "), quoted(c.id())))
+		variables = append(variables, c.variables(exceptions.of(c))...)
+		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, c.fails(exceptions.of(c)), quoted(c.id())))
+		exempted = append(exempted, c.exempted(exceptions.of(c))...)
 		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
 	}
 	variables = append(variables, variable("failed", o.unlessLarge("[]", filled(failed))))
 	annotations := []any{map[string]any{"key": "failed-checks", "valueExpression": `variables.failed.join(",")`}}
 	if len(exempted) > 0 {
-		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": o.unlessLarge(`""`, filled(exempted)+`.join(",")`)})
+		variables = append(variables, variable("exempted", o.unlessLarge("[]", filled(exempted))))
+		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": `variables.exempted.join(",")`})
 	}
 	message := fmt.Sprintf("[%s.join(\" \").replace(\"\\n\", \" \")]\n.map(t, t.size() > %d ? t.substring(0, %d) + \"…\" : t)[0]", filled(texts), maxMessage, maxMessage)
 	tooLarge := fmt.Sprintf("A Pod may have at most %d containers and %d volumes.", maxContainers, maxVolumes)
