@@ -59,6 +59,7 @@ func Check(o manifest.Object) []error {
 		return []error{&Error{Message: fmt.Sprintf("is not JSON: %v", err)}}
 	}
 	found, meta := kind.body(raw)
+	found = append(found, limits(o, len(raw))...)
 	if kind.name != nil {
 		found = append(found, kind.metadata(o, meta)...)
 	}

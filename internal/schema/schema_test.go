@@ -176,6 +176,10 @@ func TestCheckRefuses(t *testing.T) {
 		{"wrong type in a built-in kind", "NetworkPolicy", "policyTypes: [Ingress]", "policyTypes: Ingress", []string{"cannot unmarshal string into Go struct field .spec.policyTypes of type []string"}},
 		{"Secret that is not base64", "Secret", "stringData", "data", []string{"illegal base64 data at input byte 0"}},
 		{"label value", "Namespace", "a/b: c", "a/b: c d", []string{`metadata.labels: Invalid value: "c d": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`}},
+		{"too long to be stored", "ConfigMap", "k: v", "k: " + strings.Repeat("x", 1<<20), []string{"takes 1048670 bytes, and at most 1048576 are safe to store: many exceptions, or namespaces by name, make it long"}},
+		{"expression that the API server does not parse", "ValidatingAdmissionPolicy", `"1"`, `"'` + strings.Repeat("é", 100_000) + `'"`, []string{"spec.variables[0].expression: is 100002 long, and at most 100000 are read"}},
+		{"expression that Kyverno does not parse", "ValidatingPolicy", `"'a'"`, `"'` + strings.Repeat("x", 100_000) + `'"`, []string{"spec.validations[0].messageExpression: is 100002 long, and at most 100000 are read"}},
+		{"annotation that the API server does not take", "ValidatingAdmissionPolicy", `"'a'"`, `"'` + strings.Repeat("é", 2560) + `'"`, []string{"spec.auditAnnotations[0].valueExpression: is 5122 long, and at most 5120 are read"}},
 		{"other version", "ClusterPolicy", "kyverno.io/v1", "kyverno.io/v2beta1", []string{"no schema for kyverno.io/v2beta1 ClusterPolicy"}},
 		{"other kind", "Namespace", "kind: Namespace", "kind: Pod", []string{"no schema for v1 Pod"}},
 	} {
