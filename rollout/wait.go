@@ -204,10 +204,24 @@ func judge(o manifest.Object) state {
 		return state{why: "is not ready: " + o.String("status", "conditionStatus", "message")}
 	case kind.InForce == kinds.ReadyCondition:
 		return judgeCondition(o, "Ready")
+	case kind.InForce == kinds.ObservedGeneration:
+		return judgeTypes(o)
 	case strings.HasSuffix(group, ".fluxcd.io"), group == "fluxcd.controlplane.io":
 		return judgeFlux(o)
 	}
 	return state{ready: true} // a kind without a status of its own
+}
+
+// judgeTypes reads what the API server's controllers say of the expressions of a policy.
+func judgeTypes(o manifest.Object) state {
+	if number(o.Value("status", "observedGeneration")) < number(o.Value("metadata", "generation")) {
+		return state{waits: true, why: "is not checked yet"}
+	}
+	if warnings, _ := o.Value("status", "typeChecking", "expressionWarnings").([]any); len(warnings) > 0 {
+		first, _ := warnings[0].(map[string]any)
+		return state{why: "has an expression that may fail: " + manifest.Object(first).String("warning")}
+	}
+	return state{ready: true}
 }
 
 func judgeFlux(o manifest.Object) state {

@@ -15,24 +15,24 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
-	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
 const (
-	waivers = 1000
-	asked   = 200 // requests per measurement
+	many  = 1000 // exceptions, or namespaces
+	asked = 200  // requests per measurement
 	// settling is how long Kyverno's other controllers get to look at what is new.
 	settling = 15 * time.Second
 )
 
 // sourceRestricted is the profile restricted, enforced, and nothing else but
-// the namespaces of the exceptions.
+// the namespaces.
 const sourceRestricted = `apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: bench}
 spec:
   extends: [restricted]
+  kyverno: {policyType: %s}
   flux: {source: {kind: GitRepository, name: flux-system}, path: ./}
   tiers: [apps]
   namespaces: [%s]
@@ -58,14 +58,27 @@ spec:
 
 // bundle is a set of objects whose cost is measured, and what it cost.
 type bundle struct {
-	what     string
-	objects  []manifest.Object
-	overhead []time.Duration
+	what    string
+	objects []manifest.Object
+	// overhead is what they add to a request; ready is how long it takes from the first one
+	// until all are in force.
+	overhead, ready []time.Duration
+}
+
+// target is a kind of policies, and the limits for it; 0 is no limit.
+type target struct {
+	policyType string
+	// ofChart is its cost against that of the chart as ClusterPolicies, growth the cost of
+	// many exceptions or namespaces against that of few.
+	ofChart, growth float64
+	ready           time.Duration
+
+	few, namespaces, exceptions *bundle
 }
 
 // admission measures what a bundle adds to the creation of a good Pod, on a real
 // API server with a real Kyverno: the Pod is created in a namespace that policies
-// judge and, in turns, in one that the webhooks leave out.
+// judge and, in turns, in one that they leave out.
 func (b *bench) admission(ctx context.Context) (err error) {
 	b.say("starting a control plane")
 	root, err := controlplane.Root(ctx)
@@ -80,73 +93,115 @@ func (b *bench) admission(ctx context.Context) (err error) {
 	if err := c.InstallKyverno(ctx, controlplane.DefaultRelease()); err != nil {
 		return err
 	}
-	chart, err := b.chartPolicies(ctx)
-	if err != nil {
-		return err
-	}
-	ours, err := b.restricted(ctx, 0)
-	if err != nil {
-		return err
-	}
-	waived, err := b.restricted(ctx, waivers)
-	if err != nil {
-		return err
-	}
-	bundles := []*bundle{
-		{what: fmt.Sprintf("the chart kyverno-policies, restricted, %d policies", len(chart)), objects: chart},
-		{what: fmt.Sprintf("`gatehouse build`, restricted, %d policies", len(ours)), objects: ours},
-		{what: fmt.Sprintf("the same with %d exceptions", waivers), objects: waived},
-	}
 	a, err := newAdmitter(ctx, c.Client())
 	if err != nil {
 		return err
 	}
+	// ClusterPolicies have no limits: they do not reach the goals (docs/adr/0012).
+	targets := []*target{
+		{policyType: "ClusterPolicy"},
+		{policyType: "ValidatingPolicy", ofChart: 0.5, growth: 1.25, ready: 5 * time.Second},
+		{policyType: "ValidatingAdmissionPolicy", ofChart: 0.2, growth: 1.25, ready: 5 * time.Second},
+	}
+	charts, bundles, err := b.bundles(ctx, targets)
+	if err != nil {
+		return err
+	}
 	for round := range b.rounds {
-		for _, each := range bundles {
+		for _, each := range slices.Concat(charts, bundles) {
 			b.say("asking the API server, round %d: %s", round+1, each.what)
 			if err := a.measure(ctx, each); err != nil {
 				return fmt.Errorf("%s: %w", each.what, err)
 			}
 		}
 	}
-	var figures []figure
-	for _, each := range bundles {
-		figures = append(figures, figure{what: each.what, value: "+" + duration(median(each.overhead))})
-	}
-	// There are no limits: the goal is half the cost of the chart, which ClusterPolicies do not reach (docs/adr/0012).
-	figures = append(figures,
-		ratio("gatehouse against the chart", median(bundles[1].overhead), median(bundles[0].overhead), 0),
-		ratio(fmt.Sprintf("%d exceptions against none", waivers), median(bundles[2].overhead), median(bundles[1].overhead), 0))
-	b.report.add("Admission", fmt.Sprintf(`What the policies, all at Enforce, add to the creation of a good Pod (server-side dry run, median of %d in turns with Pods that no webhook is asked about); median of %d.
-There is no limit: the goal is half of the chart, and no difference by exceptions, which ClusterPolicies do not reach ([ADR 12](adr/0012-what-cluster-policies-cost.md)).`, asked, b.rounds), figures...)
+	b.report.add("Admission", fmt.Sprintf(`What the policies, all at Enforce, add to the creation of a good Pod (server-side dry run, median of %d in turns with Pods that no policy judges); median of %d. Ready: from the first object that is applied until all policies are in force.
+ClusterPolicies have no limit: they do not reach the goals ([ADR 12](adr/0012-what-cluster-policies-cost.md)).`, asked, b.rounds), admissionFigures(charts, targets)...)
 	return nil
 }
 
-// chartPolicies are the policies of Kyverno's chart for the same level.
-func (b *bench) chartPolicies(ctx context.Context) ([]manifest.Object, error) {
+// bundles builds what is measured: the chart in both kinds that it has, and each target
+// with few namespaces, with many that are selected by name, and with many exceptions.
+func (b *bench) bundles(ctx context.Context, targets []*target) (charts, all []*bundle, err error) {
+	for _, policyType := range []string{"ClusterPolicy", "ValidatingPolicy"} {
+		objects, err := b.chartPolicies(ctx, policyType)
+		if err != nil {
+			return nil, nil, err
+		}
+		charts = append(charts, &bundle{what: fmt.Sprintf("the chart kyverno-policies, restricted, %s: %d policies", policyType, len(objects)), objects: objects})
+	}
+	for _, t := range targets {
+		for _, variant := range []struct {
+			into                   **bundle
+			what                   string
+			namespaces, exceptions int
+		}{
+			{&t.few, "10 namespaces", 10, 0},
+			{&t.namespaces, fmt.Sprintf("%d namespaces", many), many, 0},
+			{&t.exceptions, fmt.Sprintf("%d exceptions", many), many, many},
+		} {
+			objects, err := b.restricted(ctx, t.policyType, variant.namespaces, variant.exceptions)
+			if err != nil {
+				return nil, nil, err
+			}
+			*variant.into = &bundle{what: fmt.Sprintf("gatehouse, restricted, %s, %s: %d objects", t.policyType, variant.what, len(objects)), objects: objects}
+			all = append(all, *variant.into)
+		}
+	}
+	return charts, all, nil
+}
+
+func admissionFigures(charts []*bundle, targets []*target) []figure {
+	var figures []figure
+	cost := func(b *bundle) {
+		figures = append(figures, figure{what: b.what, value: "+" + duration(median(b.overhead))})
+	}
+	for _, chart := range charts {
+		cost(chart)
+		figures = append(figures, figure{what: "the same, ready", value: duration(median(chart.ready))})
+	}
+	for _, t := range targets {
+		for _, b := range []*bundle{t.few, t.namespaces, t.exceptions} {
+			cost(b)
+		}
+		figures = append(figures,
+			ratio(t.policyType+" against the chart as ClusterPolicies", median(t.few.overhead), median(charts[0].overhead), t.ofChart),
+			ratio(fmt.Sprintf("%s, %d namespaces against 10", t.policyType, many), median(t.namespaces.overhead), median(t.few.overhead), t.growth),
+			ratio(fmt.Sprintf("%s, %d exceptions against none", t.policyType, many), median(t.exceptions.overhead), median(t.namespaces.overhead), t.growth),
+			within(t.policyType+", ready", median(t.few.ready), t.ready))
+	}
+	return figures
+}
+
+// chartPolicies are the policies of Kyverno's chart for the same level, in one of the kinds
+// that it has.
+func (b *bench) chartPolicies(ctx context.Context, policyType string) ([]manifest.Object, error) {
 	dir, err := b.kyvernoModule(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
 	if _, err := measure(ctx, &out, b.path("helm"), "template", "p", filepath.Join(dir, "charts", "kyverno-policies"),
-		"--set", "policyType=ClusterPolicy", "--set", "podSecurityStandard=restricted", "--set", "validationFailureAction=Enforce", "--kube-version", "1.36.0"); err != nil {
+		"--set", "policyType="+policyType, "--set", "podSecurityStandard=restricted", "--set", "validationFailureAction=Enforce", "--kube-version", "1.36.0"); err != nil {
 		return nil, err
 	}
 	return manifest.Parse(out.Bytes())
 }
 
-// restricted are gatehouse's, with so many exceptions.
-func (b *bench) restricted(ctx context.Context, exceptions int) ([]manifest.Object, error) {
-	var namespaces []string
-	var all strings.Builder
-	for i := range exceptions {
-		namespaces = append(namespaces, fmt.Sprintf("{name: team-%d, tier: apps}", i))
-		fmt.Fprintf(&all, waiver, i)
+// restricted are the policies and exceptions of gatehouse, with so many namespaces that it
+// does not create, and so many exceptions.
+func (b *bench) restricted(ctx context.Context, policyType string, namespaces, exceptions int) ([]manifest.Object, error) {
+	var names []string
+	var waivers strings.Builder
+	for i := range namespaces {
+		names = append(names, fmt.Sprintf("{name: team-%d, tier: apps, create: false}", i))
 	}
-	source, repository := b.path(fmt.Sprintf("restricted-%d.yaml", exceptions)), b.path(fmt.Sprintf("out-restricted-%d", exceptions))
-	text := fmt.Sprintf(sourceRestricted, strings.Join(namespaces, ", ")) + all.String()
-	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+	for i := range exceptions {
+		fmt.Fprintf(&waivers, waiver, i)
+	}
+	name := fmt.Sprintf("restricted-%s-%d-%d", policyType, namespaces, exceptions)
+	source, repository := b.path(name+".yaml"), b.path(name)
+	if err := os.WriteFile(source, []byte(fmt.Sprintf(sourceRestricted, policyType, strings.Join(names, ", "))+waivers.String()), 0o644); err != nil {
 		return nil, err
 	}
 	if _, err := measure(ctx, io.Discard, b.path("gatehouse"), "build", source, "-o", repository); err != nil {
@@ -170,167 +225,5 @@ func (b *bench) restricted(ctx context.Context, exceptions int) ([]manifest.Obje
 			objects = append(objects, parsed...)
 		}
 	}
-	return slices.DeleteFunc(objects, func(o manifest.Object) bool { return o.Kind() != "ClusterPolicy" && o.Kind() != "PolicyException" }), nil
-}
-
-func object(apiVersion, kind, namespace, name string, spec map[string]any) manifest.Object {
-	metadata := map[string]any{"name": name}
-	if namespace != "" {
-		metadata["namespace"] = namespace
-	}
-	o := manifest.Object{"apiVersion": apiVersion, "kind": kind, "metadata": metadata}
-	if spec != nil {
-		o["spec"] = spec
-	}
-	return o
-}
-
-// Namespaces of the Pods.
-const (
-	judged = "shop"
-	exempt = "kube-system"
-)
-
-// deployer applies the policies.
-const deployer = "system:serviceaccount:flux-system:kustomize-controller"
-
-// admitter asks an API server.
-type admitter struct {
-	// client asks, deployer applies.
-	client, deployer *kube.Client
-}
-
-func newAdmitter(ctx context.Context, client *kube.Client) (*admitter, error) {
-	as, err := client.As(deployer, "system:masters") // who may change what is guarded
-	if err != nil {
-		return nil, err
-	}
-	a := &admitter{client: client.DryRun(), deployer: as}
-	binding := object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "bench", nil)
-	binding["roleRef"] = map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-	binding["subjects"] = []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": deployer}}
-	objects := []manifest.Object{binding}
-	for _, name := range []string{judged, "policy-exceptions"} {
-		namespace := object("v1", "Namespace", "", name, nil)
-		namespace.Metadata()["labels"] = map[string]any{"gatehouse.dev/tier": "apps"}
-		objects = append(objects, namespace)
-	}
-	for _, o := range objects {
-		if _, err := client.Apply(ctx, o, "bench"); err != nil {
-			return nil, err
-		}
-	}
-	return a, until(ctx, "the service accounts", func() error {
-		_, err := a.ask(ctx, exempt, false)
-		return errors.Join(err, ignore(a.ask(ctx, judged, false)))
-	})
-}
-
-func ignore(_ time.Duration, err error) error { return err }
-
-// measure applies a bundle, measures requests, and removes it again.
-func (a *admitter) measure(ctx context.Context, b *bundle) (err error) {
-	for _, o := range b.objects {
-		if _, err := a.deployer.Apply(ctx, o, "bench"); err != nil {
-			return err
-		}
-	}
-	defer func() { err = errors.Join(err, a.remove(ctx, b.objects)) }()
-	if err := until(ctx, "a bad Pod to be refused", func() error {
-		_, err := a.ask(ctx, judged, true)
-		if err == nil {
-			return errors.New("it is admitted")
-		}
-		if strings.Contains(err.Error(), "denied the request") {
-			return nil
-		}
-		return err
-	}); err != nil {
-		return err
-	}
-	if err := a.ready(ctx, b.objects); err != nil {
-		return err
-	}
-	if err := pause(ctx, settling); err != nil {
-		return err
-	}
-	var with, without []time.Duration
-	for range asked {
-		for namespace, walls := range map[string]*[]time.Duration{judged: &with, exempt: &without} {
-			wall, err := a.ask(ctx, namespace, false)
-			if err != nil {
-				return err
-			}
-			*walls = append(*walls, wall)
-		}
-	}
-	b.overhead = append(b.overhead, median(with)-median(without))
-	return nil
-}
-
-// ready waits until Kyverno reports every policy as ready.
-func (a *admitter) ready(ctx context.Context, objects []manifest.Object) error {
-	return until(ctx, "the policies", func() error {
-		for _, o := range objects {
-			if o.Kind() != "ClusterPolicy" {
-				continue
-			}
-			live, err := a.client.Get(ctx, o.APIVersion(), o.Kind(), "", o.Name())
-			if err != nil {
-				return err
-			}
-			if live.Condition("Ready").String("status") != "True" {
-				return fmt.Errorf("%s is not ready", o.Name())
-			}
-		}
-		return nil
-	})
-}
-
-func (a *admitter) remove(ctx context.Context, objects []manifest.Object) error {
-	for _, o := range objects {
-		if err := a.deployer.Delete(ctx, o); err != nil {
-			return err
-		}
-	}
-	return until(ctx, "a bad Pod to be admitted", func() error { return ignore(a.ask(ctx, judged, true)) })
-}
-
-// ask creates a Pod, without storing it. A bad one is privileged.
-func (a *admitter) ask(ctx context.Context, namespace string, bad bool) (time.Duration, error) {
-	pod := object("v1", "Pod", namespace, "web", map[string]any{
-		"automountServiceAccountToken": false,
-		"securityContext":              map[string]any{"runAsNonRoot": true, "runAsUser": 10001, "seccompProfile": map[string]any{"type": "RuntimeDefault"}},
-		"containers": []any{map[string]any{
-			"name": "web", "image": "registry.k8s.io/pause:3.10",
-			"securityContext": map[string]any{"privileged": bad, "allowPrivilegeEscalation": bad, "capabilities": map[string]any{"drop": []any{"ALL"}}},
-		}},
-	})
-	begin := time.Now()
-	_, err := a.client.Create(ctx, pod)
-	return time.Since(begin), err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}
-
-// until polls for up to two minutes.
-func until(ctx context.Context, what string, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		if pause(ctx, 200*time.Millisecond) != nil {
-			return fmt.Errorf("waiting for %s: %w", what, err)
-		}
-	}
+	return slices.DeleteFunc(objects, func(o manifest.Object) bool { return strings.HasPrefix(o.APIVersion(), "kustomize.config.k8s.io/") }), nil
 }

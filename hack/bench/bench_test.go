@@ -38,7 +38,7 @@ func TestReportTellsWhatIsOver(t *testing.T) {
 }
 
 func TestKindsCountsObjectsInPieces(t *testing.T) {
-	var k kinds
+	var k kindCounter
 	for _, piece := range []string{"ki", "nd: Pod\nspec:\n  kind: nested\n", "---\nkind", ": Namespace\n", "kindly: no\n"} {
 		if _, err := io.WriteString(&k, piece); err != nil {
 			t.Fatal(err)

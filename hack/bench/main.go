@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -46,8 +47,12 @@ func run(ctx context.Context, args []string, errOut io.Writer) (err error) {
 	output := flags.String("o", "", "write the report to `FILE`")
 	sizes := flags.String("sizes", "100,1000,10000", "`NUMBERS` of namespaces, ascending; the limits are about the last two")
 	rounds := flags.Int("rounds", 3, "measure each size this `OFTEN` and take the median")
+	only := flags.String("only", "", "measure only this `STEP`: start, size, growth, layers, objects, evaluations, impact or admission")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *only != "" && *output != "" {
+		return errors.New("-only: a report has all steps, so -o cannot be given")
 	}
 	b := &bench{rounds: *rounds, progress: errOut}
 	for field := range strings.SplitSeq(*sizes, ",") {
@@ -68,10 +73,27 @@ func run(ctx context.Context, args []string, errOut io.Writer) (err error) {
 			err = failed
 		}
 	}()
-	for _, step := range []func(context.Context) error{b.build, b.start, b.size, b.growth, b.layers, b.objects, b.evaluations, b.impact, b.admission} {
-		if err := step(ctx); err != nil {
+	if err := b.build(ctx); err != nil {
+		return err
+	}
+	found := false
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"start", b.start}, {"size", b.size}, {"growth", b.growth}, {"layers", b.layers}, {"objects", b.objects},
+		{"evaluations", b.evaluations}, {"impact", b.impact}, {"admission", b.admission},
+	} {
+		if *only != "" && *only != step.name {
+			continue
+		}
+		found = true
+		if err := step.run(ctx); err != nil {
 			return err
 		}
+	}
+	if !found {
+		return fmt.Errorf("-only: there is no step %q", *only)
 	}
 	text := b.report.markdown()
 	if *output != "" {

@@ -56,14 +56,14 @@ func median(all []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(all))[len(all)/2]
 }
 
-// kinds counts the objects in a stream of YAML documents.
-type kinds struct {
+// kindCounter counts the objects in a stream of YAML documents.
+type kindCounter struct {
 	count int
 	line  []byte
 }
 
 // Write counts the lines that begin with "kind:".
-func (k *kinds) Write(p []byte) (int, error) {
+func (k *kindCounter) Write(p []byte) (int, error) {
 	for _, c := range p {
 		if c != '\n' {
 			if len(k.line) < len("kind:") {

@@ -89,6 +89,15 @@ func atMost(what string, value, limit, unit float64, name string) figure {
 	}
 }
 
+// within returns a figure for a duration; a limit of 0 is no limit.
+func within(what string, d, limit time.Duration) figure {
+	f := figure{what: what, value: duration(d)}
+	if limit > 0 {
+		f.limit, f.over = duration(limit), d > limit
+	}
+	return f
+}
+
 // duration prints three significant digits.
 func duration(d time.Duration) string {
 	switch {

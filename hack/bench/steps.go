@@ -188,9 +188,9 @@ func (b *bench) objects(ctx context.Context) error {
 		{"`kustomize build`, one layer of these namespaces", "kustomize", []string{"build", layer}},
 	} {
 		var walls []time.Duration
-		var found kinds
+		var found kindCounter
 		for range b.rounds {
-			found = kinds{}
+			found = kindCounter{}
 			u, err := measure(ctx, &found, b.path(program.name), program.args...)
 			if err != nil {
 				return err

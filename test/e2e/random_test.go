@@ -154,7 +154,10 @@ func (p *profiles) profile(tiers, environments []string) object {
 	maybe(p, flux, "serviceAccountName", "kustomize-controller")
 	maybe(p, flux, "decryption", object{"provider": "sops", "secretRef": object{"name": "sops-age"}})
 	spec["flux"] = flux
-	maybe(p, spec, "kyverno", object{"install": pick(p, "helm", "none"), "replicas": 1 + p.IntN(5)})
+	kyverno := object{"policyType": pick(p, "ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy")}
+	maybe(p, kyverno, "install", pick(p, "helm", "none"))
+	maybe(p, kyverno, "replicas", 1+p.IntN(5))
+	spec["kyverno"] = kyverno
 	return spec
 }
 
