@@ -49,12 +49,7 @@ func testBrokenCommit(t *testing.T, f *fleet) {
 func testKyvernoDown(t *testing.T, f *fleet) {
 	waitServiceAccounts(t, f.Client(), systemNamespaces()...)
 	stop := f.neverAdmitted(t)
-	components := []string{controlplane.KyvernoAdmission, controlplane.KyvernoBackground, controlplane.KyvernoCleanup, controlplane.KyvernoReports}
-	for _, name := range components {
-		if err := f.Kill(name); err != nil {
-			t.Fatal(err)
-		}
-	}
+	restart := f.stopKyverno(t)
 	for _, namespace := range systemNamespaces() {
 		t.Run("Pods of "+namespace, func(t *testing.T) { wantAdmitted(t, judge(t, f.Client(), pod(namespace, "recover", badPodSpec()))) })
 	}
@@ -66,16 +61,32 @@ func testKyvernoDown(t *testing.T, f *fleet) {
 			}
 		})
 	}
+	restart()
+	stop(t)
+	wantRefused(t, judge(t, f.Client(), pod(platformNamespace, "bad", badPodSpec())), badPodPolicy)
+}
+
+// stopKyverno kills Kyverno's controllers, and returns what starts them again and waits until
+// Pods are admitted.
+func (f *fleet) stopKyverno(t *testing.T) (restart func()) {
+	t.Helper()
+	components := []string{controlplane.KyvernoAdmission, controlplane.KyvernoBackground, controlplane.KyvernoCleanup, controlplane.KyvernoReports}
 	for _, name := range components {
-		if err := f.Restart(t.Context(), name); err != nil {
+		if err := f.Kill(name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, time.Minute, "Kyverno to judge again", func() error {
-		return judge(t, f.Client(), pod(platformNamespace, "good", goodPodSpec()))
-	})
-	stop(t)
-	wantRefused(t, judge(t, f.Client(), pod(platformNamespace, "bad", badPodSpec())), badPodPolicy)
+	return func() {
+		t.Helper()
+		for _, name := range components {
+			if err := f.Restart(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, time.Minute, "Kyverno to judge again", func() error {
+			return judge(t, f.Client(), pod(platformNamespace, "good", goodPodSpec()))
+		})
+	}
 }
 
 // testRestarts lets everything crash while a commit is on its way: it arrives,

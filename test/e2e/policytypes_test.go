@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// TestPolicyTypes goes over from ClusterPolicies to policies in CEL, and from those of the
-// API server to those of Kyverno. What is enforced is enforced at every moment, and no
+// TestPolicyTypes goes over from ClusterPolicies to policies in CEL, from those of the
+// API server to those of Kyverno, and back. What is enforced is enforced at every moment, and no
 // good Pod and nothing that Flux applies is refused.
 func TestPolicyTypes(t *testing.T) {
 	long(t)
@@ -17,7 +19,9 @@ func TestPolicyTypes(t *testing.T) {
 	inOrder(t, []part{
 		{name: "the example is installed", test: testOrder},
 		{name: "policies of the API server", test: testPolicyType("ClusterPolicy", "ValidatingAdmissionPolicy")},
+		{name: "they judge while Kyverno is down", test: testNativeAlone, kyvernoStops: true},
 		{name: "policies of Kyverno in CEL", test: testPolicyType("ValidatingAdmissionPolicy", "ValidatingPolicy")},
+		{name: "ClusterPolicies again", test: testPolicyType("ValidatingPolicy", "ClusterPolicy")},
 	})
 }
 
@@ -52,29 +56,51 @@ func testPolicyType(from, to string) func(*testing.T, *fleet) {
 // with the names of the controls, and report one of the audited tier by a warning.
 func wantKind(t *testing.T, f *fleet, kind string) {
 	t.Helper()
+	refusal := map[string]string{
+		"ClusterPolicy":             badPodPolicy + ":\n",
+		"ValidatingPolicy":          "Policy gatehouse-pods.platform failed: ",
+		"ValidatingAdmissionPolicy": "ValidatingAdmissionPolicy 'gatehouse-pods.platform' with binding 'gatehouse-pods.platform' denied request: ",
+	}[kind]
 	err := judge(t, f.Client(), pod(platformNamespace, "bad", badPodSpec()))
-	if err == nil || !strings.Contains(err.Error(), badPodPolicy+": ") || strings.Contains(err.Error(), "autogen") {
-		t.Errorf("a bad Pod is not refused by name: %v", err)
+	if err == nil || !strings.Contains(err.Error(), refusal) || !strings.Contains(err.Error(), badPodPolicy+":") || strings.Contains(err.Error(), "autogen") {
+		t.Errorf("a bad Pod is not refused by a %s, by name: %v", kind, err)
 	}
-	if native := strings.Contains(errorText(err), "ValidatingAdmissionPolicy 'gatehouse-pods.platform'"); native != (kind == "ValidatingAdmissionPolicy") {
-		t.Errorf("refused by another kind than %s: %v", kind, err)
-	}
+	found := ""
 	for _, o := range f.list(t, "kyverno.io/v1", "ClusterPolicy") {
 		if o.Name() == badPodPolicy {
-			t.Errorf("the ClusterPolicy %s is still there", o.Name())
+			found = o.Kind()
 		}
+	}
+	if (found != "") != (kind == "ClusterPolicy") {
+		t.Errorf("with policies of the kind %s, %s is there as %q", kind, badPodPolicy, found)
 	}
 	wantAdmitted(t, judge(t, f.Client(), pod(appsNamespace, "audited", badPodSpec())))
 	wantAdmitted(t, judge(t, f.Client(), daemonSet(platformNamespace, "node-agent", hostPath(goodPodSpec()))))
 	err = judge(t, f.Client(), daemonSet(platformNamespace, "other-agent", hostPath(goodPodSpec())))
-	if err == nil || !strings.Contains(err.Error(), "disallow-host-path: ") {
+	if err == nil || !strings.Contains(err.Error(), "disallow-host-path:") {
 		t.Errorf("a DaemonSet that is not exempt: %v", err)
 	}
 }
 
-func errorText(err error) string {
-	if err == nil {
-		return ""
+// testNativeAlone shows that policies of the API server go on while Kyverno is down, and
+// that the system namespaces can recover.
+func testNativeAlone(t *testing.T, f *fleet) {
+	service := func(name string, spec map[string]any) manifest.Object {
+		spec["ports"] = []any{map[string]any{"port": 80}}
+		return newObject("v1", "Service", platformNamespace, name, map[string]any{"spec": spec})
 	}
-	return err.Error()
+	restart := f.stopKyverno(t)
+	for _, namespace := range systemNamespaces() {
+		wantAdmitted(t, judge(t, f.Client(), pod(namespace, "recover", badPodSpec())))
+	}
+	err := judge(t, f.Client(), service("bad", map[string]any{"externalIPs": []any{"192.0.2.1"}}))
+	if err == nil || !strings.Contains(err.Error(), "restrict-external-ips: ") {
+		t.Errorf("a Service that the policies refuse: %v", err)
+	}
+	wantAdmitted(t, judge(t, f.Client(), service("good", map[string]any{})))
+	_, err = f.tenant(t).Patch(t.Context(), newObject("v1", "Namespace", "", platformNamespace, nil), "", labels(map[string]any{"gatehouse.dev/tier": "apps"}))
+	if err == nil || !strings.Contains(err.Error(), "protect-tier-labels: ") {
+		t.Errorf("a tenant that lowers its tier: %v", err)
+	}
+	restart()
 }

@@ -201,13 +201,19 @@ func testExceptions(t *testing.T, f *fleet) {
 	})
 }
 
-// testTenant gives a tenant more than RBAC would: only the policies are in the way.
-func testTenant(t *testing.T, f *fleet) {
+// tenant returns a client of a user with cluster-admin, who is no deployer. It stores nothing.
+func (f *fleet) tenant(t *testing.T) *kube.Client {
+	t.Helper()
 	apply(t, f.Client(), newObject("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "e2e-tenant", map[string]any{
 		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
 		"subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "tenant"}},
 	}))
-	tenant := as(t, f.Client(), "tenant").DryRun()
+	return as(t, f.Client(), "tenant").DryRun()
+}
+
+// testTenant gives a tenant more than RBAC would: only the policies are in the way.
+func testTenant(t *testing.T, f *fleet) {
+	tenant := f.tenant(t)
 	change := func(o manifest.Object, subresource string, patch any) func() error {
 		return func() error {
 			_, err := tenant.Patch(t.Context(), o, subresource, patch)
