@@ -108,6 +108,12 @@ func (b *Bundle) WithStages(stages map[string]string) (*Bundle, diag.List) {
 	return compile(b.input.WithStages(stages), nil, b.options)
 }
 
+// WithPolicyType compiles the source of the bundle again with another kind of policies in
+// all environments. Such a bundle is for inspection; do not write it.
+func (b *Bundle) WithPolicyType(policyType string) (*Bundle, diag.List) {
+	return compile(b.input.WithPolicyType(policyType), nil, b.options)
+}
+
 // emit returns every object of the plan, and the tests.
 func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files := namespaces.Emit(p)

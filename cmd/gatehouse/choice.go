@@ -25,6 +25,12 @@ func choiceVar(cmd *cobra.Command, flags *pflag.FlagSet, value *string, name, sh
 	complete(cmd, name, cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// optionalChoice is choiceVar for a flag without a default.
+func optionalChoice(cmd *cobra.Command, value *string, name, usage string, allowed ...string) {
+	cmd.Flags().Var(&choice{value, allowed}, name, usage+": "+either(allowed))
+	complete(cmd, name, cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
+}
+
 // String, Set and Type are those of a pflag.Value.
 func (c *choice) String() string { return *c.value }
 

@@ -26,7 +26,7 @@ func impactEngine() {
 			}
 			return result
 		}
-		return fakeAnswer(request)
+		return (&fakeLoaded{}).answer(request)
 	})
 }
 

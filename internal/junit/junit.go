@@ -21,6 +21,25 @@ type Suites struct {
 	Suites  []Suite `xml:"testsuite"`
 }
 
+// Add adds suites and their counts.
+func (s *Suites) Add(suites ...Suite) {
+	for _, suite := range suites {
+		s.Tests, s.Failures, s.Skipped = s.Tests+suite.Tests, s.Failures+suite.Failures, s.Skipped+suite.Skipped
+		s.Suites = append(s.Suites, suite)
+	}
+}
+
+// Property is something that is true of all cases of a suite.
+type Property struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+// Properties of a suite.
+type Properties struct {
+	List []Property `xml:"property"`
+}
+
 // Suite is a group of cases with its counts.
 type Suite struct {
 	Name     string `xml:"name,attr"`
@@ -28,7 +47,9 @@ type Suite struct {
 	Failures int    `xml:"failures,attr"`
 	Errors   int    `xml:"errors,attr"`
 	Skipped  int    `xml:"skipped,attr"`
-	Cases    []Case `xml:"testcase"`
+	// Properties of the suite; nil for none.
+	Properties *Properties `xml:"properties"`
+	Cases      []Case      `xml:"testcase"`
 }
 
 // Case passed unless it has one of Failure, Error and Skipped.
@@ -71,9 +92,21 @@ func (s *Suites) plain() {
 				Failure: c.Failure.plain(), Error: c.Error.plain(), Skipped: c.Skipped.plain(),
 			}
 		}
+		suite.Properties = suite.Properties.plain()
 		suites[i] = suite
 	}
 	s.Suites = suites
+}
+
+func (p *Properties) plain() *Properties {
+	if p == nil {
+		return nil
+	}
+	var out Properties
+	for _, property := range p.List {
+		out.List = append(out.List, Property{plain.Line(property.Name), plain.Line(property.Value)})
+	}
+	return &out
 }
 
 func (m *Message) plain() *Message {

@@ -147,9 +147,12 @@ func (k *cluster) names(policy plan.Policy) []string {
 	return names
 }
 
+// notEvaluated is what a check that is not run got.
+const notEvaluated = "not evaluated"
+
 // skip adds a result for a check that is not run.
 func (r *run) skip(result Result, reason string) {
-	result.Status, result.Got, result.Message = Skipped, "not evaluated", reason
+	result.Status, result.Got, result.Message = Skipped, notEvaluated, reason
 	r.report.Results = append(r.report.Results, result)
 }
 

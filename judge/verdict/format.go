@@ -53,11 +53,12 @@ func (r *Report) text() ([]byte, error) {
 		b.WriteByte('\n')
 	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tPASSED\tFAILED\tWARNED\tSKIPPED")
+	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tTARGET\tPASSED\tFAILED\tWARNED\tSKIPPED")
 	for _, e := range r.Environments {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", e.Name, e.Stage, e.Passed, e.Failed, e.Warned, e.Skipped)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", e.Name, e.Stage, e.Target, e.Passed, e.Failed, e.Warned, e.Skipped)
 	}
 	err := table.Flush()
+	r.compared(&b)
 	return []byte(b.String()), err
 }
 
@@ -116,9 +117,9 @@ func (r *Report) skipped() []skippedGroup {
 func (r *Report) markdown() string {
 	var b strings.Builder
 	b.WriteString("## gatehouse test\n\n")
-	table := markdown.NewTable(&b, "environment", "stage", "passed:", "failed:", "warned:", "skipped:")
+	table := markdown.NewTable(&b, "environment", "stage", "target", "passed:", "failed:", "warned:", "skipped:")
 	for _, e := range r.Environments {
-		table.Row(e.Name, e.Stage, e.Passed, e.Failed, e.Warned, e.Skipped)
+		table.Row(e.Name, e.Stage, e.Target, e.Passed, e.Failed, e.Warned, e.Skipped)
 	}
 	for _, status := range []Status{Failed, Warned} {
 		results := r.of(status)
@@ -139,13 +140,14 @@ func (r *Report) markdown() string {
 			table.Row(s.who, s.count, s.reason)
 		}
 	}
+	r.comparedMarkdown(&b)
 	return b.String()
 }
 
 func (r *Report) junit() ([]byte, error) {
 	out := junit.Suites{Name: "gatehouse test", Tests: len(r.Results), Failures: r.Counts.Failed, Skipped: r.Counts.Skipped}
 	for _, e := range r.Environments {
-		suite := junit.Suite{Name: e.Name, Tests: e.Passed + e.Failed + e.Skipped + e.Warned, Failures: e.Failed, Skipped: e.Skipped}
+		suite := junit.Suite{Name: e.Name, Properties: properties(e.Target), Tests: e.Passed + e.Failed + e.Skipped + e.Warned, Failures: e.Failed, Skipped: e.Skipped}
 		for _, result := range r.Results {
 			if result.Environment == e.Name {
 				suite.Cases = append(suite.Cases, result.junit())
@@ -153,6 +155,7 @@ func (r *Report) junit() ([]byte, error) {
 		}
 		out.Suites = append(out.Suites, suite)
 	}
+	out.Add(r.comparedSuites()...)
 	return out.Encode()
 }
 

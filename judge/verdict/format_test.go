@@ -23,8 +23,11 @@ func written() *Report {
 			{Environment: "dev", Check: CheckException, Policy: "images", Case: "x: other", Status: Skipped, Message: "why"},
 			{Environment: "prod", Check: CheckTest, Case: "mine", Status: Passed},
 		},
-		Environments: []EnvironmentCounts{{Name: "dev", Stage: "enforce", Counts: Counts{Passed: 1, Failed: 1, Skipped: 2, Warned: 1}}, {Name: "prod", Stage: "audit", Counts: Counts{Passed: 1}}},
+		Environments: []EnvironmentCounts{{Name: "dev", Stage: "enforce", Target: "ValidatingPolicy", Counts: Counts{Passed: 1, Failed: 1, Skipped: 2, Warned: 1}}, {Name: "prod", Stage: "audit", Target: "ClusterPolicy", Counts: Counts{Passed: 1}}},
 		Counts:       Counts{Passed: 2, Failed: 1, Skipped: 2, Warned: 1},
+		Comparisons: []Comparison{{Environment: "dev", From: "ClusterPolicy", To: "ValidatingPolicy", Equal: 3, NotCompared: 2, Differences: []Difference{
+			{Tier: "apps", Check: CheckBad, Policy: "no-a", Case: "b", Resource: "CREATE Pod shop/b", Origin: "f.yaml", From: "refused", To: "admitted", Message: "why"},
+		}}},
 	}
 }
 
@@ -42,9 +45,14 @@ func TestWriteText(t *testing.T) {
 WARNED dev: ClusterPolicy/no-a: load ClusterPolicy/no-a: expected accepted, got accepted, with a warning: hm
 SKIPPED dev: images: exception x: 2: why
 
-ENVIRONMENT  STAGE    PASSED  FAILED  WARNED  SKIPPED
-dev          enforce  1       1       1       2
-prod         audit    1       0       0       0
+ENVIRONMENT  STAGE    TARGET            PASSED  FAILED  WARNED  SKIPPED
+dev          enforce  ValidatingPolicy  1       1       1       2
+prod         audit    ClusterPolicy     1       0       0       0
+
+DIFFERENT dev/apps: no-a: bad b (CREATE Pod shop/b): ClusterPolicy: refused, ValidatingPolicy: admitted: why [f.yaml]
+
+ENVIRONMENT  FROM           TO                EQUAL  DIFFERENT  NOT COMPARED
+dev          ClusterPolicy  ValidatingPolicy  3      1          2
 `
 	if diff := cmp.Diff(want, write(t, "text")); diff != "" {
 		t.Errorf("text (-want +got):\n%s", diff)
@@ -54,10 +62,10 @@ prod         audit    1       0       0       0
 func TestWriteMarkdown(t *testing.T) {
 	want := `## gatehouse test
 
-| environment | stage | passed | failed | warned | skipped |
-|---|---|---:|---:|---:|---:|
-| dev | enforce | 1 | 1 | 1 | 2 |
-| prod | audit | 1 | 0 | 0 | 0 |
+| environment | stage | target | passed | failed | warned | skipped |
+|---|---|---|---:|---:|---:|---:|
+| dev | enforce | ValidatingPolicy | 1 | 1 | 1 | 2 |
+| prod | audit | ClusterPolicy | 1 | 0 | 0 | 0 |
 
 ### failed
 
@@ -76,6 +84,18 @@ func TestWriteMarkdown(t *testing.T) {
 | what | checks | reason |
 |---|---:|---|
 | dev: images: exception x | 2 | why |
+
+### compared
+
+| environment | from | to | equal | different | not compared |
+|---|---|---|---:|---:|---:|
+| dev | ClusterPolicy | ValidatingPolicy | 3 | 1 | 2 |
+
+### different
+
+| where | policy | case | resource | from | to | message |
+|---|---|---|---|---|---|---|
+| dev/apps | no-a | bad b | CREATE Pod shop/b | ClusterPolicy: refused | ValidatingPolicy: admitted | why |
 `
 	if diff := cmp.Diff(want, write(t, "markdown")); diff != "" {
 		t.Errorf("markdown (-want +got):\n%s", diff)
@@ -89,10 +109,10 @@ func TestWriteJUnit(t *testing.T) {
 	if err := xml.Unmarshal([]byte(text), &suites); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(text, xml.Header) || suites.Tests != 6 || suites.Failures != 1 || suites.Skipped != 2 || len(suites.Suites) != 2 {
+	if !strings.HasPrefix(text, xml.Header) || suites.Tests != 8 || suites.Failures != 2 || suites.Skipped != 2 || len(suites.Suites) != 3 {
 		t.Errorf("suites: %+v", suites)
 	}
-	want := junit.Suite{Name: "dev", Tests: 5, Failures: 1, Skipped: 2, Cases: []junit.Case{
+	want := junit.Suite{Name: "dev", Properties: properties("ValidatingPolicy"), Tests: 5, Failures: 1, Skipped: 2, Cases: []junit.Case{
 		{ClassName: "dev.no-a", Name: "bad · bad-1 · apps · CREATE Pod shop/bad-1", Failure: &junit.Message{Message: "expected refused, got admitted", Text: written().Results[0].line()}},
 		{ClassName: "dev.no-a", Name: "good · good-1"},
 		{ClassName: "dev.ClusterPolicy/no-a", Name: "load · ClusterPolicy/no-a", Output: written().Results[2].line()},

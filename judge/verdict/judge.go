@@ -18,6 +18,9 @@ type want struct {
 	exception string
 }
 
+// notJudged ends a verdict that no rule gave.
+const notJudged = ", not judged"
+
 type verdict int
 
 const (
@@ -36,7 +39,7 @@ const (
 func (w want) String() string {
 	switch w.verdict {
 	case silent:
-		return "admitted, not judged"
+		return "admitted" + notJudged
 	case clean:
 		return "admitted"
 	case pinned:
@@ -194,7 +197,7 @@ func (a answer) String() string {
 	case len(a.exceptions) > 0:
 		return "exempt by " + strings.Join(a.exceptions, ", ")
 	case !a.matched:
-		return "admitted, not judged"
+		return "admitted" + notJudged
 	}
 	return "admitted"
 }

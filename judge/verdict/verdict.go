@@ -47,6 +47,8 @@ const (
 // Result is the result of one check.
 type Result struct {
 	Environment string `json:"environment"`
+	// Target is the kind of policy that was asked, one of catalog.Targets.
+	Target string `json:"target"`
 	// Tier of the namespace; empty if it has none.
 	Tier string `json:"tier,omitempty"`
 	// Check is one of the Check constants.
@@ -95,12 +97,18 @@ type Report struct {
 	// Environments in the order of the plan.
 	Environments []EnvironmentCounts `json:"environments"`
 	Counts       Counts              `json:"counts"`
+	// Comparisons with another kind of policies, in the order of the environments; none
+	// without [Report.Compare].
+	Comparisons []Comparison `json:"comparisons,omitempty"`
 }
 
 // EnvironmentCounts holds the counts of one environment.
 type EnvironmentCounts struct {
 	Name  string `json:"name"`
 	Stage string `json:"stage"`
+	// Target is the kind of policies that the environment was tested with. A policy that
+	// cannot be of this kind was tested as what it is.
+	Target string `json:"target"`
 	Counts
 }
 
@@ -129,8 +137,9 @@ func Run(ctx context.Context, e Engine, b *generator.Bundle, tests []Test, o Opt
 		if err := r.environment(b, env, tests); err != nil {
 			return nil, fmt.Errorf("environment %s: %w", env.Name, err)
 		}
-		counted := EnvironmentCounts{Name: env.Name, Stage: env.Stage}
-		for _, result := range r.report.Results[before:] {
+		counted := EnvironmentCounts{Name: env.Name, Stage: env.Stage, Target: env.Kyverno.PolicyType}
+		for i, result := range r.report.Results[before:] {
+			r.report.Results[before+i].Target = targetOf(result, env)
 			counted.add(result.Status)
 			r.report.Counts.add(result.Status)
 		}
