@@ -1,6 +1,8 @@
 package generator
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +24,8 @@ type history struct {
 	// effects of the last build.
 	effects []staging.Effect
 	extra   string // a document of the source, without its apiVersion
+	// files is set if the lock names the files, as that of the writer does.
+	files bool
 }
 
 // build compiles a profile and one environment, prod, each given as the fields of its
@@ -56,8 +60,30 @@ func (h *history) buildAll(profile string, environments map[string]string) diag.
 		for path, text := range bytesOf(h.T, bundle) {
 			h.output[path] = &fstest.MapFile{Data: []byte(text)}
 		}
+		if h.files {
+			h.lockFiles(bundle)
+		}
 	}
 	return problems
+}
+
+// lockFiles adds to the lock what the writer adds: the files, and the objects in them.
+func (h *history) lockFiles(bundle *Bundle) {
+	h.Helper()
+	lock := bundle.Lock
+	for _, f := range bundle.Files {
+		sum := sha256.Sum256(h.output[f.Path].Data)
+		locked := manifest.LockedFile{Path: f.Path, SHA256: hex.EncodeToString(sum[:]), Layer: f.Folder.String()}
+		for _, o := range f.Objects {
+			locked.Objects = append(locked.Objects, o.ID())
+		}
+		lock.Files = append(lock.Files, locked)
+	}
+	text, err := lock.Encode()
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.output[layout.Lock].Data = text
 }
 
 // ok fails the test if a build has an error.

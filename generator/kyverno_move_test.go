@@ -16,6 +16,9 @@ func TestKyvernoMoves(t *testing.T) {
 		base  = "  extends: [baseline]\n"
 		moved = base + "  kyverno: {namespace: kyverno-system}\n"
 		none  = base + "  kyverno: {install: none}\n"
+		// With Kyverno, and without it.
+		native = base + "  kyverno: {policyType: ValidatingAdmissionPolicy}\n"
+		absent = base + "  kyverno: {install: absent}\n"
 		both  = base + "  kyverno: {install: none, namespace: kyverno-system}\n"
 		own   = ", clusters: [c1]"
 	)
@@ -38,6 +41,9 @@ func TestKyvernoMoves(t *testing.T) {
 		"another namespace of a foreign one":  {before: none, after: both, was: one(enforcing), is: one(enforcing)},
 		"no longer installed":                 {before: base, after: none, was: one(enforcing), is: one(enforcing), code: "kyverno-left"},
 		"no longer installed, elsewhere":      {before: base, after: both, was: one("stage: audit"), is: one("stage: audit"), code: "kyverno-left"},
+		"no longer needed":                    {before: native, after: absent, was: one(enforcing), is: one(enforcing), code: "kyverno-left"},
+		"needed from now on":                  {before: absent, after: native, was: one(enforcing), is: one(enforcing), code: "kyverno-taken"},
+		"needed of others from now on":        {before: absent, after: none + "  controls: {}\n", was: one(enforcing), is: one(enforcing)},
 		"installed from now on":               {before: none, after: base, was: one(enforcing), is: one(enforcing), code: "kyverno-taken"},
 		"a cluster that goes to another namespace": {before: base, after: base, code: "kyverno-moved", refused: true,
 			was: map[string]string{"a": "ring: 1, " + enforcing + own, "b": "ring: 1, stage: audit, clusters: [c2], overrides: {kyverno: {namespace: other}}"},

@@ -11,13 +11,26 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/version"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// oldestKubernetes is the oldest version that the chart of Kyverno 1.19 accepts (kubeVersion).
-const oldestKubernetes = "1.25.0"
+// The oldest versions that the chart of Kyverno 1.19 accepts (kubeVersion), and that serve
+// ValidatingAdmissionPolicies as admissionregistration.k8s.io/v1.
+const (
+	oldestForKyverno = "1.25.0"
+	oldestForNative  = "1.30.0"
+)
+
+// oldest returns the oldest version of Kubernetes that can have the repository, and what
+// needs it.
+func (t *Target) oldest() (version, needed string) {
+	native := slices.ContainsFunc(t.Policies, func(p manifest.Object) bool { return p.Kind() == "ValidatingAdmissionPolicy" })
+	if native {
+		return oldestForNative, "a ValidatingAdmissionPolicy"
+	}
+	return oldestForKyverno, "Kyverno " + t.Kyverno.Version
+}
 
 // Level is the severity of a finding.
 type Level string
@@ -74,7 +87,7 @@ func Failed(findings []Finding) bool {
 // error only if the API server does not answer.
 func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	c := &checks{client: b.Client}
-	if err := c.kubernetes(ctx); err != nil {
+	if err := c.kubernetes(ctx, b.Target); err != nil {
 		return nil, err
 	}
 	b.settleFlux(ctx, c)
@@ -85,25 +98,30 @@ func (b *Bootstrap) Check(ctx context.Context) ([]Finding, error) {
 	b.checkRoot(ctx, c)
 	b.checkOthers(ctx, c)
 	b.checkTaken(ctx, c)
-	if b.Target.Kyverno.Release == nil {
+	switch {
+	case b.Target.Kyverno.Absent:
+		c.ok("Kyverno is not needed")
+	case b.Target.Kyverno.Release == nil:
 		b.checkKyverno(ctx, c)
-	} else {
+	default:
 		b.checkNoKyverno(ctx, c)
 	}
+	b.checkLegacy(ctx, c)
 	return c.found, nil
 }
 
-func (c *checks) kubernetes(ctx context.Context) error {
+func (c *checks) kubernetes(ctx context.Context, t *Target) error {
 	text, err := c.client.Version(ctx)
 	if err != nil {
 		return fmt.Errorf("reaching %s: %w", c.client.Server(), err)
 	}
 	v, err := version.ParseGeneric(text)
+	oldest, needed := t.oldest()
 	switch {
 	case err != nil, v.Major() == 0: // a local build reports v0.0.0-master
-		c.warn("it must be "+oldestKubernetes+" or later", "Kubernetes at %s reports the version %q", c.client.Server(), text)
-	case v.LessThan(version.MustParseGeneric(oldestKubernetes)):
-		c.wrong("Kyverno "+v1alpha1.KyvernoVersion+" needs "+oldestKubernetes+" or later", "Kubernetes %s at %s", text, c.client.Server())
+		c.warn("it must be "+oldest+" or later", "Kubernetes at %s reports the version %q", c.client.Server(), text)
+	case v.LessThan(version.MustParseGeneric(oldest)):
+		c.wrong(needed+" needs "+oldest+" or later", "Kubernetes %s at %s", text, c.client.Server())
 	default:
 		c.ok("Kubernetes %s at %s", text, c.client.Server())
 	}

@@ -150,7 +150,7 @@ func TestCheckKyverno(t *testing.T) {
 		want   []string
 	}{
 		{"as the README says", func(_, _ manifest.Object) {}, nil},
-		{"a version before", set("image", "ghcr.io/kyverno/kyverno:v1.18.2"), []string{"error    Kyverno is v1.18.2; the policies are for 1.19 - upgrade it"}},
+		{"a version before", set("image", "ghcr.io/kyverno/kyverno:v1.18.2"), []string{"error    Kyverno is v1.18.2; the policies are for 1.19 - run 1.19 there, or set spec.kyverno.version"}},
 		{"a tag and a digest", set("image", "host:5000/kyverno/kyverno:v1.19.3@sha256:0"), nil},
 		{"a digest only", set("image", "host:5000/kyverno/kyverno@sha256:0"), []string{"warning  Kyverno: the image"}},
 		{"exceptions off", set("args", []any{"--enablePolicyException=false", "--exceptionNamespace=policy-exceptions"}), []string{"error    Kyverno: exceptions do not count"}},

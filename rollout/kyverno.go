@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -21,6 +20,10 @@ const (
 
 // Kyverno is what the policies need of the Kyverno in a cluster.
 type Kyverno struct {
+	// Absent is set if the policies need none.
+	Absent bool
+	// Version is the minor version that the policies are for.
+	Version string
 	// SystemNamespaces are left out of its webhooks.
 	SystemNamespaces []string
 	// ExceptionNamespace is the only namespace whose exceptions count.
@@ -68,7 +71,7 @@ func (b *Bootstrap) checkKyverno(ctx context.Context, c *checks) {
 		return
 	}
 	container := kyvernoContainer(deployment)
-	checkVersion(c, container.String("image"))
+	b.Target.Kyverno.checkVersion(c, container.String("image"))
 	b.Target.Kyverno.checkExceptions(c, container)
 	b.Target.Kyverno.checkWebhooks(ctx, c, deployment)
 }
@@ -91,16 +94,16 @@ func (b *Bootstrap) checkNoKyverno(ctx context.Context, c *checks) {
 	}
 }
 
-func checkVersion(c *checks, image string) {
+func (k Kyverno) checkVersion(c *checks, image string) {
 	name, _, _ := strings.Cut(image, "@")
 	tag := name[strings.LastIndexByte(name, ':')+1:]
 	switch {
-	case strings.HasPrefix(tag, "v"+v1alpha1.KyvernoVersion+"."):
+	case strings.HasPrefix(tag, "v"+k.Version+"."):
 		c.ok("Kyverno %s", tag)
 	case strings.Contains(tag, "/"): // no tag: the colon, if any, is of a port
 		c.warn("", "Kyverno: the image %s does not name its version", image)
 	default:
-		c.wrong("upgrade it to "+v1alpha1.KyvernoVersion, "Kyverno is %s; the policies are for %s", tag, v1alpha1.KyvernoVersion)
+		c.wrong("run "+k.Version+" there, or set spec.kyverno.version to what runs and build again", "Kyverno is %s; the policies are for %s", tag, k.Version)
 	}
 }
 

@@ -95,6 +95,9 @@ func (b *Bootstrap) checkNamespaces(ctx context.Context, c *checks) {
 // of the repository do, so that policies that are there already refuse what they exempted,
 // and those that count, and may exempt from policies of the repository.
 func (b *Bootstrap) checkExceptions(ctx context.Context, c *checks) {
+	if b.Target.Kyverno.Absent {
+		return
+	}
 	counts := b.Target.Kyverno.ExceptionNamespace
 	var inside, outside []string
 	for _, k := range kinds.All() {

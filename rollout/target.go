@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -181,7 +183,10 @@ func (t *Target) readKyverno(locked *manifest.LockedKyverno) error {
 	if locked == nil {
 		return fmt.Errorf("reading %s: it does not say how Kyverno must be configured: an older gatehouse wrote it; build again", layout.Lock)
 	}
-	t.Kyverno = Kyverno{SystemNamespaces: locked.SystemNamespaces, ExceptionNamespace: locked.ExceptionNamespace}
+	t.Kyverno = Kyverno{
+		Absent: locked.Absent, Version: cmp.Or(locked.Version, v1alpha1.KyvernoVersion),
+		SystemNamespaces: locked.SystemNamespaces, ExceptionNamespace: locked.ExceptionNamespace,
+	}
 	if locked.Release == nil {
 		return nil
 	}

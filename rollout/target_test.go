@@ -23,7 +23,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("%d releases, %d Kustomizations", len(acme.Releases), len(acme.Kustomizations))
 	}
 	existing := exampleTarget(t, "existing-kyverno", "prod")
-	want := Kyverno{SystemNamespaces: []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno"}, ExceptionNamespace: "policy-exceptions"}
+	want := Kyverno{Version: "1.19", SystemNamespaces: []string{"flux-system", "kube-node-lease", "kube-public", "kube-system", "kyverno"}, ExceptionNamespace: "policy-exceptions"}
 	if diff := cmp.Diff(want, existing.Kyverno); diff != "" {
 		t.Error(diff)
 	}
@@ -93,7 +93,7 @@ func TestOpenPerEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Kyverno{SystemNamespaces: []string{"kube-system"}, ExceptionNamespace: "waivers"}, dev.Kyverno); diff != "" || dev.FluxInstall != FluxByCLI {
+	if diff := cmp.Diff(Kyverno{Version: "1.19", SystemNamespaces: []string{"kube-system"}, ExceptionNamespace: "waivers"}, dev.Kyverno); diff != "" || dev.FluxInstall != FluxByCLI {
 		t.Errorf("dev: install %q %s", dev.FluxInstall, diff)
 	}
 	prod, err := Open(repository, "prod-eu")

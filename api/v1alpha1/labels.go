@@ -19,6 +19,24 @@ const AnnotationChecks = Group + "/checks"
 // bootstrap applies.
 const ManagedBy = "gatehouse"
 
-// KyvernoVersion is the only value of spec.kyverno.version, and its default: the
-// minor version that the policies are written and tested for.
-const KyvernoVersion = "1.19"
+// The values of spec.kyverno.version: minor versions of Kyverno.
+const (
+	// KyvernoVersion is the default, and the one that the policies are tested with.
+	KyvernoVersion = "1.19"
+	// KyvernoNext does not execute what KyvernoVersion is the last one to execute: see
+	// Legacy in internal/kinds. It is not released, so there is no chart to install it with.
+	KyvernoNext = "1.20"
+)
+
+// KyvernoVersions returns the values of spec.kyverno.version, the default first.
+func KyvernoVersions() []string { return []string{KyvernoVersion, KyvernoNext} }
+
+// KyvernoInstalls returns the values of spec.kyverno.install, the default first.
+func KyvernoInstalls() []string { return []string{KyvernoByHelm, KyvernoByOthers, KyvernoAbsent} }
+
+// The values of spec.kyverno.install.
+const (
+	KyvernoByHelm   = "helm"
+	KyvernoByOthers = "none"
+	KyvernoAbsent   = "absent"
+)

@@ -87,17 +87,20 @@ type BreakGlass struct {
 
 // Kyverno says what runs in the clusters.
 type Kyverno struct {
-	// Version is the minor version that the clusters run. It decides what can be
-	// emitted. The default, "1.19", is the only value today.
+	// Version is the minor version that the clusters run, "1.19" (default) or "1.20". It
+	// decides what can be emitted: 1.20 executes no ClusterPolicy. There is no release of
+	// 1.20 yet, so it builds with install: none or absent only.
 	Version *string `json:"version,omitempty"`
-	// PolicyType is the kind of policy that controls are compiled to: ClusterPolicy
-	// (default), ValidatingPolicy (Kyverno's policies in CEL) or
-	// ValidatingAdmissionPolicy (those of the API server). What CEL cannot say, such as
-	// an image rule, stays a ClusterPolicy. See docs/policy-types.md, also for the way
-	// from one to another.
+	// PolicyType is the kind of policy that controls are compiled to: ClusterPolicy (the
+	// default with version 1.19), ValidatingPolicy (Kyverno's policies in CEL; the default
+	// with version 1.20) or ValidatingAdmissionPolicy (those of the API server; the only
+	// one with install: absent). What CEL cannot say, such as an image rule, stays a
+	// ClusterPolicy, and is an error where nothing executes one. See docs/policy-types.md,
+	// also for the way from one to another.
 	PolicyType *string `json:"policyType,omitempty"`
 	// Install is helm (default: the repository installs Kyverno by a Flux
-	// HelmRelease) or none (Kyverno is installed in another way).
+	// HelmRelease), none (Kyverno is installed in another way) or absent (the clusters
+	// need no Kyverno: everything is a ValidatingAdmissionPolicy).
 	Install *string `json:"install,omitempty"`
 	// Namespace is where Kyverno runs. Default: kyverno.
 	Namespace *string `json:"namespace,omitempty"`

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
@@ -15,7 +19,9 @@ import (
 
 // judgeOptions select the engine and the environments.
 type judgeOptions struct {
-	engine       string
+	engine string
+	// as is the version of Kyverno to judge as; empty for that of the environments.
+	as           string
 	environments []string
 }
 
@@ -23,14 +29,17 @@ func (o *judgeOptions) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.engine, "engine", "", "`PATH` of "+engine.Program+" (default: next to gatehouse, then on the PATH)")
 	flags.StringArrayVarP(&o.environments, "environment", "e", nil, "only this `ENVIRONMENT`; can be repeated (default: all)")
+	flags.StringVar(&o.as, "as-kyverno", "", "judge as Kyverno `VERSION` does, and say so, where spec.kyverno.version is another one ("+strings.Join(v1alpha1.KyvernoVersions(), " or ")+")")
 	complete(cmd, "engine", completeFiles)
+	complete(cmd, "as-kyverno", cobra.FixedCompletions(v1alpha1.KyvernoVersions(), cobra.ShellCompDirectiveNoFileComp))
 	complete(cmd, "environment", fromSource(environmentNames))
 }
 
 // start starts the engine and checks that it has the version of Kyverno that the
-// clusters of the environments run.
-func (o *judgeOptions) start(ctx context.Context, p *plan.Plan) (*engine.Client, error) {
-	kyverno, err := o.kyverno(p)
+// clusters of the environments run, or that the user asks for. Where Kyverno judges
+// nothing, every engine will do.
+func (o *judgeOptions) start(ctx context.Context, p *plan.Plan, errOut io.Writer) (*engine.Client, error) {
+	kyverno, err := o.kyverno(p, errOut)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +56,20 @@ func (o *judgeOptions) start(ctx context.Context, p *plan.Plan) (*engine.Client,
 	return engine.Start(ctx, exec.Command(path), kyverno)
 }
 
-// kyverno returns the version of Kyverno in the environments. An engine has only one.
-func (o *judgeOptions) kyverno(p *plan.Plan) (string, error) {
+// kyverno returns the version of Kyverno that judges the environments; empty if none does.
+// An engine has only one. It says where the clusters run another one.
+func (o *judgeOptions) kyverno(p *plan.Plan, errOut io.Writer) (string, error) {
+	if o.as != "" && !slices.Contains(v1alpha1.KyvernoVersions(), o.as) {
+		return "", usagef("--as-kyverno: unknown version %q (%s)", o.as, diag.OneOf(o.as, v1alpha1.KyvernoVersions()))
+	}
 	version, first := "", ""
 	for _, env := range p.Environments {
 		switch {
-		case len(o.environments) > 0 && !slices.Contains(o.environments, env.Name):
+		case len(o.environments) > 0 && !slices.Contains(o.environments, env.Name), !env.NeedsKyverno():
+		case o.as != "":
+			if version = o.as; env.Kyverno.Version != version {
+				fmt.Fprintf(errOut, "note: Kyverno %s judges %s, whose clusters run %s: what differs between them is not seen\n", version, env.Name, env.Kyverno.Version)
+			}
 		case version == "":
 			version, first = env.Kyverno.Version, env.Name
 		case env.Kyverno.Version != version:

@@ -102,7 +102,7 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	if err != nil {
 		return warnings, err
 	}
-	client, err := o.start(ctx, now.Plan)
+	client, err := o.start(ctx, next.Plan, errOut)
 	if err != nil {
 		return warnings, err
 	}

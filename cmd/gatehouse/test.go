@@ -73,7 +73,7 @@ func runTest(ctx context.Context, g *globals, path string, o testOptions, out, e
 	if err != nil {
 		return warnings, err
 	}
-	client, err := o.start(ctx, bundle.Plan)
+	client, err := o.start(ctx, bundle.Plan, errOut)
 	if err != nil {
 		return warnings, err
 	}

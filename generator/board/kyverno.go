@@ -16,8 +16,12 @@ import (
 func kyvernoSettings(b *strings.Builder, p *plan.Plan, values map[string]map[string]any) {
 	var settings []string
 	where := map[string][]string{}
+	var needless []string
 	for _, env := range p.Environments {
-		if env.Kyverno.Install {
+		if env.Kyverno.Absent {
+			needless = append(needless, string(markdown.Text(env.Name)))
+		}
+		if env.Kyverno.Install || env.Kyverno.Absent {
 			continue
 		}
 		stated, err := yaml.Marshal(map[string]any{"config": values[env.Name]["config"], "features": values[env.Name]["features"]})
@@ -30,8 +34,14 @@ func kyvernoSettings(b *strings.Builder, p *plan.Plan, values map[string]map[str
 		}
 		where[text] = append(where[text], string(markdown.Text(env.Name)))
 	}
-	if len(settings) > 0 {
+	if len(settings)+len(needless) > 0 {
 		b.WriteString("\n## Kyverno\n")
+	}
+	switch {
+	case len(needless) == len(p.Environments):
+		b.WriteString("\nThis repository needs no Kyverno. The API server judges by itself.\n")
+	case len(needless) > 0:
+		b.WriteString("\nThis repository needs no Kyverno in " + strings.Join(needless, ", ") + ". The API server judges by itself there.\n")
 	}
 	for _, text := range settings {
 		b.WriteString("\n" + without(where[text], len(p.Environments)) +

@@ -124,13 +124,16 @@ func (o *object) objects() []manifest.Object {
 // prefix begins the names of policies that the API server lists with those of others.
 const prefix = "gatehouse-"
 
-// native returns a policy for the API server. Kyverno reports on it for the label.
+// native returns a policy for the API server. Kyverno, where it is there, reports on it for
+// the label.
 func (o *object) native() manifest.Object {
 	spec := o.spec()
 	spec["failurePolicy"] = o.failurePolicy()
 	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules()}
 	metadata := o.metadata(o.name(""))
-	metadata["labels"].(map[string]any)["reports.kyverno.io/enabled"] = "true"
+	if !o.env.Kyverno.Absent {
+		metadata["labels"].(map[string]any)["reports.kyverno.io/enabled"] = "true"
+	}
 	return manifest.Object{
 		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec,
 	}

@@ -29,5 +29,6 @@ const (
 	codeTargetNamespace      = "graph-target-namespace"
 	codeTwoSources           = "graph-two-sources"
 	codeUnapplied            = "graph-unapplied"
+	codeUnexecuted           = "graph-unexecuted"
 	codeWorkloadEarly        = "graph-workload-early"
 )

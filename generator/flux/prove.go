@@ -36,7 +36,7 @@ func (t table) prove(p *plan.Plan, g *Graph, files []manifest.File, prior *manif
 	for _, check := range []func(*proof){
 		checkNames, checkDuplicates, checkDangling, checkCycles, checkSources, checkPaths, checkOverlaps, checkParents,
 		checkTimes, checkSettings, checkPrune, checkGates, checkHealth, checkSubstitution,
-		checkCRDs, checkRBAC, checkExceptions, checkNamespaces, checkWorkloads,
+		checkCRDs, checkExecuted, checkRBAC, checkExceptions, checkNamespaces, checkWorkloads,
 		checkApplied, checkIndexes, checkStray, checkMoves, checkRenames,
 	} {
 		check(pr)
@@ -140,6 +140,12 @@ func (c *cluster) after(n, other *Node) bool {
 		c.reach[n] = found
 	}
 	return c.reach[n][other]
+}
+
+// kyverno returns the Kyverno of the cluster of a node.
+func (p *proof) kyverno(n *Node) plan.Kyverno {
+	env, _ := p.plan.Environment(n.Environment)
+	return env.Kyverno
 }
 
 // flux returns how the layers reach the cluster of a node.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // eachPair calls f with every pair of nodes of each cluster, a node and itself included.
@@ -30,6 +32,20 @@ func checkCRDs(p *proof) {
 			}
 		}
 	})
+}
+
+// checkExecuted requires that something in the cluster acts on each object: a policy that
+// nothing executes would be applied, and refuse nothing.
+func checkExecuted(p *proof) {
+	for _, c := range p.clusters {
+		for _, n := range c.nodes {
+			for _, k := range slices.SortedFunc(maps.Keys(p.content(n).kinds), byKind) {
+				if kind, known := kinds.Find(k.group, k.kind); known && !p.kyverno(n).Executes(kind) {
+					p.report(n, codeUnexecuted, "", "holds a %s of %s, which nothing in the cluster executes", k.kind, k.group)
+				}
+			}
+		}
+	}
 }
 
 func byKind(a, b groupKind) int {

@@ -202,6 +202,10 @@ func orderCases() []proofCase {
 			crd["spec"] = map[string]any{"group": "example.com"}
 			w.layers["trust"] = layerFiles("environments/prod/trust", crd, object("example.com/v1", "Thing", "", "one"))
 		}, want: "gatehouse-trust holds a Thing and brings the CRD itself"},
+		{name: "no Kyverno for a policy", elsewhere: true, world: func(w *world) { w.plan.Environments[0].Kyverno.Absent = true },
+			want: "cluster prod-eu: Kustomization gatehouse-policies holds a ClusterPolicy of kyverno.io, which nothing in the cluster executes [graph-unexecuted]"},
+		{name: "a Kyverno that executes less", elsewhere: true, world: func(w *world) { w.plan.Environments[0].Kyverno.Version = "1.20" },
+			want: "cluster prod-eu: Kustomization gatehouse-exceptions holds a PolicyException of kyverno.io, which nothing in the cluster executes [graph-unexecuted]"},
 		{name: "RBAC after policy", graph: independent("gatehouse-policies"), elsewhere: true,
 			want: "holds policies and does not wait for gatehouse-kyverno-rbac, which lets Kyverno read what they match [graph-rbac-after-policy]"},
 		{name: "exception after policy", graph: independent("gatehouse-policies"), elsewhere: true,

@@ -10,6 +10,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -35,11 +36,16 @@ const (
 //   - environments/<env>/kyverno-rbac/reports-controller.yaml, if the policies
 //     match more than Kyverno may read by default.
 //
+// It emits nothing where there is no Kyverno.
+//
 // It does not emit the namespaces of Kyverno and of the exceptions. If Kyverno is
 // already installed, its configuration must match [Values].
 func Install(p *plan.Plan) []manifest.File {
 	var files []manifest.File
 	for _, env := range p.Environments {
+		if env.Kyverno.Absent {
+			continue
+		}
 		if env.Kyverno.Install {
 			folder := layout.Folder{Environment: env.Name, Kind: layout.Kyverno}
 			files = append(files,
@@ -115,7 +121,14 @@ func release(p *plan.Plan, env plan.Environment) *helmv2.HelmRelease {
 // Locked returns what the lock says about the Kyverno of an environment, for bootstrap
 // and uninstall. [Values] sets the same namespaces.
 func Locked(p *plan.Plan, env plan.Environment) *manifest.LockedKyverno {
-	l := &manifest.LockedKyverno{Namespace: env.Kyverno.Namespace, SystemNamespaces: env.SystemNamespaces, ExceptionNamespace: p.ExceptionNamespace}
+	l := &manifest.LockedKyverno{Absent: env.Kyverno.Absent, SystemNamespaces: env.SystemNamespaces, ExceptionNamespace: p.ExceptionNamespace}
+	if l.Absent {
+		return l
+	}
+	l.Namespace = env.Kyverno.Namespace
+	if env.Kyverno.Version != v1alpha1.KyvernoVersion {
+		l.Version = env.Kyverno.Version
+	}
 	if env.Kyverno.Install {
 		l.Release = &manifest.LockedRelease{Namespace: env.Flux.Namespace, Name: releaseName}
 	}

@@ -39,6 +39,7 @@ type Kyverno struct {
 	PolicyType string // the kind of policies that are emitted, one of catalog.Targets
 	Namespace  string
 	Install    bool // by a HelmRelease of this repository
+	Absent     bool // there is none, and nothing that is emitted needs one
 	Replicas   int
 }
 

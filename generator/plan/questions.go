@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 )
 
 // LastTier returns the tier of everything outside the namespaces of the profile.
@@ -62,12 +64,39 @@ func (p *Plan) StrictestTier(policy Policy) string { return p.TiersAt(policy, po
 
 // OwnNamespaces returns the namespaces that the bundle needs in an environment and the
 // profile does not list. A Kyverno that was installed by other means already has its
-// namespace.
+// namespace. Without Kyverno there are no PolicyExceptions.
 func (p *Plan) OwnNamespaces(env Environment) []string {
+	if env.Kyverno.Absent {
+		return nil
+	}
 	if env.Kyverno.Install && env.Kyverno.Namespace != p.ExceptionNamespace {
 		return []string{env.Kyverno.Namespace, p.ExceptionNamespace}
 	}
 	return []string{p.ExceptionNamespace}
+}
+
+// Runs reports whether something in the clusters executes policies of a kind, such as one
+// of catalog.Targets.
+func (k Kyverno) Runs(policy string) bool {
+	kind, known := kinds.Policy(policy)
+	return !known || k.Executes(kind)
+}
+
+// Executes reports whether something in the clusters acts on objects of a kind: the API
+// server, or this Kyverno.
+func (k Kyverno) Executes(kind kinds.Kind) bool {
+	if !kind.OfKyverno() {
+		return true
+	}
+	return !k.Absent && (!kind.Legacy || k.Version != v1alpha1.KyvernoNext)
+}
+
+// NeedsKyverno reports whether Kyverno judges something in the environment.
+func (e Environment) NeedsKyverno() bool {
+	return slices.ContainsFunc(e.Judges(), func(p Policy) bool {
+		kind, known := kinds.Policy(p.Target)
+		return known && kind.OfKyverno()
+	})
 }
 
 // SelectedByName returns the names of the namespaces of some tiers that gatehouse does

@@ -10,8 +10,6 @@ import (
 
 // Defaults of a profile.
 const (
-	defaultPolicyType       = "ClusterPolicy"
-	defaultInstall          = "helm"
 	defaultKyvernoNamespace = "kyverno"
 	defaultReplicas         = 3 // two can fail; a webhook that fails closed needs more than one
 	defaultFluxInstall      = "none"
@@ -64,8 +62,8 @@ func Default(in Input) *Input {
 func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 	k := orZero(s.Kyverno)
 	k.Version = or(k.Version, v1alpha1.KyvernoVersion)
-	k.PolicyType = or(k.PolicyType, defaultPolicyType)
-	k.Install = or(k.Install, defaultInstall)
+	k.Install = or(k.Install, v1alpha1.KyvernoByHelm)
+	k.PolicyType = or(k.PolicyType, defaultPolicyType(*k.Version, *k.Install))
 	k.Namespace = or(k.Namespace, defaultKyvernoNamespace)
 	k.Replicas = or(k.Replicas, defaultReplicas)
 	s.Kyverno = &k
@@ -116,6 +114,18 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 	s.Controls, s.Network = defaultControls(s.Controls), defaultNetwork(s.Network)
 	s.Registries, s.Trust, s.Exceptions, s.Output = &registries, &trust, &exceptions, &output
 	return s
+}
+
+// defaultPolicyType returns the kind of policies that is executed with a version and an
+// installation of Kyverno, and that most clusters have.
+func defaultPolicyType(version, install string) string {
+	switch {
+	case install == v1alpha1.KyvernoAbsent:
+		return catalog.ValidatingAdmissionPolicy
+	case version == v1alpha1.KyvernoNext:
+		return catalog.ValidatingPolicy
+	}
+	return catalog.ClusterPolicy
 }
 
 // defaultControls switches default-deny on unless the profile says something of it.

@@ -11,46 +11,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
-
-func (p *parser) kyverno() {
-	k := p.spec.Kyverno
-	p.oneOf("spec.kyverno.version", "kyverno-version", *k.Version, []string{v1alpha1.KyvernoVersion})
-	p.oneOf("spec.kyverno.policyType", "policy-type", *k.PolicyType, catalog.Targets())
-	p.oneOf("spec.kyverno.install", "kyverno-install", *k.Install, []string{"helm", "none"})
-	p.name("spec.kyverno.namespace", *k.Namespace, 63)
-	if *k.Replicas < 1 || *k.Replicas > 15 {
-		p.Report("spec.kyverno.replicas", "out-of-range", "with 3, two can fail", "%d is not between 1 and 15", *k.Replicas)
-	}
-	p.out.Kyverno = plan.Kyverno{Version: *k.Version, PolicyType: *k.PolicyType, Namespace: *k.Namespace, Install: *k.Install == "helm", Replicas: *k.Replicas}
-	p.systemNamespaces()
-	if slices.Contains(p.out.SystemNamespaces, p.src.ExceptionNamespace) {
-		p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is a system namespace: anyone who can write there could waive every control", p.src.ExceptionNamespace)
-	}
-	if days := *p.spec.Exceptions.MaxDays; days < 1 || days > 3660 {
-		p.Report("spec.exceptions.maxDays", "out-of-range", "", "%d is not between 1 and 3660", days)
-	}
-	if days := *p.spec.Exceptions.WarnDays; days < 0 || days > 365 {
-		p.Report("spec.exceptions.warnDays", "out-of-range", "", "%d is not between 0 and 365", days)
-	}
-	for _, n := range p.spec.Namespaces {
-		if n.Name == p.src.ExceptionNamespace {
-			p.Report("spec.exceptions.namespace", "namespace-system", "", "%s is also a namespace of spec.namespaces: PolicyExceptions need their own namespace", n.Name)
-		}
-	}
-}
-
-// systemNamespaces parses the namespaces in which nothing may ever be enforced.
-func (p *parser) systemNamespaces() {
-	for i, n := range p.spec.SystemNamespaces {
-		p.name(fmt.Sprintf("spec.systemNamespaces[%d]", i), n, 63)
-	}
-	all := slices.Concat(systemNamespaces, p.spec.SystemNamespaces, []string{*p.spec.Flux.Namespace, *p.spec.Kyverno.Namespace})
-	slices.Sort(all)
-	p.out.SystemNamespaces = slices.Compact(all)
-}
 
 func (p *parser) flux() {
 	f := p.spec.Flux

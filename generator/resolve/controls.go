@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
@@ -50,15 +51,38 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 }
 
 // target returns the kind of policy that a control becomes. What CEL cannot say stays a
-// ClusterPolicy, such as a look-up of other objects, or an image rule: the Kyverno that
-// gatehouse supports runs both.
+// ClusterPolicy, such as a look-up of other objects, or an image rule. That is an error
+// where no ClusterPolicy is executed.
 func (r *resolver) target(report *source.Reporter, spec *profile.Spec, c profile.Control) string {
 	wanted := spec.Kyverno.PolicyType
 	if targets := c.Targets(); slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {
 		return wanted
 	}
-	report.Warn(c.Field, "policy-type-other", "Kyverno 1.20 runs no ClusterPolicy", "%s cannot be a %s: it stays a ClusterPolicy", c.ID, wanted)
+	if spec.Kyverno.Runs(catalog.ClusterPolicy) {
+		report.Warn(c.Field, "policy-type-other", "Kyverno "+v1alpha1.KyvernoNext+" runs no ClusterPolicy", "%s cannot be a %s: it stays a ClusterPolicy", c.ID, wanted)
+		return catalog.ClusterPolicy
+	}
+	why, hint := "which Kyverno "+spec.Kyverno.Version+" does not execute", "switch it off (enabled: false), or keep Kyverno "+v1alpha1.KyvernoVersion
+	if spec.Kyverno.Absent {
+		why, hint = "and spec.kyverno.install is absent", "switch it off (enabled: false), or let Kyverno be installed"
+	}
+	for _, field := range places(spec, c) {
+		report.Report(field, "policy-type-none", hint, "%s cannot be a %s, only a ClusterPolicy, %s", c.ID, wanted, why)
+	}
 	return catalog.ClusterPolicy
+}
+
+// places returns the fields that ask for the policies of a control: its own, or those of
+// the image rules.
+func places(spec *profile.Spec, c profile.Control) []string {
+	if c.Instances == "" {
+		return []string{c.Field}
+	}
+	var fields []string
+	for _, rule := range spec.Images {
+		fields = append(fields, rule.Field)
+	}
+	return fields
 }
 
 // rendering is the result of a template for some parameters.

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/generator/staging"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -38,7 +39,7 @@ type Options struct {
 // Plan makes the plan of a parsed source that has no errors. The plan is complete if
 // no problem is an error. It is nil if an error stops the work early.
 func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
-	r := &resolver{Options: o, src: src, controls: map[*profile.Spec][]resolvedControl{}, rendered: map[string]rendering{}, written: staging.WrittenIn(o.Prior, o.Output)}
+	r := &resolver{Options: o, src: src, controls: map[*profile.Spec][]resolvedControl{}, rendered: map[string]rendering{}, written: staging.WrittenIn(o.Prior, o.Output), before: objectsOf(o.Prior)}
 	r.plan = &plan.Plan{
 		Name: src.Name, Tiers: src.Tiers, Stages: src.Stages, ExceptionNamespace: src.ExceptionNamespace, Owners: src.Owners,
 		KyvernoTests: src.KyvernoTests, Now: o.Now,
@@ -61,6 +62,20 @@ func Plan(src *profile.Source, o Options) (*plan.Plan, diag.List) {
 	r.rings()
 	r.close()
 	return r.plan, r.Problems.Sort()
+}
+
+// objectsOf returns the ids of the objects in the layers of a lock, by environment.
+func objectsOf(lock *manifest.Lock) map[string][]string {
+	ids := map[string][]string{}
+	if lock == nil {
+		return ids
+	}
+	for _, f := range lock.Files {
+		if folder, ok := layout.Parse(f.Layer); ok && folder.Environment != "" {
+			ids[folder.Environment] = append(ids[folder.Environment], f.Objects...)
+		}
+	}
+	return ids
 }
 
 // distinct returns one file for each path, sorted.
@@ -88,6 +103,8 @@ type resolver struct {
 	rendered map[string]rendering
 	// written says what gatehouse wrote into the current output.
 	written staging.Written
+	// before holds the ids of the objects in each environment's layers in the last build.
+	before map[string][]string
 	// staged holds the comparison of each environment with the last build.
 	staged []*staging.Environment
 }
@@ -119,6 +136,9 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 	env.Policies = staged.Policies(desired)
 	staged.Applier(env.Flux, env.Policies)
 	staged.Kyverno(env.Kyverno)
+	if !r.Unstaged {
+		staged.Leftovers(env.Kyverno, r.before, env.Policies)
+	}
 	env.Namespaces = staged.Namespaces(env.Namespaces, env.Policies)
 	r.staged = append(r.staged, staged)
 	env.Trust = trust(env, e.Spec.Images)
@@ -251,6 +271,9 @@ func (r *resolver) exceptionNamespace() {
 	}
 	for i, e := range r.src.Environments {
 		before := r.Prior.Environments[e.Name].Kyverno
+		if e.Spec.Kyverno.Absent {
+			continue
+		}
 		enforces := slices.ContainsFunc(r.plan.Environments[i].Policies, func(p plan.Policy) bool { return p.Strictest() == plan.Enforce })
 		if before != nil && enforces && before.ExceptionNamespace != r.plan.ExceptionNamespace {
 			r.Problems.Add(diag.Diagnostic{Code: "exceptions-namespace", Position: e.Spec.At("spec.exceptions.namespace"), Path: "spec.exceptions.namespace",

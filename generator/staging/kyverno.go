@@ -18,20 +18,28 @@ import (
 func (e *Environment) Kyverno(now plan.Kyverno) {
 	for _, name := range slices.Sorted(maps.Keys(e.options.All)) {
 		before := e.options.All[name]
-		own := name == e.source.Name && before.Clusters == nil // by an older gatehouse, which did not note clusters
-		if before.Kyverno == nil || !own && !slices.ContainsFunc(before.Clusters, e.has) {
+		if before.Kyverno == nil || !e.takes(name) {
 			continue
 		}
 		namespace := e.kyvernoNamespace(name, before.Kyverno)
 		switch was := before.Kyverno.Release; {
+		case was != nil && now.Absent:
+			e.kyvernoNeedless(*was)
 		case was != nil && !now.Install:
 			e.kyvernoLeft(*was)
 		case was != nil && namespace != "" && namespace != now.Namespace:
 			e.kyvernoMoved(name, namespace, now.Namespace, enforcesAny(before))
 		case was == nil && now.Install:
-			e.kyvernoTaken(name, now.Namespace)
+			e.kyvernoTaken(name, now.Namespace, before.Kyverno.Absent)
 		}
 	}
+}
+
+// takes reports whether the environment has a cluster that the last build of one had.
+func (e *Environment) takes(environment string) bool {
+	before := e.options.All[environment]
+	own := environment == e.source.Name && before.Clusters == nil // by an older gatehouse, which did not note clusters
+	return own || slices.ContainsFunc(before.Clusters, e.has)
 }
 
 // has reports whether the environment has a cluster.
@@ -80,11 +88,23 @@ func (e *Environment) kyvernoLeft(was manifest.LockedRelease) {
 		Hint:    fmt.Sprintf("adopt the Helm release; to delete the HelmRelease, first suspend it (flux suspend helmrelease %s -n %s): else Flux uninstalls Kyverno, with its CRDs and all policies", was.Name, was.Namespace)})
 }
 
-// kyvernoTaken says what it takes to install Kyverno where another way has installed it.
-func (e *Environment) kyvernoTaken(environment, namespace string) {
+// kyvernoNeedless says what install: absent leaves behind, and how it goes.
+func (e *Environment) kyvernoNeedless(was manifest.LockedRelease) {
+	e.kyverno("install", diag.Diagnostic{Severity: diag.Warning, Code: "kyverno-left",
+		Summary: fmt.Sprintf("no longer needs Kyverno in %s: Flux leaves the HelmRelease %s/%s as it is, and no build configures Kyverno any more", e.source.Name, was.Namespace, was.Name),
+		Hint:    fmt.Sprintf("if no policy of others needs it, remove it (kubectl delete helmrelease %s -n %s, then the webhooks that it left: docs/policy-types.md#without-kyverno)", was.Name, was.Namespace)})
+}
+
+// kyvernoTaken says what it takes to install Kyverno where another way has installed it,
+// or where none was needed.
+func (e *Environment) kyvernoTaken(environment, namespace string, absent bool) {
+	built, hint := "for a Kyverno that is there already", "keep install: none"
+	if absent {
+		built, hint = "for a cluster that needs none, and may have one all the same", "remove that one first"
+	}
 	e.kyverno("install", diag.Diagnostic{Severity: diag.Warning, Code: "kyverno-taken",
-		Summary: fmt.Sprintf("installs Kyverno in %s as the Helm release kyverno in the namespace %s, where %s was built for a Kyverno that is there already: unless that is the same release, Flux cannot install it, and applies nothing that waits for it", e.source.Name, namespace, environment),
-		Hint:    "keep install: none, or make sure that Kyverno runs there as that release; gatehouse bootstrap checks it"})
+		Summary: fmt.Sprintf("installs Kyverno in %s as the Helm release kyverno in the namespace %s, where %s was built %s: unless that is the same release, Flux cannot install it, and applies nothing that waits for it", e.source.Name, namespace, environment, built),
+		Hint:    hint + ", or make sure that Kyverno runs there as that release; gatehouse bootstrap checks it"})
 }
 
 func (e *Environment) kyverno(field string, d diag.Diagnostic) {

@@ -57,7 +57,7 @@ type Options struct {
 // Environment is an environment on its way from what the last build did to what the
 // source asks for. Its methods decide what it does, each for one kind of thing. They
 // must be called in this order: SystemNamespaces, ClusterNetwork, Policies, Applier,
-// Kyverno, Namespaces, Exceptions, PodSecurity, Close.
+// Kyverno, Leftovers, Namespaces, Exceptions, PodSecurity, Close.
 type Environment struct {
 	// Locked is the environment's part of the new lock.
 	Locked manifest.LockedEnvironment

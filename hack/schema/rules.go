@@ -52,9 +52,9 @@ var rules = map[string]rule{
 	"ProfileSpec.tiers":             {pattern: labelPattern, maxLength: 40, minItems: 1},
 	"ProfileSpec.systemNamespaces":  label(63),
 	"ProfileSpec.owners":            {pattern: ownerPattern},
-	"Kyverno.version":               enumDefault(v1alpha1.KyvernoVersion),
-	"Kyverno.policyType":            enumDefault("ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"),
-	"Kyverno.install":               enumDefault("helm", "none"),
+	"Kyverno.version":               enumDefault(v1alpha1.KyvernoVersions()...),
+	"Kyverno.policyType":            enum("ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"), // the default depends on the others
+	"Kyverno.install":               enumDefault(v1alpha1.KyvernoInstalls()...),
 	"Kyverno.namespace":             labelDefault("kyverno"),
 	"Kyverno.replicas":              {minimum: 1, maximum: 15, value: 3},
 	"Flux.install":                  enumDefault("none", "cli", "operator"),

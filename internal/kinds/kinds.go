@@ -55,6 +55,14 @@ type Kind struct {
 	// KyvernoReads says that the roles of the Kyverno chart allow its
 	// controllers to read the kind.
 	KyvernoReads bool
+	// Legacy is set for the kinds that Kyverno 1.19 is the last version to execute. Kyverno
+	// 1.20 stores them, refuses to create or update one, and does nothing with it.
+	Legacy bool
+}
+
+// OfKyverno reports whether only Kyverno does something with objects of the kind.
+func (k Kind) OfKyverno() bool {
+	return k.Group == "kyverno.io" || strings.HasSuffix(k.Group, ".kyverno.io")
 }
 
 // APIVersion returns the preferred API version as written in objects, such as apps/v1.
@@ -85,6 +93,32 @@ func Find(group, kind string) (Kind, bool) {
 		return Kind{}, false
 	}
 	return table[i], true
+}
+
+// Policy returns the kind of policies with a name, and reports whether there is one: no two
+// of them share a name.
+func Policy(kind string) (Kind, bool) {
+	i := slices.IndexFunc(table, func(k Kind) bool { return k.Kind == kind && k.InForce != NotPolicy })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return table[i], true
+}
+
+// ParseID returns the kind and the name in the id of an object, group/kind/namespace/name,
+// and reports whether the table has the kind.
+func ParseID(id string) (kind Kind, name string, known bool) {
+	parts := strings.Split(id, "/")
+	if len(parts) != 4 {
+		return Kind{}, "", false
+	}
+	kind, known = Find(parts[0], parts[1])
+	return kind, parts[3], known
+}
+
+// Legacy returns the kinds that Kyverno 1.20 no longer executes.
+func Legacy() []Kind {
+	return slices.DeleteFunc(All(), func(k Kind) bool { return !k.Legacy })
 }
 
 // Policies returns the kinds of policies, in an order that never changes.

@@ -89,11 +89,11 @@ func kubernetes() []Kind {
 func kyverno() []Kind {
 	v1 := []string{"v1"}
 	return []Kind{
-		{Group: "kyverno.io", Kind: "ClusterPolicy", Plural: "clusterpolicies", Scope: Cluster, Versions: []string{"v1", "v2beta1"}, InForce: ReadyCondition, KyvernoReads: true},
-		{Group: "kyverno.io", Kind: "Policy", Plural: "policies", Scope: Namespaced, Versions: []string{"v1", "v2beta1"}, InForce: ReadyCondition, KyvernoReads: true},
-		{Group: "kyverno.io", Kind: "PolicyException", Plural: "policyexceptions", Scope: Namespaced, Versions: []string{"v2", "v2beta1"}, KyvernoReads: true},
-		{Group: "kyverno.io", Kind: "CleanupPolicy", Plural: "cleanuppolicies", Scope: Namespaced, Versions: []string{"v2", "v2beta1"}},
-		{Group: "kyverno.io", Kind: "ClusterCleanupPolicy", Plural: "clustercleanuppolicies", Scope: Cluster, Versions: []string{"v2", "v2beta1"}},
+		{Group: "kyverno.io", Kind: "ClusterPolicy", Plural: "clusterpolicies", Scope: Cluster, Versions: []string{"v1", "v2beta1"}, InForce: ReadyCondition, KyvernoReads: true, Legacy: true},
+		{Group: "kyverno.io", Kind: "Policy", Plural: "policies", Scope: Namespaced, Versions: []string{"v1", "v2beta1"}, InForce: ReadyCondition, KyvernoReads: true, Legacy: true},
+		{Group: "kyverno.io", Kind: "PolicyException", Plural: "policyexceptions", Scope: Namespaced, Versions: []string{"v2", "v2beta1"}, KyvernoReads: true, Legacy: true},
+		{Group: "kyverno.io", Kind: "CleanupPolicy", Plural: "cleanuppolicies", Scope: Namespaced, Versions: []string{"v2", "v2beta1"}, Legacy: true},
+		{Group: "kyverno.io", Kind: "ClusterCleanupPolicy", Plural: "clustercleanuppolicies", Scope: Cluster, Versions: []string{"v2", "v2beta1"}, Legacy: true},
 		{Group: "kyverno.io", Kind: "GlobalContextEntry", Plural: "globalcontextentries", Scope: Cluster, Versions: []string{"v2", "v2beta1", "v2alpha1"}, KyvernoReads: true},
 		{Group: "kyverno.io", Kind: "UpdateRequest", Plural: "updaterequests", Scope: Namespaced, Versions: []string{"v2"}},
 		{Group: "policies.kyverno.io", Kind: "ValidatingPolicy", Plural: "validatingpolicies", Scope: Cluster, Versions: []string{"v1", "v1beta1", "v1alpha1"}, InForce: ReadyStatus, KyvernoReads: true},

@@ -27,7 +27,13 @@ type Lock struct {
 // LockedKyverno says how Kyverno must be configured, and which Helm release installs it.
 // Bootstrap, uninstall and the next build use it.
 type LockedKyverno struct {
-	// Namespace is where Kyverno runs; empty in a lock of an older gatehouse.
+	// Absent is set if nothing that was built needs Kyverno.
+	Absent bool `json:"absent,omitempty"`
+	// Version is the minor version of Kyverno that the policies are for; empty for 1.19,
+	// the only one that an older gatehouse knew.
+	Version string `json:"version,omitempty"`
+	// Namespace is where Kyverno runs; empty in a lock of an older gatehouse, and where
+	// Kyverno is absent.
 	Namespace string `json:"namespace,omitempty"`
 	// SystemNamespaces are left out of Kyverno's webhooks.
 	SystemNamespaces []string `json:"systemNamespaces"`

@@ -110,7 +110,7 @@ func (h HelloResult) check(path, kyverno string) error {
 		return fmt.Errorf("%s (%s) speaks protocol %d, this gatehouse %d: install both from the same version", path, h.Version, h.Protocol, Protocol)
 	}
 	if kyverno != "" && h.Kyverno != kyverno && !strings.HasPrefix(h.Kyverno, kyverno+".") {
-		return fmt.Errorf("%s holds Kyverno %s, the profile says %s: its verdicts would not be those of the clusters", path, h.Kyverno, kyverno)
+		return fmt.Errorf("%s holds Kyverno %s, the profile says %s: its verdicts would not be those of the clusters (--as-kyverno judges with it all the same)", path, h.Kyverno, kyverno)
 	}
 	return nil
 }
