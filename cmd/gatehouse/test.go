@@ -40,7 +40,8 @@ overrides, and list each check on which both kinds of policies do not agree.
 
 Exits with 1 if the source is wrong, a check fails or the kinds do not agree, and
 with 2 if there is no engine, or its Kyverno is not the version in
-spec.kyverno.version.`,
+spec.kyverno.version. --as-kyverno judges with another version all the same, and
+says so.`,
 		Example: `  gatehouse test profile/
 
   # write a report for a CI system

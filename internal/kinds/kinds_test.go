@@ -48,6 +48,39 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func TestKindsOfKyverno(t *testing.T) {
+	var legacy []string
+	for _, k := range kinds.Legacy() {
+		legacy = append(legacy, k.Group+"/"+k.Kind)
+	}
+	want := []string{"kyverno.io/ClusterPolicy", "kyverno.io/Policy", "kyverno.io/PolicyException", "kyverno.io/CleanupPolicy", "kyverno.io/ClusterCleanupPolicy"}
+	if diff := cmp.Diff(want, legacy); diff != "" {
+		t.Error(diff)
+	}
+	names := map[string]bool{}
+	for _, k := range kinds.Policies() {
+		if found, ok := kinds.Policy(k.Kind); !ok || names[k.Kind] || found.Group != k.Group {
+			t.Errorf("%s is not the only policy with its name", k.Kind)
+		}
+		names[k.Kind] = true
+	}
+	if _, ok := kinds.Policy("PolicyException"); ok {
+		t.Error("a PolicyException is a policy")
+	}
+	for id, ofKyverno := range map[string]bool{
+		"kyverno.io/ClusterPolicy//a": true, "policies.kyverno.io/PolicyException/b/a": true, "admissionregistration.k8s.io/ValidatingAdmissionPolicy//a": false, "/Pod/b/a": false,
+	} {
+		if kind, name, ok := kinds.ParseID(id); !ok || name != "a" || kind.OfKyverno() != ofKyverno {
+			t.Errorf("%s = %+v, %s, %t", id, kind, name, ok)
+		}
+	}
+	for _, id := range []string{"", "a", "example.com/Thing//a", "kyverno.io/ClusterPolicy/a"} {
+		if _, _, ok := kinds.ParseID(id); ok {
+			t.Errorf("%q is known", id)
+		}
+	}
+}
+
 func TestPolicies(t *testing.T) {
 	got := map[kinds.InForce][]string{}
 	for _, k := range kinds.Policies() {
