@@ -19,8 +19,8 @@ func TestKyvernoMoves(t *testing.T) {
 		// With Kyverno, and without it.
 		native = base + "  kyverno: {policyType: ValidatingAdmissionPolicy}\n"
 		absent = base + "  kyverno: {install: absent}\n"
-		both  = base + "  kyverno: {install: none, namespace: kyverno-system}\n"
-		own   = ", clusters: [c1]"
+		both   = base + "  kyverno: {install: none, namespace: kyverno-system}\n"
+		own    = ", clusters: [c1]"
 	)
 	one := func(spec string) map[string]string { return map[string]string{"prod": "ring: 1, " + spec} }
 	for name, tt := range map[string]struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
@@ -23,6 +24,8 @@ type judgeOptions struct {
 	// as is the version of Kyverno to judge as; empty for that of the environments.
 	as           string
 	environments []string
+	// target is another kind of policies that is judged, too; empty for none.
+	target string
 }
 
 func (o *judgeOptions) bind(cmd *cobra.Command) {
@@ -62,10 +65,11 @@ func (o *judgeOptions) kyverno(p *plan.Plan, errOut io.Writer) (string, error) {
 	if o.as != "" && !slices.Contains(v1alpha1.KyvernoVersions(), o.as) {
 		return "", usagef("--as-kyverno: unknown version %q (%s)", o.as, diag.OneOf(o.as, v1alpha1.KyvernoVersions()))
 	}
+	target, _ := kinds.Policy(o.target)
 	version, first := "", ""
 	for _, env := range p.Environments {
 		switch {
-		case len(o.environments) > 0 && !slices.Contains(o.environments, env.Name), !env.NeedsKyverno():
+		case len(o.environments) > 0 && !slices.Contains(o.environments, env.Name), !env.NeedsKyverno() && !target.OfKyverno():
 		case o.as != "":
 			if version = o.as; env.Kyverno.Version != version {
 				fmt.Fprintf(errOut, "note: Kyverno %s judges %s, whose clusters run %s: what differs between them is not seen\n", version, env.Name, env.Kyverno.Version)

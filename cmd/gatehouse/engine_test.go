@@ -26,6 +26,7 @@ func TestKyvernoOfEnvironments(t *testing.T) {
 		"the same version":      {options: judgeOptions{environments: []string{"prod", "staging"}}, want: "1.19"},
 		"one needs none":        {options: judgeOptions{environments: []string{"prod", "native"}}, want: "1.19"},
 		"none needs one":        {options: judgeOptions{environments: []string{"native"}}},
+		"compared with Kyverno": {options: judgeOptions{environments: []string{"native"}, target: catalog.ClusterPolicy}, want: "1.20"},
 		"two versions":          {fail: "1.20 in dev and 1.19 in staging"},
 		"as another version":    {options: judgeOptions{as: "1.19"}, want: "1.19", note: "note: Kyverno 1.19 judges dev, whose clusters run 1.20: what differs between them is not seen\n"},
 		"as their version":      {options: judgeOptions{as: "1.20", environments: []string{"dev"}}, want: "1.20"},

@@ -16,7 +16,7 @@ import (
 
 type testOptions struct {
 	judgeOptions
-	format, target string
+	format string
 }
 
 func newTestCmd(g *globals) *cobra.Command {
