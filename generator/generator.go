@@ -114,6 +114,11 @@ func (b *Bundle) WithPolicyType(policyType string) (*Bundle, diag.List) {
 	return compile(b.input.WithPolicyType(policyType), nil, b.options)
 }
 
+// PolicyType returns the kind of policies of an environment whose overrides do not name one.
+func (b *Bundle) PolicyType() string {
+	return *profile.Default(*b.input).Profile.Value.Spec.Kyverno.PolicyType
+}
+
 // emit returns every object of the plan, and the tests.
 func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files := namespaces.Emit(p)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -122,17 +121,23 @@ func runBuild(ctx context.Context, g *globals, path string, o buildOptions, out,
 		}
 	}
 	if o.dir != "" {
-		found := flux.ProveRepository(bundle.Plan, repositoryOf(o.dir))
-		if err := found.Err(); err != nil {
-			return nil, err
-		}
-		misplaced, err := source.warnings(flux.ProvePath(bundle.Plan, pathInGit(o.dir)))
+		found, err := place(source, bundle, o.dir)
 		if err != nil {
 			return nil, err
 		}
-		warnings = slices.Concat(warnings, found, misplaced)
+		warnings = append(warnings, found...)
 	}
 	return warnings, o.put(ctx, bundle, out, errOut)
+}
+
+// place proves that the output is where Flux looks for it. It returns the warnings.
+func place(source *source, bundle *generator.Bundle, dir string) (diag.List, error) {
+	found := flux.ProveRepository(bundle.Plan, repositoryOf(dir))
+	if err := found.Err(); err != nil {
+		return nil, err
+	}
+	misplaced, err := source.warnings(flux.ProvePath(bundle.Plan, pathInGit(dir)))
+	return append(found, misplaced...), err
 }
 
 // hold keeps other builds out of the output while this one reads and writes it.

@@ -100,9 +100,11 @@ type Environment struct {
 	Stage     string
 	Owners    []string
 	AllowSkip bool
-	At        diag.Position
-	Kyverno   Kyverno
-	Flux      Flux
+	// AllowAhead is set if it may be ahead of earlier rings.
+	AllowAhead bool
+	At         diag.Position
+	Kyverno    Kyverno
+	Flux       Flux
 	// FluxPathAt is where the source says spec.flux.path for the environment.
 	FluxPathAt diag.Position
 	// SystemNamespaces are never enforced on; sorted.

@@ -113,7 +113,7 @@ type resolver struct {
 func (r *resolver) environment(e profile.Environment) plan.Environment {
 	env := plan.Environment{
 		Name: e.Name, Ring: e.Ring, Clusters: e.Clusters, Stage: r.plan.Stages[e.Stage].Name,
-		Owners: e.Owners, AllowSkip: e.AllowSkip, At: e.At("spec.stage"),
+		Owners: e.Owners, AllowSkip: e.AllowSkip, AllowAhead: e.AllowAhead, At: e.At("spec.stage"),
 		Kyverno: e.Spec.Kyverno, Flux: e.Spec.Flux, SystemNamespaces: e.Spec.SystemNamespaces, Deployers: e.Spec.Deployers,
 		Network: e.Spec.Network, FluxPathAt: e.Spec.At("spec.flux.path"),
 	}

@@ -249,7 +249,7 @@ func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, p
 		progress(float64(len(answers)) / float64(len(indices)))
 		requests := make([]engine.EvaluateParams, len(some))
 		for i, index := range some {
-			requests[i] = r.request(r.chunk[index], s, labels)
+			requests[i] = Request(r.chunk[index], s.policies, labels, r.options.Now)
 		}
 		got, err := r.engine.EvaluateMany(r.ctx, requests)
 		if err != nil {
@@ -263,9 +263,10 @@ func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, p
 	return answers, nil
 }
 
-// request returns the request to create a workload, without a user.
-func (r *run) request(w workload.Workload, s *side, labels map[string]map[string]string) engine.EvaluateParams {
-	request := engine.EvaluateParams{Resource: w.Object, Namespace: w.Namespace, Policies: s.policies, Now: r.options.Now.UTC().Format(time.RFC3339)}
+// Request returns the request to create a workload, without a user. labels are those of the
+// namespaces of the bundle, by their names.
+func Request(w workload.Workload, policies []string, labels map[string]map[string]string, now time.Time) engine.EvaluateParams {
+	request := engine.EvaluateParams{Resource: w.Object, Namespace: w.Namespace, Policies: policies, Now: now.UTC().Format(time.RFC3339)}
 	if w.NamespaceLabels != nil {
 		// Flux sets the labels of the bundle in addition to those in the cluster.
 		request.NamespaceLabels = maps.Clone(w.NamespaceLabels)
@@ -291,6 +292,18 @@ func notAsked(p plan.Policy) string {
 		return needsRequest
 	}
 	return ""
+}
+
+// Asked returns the names of the policies of an environment that can judge a workload. The
+// list is never nil.
+func Asked(env plan.Environment) []string {
+	policies := []string{}
+	for _, p := range env.Judges() {
+		if notAsked(p) == "" {
+			policies = append(policies, p.Name)
+		}
+	}
+	return policies
 }
 
 // Kinds returns the kinds that the evaluated policies of all environments match.
@@ -368,12 +381,7 @@ func newSide(b *generator.Bundle, environment string) (*side, error) {
 	if !ok {
 		return nil, fmt.Errorf("it is not in the bundle")
 	}
-	s := &side{env: env, policies: []string{}}
-	for _, p := range s.env.Judges() {
-		if notAsked(p) == "" {
-			s.policies = append(s.policies, p.Name)
-		}
-	}
+	s := &side{env: env, policies: Asked(env)}
 	var err error
 	s.params, err = verdict.Params(b, s.env)
 	return s, err

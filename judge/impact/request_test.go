@@ -23,7 +23,7 @@ func TestRequestInExistingNamespace(t *testing.T) {
 		"shop": {"gatehouse.dev/tier": "apps", "gatehouse.dev/environment": "prod", "app.kubernetes.io/managed-by": "gatehouse"},
 	} {
 		w := workload.Workload{Namespace: namespace, NamespaceLabels: map[string]string{"gatehouse.dev/tier": "forged"}}
-		if diff := cmp.Diff(want, r.request(w, &side{}, b.labels).NamespaceLabels); diff != "" {
+		if diff := cmp.Diff(want, Request(w, nil, b.labels, r.options.Now).NamespaceLabels); diff != "" {
 			t.Errorf("%s: %s", namespace, diff)
 		}
 	}
