@@ -29,18 +29,18 @@ type judgeOptions struct {
 }
 
 func (o *judgeOptions) bind(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&o.engine, "engine", "", engineUsage())
-	flags.StringArrayVarP(&o.environments, "environment", "e", nil, "only this `ENVIRONMENT`; can be repeated (default: all)")
-	flags.StringVar(&o.as, "as-kyverno", "", "judge as Kyverno `VERSION` does, and say so, where spec.kyverno.version is another one ("+strings.Join(v1alpha1.KyvernoVersions(), " or ")+")")
-	complete(cmd, "engine", completeFiles)
-	complete(cmd, "as-kyverno", cobra.FixedCompletions(v1alpha1.KyvernoVersions(), cobra.ShellCompDirectiveNoFileComp))
+	o.bindEngine(cmd)
+	cmd.Flags().StringArrayVarP(&o.environments, "environment", "e", nil, "only this `ENVIRONMENT`; can be repeated (default: all)")
 	complete(cmd, "environment", fromSource(environmentNames))
 }
 
-// engineUsage describes the flag --engine.
-func engineUsage() string {
-	return "`PATH` of " + engine.Program + " (default: next to gatehouse, then on the PATH)"
+// bindEngine declares the flags that select the engine.
+func (o *judgeOptions) bindEngine(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.engine, "engine", "", "`PATH` of "+engine.Program+" (default: next to gatehouse, then on the PATH)")
+	flags.StringVar(&o.as, "as-kyverno", "", "judge as Kyverno `VERSION` does, and say so, where spec.kyverno.version is another one ("+strings.Join(v1alpha1.KyvernoVersions(), " or ")+")")
+	complete(cmd, "engine", completeFiles)
+	complete(cmd, "as-kyverno", cobra.FixedCompletions(v1alpha1.KyvernoVersions(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // start starts the engine and checks that it has the version of Kyverno that the

@@ -19,9 +19,10 @@ import (
 )
 
 type migrateOptions struct {
-	to, dir, environment, engine string
-	dryRun, allowDifferences     bool
-	cluster                      clusterOptions
+	judge                    judgeOptions
+	to, dir, environment     string
+	dryRun, allowDifferences bool
+	cluster                  clusterOptions
 }
 
 func newMigrateCmd(g *globals) *cobra.Command {
@@ -91,10 +92,9 @@ func (o *migrateOptions) bind(cmd *cobra.Command) {
 	flags.StringVarP(&o.environment, "environment", "e", "", "`ENVIRONMENT` to take a step; required if there are several")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the steps and how far each environment is, without changing anything")
 	flags.BoolVar(&o.allowDifferences, "allow-differences", false, "make the step even if the kinds do not agree on the workloads")
-	flags.StringVar(&o.engine, "engine", "", engineUsage())
+	o.judge.bindEngine(cmd)
 	complete(cmd, "output", completeFolders)
 	complete(cmd, "environment", fromSource(environmentNames))
-	complete(cmd, "engine", completeFiles)
 	o.cluster.bind(cmd)
 	o.cluster.bindNamespace(cmd, "`NAMESPACE` to read from the cluster, or with WORKLOADS the namespace of objects that set none (default: default)")
 }

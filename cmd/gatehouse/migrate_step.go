@@ -143,8 +143,8 @@ func (m *migrator) compare(ctx context.Context, way migration.Way) error {
 	if err != nil {
 		return err
 	}
-	judge := judgeOptions{engine: m.engine, environments: []string{way.Environment}}
-	client, err := judge.start(ctx, bundle.Plan)
+	m.judge.environments, m.judge.target = []string{way.Environment}, way.To
+	client, err := m.judge.start(ctx, bundle.Plan, m.errOut)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func (w Way) Lines(refused *Refusal) []string {
 		lines = append(lines, "  cannot be "+plural(w.To)+": "+staging.Some(w.Stays))
 	}
 	if w.Place == Done {
-		return lines
+		return append(lines, w.upgrade("  next  ")...)
 	}
 	for i, does := range w.steps() {
 		mark := "    "
@@ -29,10 +29,23 @@ func (w Way) Lines(refused *Refusal) []string {
 		}
 		lines = append(lines, fmt.Sprintf("  %s  %d. %s", mark, i+1, does))
 	}
+	lines = append(lines, w.upgrade("        4. ")...)
 	if refused != nil {
 		lines = append(lines, "  "+refused.Error())
 	}
 	return lines
+}
+
+// upgrade returns the step to the version of Kyverno that the way leads to, if there is one.
+func (w Way) upgrade(mark string) []string {
+	if w.Kyverno == "" {
+		return nil
+	}
+	line := fmt.Sprintf("%sspec.kyverno.version: %q, in a build of its own: it executes no ClusterPolicy", mark, w.Kyverno)
+	if len(w.Legacy) > 0 {
+		line += "; before, switch off what stays one: " + staging.Some(w.Legacy)
+	}
+	return []string{line}
 }
 
 // steps says what each step changes, and what it does.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/staging"
@@ -52,6 +53,11 @@ type Way struct {
 	Enforces bool
 	// Stays names the policies that cannot be of the kind To.
 	Stays []string
+	// Kyverno is the version that the way leads to, which the environment does not have yet
+	// and which executes policies of the kind To; empty for none. Legacy names the policies
+	// that it does not execute, whatever their control becomes.
+	Kyverno string
+	Legacy  []string
 	// File of the environment, in the source.
 	File string
 
@@ -74,10 +80,18 @@ func Ways(p *plan.Plan, to string) []Way {
 
 func wayOf(env plan.Environment, to string) Way {
 	w := Way{Environment: env.Name, Ring: env.Ring, AllowAhead: env.AllowAhead, From: to, To: to, Place: Done, File: env.At.File, used: env.Locked.Changes}
+	next := env.Kyverno
+	next.Version = v1alpha1.KyvernoNext
+	if env.Kyverno.Version != next.Version && !next.Absent && next.Runs(to) {
+		w.Kyverno = next.Version
+	}
 	policies := map[string]*policy{}
 	for _, p := range env.Judges() {
 		if !slices.Contains(p.Control.Targets(), to) {
 			w.Stays = append(w.Stays, p.Base)
+			if !next.Runs(p.Target) {
+				w.Legacy = append(w.Legacy, p.Base)
+			}
 			continue
 		}
 		if policies[p.Base] == nil {
@@ -85,7 +99,7 @@ func wayOf(env plan.Environment, to string) Way {
 		}
 		policies[p.Base].add(p, to)
 	}
-	w.Stays = slices.Compact(w.Stays)
+	w.Stays, w.Legacy = slices.Compact(w.Stays), slices.Compact(w.Legacy)
 	for _, p := range policies {
 		if p.old != nil {
 			w.Place, w.From = min(w.Place, p.place()), p.old.Target
