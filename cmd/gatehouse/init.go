@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 )
 
 //go:embed scaffold
@@ -22,6 +23,7 @@ var scaffold embed.FS
 type initOptions struct {
 	name         string
 	environments []string
+	policyType   string
 }
 
 func newInitCmd() *cobra.Command {
@@ -31,9 +33,15 @@ func newInitCmd() *cobra.Command {
 		Short: "Scaffold a source that is ready to build",
 		Long: `Scaffold a source in DIR: a profile and a file for each environment, with comments
 that explain the fields, and the JSON Schema for editors. Existing files are
-never touched.`,
+never touched.
+
+Controls become policies of the kind that --policy-type names; with
+ValidatingAdmissionPolicy, the profile says that no cluster needs Kyverno.`,
 		Example: `  gatehouse init profile --environments dev,staging,prod
-  gatehouse build profile -o policy-repo`,
+  gatehouse build profile -o policy-repo
+
+  # without Kyverno
+  gatehouse init profile --policy-type ValidatingAdmissionPolicy`,
 		Args: exactArgs("DIR"), ValidArgsFunction: completeArgs(completeFolders),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runInit(args[0], o, cmd.ErrOrStderr())
@@ -41,6 +49,7 @@ never touched.`,
 	}
 	cmd.Flags().StringVar(&o.name, "name", "platform", "`NAME` of the profile")
 	cmd.Flags().StringSliceVar(&o.environments, "environments", []string{"dev", "staging", "prod"}, "`NAMES` of the environments, in the order in which changes reach them")
+	choiceVar(cmd, cmd.Flags(), &o.policyType, "policy-type", "", "the `KIND` of policies that controls become", catalog.ValidatingPolicy, catalog.ValidatingAdmissionPolicy, catalog.ClusterPolicy)
 	complete(cmd, "name", cobra.NoFileCompletions)
 	complete(cmd, "environments", cobra.NoFileCompletions)
 	return cmd
@@ -82,7 +91,7 @@ func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 	}
 	files := []scaffoldFile{
 		{".schema.json", v1alpha1.Schema()},
-		{"profile.yaml", fill("profile.yaml", "NAME", o.name)},
+		{"profile.yaml", fill("profile.yaml", "POLICYTYPE", o.policyType, "INSTALL", o.install(), "NAME", o.name)},
 	}
 	seen := map[string]bool{}
 	for i, name := range o.environments {
@@ -93,6 +102,14 @@ func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 		files = append(files, scaffoldFile{filepath.Join("environments", name+".yaml"), fill("environment.yaml", "NAME", name, "RING", strconv.Itoa(i+1))})
 	}
 	return files, nil
+}
+
+// install is the installation of Kyverno that the kind of policies needs.
+func (o initOptions) install() string {
+	if o.policyType == catalog.ValidatingAdmissionPolicy {
+		return v1alpha1.KyvernoAbsent
+	}
+	return v1alpha1.KyvernoByHelm
 }
 
 func fill(name string, oldNew ...string) []byte {

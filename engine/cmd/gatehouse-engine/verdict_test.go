@@ -10,21 +10,31 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/verdict"
 )
 
-// TestExample is `gatehouse test examples/acme`: all passes, and no policy and no exception is left out.
-func TestExample(t *testing.T) {
-	fsys := os.DirFS("../../../examples/acme")
+// TestExamples is `gatehouse test` of an example for each kind of policies: all passes, and no policy and no exception is
+// left out.
+func TestExamples(t *testing.T) {
+	for example, target := range map[string]string{
+		"acme": catalog.ClusterPolicy, "quickstart": catalog.ValidatingPolicy, "without-kyverno": catalog.ValidatingAdmissionPolicy,
+	} {
+		t.Run(example, func(t *testing.T) { testExample(t, example, target) })
+	}
+}
+
+func testExample(t *testing.T, example, target string) {
+	fsys := os.DirFS("../../../examples/" + example)
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	bundle, problems := generator.Compile(fsys, ".", generator.Options{Now: now, Unstaged: true})
 	if problems.HasErrors() {
 		t.Fatal(problems.Err())
 	}
 	tests, problems := verdict.LoadTests(fsys, bundle.Plan)
-	if len(problems) > 0 || len(tests) == 0 {
+	if len(problems) > 0 || len(tests) == 0 && example != "quickstart" {
 		t.Fatalf("%d tests, %v", len(tests), problems)
 	}
 	report, err := verdict.Run(t.Context(), start(t), bundle, tests, verdict.Options{})
@@ -44,6 +54,9 @@ func TestExample(t *testing.T) {
 	}
 	for _, env := range bundle.Plan.Environments {
 		for _, p := range env.Judges() {
+			if p.Target != target && p.Image == nil {
+				t.Errorf("%s: %s is a %s", env.Name, p.Name, p.Target)
+			}
 			for _, check := range []string{verdict.CheckGood, verdict.CheckBad} {
 				if !shown[env.Name+" "+check+" "+p.Name] {
 					t.Errorf("%s: no %s document of %s is shown", env.Name, check, p.Name)
