@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -87,5 +88,68 @@ spec:
 	}
 	if found != 1000 {
 		t.Errorf("the policies have %d exceptions", found)
+	}
+}
+
+// TestValidatingPoliciesCanBeReady: Kyverno calls a policy ready that looks at what is there
+// only if the reports controller may read all that the policy judges, subresources too.
+func TestValidatingPoliciesCanBeReady(t *testing.T) {
+	bundle, problems := Compile(fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+spec:
+  extends: [hardened, multi-tenant]
+  kyverno: {policyType: ValidatingPolicy}
+  tiers: [apps]
+  namespaces: [{name: shop, labels: {owner: a}}]
+  registries: {allowed: [ghcr.io/acme]}
+  controls:
+    require-labels: {parameters: {labels: [app]}}
+    require-network-policy: {enabled: false}
+    require-namespace-labels: {parameters: {labels: [owner]}}
+---
+kind: Environment
+metadata: {name: dev}
+spec: {ring: 1, stage: audit}
+`)}}, ".", Options{Version: "test", Now: testNow})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	readable := map[string]bool{}
+	for _, k := range kinds.All() {
+		readable[k.Group+"/"+k.Plural] = k.KyvernoReads
+	}
+	var policies []manifest.Object
+	for _, f := range bundle.Files {
+		for _, o := range f.Objects {
+			switch {
+			case o.Kind() == "ValidatingPolicy":
+				policies = append(policies, o)
+			case o.Name() == "gatehouse-kyverno-reports":
+				for _, rule := range o.Maps("rules") {
+					for _, resource := range rule.Strings("resources") {
+						readable[rule.Strings("apiGroups")[0]+"/"+resource] = true
+					}
+				}
+			}
+		}
+	}
+	looks := 0
+	for _, o := range policies {
+		if o.Value("spec", "evaluation", "background", "enabled") == false {
+			continue
+		}
+		looks++
+		for _, rule := range manifest.Object(o.Value("spec", "matchConstraints").(map[string]any)).Maps("resourceRules") {
+			for _, resource := range rule.Strings("resources") {
+				if group := rule.Strings("apiGroups")[0]; !readable[group+"/"+resource] {
+					t.Errorf("%s is never ready: the reports controller may not read %s of %q", o.Name(), resource, group)
+				}
+			}
+		}
+	}
+	if looks < 5 || looks == len(policies) {
+		t.Errorf("%d of %d policies look at what is there", looks, len(policies))
 	}
 }

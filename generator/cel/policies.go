@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -164,10 +165,21 @@ func (o *object) kyverno(s selector) manifest.Object {
 		spec["validationActions"] = []any{"Audit", "Warn"}
 	}
 	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules(), "namespaceSelector": s.labels}
+	if !o.background() {
+		spec["evaluation"] = map[string]any{"background": map[string]any{"enabled": false}}
+	}
 	spec["autogen"] = map[string]any{"podControllers": map[string]any{"controllers": []any{}}}
 	return manifest.Object{
 		"apiVersion": "policies.kyverno.io/v1", "kind": "ValidatingPolicy", "metadata": o.metadata(o.name(s.suffix)), "spec": spec,
 	}
+}
+
+// background reports whether what is there can be judged by the checks. If not, Kyverno must
+// not look at it: it would report what no one did, and a policy is ready only if the
+// reports controller may read all that the policy judges. It may not read Secrets.
+func (o *object) background() bool {
+	return !slices.ContainsFunc(o.family.kinds, func(r kinds.Ref) bool { return r.Kind == "Secret" }) &&
+		slices.ContainsFunc(o.checks, func(c check) bool { return c.policy.Control.Background && !c.policy.Control.ExemptDeployers })
 }
 
 // failurePolicy says what happens if the policy cannot be evaluated: only what is enforced

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
@@ -53,15 +54,38 @@ func reportsRules(env plan.Environment) map[string][]string {
 			continue
 		}
 		addLookUps(resources, policy)
+		add := func(group, resource string) {
+			if !slices.Contains(resources[group], resource) {
+				resources[group] = append(resources[group], resource)
+			}
+		}
 		for _, ref := range policy.Matches {
 			for _, k := range unreadable(ref) {
-				if !slices.Contains(resources[k.Group], k.Plural) {
-					resources[k.Group] = append(resources[k.Group], k.Plural)
+				add(k.Group, k.Plural)
+			}
+		}
+		if policy.Target == catalog.ValidatingPolicy {
+			subresources(policy, add)
+		}
+	}
+	return resources
+}
+
+// subresources adds those that a policy in CEL judges: Kyverno asks for each, also where it
+// may read the objects. A check of Pods judges what is added to Pods that run.
+func subresources(policy plan.Policy, add func(group, resource string)) {
+	for _, c := range policy.Checks() {
+		if c.OfPods() {
+			add("", "pods/ephemeralcontainers")
+		}
+		for _, ref := range c.Kinds {
+			for _, k := range ref.Kinds() {
+				if ref.Subresource != "" {
+					add(k.Group, k.Plural+"/"+ref.Subresource)
 				}
 			}
 		}
 	}
-	return resources
 }
 
 // unreadable returns the kinds of a reference that Kyverno's controllers must be
