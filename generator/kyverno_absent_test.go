@@ -187,3 +187,83 @@ func TestNamespaceOfNeedlessKyverno(t *testing.T) {
 		t.Error("the namespace is never judged")
 	}
 }
+
+// A cluster takes with it what its environment left in it.
+func TestLeftoversOfMovedCluster(t *testing.T) {
+	const base = "  extends: [baseline]\n"
+	h := newHistory(t)
+	h.files = true
+	h.ok(h.buildAll(base, map[string]string{
+		"a": "ring: 1, clusters: [c1], stage: audit", "b": "ring: 1, clusters: [c2], stage: audit, overrides: {kyverno: {install: absent}}",
+	}))
+	problems := h.buildAll(base, map[string]string{"b": "ring: 1, clusters: [c1, c2], stage: audit, overrides: {kyverno: {install: absent}}"})
+	if err := problems.Err(); err == nil || !regexp.MustCompile(`spec\.overrides\.kyverno\.install: the last build of a left .*ClusterPolicy/.*\[kyverno-needed\]`).MatchString(err.Error()) {
+		t.Errorf("got %v", problems)
+	}
+}
+
+// For the Kyverno that executes no ClusterPolicy there is nothing of its past in the output,
+// but what guards such objects as long as they are served.
+func TestNextKyverno(t *testing.T) {
+	source := fstest.MapFS{"profile.yaml": {Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+spec:
+  extends: [restricted, supply-chain]
+  registries: {allowed: [ghcr.io/acme]}
+  kyverno: {version: "1.20", install: none}
+  namespaces: [{name: shop}]
+---
+kind: Environment
+metadata: {name: prod}
+spec: {ring: 1, stage: enforce, allowSkip: true}
+---
+kind: Environment
+metadata: {name: other}
+spec: {ring: 1, stage: enforce, allowSkip: true, overrides: {kyverno: {policyType: ValidatingAdmissionPolicy}}}
+---
+kind: Exception
+metadata: {name: agent}
+spec:
+  controls: [disallow-host-path]
+  match: {namespaces: [shop], kinds: [Deployment], names: [agent]}
+  reason: reads logs
+  owner: team
+  expires: 2027-03-31
+`)}}
+	bundle, problems := Compile(source, ".", Options{Version: "test", Now: testNow})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	guarded, made := map[string]bool{}, map[string]bool{}
+	for _, f := range bundle.Files {
+		for _, o := range f.Objects {
+			if kind, known := kinds.Find(o.Group(), o.Kind()); known && kind.Legacy || o.Kind() == "HelmRelease" {
+				t.Errorf("%s has a %s", f.Path, o.Kind())
+			}
+			made[f.Folder.Environment+" "+o.Kind()] = true
+			for _, rule := range o.Maps("spec", "matchConstraints", "resourceRules") {
+				for _, resource := range rule.Strings("resources") {
+					guarded[f.Folder.Environment+" "+resource] = true
+				}
+			}
+		}
+	}
+	for _, env := range []string{"prod", "other"} {
+		for _, resource := range []string{"clusterpolicies", "policies", "policyexceptions", "cleanuppolicies", "validatingpolicies"} {
+			if !guarded[env+" "+resource] {
+				t.Errorf("no policy of %s guards %s", env, resource)
+			}
+		}
+	}
+	if !made["prod ValidatingPolicy"] || made["prod ValidatingAdmissionPolicy"] || !made["other ValidatingAdmissionPolicy"] {
+		t.Errorf("the output has %v", made)
+	}
+	if k := bundle.Lock.Environments["prod"].Kyverno; k.Version != "1.20" || k.Absent {
+		t.Errorf("the lock has %+v", k)
+	}
+	if board := bundle.file(t, layout.Board); !strings.Contains(board, "This repository does not install Kyverno.") {
+		t.Errorf("the board does not say which values Kyverno needs: %s", board)
+	}
+}

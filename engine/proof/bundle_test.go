@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -38,11 +39,29 @@ func asFluxApplies(t testing.TB, o object, namespace string) object {
 
 // strictExample is examples/acme, which extends the profile hardened, with
 // every environment at the strictest stage.
-func strictExample(t *testing.T) *generator.Bundle {
+func strictExample(t *testing.T) *generator.Bundle { return strict(t, "acme") }
+
+// strictExamples are the example in each kind of policies, and the one without Kyverno.
+func strictExamples(t *testing.T) map[string]*generator.Bundle {
+	t.Helper()
+	acme := strictExample(t)
+	all := map[string]*generator.Bundle{catalog.ClusterPolicy: acme, "without Kyverno": strict(t, "without-kyverno")}
+	for _, target := range catalog.CELTargets() {
+		bundle, problems := acme.WithPolicyType(target)
+		if problems.HasErrors() {
+			t.Fatal(problems.Err())
+		}
+		all[target] = bundle
+	}
+	return all
+}
+
+// strict is an example with every environment at the strictest stage.
+func strict(t *testing.T, example string) *generator.Bundle {
 	t.Helper()
 	stage := regexp.MustCompile(`(?m)^  stage: .*$`)
 	fsys := fstest.MapFS{}
-	source := os.DirFS("../../examples/acme")
+	source := os.DirFS("../../examples/" + example)
 	err := fs.WalkDir(source, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -68,7 +87,24 @@ func strictExample(t *testing.T) *generator.Bundle {
 // the bundle consists of, under its own policies
 // (docs/safety.md#deployer-and-system-namespaces).
 func TestBundleAppliesItself(t *testing.T) {
-	bundle := strictExample(t)
+	for name, bundle := range strictExamples(t) {
+		t.Run(name, func(t *testing.T) {
+			kinds := []string{"Namespace", "NetworkPolicy", "Kustomization"}
+			switch name {
+			case catalog.ClusterPolicy:
+				kinds = append(kinds, "ClusterPolicy", "PolicyException", "ConfigMap", "HelmRelease", "ClusterRole")
+			case catalog.ValidatingPolicy:
+				kinds = append(kinds, "ValidatingPolicy", "HelmRelease", "ClusterRole")
+			default:
+				kinds = append(kinds, "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+			}
+			testAppliesItself(t, bundle, kinds)
+		})
+	}
+}
+
+// testAppliesItself applies a bundle that has some kinds under its own policies.
+func testAppliesItself(t *testing.T, bundle *generator.Bundle, has []string) {
 	for _, env := range bundle.Plan.Environments {
 		t.Run(env.Name, func(t *testing.T) {
 			k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, env.Name))
@@ -86,7 +122,7 @@ func TestBundleAppliesItself(t *testing.T) {
 				kinds[o.Kind()]++
 				applyBoth(t, k, o)
 			}
-			for _, kind := range []string{"Namespace", "ClusterPolicy", "PolicyException", "NetworkPolicy", "ConfigMap", "Kustomization", "HelmRelease", "ClusterRole"} {
+			for _, kind := range has {
 				if kinds[kind] == 0 {
 					t.Errorf("the bundle has no %s: the test shows less than it says", kind)
 				}
@@ -115,8 +151,14 @@ func applyBoth(t *testing.T, k cluster, o manifest.Object) {
 // TestSystemNamespaces puts everything that some control refuses into the
 // namespaces that a cluster cannot do without.
 func TestSystemNamespaces(t *testing.T) {
-	bundle := strictExample(t)
+	for name, bundle := range strictExamples(t) {
+		t.Run(name, func(t *testing.T) { testSystemNamespaces(t, bundle) })
+	}
+}
+
+func testSystemNamespaces(t *testing.T, bundle *generator.Bundle) {
 	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, "prod"))
+	env, _ := bundle.Plan.Environment("prod")
 	for _, c := range builtin(t) {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +166,7 @@ func TestSystemNamespaces(t *testing.T) {
 				if bad.ClusterScoped {
 					continue
 				}
-				for _, namespace := range []string{"kube-system", "flux-system", "kyverno"} {
+				for _, namespace := range env.SystemNamespaces {
 					request := in("", requestOf(t, moved(t, bad, namespace)))
 					if got := k.ask(t, request); got.Blocked {
 						t.Errorf("%s is refused in %s: %s", bad.Name, namespace, verdict(got))
