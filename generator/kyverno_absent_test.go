@@ -267,3 +267,12 @@ spec:
 		t.Errorf("the board does not say which values Kyverno needs: %s", board)
 	}
 }
+
+// A control that has nothing to verify becomes no policy of another kind, and is not said to.
+func TestNoImageRuleStays(t *testing.T) {
+	h := newHistory(t)
+	problems := h.build("  extends: [supply-chain]\n  registries: {allowed: [ghcr.io/acme]}\n  kyverno: {policyType: ValidatingPolicy}\n", "stage: audit")
+	if len(problems) > 0 {
+		t.Error(problems)
+	}
+}

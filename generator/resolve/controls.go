@@ -58,7 +58,11 @@ func (r *resolver) target(report *source.Reporter, spec *profile.Spec, c profile
 	if targets := c.Targets(); slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {
 		return wanted
 	}
+	asked := places(spec, c)
 	if spec.Kyverno.Runs(catalog.ClusterPolicy) {
+		if len(asked) == 0 {
+			return catalog.ClusterPolicy
+		}
 		report.Warn(c.Field, "policy-type-other", "Kyverno "+v1alpha1.KyvernoNext+" runs no ClusterPolicy", "%s cannot be a %s: it stays a ClusterPolicy", c.ID, wanted)
 		return catalog.ClusterPolicy
 	}
@@ -66,10 +70,24 @@ func (r *resolver) target(report *source.Reporter, spec *profile.Spec, c profile
 	if spec.Kyverno.Absent {
 		why, hint = "and spec.kyverno.install is absent", "switch it off (enabled: false), or let Kyverno be installed"
 	}
-	for _, field := range places(spec, c) {
-		report.Report(field, "policy-type-none", hint, "%s cannot be a %s, only a ClusterPolicy, %s", c.ID, wanted, why)
+	for _, field := range asked {
+		report.Report(field, "policy-type-none", hint, "%s%s cannot be a %s, only a ClusterPolicy, %s", r.where(spec), c.ID, wanted, why)
 	}
 	return catalog.ClusterPolicy
+}
+
+// where begins what is said of one environment only, whose overrides make the difference.
+func (r *resolver) where(spec *profile.Spec) string {
+	var names []string
+	for _, e := range r.src.Environments {
+		if e.Spec == spec {
+			names = append(names, e.Name)
+		}
+	}
+	if len(names) != 1 || len(r.src.Environments) == 1 {
+		return ""
+	}
+	return "in environment " + names[0] + ": "
 }
 
 // places returns the fields that ask for the policies of a control: its own, or those of
