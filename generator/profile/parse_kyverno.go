@@ -51,7 +51,7 @@ func (p *parser) kyvernoExecutes() {
 	switch {
 	case k.Runs(k.PolicyType):
 	case k.Absent:
-		p.Report("spec.kyverno.policyType", "policy-type-engine", "set policyType: "+catalog.ValidatingAdmissionPolicy+", which the API server executes; if something is enforced there, first see docs/policy-types.md#without-kyverno",
+		p.Report("spec.kyverno.policyType", "policy-type-engine", "set policyType: "+catalog.ValidatingAdmissionPolicy+", which the API server executes, or let Kyverno be installed first; docs/policy-types.md#without-kyverno has the steps",
 			"no cluster executes a %s: spec.kyverno.install is %s", k.PolicyType, v1alpha1.KyvernoAbsent)
 	default:
 		p.Report("spec.kyverno.policyType", "policy-type-engine", "first go over to "+catalog.ValidatingPolicy+" with version "+v1alpha1.KyvernoVersion+" (docs/policy-types.md#from-one-kind-to-another), then change the version",
