@@ -31,6 +31,6 @@ could not do its work; 130 interrupted; 143 terminated.`,
 	root.SetVersionTemplate(thisVersion().text())
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	g.bind(root)
-	root.AddCommand(newBootstrapCmd(), newBuildCmd(g), newCatalogCmd(g), newGraphCmd(g), newImpactCmd(g), newInitCmd(), newMigrateCmd(g), newSchemaCmd(), newTestCmd(g), newUninstallCmd(), newVersionCmd())
+	root.AddCommand(newBootstrapCmd(), newBuildCmd(g), newCatalogCmd(g), newGraphCmd(g), newIdentifyCmd(g), newImpactCmd(g), newInitCmd(), newMigrateCmd(g), newSchemaCmd(), newTestCmd(g), newUninstallCmd(), newVersionCmd())
 	return root
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/policy/generic"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/matching"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -87,7 +88,11 @@ func compileNative(policy *admissionregistrationv1.ValidatingAdmissionPolicy) (v
 	var conditions, messages, annotations []plugincel.ExpressionAccessor
 	for _, v := range policy.Spec.Validations {
 		conditions = append(conditions, &validating.ValidationCondition{Expression: v.Expression, Message: v.Message, Reason: v.Reason})
-		messages = append(messages, &validating.MessageExpressionCondition{MessageExpression: v.MessageExpression})
+		var message plugincel.ExpressionAccessor // nil, and not an empty expression, where there is none
+		if v.MessageExpression != "" {
+			message = &validating.MessageExpressionCondition{MessageExpression: v.MessageExpression}
+		}
+		messages = append(messages, message)
 	}
 	for _, a := range policy.Spec.AuditAnnotations {
 		annotations = append(annotations, &validating.AuditAnnotationCondition{Key: a.Key, ValueExpression: a.ValueExpression})
@@ -97,7 +102,20 @@ func compileNative(policy *admissionregistrationv1.ValidatingAdmissionPolicy) (v
 		problems = append(problems, compiled.CompilationErrors()...)
 		return compiled
 	}
-	validator := validating.NewValidator(compile(conditions, withAuthorizer), nil, compile(annotations, withAuthorizer),
+	var matcher matchconditions.Matcher
+	if len(policy.Spec.MatchConditions) > 0 {
+		failurePolicy := policy.Spec.FailurePolicy
+		if failurePolicy == nil {
+			fail := admissionregistrationv1.Fail
+			failurePolicy = &fail
+		}
+		var matching []plugincel.ExpressionAccessor
+		for i := range policy.Spec.MatchConditions {
+			matching = append(matching, (*matchconditions.MatchCondition)(&policy.Spec.MatchConditions[i]))
+		}
+		matcher = matchconditions.NewMatcher(compile(matching, withAuthorizer), failurePolicy, "policy", "validate", policy.Name)
+	}
+	validator := validating.NewValidator(compile(conditions, withAuthorizer), matcher, compile(annotations, withAuthorizer),
 		compile(messages, plugincel.OptionalVariableDeclarations{}), policy.Spec.FailurePolicy, nil)
 	return validator, errors.Join(problems...)
 }

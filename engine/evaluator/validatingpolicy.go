@@ -64,7 +64,9 @@ func findingsOf(response vpolengine.EngineResponse) (found celFindings, matches 
 				found = findings(rule.Properties())
 				found.refused, found.message = true, rule.Message()
 			default:
-				found = findings(rule.Properties())
+				if !found.refused { // by another of the policies that Kyverno makes of one, for controllers
+					found = findings(rule.Properties())
+				}
 			}
 		}
 	}
