@@ -71,6 +71,8 @@ func foreignPolicies() []struct{ policy, want string } {
 			validations: [{expression: "object.spec.?type.orValue('') != 'NodePort'"}]}}`, "not expressible it refuses none of the"},
 		{`{apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy, metadata: {name: host-namespaces}, spec: {validationActions: [Deny], matchConstraints: ` + pods + `,
 			validations: [{message: no, expression: "!object.spec.?hostNetwork.orValue(false) && !object.spec.?hostPID.orValue(false) && !object.spec.?hostIPC.orValue(false)"}]}}`, "disallow-host-namespaces"},
+		{`{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: registries}, spec: {rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}}]}, validate: {failureAction: Enforce, message: m,
+			pattern: {spec: {"=(ephemeralContainers)": [{image: "quay.io/*"}], "=(initContainers)": [{image: "quay.io/*"}], containers: [{image: "quay.io/*"}]}}}}]}}`, "restrict-image-registries"},
 		{`{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: mutates}, spec: {rules: [{name: label, match: {any: [{resources: {kinds: [Pod]}}]},
 			mutate: {patchStrategicMerge: {metadata: {labels: {a: b}}}}}]}}`, "not expressible no rule of it validates: the rule label changes objects"},
 		{`{apiVersion: kyverno.io/v2, kind: ClusterCleanupPolicy, metadata: {name: cleans}, spec: {}}`, "not expressible it deletes objects"},

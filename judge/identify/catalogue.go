@@ -23,30 +23,37 @@ const tier = "apps"
 type catalogue struct {
 	params    engine.LoadParams
 	policies  []plan.Policy
-	examples  map[string]map[string]any // parameters of controls that have no defaults
+	settings  map[string]map[string]any // parameters of controls that are not their defaults
 	documents []verdict.Document
 }
 
 // newCatalogue enables all controls with their default parameters, or those of their
-// examples where there is no default.
-func newCatalogue(version string, now time.Time) (*catalogue, error) {
+// examples where there is no default. given are parameters of some controls; nil for none.
+func newCatalogue(given map[string]map[string]any, version string, now time.Time) (*catalogue, error) {
 	all, problems := catalog.Load(templates.FS(), "controls")
 	if problems.HasErrors() {
 		return nil, problems.Err()
 	}
-	c := &catalogue{examples: map[string]map[string]any{}}
+	c := &catalogue{settings: map[string]map[string]any{}}
 	controls := map[string]any{}
 	for _, control := range all.Controls {
 		if control.Instances != "" || !control.Judges() {
 			continue
 		}
 		settings := map[string]any{}
-		if !hasDefaults(control) {
+		parameters := given[control.ID]
+		if _, wrong := control.ResolveParameters(parameters, func(string) (any, bool) { return nil, false }); len(wrong) > 0 {
+			parameters = nil // what looked like them
+		}
+		if parameters == nil && !hasDefaults(control) {
 			examples, problems := control.Examples()
 			if len(problems) > 0 {
 				return nil, fmt.Errorf("the examples of %s: %v", control.ID, problems)
 			}
-			c.examples[control.ID], settings["parameters"] = examples, examples
+			parameters = examples
+		}
+		if parameters != nil {
+			c.settings[control.ID], settings["parameters"] = parameters, parameters
 		}
 		controls[control.ID] = settings
 	}

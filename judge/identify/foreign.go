@@ -18,6 +18,8 @@ type foreign struct {
 	objects []json.RawMessage
 	// name of the policy in the engine.
 	name string
+	// parameters of controls that are read off the policy, by the id of the control.
+	parameters map[string]map[string]any
 }
 
 // The kinds of policies that are compared, by the group of their API.
@@ -74,6 +76,7 @@ func read(w workload.Workload, n int) (*foreign, error) {
 	if f.found.Answer == Inexpressible {
 		return f, nil
 	}
+	f.parameters = parameters(object)
 	return f, f.load(object, group)
 }
 

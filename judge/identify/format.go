@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -102,14 +103,21 @@ func because(p Policy) []string {
 	return []string{p.Because}
 }
 
-// snippet returns the part of a profile that enables the controls with equal verdicts.
-// examples are the parameters of controls that have no defaults.
-func snippet(policies []Policy, examples map[string]map[string]any) string {
-	from := map[string][]string{}
+// snippet returns the part of a profile that enables the controls with equal verdicts. Of
+// several policies that give a control other parameters, those of the first one are there.
+func snippet(policies []Policy) string {
+	from, parameters := map[string][]string{}, map[string]map[string]any{}
 	for _, p := range policies {
 		if p.Answer == Equal {
 			for _, control := range p.Controls {
-				from[control] = append(from[control], p.Name)
+				name := p.Name
+				switch {
+				case len(from[control]) == 0:
+					parameters[control] = p.Parameters[control]
+				case !reflect.DeepEqual(parameters[control], p.Parameters[control]):
+					name += " (has other parameters)"
+				}
+				from[control] = append(from[control], name)
 			}
 		}
 	}
@@ -121,8 +129,8 @@ func snippet(policies []Policy, examples map[string]map[string]any) string {
 	b.Line("  controls:")
 	for _, control := range slices.Sorted(maps.Keys(from)) {
 		settings := "{}"
-		if examples[control] != nil {
-			raw, err := json.Marshal(map[string]any{"parameters": examples[control]})
+		if parameters[control] != nil {
+			raw, err := json.Marshal(map[string]any{"parameters": parameters[control]})
 			if err != nil {
 				panic(err) // they were YAML
 			}

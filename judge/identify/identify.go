@@ -41,6 +41,8 @@ type Policy struct {
 	Answer    Answer        `json:"answer"`
 	// Controls that give equal verdicts together, or the one that is similar.
 	Controls []string `json:"controls,omitempty"`
+	// Parameters of these controls that are not their defaults, by their ids.
+	Parameters map[string]map[string]any `json:"parameters,omitempty"`
 	// Documents is the number of documents that the policy judges, and on which the
 	// verdicts are equal. Refused is how many of these are refused by both.
 	Documents int `json:"documents"`
@@ -110,25 +112,43 @@ func Run(ctx context.Context, e impact.Engine, source workload.Source, o Options
 		return nil, problems, nil
 	}
 	r := &run{ctx: ctx, engine: e, options: o}
-	if r.catalogue, err = newCatalogue(o.Version, o.Now); err != nil {
+	if err := r.ask(all, nil); err != nil {
 		return nil, problems, err
 	}
-	if err := r.ask(all); err != nil {
+	if err := r.again(all); err != nil {
 		return nil, problems, err
 	}
 	report := &Report{}
 	for _, f := range all {
 		report.Policies = append(report.Policies, f.found)
 	}
-	report.Snippet = snippet(report.Policies, r.catalogue.examples)
+	report.Snippet = snippet(report.Policies)
 	return report, problems, nil
 }
 
 type run struct {
-	ctx       context.Context
-	engine    impact.Engine
-	options   Options
-	catalogue *catalogue
+	ctx     context.Context
+	engine  impact.Engine
+	options Options
+}
+
+// again asks with parameters that are read off a policy, where the usual ones gave no equal
+// verdicts. It keeps an answer that is better.
+func (r *run) again(all []*foreign) error {
+	for _, f := range all {
+		if len(f.parameters) == 0 || f.found.Answer == Equal {
+			continue
+		}
+		with := *f
+		with.found.Answer, with.found.Because = "", ""
+		if err := r.ask([]*foreign{&with}, f.parameters); err != nil {
+			return err
+		}
+		if with.found.Answer == Equal || with.found.Answer == Different && f.found.Answer == Inexpressible {
+			f.found = with.found
+		}
+	}
+	return nil
 }
 
 func (r *run) progress(what string) {
@@ -137,15 +157,19 @@ func (r *run) progress(what string) {
 	}
 }
 
-// ask fills in what is found of the policies.
-func (r *run) ask(all []*foreign) error {
-	asked, err := r.load(slices.DeleteFunc(slices.Clone(all), func(f *foreign) bool { return f.found.Answer == Inexpressible }))
+// ask fills in what is found of the policies. parameters are those of some controls.
+func (r *run) ask(all []*foreign, parameters map[string]map[string]any) error {
+	c, err := newCatalogue(parameters, r.options.Version, r.options.Now)
+	if err != nil {
+		return err
+	}
+	asked, err := r.load(c, slices.DeleteFunc(slices.Clone(all), func(f *foreign) bool { return f.found.Answer == Inexpressible }))
 	if err != nil || len(asked) == 0 {
 		return err
 	}
-	r.progress(fmt.Sprintf("%d policies and %d controls judge %d documents", len(asked), len(r.catalogue.policies), len(r.catalogue.documents)))
-	requests := make([]engine.EvaluateParams, len(r.catalogue.documents))
-	for i, d := range r.catalogue.documents {
+	r.progress(fmt.Sprintf("%d policies and %d controls judge %d documents", len(asked), len(c.policies), len(c.documents)))
+	requests := make([]engine.EvaluateParams, len(c.documents))
+	for i, d := range c.documents {
 		requests[i] = d.Request
 	}
 	answers, err := r.engine.EvaluateMany(r.ctx, requests)
@@ -155,17 +179,26 @@ func (r *run) ask(all []*foreign) error {
 	if len(answers) != len(requests) {
 		return fmt.Errorf("the engine answered %d of %d requests", len(answers), len(requests))
 	}
-	t := newTable(r.catalogue, answers)
+	t := newTable(c, answers)
 	for _, f := range asked {
 		t.identify(f)
+		for _, control := range f.found.Controls {
+			if c.settings[control] == nil {
+				continue
+			}
+			if f.found.Parameters == nil {
+				f.found.Parameters = map[string]map[string]any{}
+			}
+			f.found.Parameters[control] = c.settings[control]
+		}
 	}
 	return nil
 }
 
 // load loads the controls and the policies. It returns the policies that the engine accepts.
-func (r *run) load(all []*foreign) ([]*foreign, error) {
+func (r *run) load(c *catalogue, all []*foreign) ([]*foreign, error) {
 	for len(all) > 0 {
-		params := r.catalogue.params
+		params := c.params
 		params.Policies = slices.Clone(params.Policies)
 		for _, f := range all {
 			params.Policies = append(params.Policies, f.objects...)
