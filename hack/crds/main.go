@@ -47,6 +47,8 @@ func definitions() []definition {
 		{module: kyverno, file: "config/crds/kyverno/kyverno.io_clusterpolicies.yaml", version: "v1", pin: kyverno, folder: "engine"},
 		{module: kyverno, file: "config/crds/kyverno/kyverno.io_policyexceptions.yaml", version: "v2", pin: kyverno, folder: "engine"},
 		{module: kyverno, file: "config/crds/policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml", version: "v1", pin: kyverno, folder: "engine"},
+		{module: kyverno, file: "config/crds/policies.kyverno.io/policies.kyverno.io_imagevalidatingpolicies.yaml", version: "v1", pin: kyverno, folder: "engine"},
+		{module: kyverno, file: "config/crds/policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml", version: "v1", pin: kyverno, folder: "engine"},
 		fromFlux("kustomize-controller", "kustomize.toolkit.fluxcd.io_kustomizations.yaml", "v1"),
 		fromFlux("source-controller", "source.toolkit.fluxcd.io_gitrepositories.yaml", "v1"),
 		fromFlux("source-controller", "source.toolkit.fluxcd.io_helmrepositories.yaml", "v1"),

@@ -27,6 +27,8 @@ type kind struct {
 var checks = map[typeOf]kind{
 	{"kyverno.io/v1", "ClusterPolicy"}:                                      {custom("clusterpolicy.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
 	{"policies.kyverno.io/v1", "ValidatingPolicy"}:                          {custom("validatingpolicy.policies.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"policies.kyverno.io/v1", "ImageValidatingPolicy"}:                     {custom("imagevalidatingpolicy.policies.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
+	{"policies.kyverno.io/v1", "MutatingPolicy"}:                            {custom("mutatingpolicy.policies.kyverno.io.v1.json"), validation.NameIsDNSSubdomain},
 	{"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"}:        {strict[admissionPolicy], validation.NameIsDNSSubdomain},
 	{"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"}: {strict[admissionPolicyBinding], validation.NameIsDNSSubdomain},
 	{"kyverno.io/v2", "PolicyException"}:                                    {custom("policyexception.kyverno.io.v2.json"), validation.NameIsDNSSubdomain},

@@ -20,7 +20,7 @@ const (
 )
 
 // inCEL are the kinds with expressions.
-var inCEL = []string{"ValidatingPolicy", "ValidatingAdmissionPolicy"}
+var inCEL = []string{"ValidatingPolicy", "ValidatingAdmissionPolicy", "ImageValidatingPolicy", "MutatingPolicy"}
 
 // limits reports what no schema says: an object, or an expression in CEL, is too long.
 func limits(o manifest.Object, size int) []*Error {

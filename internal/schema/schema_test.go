@@ -95,6 +95,26 @@ spec:
   matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
   validations: [{expression: "true", messageExpression: "'a'"}]
 `,
+	"ImageValidatingPolicy": `
+apiVersion: policies.kyverno.io/v1
+kind: ImageValidatingPolicy
+metadata: {name: a}
+spec:
+  validationActions: [Deny]
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
+  matchImageReferences: [{expression: "true"}]
+  attestors: [{name: a, cosign: {key: {data: a}, annotations: {a: ""}}}]
+  attestations: [{name: a, intoto: {type: a}}]
+  validations: [{expression: "true"}]
+`,
+	"MutatingPolicy": `
+apiVersion: policies.kyverno.io/v1
+kind: MutatingPolicy
+metadata: {name: a}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
+  mutations: [{patchType: JSONPatch, jsonPatch: {expression: "[]"}}]
+`,
 	"ValidatingAdmissionPolicy": `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
@@ -218,7 +238,7 @@ func TestCheckConcurrently(t *testing.T) {
 // TestSchemas reads every generated file, and refuses what Check does not know.
 func TestSchemas(t *testing.T) {
 	files, err := crds.ReadDir("crds")
-	if err != nil || len(files) != 8 {
+	if err != nil || len(files) != 10 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, f := range files {
