@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 )
@@ -32,6 +33,8 @@ type family struct {
 	object string // kind/name
 	checks []string
 	action protocol.Action
+	// images is set if the checks are of images.
+	images bool
 	// failClosed is set if the request is refused where the policy cannot be evaluated.
 	failClosed bool
 	// evaluate reports whether the policy applies to the request, and what its checks find.
@@ -168,6 +171,9 @@ func (f family) results(found celFindings, err error) []protocol.RuleResult {
 	for _, check := range f.checks {
 		policy, rule, _ := strings.Cut(check, "/")
 		result := protocol.RuleResult{Policy: policy, Rule: rule, Type: "Validation", Result: protocol.OutcomePass, Action: f.action}
+		if f.images {
+			result.Type = "ImageVerify"
+		}
 		switch {
 		case err != nil:
 			result.Result, result.Message = protocol.OutcomeError, fmt.Sprintf("%s: %v", f.object, err)
@@ -210,6 +216,10 @@ func (l *loading) celPolicy(raw json.RawMessage) (is bool, err error) {
 			l.family(f)
 		}
 		return true, err
+	case "policies.kyverno.io/v1 ImageValidatingPolicy":
+		return true, l.imagePolicy(raw)
+	case "policies.kyverno.io/v1 MutatingPolicy":
+		return true, l.mutatingPolicy(raw)
 	case "admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy":
 		policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}
 		err := decodeNative(raw, policy)
@@ -222,6 +232,51 @@ func (l *loading) celPolicy(raw json.RawMessage) (is bool, err error) {
 		return true, err
 	}
 	return false, nil
+}
+
+// imagePolicy loads an ImageValidatingPolicy.
+func (l *loading) imagePolicy(raw json.RawMessage) error {
+	untyped, err := l.evaluator.decode(raw)
+	if err != nil {
+		return err
+	}
+	policy, err := convert.To[policiesv1beta1.ImageValidatingPolicy](untyped)
+	if err == nil && l.standIn != nil {
+		err = l.standIn.imagePolicy(policy)
+	}
+	if err != nil {
+		return err
+	}
+	// As in a cluster, each policy has an identity, under which its results are remembered.
+	policy.UID = types.UID(fmt.Sprintf("%s-%d", policy.Name, l.evaluator.loads))
+	f, err := imageFamily(policy, l.images())
+	if err == nil {
+		l.family(f)
+	}
+	return err
+}
+
+// mutatingPolicy loads a MutatingPolicy.
+func (l *loading) mutatingPolicy(raw json.RawMessage) error {
+	untyped, err := l.evaluator.decode(raw)
+	if err != nil {
+		return err
+	}
+	policy, err := convert.To[policiesv1beta1.MutatingPolicy](untyped)
+	if err != nil {
+		return err
+	}
+	m, err := newMutator(policy, l.images())
+	l.bundle.mutators = append(l.bundle.mutators, m)
+	return err
+}
+
+// images returns the way to the images of the bundle.
+func (l *loading) images() images {
+	if l.standIn == nil {
+		return images{verified: l.evaluator.verified}
+	}
+	return images{&standInClient{&l.standIn.registry}, l.evaluator.verified}
 }
 
 // bind compiles the policies of the API server with each of their bindings. One that is not

@@ -25,6 +25,7 @@ type bundle struct {
 	policies   map[string]kyvernov1.PolicyInterface // by Kyverno's key: name, or namespace/name
 	expanded   map[string]kyvernov1.PolicyInterface // the same with the autogen rules written out; to look rules up by name
 	families   []family                             // policies in CEL
+	mutators   []mutator                            // those that change objects
 	inFamilies map[string]bool                      // names of the policies whose checks they hold
 	exceptions exceptionList
 	namespaces map[string]map[string]string // labels by name

@@ -87,7 +87,9 @@ type run struct {
 	wanted    []string          // names of policies; empty for all
 	scan      bool              // no request, but an object that exists
 	inCEL     []family          // policies in CEL
+	mutators  []mutator         // those that change objects
 	now       time.Time         // of the request
+	at        string            // the same as it was asked for; empty for the clock
 	results   verdicts
 	context   *engine.PolicyContext // of the request as it is by now; nil after a patch
 }
@@ -107,7 +109,7 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 		request: req,
 		wanted:  params.Policies,
 		scan:    params.Scan,
-		inCEL:   b.families,
+		inCEL:   b.families, mutators: b.mutators, at: params.Now,
 		now:     time.Now(), //nolint:forbidigo // params.Now replaces it; without that, the clock counts, as in a cluster
 		results: verdicts{expanded: b.expanded},
 	}
@@ -149,6 +151,9 @@ func (r *run) evaluate(ctx context.Context) (protocol.EvaluateResult, error) {
 		var err error
 		if imagesRefused, err = r.verifyImages(ctx); err != nil {
 			return protocol.EvaluateResult{}, err
+		}
+		if refused, err := r.mutateCEL(ctx, r.mutators, r.at); refused || err != nil {
+			return r.results.result(), err
 		}
 	}
 	patched := r.request.admission.Object.Raw

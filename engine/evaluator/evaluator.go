@@ -26,6 +26,7 @@ import (
 	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 	"github.com/kyverno/kyverno/pkg/engine/factories"
 	"github.com/kyverno/kyverno/pkg/engine/jmespath"
+	imageverifycache "github.com/kyverno/kyverno/pkg/image/verification/cache"
 	"github.com/kyverno/sdk/extensions/registryclient"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -43,6 +44,10 @@ type Evaluator struct {
 	// loadMu serializes loads, because the schema loader caches without a lock.
 	loadMu  sync.Mutex
 	schemas resourceloader.Loader
+	loads   int
+
+	// verified remembers which images passed which ImageValidatingPolicy, as in a cluster.
+	verified imageverifycache.Client
 
 	bundle atomic.Pointer[bundle]
 }
@@ -66,6 +71,10 @@ func New() (*Evaluator, error) {
 	}
 	configuration := config.NewDefaultConfiguration(false)
 	configuration.Load(nil) // what the controller does without a ConfigMap; it also bounds the size of a rule's context
+	verified, err := imageverifycache.New(imageverifycache.WithCacheEnableFlag(true), imageverifycache.WithMaxSize(0), imageverifycache.WithTTLDuration(0))
+	if err != nil {
+		return nil, fmt.Errorf("making the cache of verified images: %w", err)
+	}
 	// An empty lister, not nil: a Pod with imagePullSecrets makes Kyverno ask it.
 	secrets := corev1listers.NewSecretLister(cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{}))
 	return &Evaluator{
@@ -74,6 +83,7 @@ func New() (*Evaluator, error) {
 		registries: factories.DefaultRegistryClientFactory(adapters.RegistryClient(registryclient.New()), secrets),
 		kinds:      kinds,
 		schemas:    schemas,
+		verified:   verified,
 	}, nil
 }
 

@@ -29,6 +29,7 @@ import (
 func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error) {
 	e.loadMu.Lock()
 	defer e.loadMu.Unlock()
+	e.loads++
 	namespaces, err := namespaceLabels(params.Namespaces)
 	if err != nil {
 		return protocol.LoadResult{}, err

@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	policiesv1beta1 "github.com/kyverno/api/api/policies.kyverno.io/v1beta1"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 )
 
@@ -91,6 +93,8 @@ func (s *standIn) push(image protocol.Image) error {
 		return s.registry.Sign(repository, digest, other, signers...)
 	case protocol.FlawAttestation:
 		return s.registry.Attest(repository, digest, standin.AttestationTag, signers...)
+	case protocol.FlawBundle:
+		return s.registry.Bundle(repository, digest, standin.VulnerabilityScan, signers...)
 	case protocol.FlawDisguised:
 		return s.registry.Attest(repository, digest, standin.SignatureTag, signers...)
 	}
@@ -173,6 +177,24 @@ func (s *standIn) attestor(a *kyvernov1.Attestor) error {
 		return s.keys(a.Keys)
 	}
 	return errors.New("nothing stands in for an attestor of this kind")
+}
+
+// imagePolicy replaces all keys of an ImageValidatingPolicy by stand-ins, and removes the logs.
+func (s *standIn) imagePolicy(policy *policiesv1beta1.ImageValidatingPolicy) error {
+	for i := range policy.Spec.Attestors {
+		a := &policy.Spec.Attestors[i]
+		if a.Cosign == nil || a.Cosign.Key == nil {
+			return fmt.Errorf("attestors[%d]: nothing stands in for an attestor of this kind", i)
+		}
+		key := cmp.Or(a.Cosign.Key.KMS, a.Cosign.Key.Data)
+		publicKey, found := s.replace(key)
+		if !found {
+			return fmt.Errorf("attestors[%d]: the key %q is of no attestor", i, key)
+		}
+		a.Cosign.Key.Data, a.Cosign.Key.KMS = publicKey, ""
+		a.Cosign.CTLog = &policiesv1beta1.CTLog{InsecureIgnoreSCT: true, InsecureIgnoreTlog: true}
+	}
+	return nil
 }
 
 // keys replaces the key of an entry. A variable reads a ConfigMap.

@@ -63,6 +63,14 @@ func (r *Registry) Attest(t testing.TB, repository string, digest v1.Hash, tag s
 	}
 }
 
+// Bundle stores a statement about an image as bundles; see [standin.Registry.Bundle].
+func (r *Registry) Bundle(t testing.TB, repository string, digest v1.Hash, predicateType string, signers ...*standin.Signer) {
+	t.Helper()
+	if err := r.registry.Bundle(r.Host+"/"+repository, digest, predicateType, signers...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // NewSigner returns a signer with a new key.
 func NewSigner(t testing.TB) *standin.Signer {
 	t.Helper()

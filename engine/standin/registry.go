@@ -134,6 +134,17 @@ func (r *Registry) write(reference string, image v1.Image) error {
 	return nil
 }
 
+func (r *Registry) writeIndex(reference string, index v1.ImageIndex) error {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return err
+	}
+	if err := remote.WriteIndex(ref, index, remote.WithTransport(r)); err != nil {
+		return fmt.Errorf("pushing %s: %w", reference, err)
+	}
+	return nil
+}
+
 // attach stores layers where cosign looks for what belongs to an image: under a
 // tag of the repository that is derived from the digest.
 func (r *Registry) attach(repository string, digest v1.Hash, suffix string, layers ...mutate.Addendum) error {

@@ -8,8 +8,10 @@ import (
 	"fmt"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Where cosign looks for signatures and for attestations, as the end of a tag.
@@ -46,7 +48,7 @@ func (r *Registry) Sign(repository string, digest, signed v1.Hash, signers ...*S
 // with [SignatureTag] they lie where signatures are looked for.
 func (r *Registry) Attest(repository string, digest v1.Hash, tag string, signers ...*Signer) error {
 	const payloadType = "application/vnd.in-toto+json"
-	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://cosign.sigstore.dev/attestation/vuln/v1","subject":[{"name":"","digest":{"sha256":%q}}],"predicate":{}}`, digest.Hex)
+	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","predicateType":%q,"subject":[{"name":"","digest":{"sha256":%q}}],"predicate":{}}`, VulnerabilityScan, digest.Hex)
 	var layers []mutate.Addendum
 	for _, signer := range signers {
 		signature, err := signer.sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(statement), statement))
@@ -78,4 +80,63 @@ func (s *Signer) sign(text []byte) (string, error) {
 		return "", fmt.Errorf("signing: %w", err)
 	}
 	return base64.StdEncoding.EncodeToString(raw), nil
+}
+
+// The types of statements: cosign's of a signature, and of a scan for vulnerabilities.
+const (
+	CosignSignature   = "https://sigstore.dev/cosign/sign/v1"
+	VulnerabilityScan = "https://cosign.sigstore.dev/attestation/vuln/v1"
+)
+
+// bundleType is the media type of a bundle of sigstore.
+const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+// Bundle stores a signed statement of a type about the image as a bundle, which is how newer
+// versions of cosign store both signatures and attestations: an image that refers to the
+// other one, listed under the tag sha256-… (OCI distribution, referrers). It replaces those
+// that the image had.
+func (r *Registry) Bundle(repository string, digest v1.Hash, predicateType string, signers ...*Signer) error {
+	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, signer := range signers {
+		text, err := signer.bundle(digest, predicateType)
+		if err != nil {
+			return err
+		}
+		image, err := mutate.Append(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), bundleType),
+			mutate.Addendum{Layer: static.NewLayer(text, bundleType)})
+		if err != nil {
+			return fmt.Errorf("making a bundle: %w", err)
+		}
+		name, err := image.Digest()
+		if err != nil {
+			return fmt.Errorf("making a bundle: %w", err)
+		}
+		if err := r.write(repository+"@"+name.String(), image); err != nil {
+			return err
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{ArtifactType: bundleType}})
+	}
+	return r.writeIndex(repository+":sha256-"+digest.Hex, index)
+}
+
+// bundle returns a bundle with a statement about an image.
+func (s *Signer) bundle(digest v1.Hash, predicateType string) ([]byte, error) {
+	const payloadType = "application/vnd.in-toto+json"
+	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","predicateType":%q,"subject":[{"name":"","digest":{"sha256":%q}}],"predicate":{}}`, predicateType, digest.Hex)
+	signature, err := s.sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(statement), statement))
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(map[string]any{
+		"mediaType":            bundleType,
+		"verificationMaterial": map[string]any{"publicKey": map[string]any{"hint": ""}},
+		"dsseEnvelope": map[string]any{
+			"payloadType": payloadType, "payload": base64.StdEncoding.EncodeToString([]byte(statement)),
+			"signatures": []any{map[string]any{"sig": signature}},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding a bundle: %w", err)
+	}
+	return text, nil
 }

@@ -50,6 +50,8 @@ const (
 	FlawAttestation Flaw = "attestation"
 	// FlawDisguised: they are attestations, stored where signatures belong.
 	FlawDisguised Flaw = "disguised-attestation"
+	// FlawBundle: they are attestations in the format of bundles. Signers are keys.
+	FlawBundle Flaw = "attestation-bundle"
 	// FlawUnreachable: the registry does not answer when asked for the tag. The image has no digest.
 	FlawUnreachable Flaw = "unreachable"
 )

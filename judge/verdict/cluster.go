@@ -51,7 +51,7 @@ func (k *cluster) add(o manifest.Object, read bool) error {
 	case "ClusterPolicy":
 		into = &k.params.Policies
 		k.scans[o.Name()] = o.Value("spec", "background") != false
-	case "ValidatingPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+	case "ValidatingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
 		into = &k.params.Policies
 	case "PolicyException":
 		into = &k.params.Exceptions

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -68,7 +69,7 @@ func newImageTrial(env plan.Environment, policy plan.Policy, known map[string]st
 	t := &imageTrial{image: policy.Image, tag: policy.Name}
 	t.repositories, t.without = repositories(policy.Image.References)
 	for _, a := range policy.Image.Attestors {
-		s, err := newSigner(env, a, known)
+		s, err := newSigner(env, policy.Target, a, known)
 		if err != nil {
 			t.reason = err.Error()
 		}
@@ -86,7 +87,9 @@ func newImageTrial(env plan.Environment, policy plan.Policy, known map[string]st
 
 // newSigner returns the signer of an attestor, with a made-up identity if it is
 // keyless. Attestors that share a key share a signer, wherever the key is stored.
-func newSigner(env plan.Environment, a plan.Attestor, known map[string]string) (signer, error) {
+//
+// target is the kind of policy.
+func newSigner(env plan.Environment, target string, a plan.Attestor, known map[string]string) (signer, error) {
 	s := signer{Attestor: a}
 	if a.Keyless != nil {
 		issuer, subject, err := identity(*a.Keyless)
@@ -107,6 +110,9 @@ func newSigner(env plan.Environment, a plan.Attestor, known map[string]string) (
 		same = s.key
 	case a.Secret != "":
 		s.key, same = "k8s://"+env.Kyverno.Namespace+"/"+a.Secret, stored("Secret", a.Secret, "cosign.pub")
+		if target != catalog.ClusterPolicy { // policies in CEL hold it
+			s.key = same
+		}
 	default:
 		s.key = cmp.Or(a.KMS, a.PublicKeys)
 		same = s.key
@@ -228,6 +234,9 @@ func (t *imageTrial) sample() {
 	t.add("with the signatures of another image", sample{signatures: signatures, flaw: engine.FlawOtherImage})
 	t.add("attested and not signed", sample{signatures: signatures, flaw: engine.FlawAttestation})
 	t.add("attested instead of signed", sample{signatures: signatures, flaw: engine.FlawDisguised})
+	if !slices.ContainsFunc(t.signers, func(s signer) bool { return s.Keyless != nil }) {
+		t.add("attested in a bundle and not signed", sample{signatures: signatures, flaw: engine.FlawBundle})
+	}
 	for i, s := range t.signers {
 		if n := slices.IndexFunc(smallest, func(set uint) bool { return set&(1<<i) != 0 }); n >= 0 && s.Keyless != nil {
 			t.impostors(s, smallest[n], i)
