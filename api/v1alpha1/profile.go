@@ -94,9 +94,10 @@ type Kyverno struct {
 	// PolicyType is the kind of policy that controls are compiled to: ClusterPolicy (the
 	// default with version 1.19), ValidatingPolicy (Kyverno's policies in CEL; the default
 	// with version 1.20) or ValidatingAdmissionPolicy (those of the API server; the only
-	// one with install: absent). What CEL cannot say, such as an image rule, stays a
-	// ClusterPolicy, and is an error where nothing executes one. See docs/policy-types.md,
-	// also for the way from one to another.
+	// one with install: absent). Image rules are Kyverno's with each. What CEL
+	// cannot say, such as an image rule with a keyless attestor, stays a ClusterPolicy, and
+	// is an error where nothing executes one. See docs/policy-types.md, also for the way
+	// from one to another.
 	PolicyType *string `json:"policyType,omitempty"`
 	// Install is helm (default: the repository installs Kyverno by a Flux
 	// HelmRelease), none (Kyverno is installed in another way) or absent (the clusters

@@ -97,7 +97,7 @@ func newCluster(t testing.TB, exceptionNamespace string, objects []manifest.Obje
 	params := protocol.LoadParams{ExceptionNamespace: exceptionNamespace}
 	for _, o := range objects {
 		switch o.Kind() {
-		case "ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+		case "ClusterPolicy", "ValidatingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
 			params.Policies = append(params.Policies, encode(t, o))
 		case "PolicyException":
 			params.Exceptions = append(params.Exceptions, encode(t, o))

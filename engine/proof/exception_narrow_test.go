@@ -3,9 +3,11 @@ package proof_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/made"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
@@ -194,49 +196,51 @@ func TestExceptionForContainersWithImages(t *testing.T) {
 // TestExceptionForImagesOfVendor is about an exception from four controls for the images of one vendor, and a Pod that
 // also mounts an image of another.
 func TestExceptionForImagesOfVendor(t *testing.T) {
-	f := newFixture(t)
-	bundle := compile(t, object{
-		"controls":   object{"restrict-image-registries": object{}, "verify-images": object{}, "require-image-digest": object{}, "disallow-latest-tag": object{}},
-		"registries": object{"allowed": []any{f.Host + "/acme"}},
-		"trust": object{
-			"attestors": []any{object{"name": "key", "keys": object{"publicKeys": f.signer.PublicKey}}},
-			"images":    []any{object{"name": "all", "references": []any{f.Host + "/*"}, "attestors": []any{"key"}}},
-		},
-	}, map[string]any{"vendor.yaml": waiver("vendor-agent", object{
-		"controls": []any{"restrict-image-registries", "require-image-digest", "disallow-latest-tag", "verify-images-all"},
-		"match":    object{"namespaces": []any{"tools"}, "kinds": []any{"Pod", "DaemonSet"}, "names": []any{"agent*"}},
-		"images":   []any{f.Host + "/unsigned:*"},
-	})})
-	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	agent := calm("c", f.Host+"/unsigned:v1")
-	for _, tt := range []struct {
-		name   string
-		spec   object
-		exempt map[string]bool
-	}{
-		{"alone", object{"containers": []any{agent}}, map[string]bool{"restrict-image-registries": true, "require-image-digest": true, "disallow-latest-tag": true, "verify-images-all": true}},
-		{"with an image volume of another", object{"containers": []any{agent}, "volumes": []any{volume(f.Host + "/other-key:latest")}}, map[string]bool{}},
-		{"with another container", object{"containers": []any{agent, calm("d", f.Host+"/other-key:latest")}}, map[string]bool{}},
-		{"with a signed container", object{"containers": []any{agent, calm("d", f.Host+"/signed:v1")}}, map[string]bool{"disallow-latest-tag": true, "verify-images-all": true}},
-		{"with a signed image volume", object{"containers": []any{agent}, "volumes": []any{volume(f.Host + "/signed:v1")}}, map[string]bool{"disallow-latest-tag": true, "verify-images-all": true}},
-		{"mounted", object{"containers": []any{calm("d", f.Host+"/signed:v1")}, "volumes": []any{volume(f.Host + "/unsigned:v1")}}, map[string]bool{"disallow-latest-tag": true, "verify-images-all": true}},
-	} {
-		for kind, request := range asWorkloads(t, "agent", tt.spec) {
-			if kind != "Pod" && kind != "DaemonSet" && kind != "DaemonSet, Pod agent-x7k2p" {
-				continue
-			}
-			for _, policy := range []string{"restrict-image-registries", "require-image-digest", "disallow-latest-tag", "verify-images-all"} {
-				asked := only(policy, request)
-				if policy == "verify-images-all" {
-					asked.Policies = append(asked.Policies, "verify-images-all.vendor-agent")
-					if kind == "DaemonSet" && tt.spec["volumes"] != nil {
-						continue // the rules of controllers keep to containers; their Pods are judged
-					}
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		bundle := compile(t, with(object{
+			"controls":   object{"restrict-image-registries": object{}, "verify-images": object{}, "require-image-digest": object{}, "disallow-latest-tag": object{}},
+			"registries": object{"allowed": []any{f.Host + "/acme"}},
+			"trust": object{
+				"attestors": []any{object{"name": "key", "keys": object{"publicKeys": f.signer.PublicKey}}},
+				"images":    []any{object{"name": "all", "references": []any{f.Host + "/*"}, "attestors": []any{"key"}}},
+			},
+		}), map[string]any{"vendor.yaml": waiver("vendor-agent", object{
+			"controls": []any{"restrict-image-registries", "require-image-digest", "disallow-latest-tag", "verify-images-all"},
+			"match":    object{"namespaces": []any{"tools"}, "kinds": []any{"Pod", "DaemonSet"}, "names": []any{"agent*"}},
+			"images":   []any{f.Host + "/unsigned:*"},
+		})})
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		agent := calm("c", f.Host+"/unsigned:v1")
+		for _, tt := range []struct {
+			name   string
+			spec   object
+			exempt map[string]bool
+		}{
+			{"alone", object{"containers": []any{agent}}, map[string]bool{"restrict-image-registries": true, "require-image-digest": true, "disallow-latest-tag": true, "verify-images-all": true}},
+			{"with an image volume of another", object{"containers": []any{agent}, "volumes": []any{volume(f.Host + "/other-key:latest")}}, map[string]bool{}},
+			{"with another container", object{"containers": []any{agent, calm("d", f.Host+"/other-key:latest")}}, map[string]bool{}},
+			{"with a signed container", object{"containers": []any{agent, calm("d", f.Host+"/signed:v1")}}, map[string]bool{"disallow-latest-tag": true, "verify-images-all": true}},
+			{"with a signed image volume", object{"containers": []any{agent}, "volumes": []any{volume(f.Host + "/signed:v1")}}, map[string]bool{"disallow-latest-tag": true, "verify-images-all": true}},
+			{"mounted", object{"containers": []any{calm("d", f.Host+"/signed:v1")}, "volumes": []any{volume(f.Host + "/unsigned:v1")}}, map[string]bool{"disallow-latest-tag": true, "verify-images-all": true}},
+		} {
+			for kind, request := range asWorkloads(t, "agent", tt.spec) {
+				if kind != "Pod" && kind != "DaemonSet" && kind != "DaemonSet, Pod agent-x7k2p" {
+					continue
 				}
-				if got := k.ask(t, asked); got.Blocked == tt.exempt[policy] {
-					t.Errorf("%s, %s, %s: blocked is %v: %s", tt.name, kind, policy, got.Blocked, verdict(got))
+				for _, policy := range []string{"restrict-image-registries", "require-image-digest", "disallow-latest-tag", "verify-images-all"} {
+					asked := only(policy, request)
+					if policy == "verify-images-all" && slices.ContainsFunc(applied(bundle, enforced), func(o manifest.Object) bool { return o.Kind() == "ClusterPolicy" }) {
+						asked.Policies = append(asked.Policies, "verify-images-all.vendor-agent")
+						if kind == "DaemonSet" && tt.spec["volumes"] != nil {
+							continue // the rules of controllers keep to containers; their Pods are judged
+						}
+					}
+					if got := k.ask(t, asked); got.Blocked == tt.exempt[policy] {
+						t.Errorf("%s, %s, %s: blocked is %v: %s", tt.name, kind, policy, got.Blocked, verdict(got))
+					}
 				}
 			}
 		}
-	}
+	})
 }

@@ -254,49 +254,51 @@ func TestExceptionOfLongIndexedJob(t *testing.T) {
 
 // TestExceptionOfImageRule exempts workloads from a rule whose images are verified before Pods have names.
 func TestExceptionOfImageRule(t *testing.T) {
-	f := newFixture(t)
-	files := map[string]any{"release.pub": f.signer.PublicKey}
-	for kind, name := range workloads() {
-		files[name+".yaml"] = waiver(name, object{
-			"controls": []any{"verify-images-all"},
-			"match":    object{"namespaces": []any{"shop"}, "kinds": []any{kind}, "names": []any{name}},
-		})
-	}
-	files["pods.yaml"] = waiver("pods", object{
-		"controls": []any{"verify-images-all"},
-		"match":    object{"namespaces": []any{"shop"}, "kinds": []any{"Pod"}, "names": []any{"build-*", "lonely"}},
-	})
-	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*"), files)
-	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	unsigned := func(kind, name string) catalog.Case { return faulty(t, kind, name, "shop", f.Host+"/unsigned:v1") }
-	for kind, name := range workloads() {
-		for _, s := range made.From(kind, name) {
-			t.Run(s.What+"/"+s.Stored(), func(t *testing.T) {
-				request := sent(t, s, unsigned(s.Kind, s.Stored()))
-				request.Now = dayBefore
-				if got := k.ask(t, request); got.Blocked || !exempted(got) {
-					t.Errorf("refused: %s", verdict(got))
-				}
-				if s.User == "" {
-					return
-				}
-				request.UserInfo = stranger()
-				if got := k.ask(t, request); !got.Blocked || exempted(got) {
-					t.Errorf("a stranger's is admitted: %s", verdict(got))
-				}
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		files := map[string]any{"release.pub": f.signer.PublicKey}
+		for kind, name := range workloads() {
+			files[name+".yaml"] = waiver(name, object{
+				"controls": []any{"verify-images-all"},
+				"match":    object{"namespaces": []any{"shop"}, "kinds": []any{kind}, "names": []any{name}},
 			})
 		}
-	}
-	for _, tt := range []struct {
-		field, name string
-		exempt      bool
-	}{{"name", "lonely", true}, {"name", "lonely-2", false}, {"generateName", "build-", true}, {"generateName", "lonely-", false}, {"generateName", "other-", false}} {
-		pod := unsigned("Pod", "x")
-		pod.Object["metadata"] = object{tt.field: tt.name, "namespace": "shop"}
-		request := requestOf(t, pod)
-		request.Now = dayBefore
-		if got := k.ask(t, request); got.Blocked == tt.exempt {
-			t.Errorf("Pod with %s %s: %s", tt.field, tt.name, verdict(got))
+		files["pods.yaml"] = waiver("pods", object{
+			"controls": []any{"verify-images-all"},
+			"match":    object{"namespaces": []any{"shop"}, "kinds": []any{"Pod"}, "names": []any{"build-*", "lonely"}},
+		})
+		bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*")), files)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		unsigned := func(kind, name string) catalog.Case { return faulty(t, kind, name, "shop", f.Host+"/unsigned:v1") }
+		for kind, name := range workloads() {
+			for _, s := range made.From(kind, name) {
+				t.Run(s.What+"/"+s.Stored(), func(t *testing.T) {
+					request := sent(t, s, unsigned(s.Kind, s.Stored()))
+					request.Now = dayBefore
+					if got := k.ask(t, request); got.Blocked || !exempted(got) {
+						t.Errorf("refused: %s", verdict(got))
+					}
+					if s.User == "" {
+						return
+					}
+					request.UserInfo = stranger()
+					if got := k.ask(t, request); !got.Blocked || exempted(got) {
+						t.Errorf("a stranger's is admitted: %s", verdict(got))
+					}
+				})
+			}
 		}
-	}
+		for _, tt := range []struct {
+			field, name string
+			exempt      bool
+		}{{"name", "lonely", true}, {"name", "lonely-2", false}, {"generateName", "build-", true}, {"generateName", "lonely-", false}, {"generateName", "other-", false}} {
+			pod := unsigned("Pod", "x")
+			pod.Object["metadata"] = object{tt.field: tt.name, "namespace": "shop"}
+			request := requestOf(t, pod)
+			request.Now = dayBefore
+			if got := k.ask(t, request); got.Blocked == tt.exempt {
+				t.Errorf("Pod with %s %s: %s", tt.field, tt.name, verdict(got))
+			}
+		}
+	})
 }

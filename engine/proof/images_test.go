@@ -58,6 +58,24 @@ func imageProfile(attestor object, rule object, references ...string) object {
 	}
 }
 
+// imageTargets are the kinds of policies that an image rule becomes.
+func imageTargets() []string { return []string{catalog.ClusterPolicy, catalog.ValidatingPolicy} }
+
+// onImageTargets runs a test for each kind of policies that an image rule becomes. with
+// returns a profile for it.
+func onImageTargets(t *testing.T, test func(t *testing.T, with func(spec object) object)) {
+	t.Helper()
+	for _, target := range imageTargets() {
+		t.Run(target, func(t *testing.T) {
+			test(t, func(spec object) object {
+				out := object{"kyverno": object{"policyType": target}}
+				maps.Copy(out, spec)
+				return out
+			})
+		})
+	}
+}
+
 // keySources are the places from which Kyverno can take a public key.
 func keySources(publicKey string) map[string]object {
 	return map[string]object{
@@ -122,29 +140,31 @@ func verifyImagesCases(t *testing.T, f fixture) (good, bad []catalog.Case) {
 // TestVerifyImages runs the catalogue's cases of verify-images against real
 // signatures, for each source of the key and each stage.
 func TestVerifyImages(t *testing.T) {
-	f := newFixture(t)
-	good, bad := verifyImagesCases(t, f)
-	for source, attestor := range keySources(f.signer.PublicKey) {
-		t.Run(source, func(t *testing.T) {
-			bundle := compile(t, imageProfile(attestor, nil, f.Host+"/*"), map[string]any{"release.pub": f.signer.PublicKey})
-			serveSecrets(t, applied(bundle, enforced))
-			clusters := map[string]cluster{}
-			for _, env := range environments() {
-				clusters[env] = newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, env))
-			}
-			for _, c := range good {
-				t.Run("good/"+c.Name, func(t *testing.T) {
-					wantGood(t, clusters[audited], in("apps", requestOf(t, c)))
-					wantGood(t, clusters[mixed], in("platform", requestOf(t, c)))
-					wantGood(t, clusters[mixed], in("apps", requestOf(t, c)))
-					wantGood(t, clusters[enforced], in("apps", requestOf(t, c)))
-				})
-			}
-			for _, c := range bad {
-				t.Run("bad/"+c.Name, func(t *testing.T) { wantUnsigned(t, clusters, c) })
-			}
-		})
-	}
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		good, bad := verifyImagesCases(t, f)
+		for source, attestor := range keySources(f.signer.PublicKey) {
+			t.Run(source, func(t *testing.T) {
+				bundle := compile(t, with(imageProfile(attestor, nil, f.Host+"/*")), map[string]any{"release.pub": f.signer.PublicKey})
+				serveSecrets(t, applied(bundle, enforced))
+				clusters := map[string]cluster{}
+				for _, env := range environments() {
+					clusters[env] = newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, env))
+				}
+				for _, c := range good {
+					t.Run("good/"+c.Name, func(t *testing.T) {
+						wantGood(t, clusters[audited], in("apps", requestOf(t, c)))
+						wantGood(t, clusters[mixed], in("platform", requestOf(t, c)))
+						wantGood(t, clusters[mixed], in("apps", requestOf(t, c)))
+						wantGood(t, clusters[enforced], in("apps", requestOf(t, c)))
+					})
+				}
+				for _, c := range bad {
+					t.Run("bad/"+c.Name, func(t *testing.T) { wantUnsigned(t, clusters, c) })
+				}
+			})
+		}
+	})
 }
 
 // wantUnsigned wants a request refused where enforced, reported and left as it
@@ -159,7 +179,7 @@ func wantUnsigned(t *testing.T, clusters map[string]cluster, c catalog.Case) {
 		if got.Blocked != want.blocked || faults(got) == 0 {
 			t.Errorf("%s, tier %q: blocked is %v, want a fault and %v: %s", want.environment, want.tier, got.Blocked, want.blocked, verdict(got))
 		}
-		if !want.blocked && specOf(t, got.Patched) != string(encode(t, c.Object["spec"])) {
+		if !want.blocked && got.Patched != nil && specOf(t, got.Patched) != string(encode(t, c.Object["spec"])) {
 			t.Errorf("%s, tier %q: an audited object is changed: %s", want.environment, want.tier, got.Patched)
 		}
 	}
@@ -191,22 +211,24 @@ func imagePod(t testing.TB, image string) protocol.EvaluateParams {
 // TestImageReferences writes the reference of an unsigned image in every way,
 // under each form in which a profile may name it (docs/image-traps.md#references).
 func TestImageReferences(t *testing.T) {
-	f := newFixture(t)
-	digest := f.Push(t, "team/app").String()
-	for _, reference := range []string{"*", "/*", "/team/*", "/team/app", "/team/app:*", "/team/app@*", "/team/app*"} {
-		t.Run(strings.Trim(reference, "/"), func(t *testing.T) {
-			if reference != "*" {
-				reference = f.Host + reference
-			}
-			bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, reference), nil)
-			k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-			for _, image := range []string{"team/app:v1", "team/app", "team/app@" + digest, "team/app:v1@" + digest, "team/app:v2@" + digest} {
-				if got := k.ask(t, imagePod(t, f.Host+"/"+image)); !got.Blocked {
-					t.Errorf("%s is admitted: %s", image, verdict(got))
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		digest := f.Push(t, "team/app").String()
+		for _, reference := range []string{"*", "/*", "/team/*", "/team/app", "/team/app:*", "/team/app@*", "/team/app*"} {
+			t.Run(strings.Trim(reference, "/"), func(t *testing.T) {
+				if reference != "*" {
+					reference = f.Host + reference
 				}
-			}
-		})
-	}
+				bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], nil, reference)), nil)
+				k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+				for _, image := range []string{"team/app:v1", "team/app", "team/app@" + digest, "team/app:v1@" + digest, "team/app:v2@" + digest} {
+					if got := k.ask(t, imagePod(t, f.Host+"/"+image)); !got.Blocked {
+						t.Errorf("%s is admitted: %s", image, verdict(got))
+					}
+				}
+			})
+		}
+	})
 }
 
 // TestImageNames asks Kyverno, without any registry, whether the emitted
@@ -257,122 +279,139 @@ func each(prefixes []string, names ...string) []string {
 
 // TestImageOfLongerName does not take an image for another one whose name it begins with.
 func TestImageOfLongerName(t *testing.T) {
-	f := newFixture(t)
-	f.Push(t, "team/app2")
-	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/team/app"), nil)
-	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	if got := k.ask(t, imagePod(t, f.Host+"/team/app2:v1")); got.Blocked {
-		t.Errorf("app2 is judged by the rule for app: %s", verdict(got))
-	}
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		f.Push(t, "team/app2")
+		bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/team/app")), nil)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		if got := k.ask(t, imagePod(t, f.Host+"/team/app2:v1")); got.Blocked {
+			t.Errorf("app2 is judged by the rule for app: %s", verdict(got))
+		}
+	})
 }
 
 // TestMovedTag moves a tag from a signed image to an unsigned one after the
 // signed one was admitted. The evaluator has no cache of results, so the test
 // also looks at the setting that keeps Kyverno from using its own.
 func TestMovedTag(t *testing.T) {
-	f := newFixture(t)
-	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*"), nil)
-	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	if got := k.ask(t, imagePod(t, f.Host+"/signed:v1")); got.Blocked || !strings.Contains(string(got.Patched), "/signed:v1@"+f.digests["signed"]) {
-		t.Fatalf("the signed image: %s, patched %s", verdict(got), got.Patched)
-	}
-	f.Push(t, "signed")
-	if got := k.ask(t, imagePod(t, f.Host+"/signed:v1")); !got.Blocked {
-		t.Errorf("the tag now names an unsigned image, which is admitted: %s", verdict(got))
-	}
-	for _, rule := range rulesOf(policyNamed(t, applied(bundle, enforced), "verify-images-all")) {
-		for _, entry := range rule["verifyImages"].([]any) {
-			if entry.(map[string]any)["useCache"] != false {
-				t.Error("an enforced rule uses Kyverno's cache")
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*")), nil)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		if got := k.ask(t, imagePod(t, f.Host+"/signed:v1")); got.Blocked || !strings.Contains(string(got.Patched), "/signed:v1@"+f.digests["signed"]) {
+			t.Fatalf("the signed image: %s, patched %s", verdict(got), got.Patched)
+		}
+		f.Push(t, "signed")
+		if got := k.ask(t, imagePod(t, f.Host+"/signed:v1")); !got.Blocked {
+			t.Errorf("the tag now names an unsigned image, which is admitted: %s", verdict(got))
+		}
+		if with(nil)["kyverno"].(object)["policyType"] != catalog.ClusterPolicy {
+			return // the evaluator has the cache, and is asked about digests
+		}
+		for _, rule := range rulesOf(policyNamed(t, applied(bundle, enforced), "verify-images-all")) {
+			for _, entry := range rule["verifyImages"].([]any) {
+				if entry.(map[string]any)["useCache"] != false {
+					t.Error("an enforced rule uses Kyverno's cache")
+				}
 			}
 		}
-	}
+	})
 }
 
 // TestRequiredDigest wants a digest in the reference itself.
 func TestRequiredDigest(t *testing.T) {
-	f := newFixture(t)
-	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], object{"requireDigest": true}, f.Host+"/*"), nil)
-	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	for image, blocked := range map[string]bool{"signed:v1": true, "signed": true, "signed@" + f.digests["signed"]: false, "signed:v1@" + f.digests["signed"]: false} {
-		if got := k.ask(t, imagePod(t, f.Host+"/"+image)); got.Blocked != blocked {
-			t.Errorf("%s: blocked is %v: %s", image, got.Blocked, verdict(got))
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], object{"requireDigest": true}, f.Host+"/*")), nil)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		for image, blocked := range map[string]bool{"signed:v1": true, "signed": true, "signed@" + f.digests["signed"]: false, "signed:v1@" + f.digests["signed"]: false} {
+			if got := k.ask(t, imagePod(t, f.Host+"/"+image)); got.Blocked != blocked {
+				t.Errorf("%s: blocked is %v: %s", image, got.Blocked, verdict(got))
+			}
 		}
-	}
+	})
 }
 
 // TestAttestationIsNoSignature has images that carry an attestation by the
 // right key and no signature; the second one's is stored where signatures are.
 func TestAttestationIsNoSignature(t *testing.T) {
-	f := newFixture(t)
-	for repository, tag := range map[string]string{"attested": standin.AttestationTag, "disguised": standin.SignatureTag} {
-		f.Attest(t, repository, f.Push(t, repository), tag, f.signer)
-	}
-	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*"), nil)
-	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	for _, repository := range []string{"attested", "disguised"} {
-		if got := k.ask(t, imagePod(t, f.Host+"/"+repository+":v1")); !got.Blocked {
-			t.Errorf("%s: an attestation counts as a signature: %s", repository, verdict(got))
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		for repository, tag := range map[string]string{"attested": standin.AttestationTag, "disguised": standin.SignatureTag} {
+			f.Attest(t, repository, f.Push(t, repository), tag, f.signer)
 		}
-	}
+		bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*")), nil)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		for _, repository := range []string{"attested", "disguised"} {
+			if got := k.ask(t, imagePod(t, f.Host+"/"+repository+":v1")); !got.Blocked {
+				t.Errorf("%s: an attestation counts as a signature: %s", repository, verdict(got))
+			}
+		}
+	})
 }
 
 // TestSignatureOfAnotherImage stores the signature of one image with another image.
 func TestSignatureOfAnotherImage(t *testing.T) {
-	f := newFixture(t)
-	victim := f.Push(t, "victim")
-	f.SignFor(t, "victim", victim, f.Push(t, "elsewhere"), f.signer)
-	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*"), nil)
-	k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-	if got := k.ask(t, imagePod(t, f.Host+"/victim:v1")); !got.Blocked {
-		t.Errorf("a signature of another image counts: %s", verdict(got))
-	}
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		victim := f.Push(t, "victim")
+		f.SignFor(t, "victim", victim, f.Push(t, "elsewhere"), f.signer)
+		bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*")), nil)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		if got := k.ask(t, imagePod(t, f.Host+"/victim:v1")); !got.Blocked {
+			t.Errorf("a signature of another image counts: %s", verdict(got))
+		}
+	})
 }
 
 // TestAttestorCount asks for both of two keys, and for one of them.
 func TestAttestorCount(t *testing.T) {
-	f := newFixture(t)
-	both := f.Push(t, "both")
-	f.Sign(t, "both", both, f.signer, f.other)
-	for _, tt := range []struct {
-		name      string
-		attestors any
-		admitted  []string
-		refused   []string
-	}{
-		{"all", []any{"a", "b"}, []string{"both"}, []string{"signed", "other-key", "unsigned"}},
-		{"one of two", object{"count": 1, "of": []any{"a", "b"}}, []string{"both", "signed", "other-key"}, []string{"unsigned"}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			spec := object{"controls": object{"verify-images": object{}}, "trust": object{
-				"attestors": []any{object{"name": "a", "keys": object{"publicKeys": f.signer.PublicKey}}, object{"name": "b", "keys": object{"publicKeys": f.other.PublicKey}}},
-				"images":    []any{object{"name": "all", "references": []any{f.Host + "/*"}, "attestors": tt.attestors}},
-			}}
-			bundle := compile(t, spec, nil)
-			k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
-			for _, image := range tt.admitted {
-				wantGood(t, k, imagePod(t, f.Host+"/"+image+":v1"))
-			}
-			for _, image := range tt.refused {
-				if got := k.ask(t, imagePod(t, f.Host+"/"+image+":v1")); !got.Blocked {
-					t.Errorf("%s is admitted: %s", image, verdict(got))
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		both := f.Push(t, "both")
+		f.Sign(t, "both", both, f.signer, f.other)
+		for _, tt := range []struct {
+			name      string
+			attestors any
+			admitted  []string
+			refused   []string
+		}{
+			{"all", []any{"a", "b"}, []string{"both"}, []string{"signed", "other-key", "unsigned"}},
+			{"one of two", object{"count": 1, "of": []any{"a", "b"}}, []string{"both", "signed", "other-key"}, []string{"unsigned"}},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				spec := object{"controls": object{"verify-images": object{}}, "trust": object{
+					"attestors": []any{object{"name": "a", "keys": object{"publicKeys": f.signer.PublicKey}}, object{"name": "b", "keys": object{"publicKeys": f.other.PublicKey}}},
+					"images":    []any{object{"name": "all", "references": []any{f.Host + "/*"}, "attestors": tt.attestors}},
+				}}
+				bundle := compile(t, with(spec), nil)
+				k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+				for _, image := range tt.admitted {
+					wantGood(t, k, imagePod(t, f.Host+"/"+image+":v1"))
 				}
-			}
-		})
-	}
+				for _, image := range tt.refused {
+					if got := k.ask(t, imagePod(t, f.Host+"/"+image+":v1")); !got.Blocked {
+						t.Errorf("%s is admitted: %s", image, verdict(got))
+					}
+				}
+			})
+		}
+	})
 }
 
 // TestRegistryDown stops the registry: what is audited passes, what is enforced does not.
 func TestRegistryDown(t *testing.T) {
-	f := newFixture(t)
-	bundle := compile(t, imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*"), nil)
-	f.Close()
-	for env, blocked := range map[string]bool{audited: false, mixed: false, enforced: true} {
-		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, env))
-		if got := k.ask(t, imagePod(t, f.Host+"/signed:v1")); got.Blocked != blocked {
-			t.Errorf("%s: blocked is %v: %s", env, got.Blocked, verdict(got))
+	onImageTargets(t, func(t *testing.T, with func(object) object) {
+		f := newFixture(t)
+		bundle := compile(t, with(imageProfile(keySources(f.signer.PublicKey)["inline"], nil, f.Host+"/*")), nil)
+		f.Close()
+		for env, blocked := range map[string]bool{audited: false, mixed: false, enforced: true} {
+			k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, env))
+			if got := k.ask(t, imagePod(t, f.Host+"/signed:v1")); got.Blocked != blocked {
+				t.Errorf("%s: blocked is %v: %s", env, got.Blocked, verdict(got))
+			}
 		}
-	}
+	})
 }
 
 // TestKeyless verifies certificates of a private authority against issuer and

@@ -112,7 +112,10 @@ const maxRows = 60_000
 
 // variables are the exceptions of the object, and those that hold for the request. CEL
 // evaluates them where a check fails, so what is good pays for no exception.
-func (all waivers) variables() []any {
+func (all waivers) variables() []any { return all.variablesUntil(notEnded) }
+
+// variablesUntil returns them for an expression that is true until an exception ends.
+func (all waivers) variablesUntil(notEnded string) []any {
 	if len(all) == 0 {
 		return nil
 	}
@@ -132,7 +135,7 @@ func (all waivers) variables() []any {
 		names = append(names, "variables."+name)
 		out = append(out, variable(name, "["+strings.Join(list, ",\n")+"]"))
 	}
-	return append(out, variable("holding", fmt.Sprintf("(%s).filter(x, %s)", strings.Join(names, " + "), all.hold())))
+	return append(out, variable("holding", fmt.Sprintf("(%s).filter(x, %s)", strings.Join(names, " + "), all.hold(notEnded))))
 }
 
 // subject is the object that is to be, or that is deleted.
@@ -141,7 +144,7 @@ const subject = "variables.objects[0]"
 // hold is an expression that is true if an exception x covers the request: it has not
 // ended, and the object is what the exception names, or its controller makes it from
 // that, or it was made so and keeps what its Pods run.
-func (all waivers) hold() string {
+func (all waivers) hold(notEnded string) string {
 	conditions := []string{where, "(" + strings.Join(all.ways(), " ||\n") + ")"}
 	if slices.ContainsFunc(all, func(w waiver) bool { return !w.Expires.IsZero() }) {
 		conditions = append(conditions, notEnded)
@@ -158,6 +161,11 @@ const where = `(!("namespaces" in x) || request.?namespace.orValue("") in x.name
 const notEnded = `x.?end.orValue([]).all(end, request.operation == "UPDATE" ?
 object.metadata.?managedFields.orValue([]).size() > 0 && object.metadata.managedFields.all(m, m.?time.optMap(t, timestamp(t) < timestamp(end)).orValue(false)) :
 ` + subject + `.metadata.?creationTimestamp.optMap(t, timestamp(t) < timestamp(end)).orValue(false))`
+
+// notEndedByClock is notEnded before the API server writes the time of the creation.
+const notEndedByClock = `x.?end.orValue([]).all(end, request.operation == "UPDATE" ?
+object.metadata.?managedFields.orValue([]).size() > 0 && object.metadata.managedFields.all(m, m.?time.optMap(t, timestamp(t) < timestamp(end)).orValue(false)) :
+time.now() < timestamp(end))`
 
 // ways are alternatives: what an exception x covers.
 func (all waivers) ways() []string {

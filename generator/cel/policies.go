@@ -28,6 +28,7 @@ func Policies(p *plan.Plan) []manifest.File {
 				Path: folder.File(o.file()), Folder: folder, Origin: o.checks[0].policy.At.File, Objects: o.objects(),
 			})
 		}
+		files = append(files, imageFiles(p, env, folder)...)
 	}
 	return files
 }
@@ -43,6 +44,9 @@ func objectsOf(p *plan.Plan, env plan.Environment) []*object {
 		byName[o.file()].checks = append(byName[o.file()].checks, c)
 	}
 	for _, policy := range env.Judges() {
+		if policy.Image != nil {
+			continue // images.go
+		}
 		for _, one := range policy.Checks() {
 			if policy.Control.ClusterScoped {
 				add(check{policy, one}, "", policy.Strictest())

@@ -1,7 +1,10 @@
 package cel
 
 import (
+	"slices"
+
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
 // labelName is the label with its name that the API server sets on every namespace.
@@ -21,33 +24,25 @@ func (o *object) selectors() []selector {
 	if o.tier == "" {
 		return []selector{{"", map[string]any{"matchExpressions": []any{expression(labelName, "NotIn", o.env.SystemNamespaces)}}}}
 	}
-	named := o.env.SelectedByName(o.plan.Tiers)
-	tier := expression(v1alpha1.LabelTier, "In", []string{o.tier})
-	if o.tier == o.plan.LastTier() {
-		if tier = expression(v1alpha1.LabelTier, "NotIn", o.others()); len(o.plan.Tiers) == 1 {
-			tier = nil
-		}
-	}
-	byLabel := []any{expression(labelName, "NotIn", append(append([]string{}, o.env.SystemNamespaces...), named...))}
-	if tier != nil {
-		byLabel = append([]any{tier}, byLabel...)
+	return selectors(o.plan, o.env, []string{o.tier})
+}
+
+// selectors return disjoint selectors for the namespaces of some tiers.
+func selectors(p *plan.Plan, env plan.Environment, tiers []string) []selector {
+	named := env.SelectedByName(p.Tiers)
+	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
+	byLabel := []any{expression(labelName, "NotIn", slices.Concat(env.SystemNamespaces, named))}
+	switch {
+	case !slices.Contains(tiers, p.LastTier()):
+		byLabel = append([]any{expression(v1alpha1.LabelTier, "In", tiers)}, byLabel...)
+	case len(others) > 0:
+		byLabel = append([]any{expression(v1alpha1.LabelTier, "NotIn", others)}, byLabel...)
 	}
 	all := []selector{{"", map[string]any{"matchExpressions": byLabel}}}
-	if names := o.env.SelectedByName([]string{o.tier}); len(names) > 0 {
+	if names := env.SelectedByName(tiers); len(names) > 0 {
 		all = append(all, selector{".named", map[string]any{"matchExpressions": []any{expression(labelName, "In", names)}}})
 	}
 	return all
-}
-
-// others returns the other tiers.
-func (o *object) others() []string {
-	var tiers []string
-	for _, t := range o.plan.Tiers {
-		if t != o.tier {
-			tiers = append(tiers, t)
-		}
-	}
-	return tiers
 }
 
 func expression(key, operator string, values []string) any {

@@ -37,8 +37,15 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 			continue
 		}
 		rendered := rendering{parameters: params}
+		target := ""
 		if c.Judges() {
-			rendered = r.render(c.Control, r.target(&report, spec, c), params)
+			target = r.target(&report, spec, c)
+			rendered = r.render(c.Control, target, params)
+		}
+		for _, rule := range spec.Images {
+			if c.Instances != "" && target != catalog.ClusterPolicy && keyless(rule) {
+				r.staysClusterPolicy(&report, spec, rule.Field, rule.Policy+" with a keyless attestor", "an ImageValidatingPolicy")
+			}
 		}
 		if rendered.err != nil {
 			report.Report(c.Field, "control-render", "", "%v", rendered.err)
@@ -51,29 +58,42 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 }
 
 // target returns the kind of policy that a control becomes. What CEL cannot say stays a
-// ClusterPolicy, such as a look-up of other objects, or an image rule. That is an error
-// where no ClusterPolicy is executed.
+// ClusterPolicy, such as a look-up of other objects. That is an error where no
+// ClusterPolicy is executed. The API server verifies no images: Kyverno does.
 func (r *resolver) target(report *source.Reporter, spec *profile.Spec, c profile.Control) string {
 	wanted := spec.Kyverno.PolicyType
-	if targets := c.Targets(); slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {
+	if c.Instances != "" && wanted == catalog.ValidatingAdmissionPolicy && !spec.Kyverno.Absent {
+		wanted = catalog.ValidatingPolicy
+	}
+	impossible := c.Instances != "" && spec.Kyverno.Absent
+	if targets := c.Targets(); !impossible && slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {
 		return wanted
 	}
 	asked := places(spec, c)
 	if spec.Kyverno.Runs(catalog.ClusterPolicy) {
-		if len(asked) == 0 {
-			return catalog.ClusterPolicy
+		if len(asked) > 0 {
+			r.staysClusterPolicy(report, spec, c.Field, c.ID, "a "+wanted)
 		}
-		report.Warn(c.Field, "policy-type-other", "Kyverno "+v1alpha1.KyvernoNext+" runs no ClusterPolicy", "%s cannot be a %s: it stays a ClusterPolicy", c.ID, wanted)
 		return catalog.ClusterPolicy
+	}
+	for _, field := range asked {
+		r.staysClusterPolicy(report, spec, field, c.ID, "a "+wanted)
+	}
+	return catalog.ClusterPolicy
+}
+
+// staysClusterPolicy reports what cannot become what is wanted: a warning, or an error
+// where no ClusterPolicy is executed.
+func (r *resolver) staysClusterPolicy(report *source.Reporter, spec *profile.Spec, field, what, wanted string) {
+	if spec.Kyverno.Runs(catalog.ClusterPolicy) {
+		report.Warn(field, "policy-type-other", "Kyverno "+v1alpha1.KyvernoNext+" runs no ClusterPolicy", "%s cannot be %s: it stays a ClusterPolicy", what, wanted)
+		return
 	}
 	why, hint := "which Kyverno "+spec.Kyverno.Version+" does not execute", "switch it off (enabled: false), or keep Kyverno "+v1alpha1.KyvernoVersion
 	if spec.Kyverno.Absent {
 		why, hint = "and spec.kyverno.install is absent", "switch it off (enabled: false), or let Kyverno be installed"
 	}
-	for _, field := range asked {
-		report.Report(field, "policy-type-none", hint, "%s%s cannot be a %s, only a ClusterPolicy, %s", r.where(spec), c.ID, wanted, why)
-	}
-	return catalog.ClusterPolicy
+	report.Report(field, "policy-type-none", hint, "%s%s cannot be %s, only a ClusterPolicy, %s", r.where(spec), what, wanted, why)
 }
 
 // where begins what is said of one environment only, whose overrides make the difference.
@@ -101,6 +121,13 @@ func places(spec *profile.Spec, c profile.Control) []string {
 		fields = append(fields, rule.Field)
 	}
 	return fields
+}
+
+// keyless reports whether a rule accepts keyless signatures. Kyverno's ImageValidatingPolicy
+// verifies them by sigstore's service only, so nothing proves such a rule: it stays a
+// ClusterPolicy.
+func keyless(rule profile.Image) bool {
+	return slices.ContainsFunc(rule.Attestors, func(a plan.Attestor) bool { return a.Keyless != nil })
 }
 
 // rendering is the result of a template for some parameters.

@@ -21,10 +21,11 @@ func (r *resolver) narrow(rep *source.Reporter, field string, p plan.Policy, x *
 		return true
 	}
 	if p.Image != nil {
-		if len(x.Containers) > 0 {
+		cluster := p.Target == catalog.ClusterPolicy
+		if cluster && len(x.Containers) > 0 {
 			rep.Report(field, "exception-narrow", "name the images in spec.images instead", "%s verifies images, whatever container they are for: it cannot be narrowed to containers", p.Name)
 		}
-		return len(x.Containers) == 0
+		return !cluster || len(x.Containers) == 0
 	}
 	if slices.Contains(catalog.CELTargets(), p.Target) {
 		return r.narrowCEL(rep, field, p, waived)
