@@ -87,11 +87,13 @@ func (c check) found(pods string) string {
 	if c.OfPods() {
 		list, one = pods, "pod"
 	}
-	known := "t in all[1]"
+	// Offenders are texts that are not empty. One of the old object is tolerated.
+	texts := `all[0].filter(t, t != "")`
+	texts = fmt.Sprintf(`(all.size() == 1 || all[0].size() * all[1].size() > %d ? %s : all[0].filter(t, t != "" && !(t in all[1])))`, maxPairs, texts)
 	if c.Wildcards {
-		known = "(t in all[1] || all[1].exists(o, " + covers + "))"
+		texts = fmt.Sprintf("[%s].map(n, all.size() == 1 || n.size() * all[1].size() > %d || n.join(\"\").size() * all[1].join(\"\").size() > %d ? n : n.filter(t, !all[1].exists(o, %s)))[0]", texts, maxWildcardPairs, maxCharacters, covers)
 	}
-	return fmt.Sprintf("[%s.map(%s, (%s)%s)]\n.map(all, all[0].filter(t, t != \"\" && !(all.size() > 1 && %s)))[0]", list, one, c.Offenders, lines, known)
+	return fmt.Sprintf("variables.same ? [] :\n[%s.map(%s, (%s)%s)]\n.map(all, all.size() > 1 && all[0] == all[1] ? [] : %s)[0]", list, one, c.Offenders, lines, texts)
 }
 
 // covers is an expression that is true if the text o, in which a word * stands for any
@@ -117,12 +119,16 @@ func (c check) exempt() string {
 	if !c.policy.Control.ExemptDeployers {
 		return ""
 	}
-	users := append([]string{"system:apiserver"}, kinds.ControllerAccounts("clusterrole-aggregation-controller")...)
+	return by(c.policy.Deployers, append([]string{"system:apiserver"}, kinds.ControllerAccounts("clusterrole-aggregation-controller")...)...)
+}
+
+// by is an expression that is true for the requests of the users and of deployers.
+func by(d plan.Deployers, users ...string) string {
 	appliers := []any{}
-	for _, a := range c.policy.Deployers.Appliers {
+	for _, a := range d.Appliers {
 		appliers = append(appliers, a.Value())
 	}
-	expression, err := tmpl.CELDeployer(append(users, c.policy.Deployers.Users...), c.policy.Deployers.Groups, appliers)
+	expression, err := tmpl.CELDeployer(append(users, d.Users...), d.Groups, appliers)
 	if err != nil {
 		panic(err) // the parser refuses names with quotes
 	}
@@ -186,17 +192,6 @@ const templates = `variables.objects
 .map(o, {"metadata": o.?metadata.orValue({}), "spec": o.?spec.orValue({})})
 .map(o, {"metadata": o.metadata, "spec": o.spec,
 "containers": o.spec.?containers.orValue([]) + o.spec.?initContainers.orValue([]) + o.spec.?ephemeralContainers.orValue([])})`
-
-// largePod returns an expression that is true for a Pod that is too large to be judged: the API
-// server would spend seconds on it, and then give up. An update that leaves it as it is
-// counts as small: its finalizers can be removed.
-func largePod() string {
-	return fmt.Sprintf(`variables.templates.exists(t, t.containers.size() > %d || t.spec.?volumes.orValue([]).size() > %d)
-&& !(variables.templates.size() > 1 && variables.templates[0].spec == variables.templates[1].spec)`, maxContainers, maxVolumes)
-}
-
-// The largest Pod that is judged. What people write has a few of each.
-const maxContainers, maxVolumes = 250, 500
 
 // podsOf is an expression for what checks see of templates. volume is a condition on the
 // image volumes v that they see, or empty.

@@ -222,8 +222,9 @@ const maxMessage = 4000
 func (o *object) spec() map[string]any {
 	variables := []any{variable("objects", objects)}
 	if o.family.pods {
-		variables = append(variables, variable("templates", templates), variable("large", largePod()), variable("pods", podsOf("variables.templates", "")))
+		variables = append(variables, variable("templates", templates), variable("pods", podsOf("variables.templates", "")))
 	}
+	variables = append(variables, o.sized()...)
 	exceptions := o.waivers()
 	variables = append(variables, exceptions.variables()...)
 	var failed, exempted, texts []string
@@ -240,20 +241,20 @@ func (o *object) spec() map[string]any {
 		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": `variables.exempted.join(",")`})
 	}
 	message := fmt.Sprintf("[%s.join(\" \").replace(\"\\n\", \" \")]\n.map(t, t.size() > %d ? t.substring(0, %d) + \"…\" : t)[0]", filled(texts), maxMessage, maxMessage)
-	tooLarge := fmt.Sprintf("A Pod may have at most %d containers and %d volumes.", maxContainers, maxVolumes)
+	tooLarge, _ := o.limit()
 	return map[string]any{
 		"variables": variables,
 		"validations": []any{map[string]any{
 			"expression": o.unlessLarge("false", "variables.failed.size() == 0"), "message": "see the controls of " + o.base(),
-			"messageExpression": o.unlessLarge(quoted(tooLarge), message),
+			"messageExpression": o.unlessLarge(quoted(tooLarge.most), message),
 		}},
 		"auditAnnotations": annotations,
 	}
 }
 
-// unlessLarge is an expression with another value for a Pod that is too large to be judged.
+// unlessLarge is an expression with another value for what is too large to be judged.
 func (o *object) unlessLarge(large, expression string) string {
-	if !o.family.pods {
+	if _, limited := o.limit(); !limited {
 		return expression
 	}
 	return "variables.large ? " + large + " : " + expression
