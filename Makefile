@@ -69,17 +69,20 @@ verify: generate ## Fail if a file is not generated, formatted, tidy, vetted or 
 	go run ./hack/dependencies $(MODULES) $(TOOLS)
 	@test -z "$$(git status --porcelain)" || { echo 'make generate changes, or leaves uncommitted:'; git status --porcelain; git --no-pager diff | head -n 200; exit 1; }
 
-# What make nightly does more of than make test: the end-to-end tests that -short skips, random histories of edits, and
-# minutes of each fuzzer.
+# What make nightly does more of than make test: the end-to-end tests that -short skips, random histories of edits, random
+# objects, and minutes of each fuzzer.
 LONG_E2E := TestChanges|TestPolicyTypes|TestRandomProfiles
 HISTORIES := 3000
+OBJECTS := 100000
 FUZZTIME := 1m
 
 .PHONY: nightly
-nightly: ## Run what takes longer than CI may: the long end-to-end tests, more random histories of edits, fuzzing
+nightly: ## Run what takes longer than CI may: the long end-to-end tests, more random histories and objects, fuzzing
 	go run ./hack/cluster build
 	go test -vet=off -tags e2e -timeout 2h -v -run '$(LONG_E2E)' ./test/e2e
 	cd engine && go test -vet=off -timeout 4h -v ./promise -histories $(HISTORIES)
+	cd engine && go test -vet=off -timeout 8h -v ./proof -run TestTargetsAgree -objects $(OBJECTS)
+	cd engine && go test -vet=off -timeout 2h -v ./proof -run TestPodSecurityStandards -objects 10000
 	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' cmd engine generator internal judge rollout | sed -E 's|^(engine/)?(.*)/[^/]*_test.go:func |\1. \2 |' | \
 	  while read -r module dir fuzz; do go -C $$module test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir"; done
 

@@ -16,6 +16,7 @@ require (
 	k8s.io/apimachinery v0.36.4
 	k8s.io/apiserver v0.36.4
 	k8s.io/client-go v0.36.4
+	kubernetes.upstream/pod-security-admission v0.36.4
 	sigs.k8s.io/controller-runtime v0.24.1
 	sigs.k8s.io/json v0.0.0-20260909141634-11ed52e25bc5
 	sigs.k8s.io/kubectl-validate v0.0.5-0.20260105161640-a97ccfaca20b
@@ -410,3 +411,6 @@ replace github.com/gatehouse-dev/gatehouse => ../
 
 // Kyverno's own fork: replace lines are not inherited, and the engine does not compile without it.
 replace k8s.io/pod-security-admission => github.com/kyverno/pod-security-admission v0.0.0-20251031094455-46f20778634f
+
+// For tests, beside the fork: what the API server itself links.
+replace kubernetes.upstream/pod-security-admission => k8s.io/pod-security-admission v0.36.4
