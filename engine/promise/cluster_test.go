@@ -99,6 +99,26 @@ func (c *cluster) apply(out *output, environment string) {
 	}
 }
 
+func (c *cluster) clone() *cluster { return &cluster{objects: maps.Clone(c.objects)} }
+
+// instants returns what is in the cluster for a moment while Flux makes another one of it.
+// It applies Namespaces first. A policy that is new answers some moments after it was
+// applied, and before or after those that change.
+func (c *cluster) instants(next *cluster) map[string]*cluster {
+	all := map[string]*cluster{"new Namespaces": c.clone(), "new policies do not answer yet": next.clone(), "only new policies answer": c.clone()}
+	for id, o := range next.objects {
+		_, had := c.objects[id]
+		switch {
+		case o.Kind() == "Namespace":
+			all["new Namespaces"].objects[id], all["only new policies answer"].objects[id] = o, o
+		case !had:
+			delete(all["new policies do not answer yet"].objects, id)
+			all["only new policies answer"].objects[id] = o
+		}
+	}
+	return all
+}
+
 // seen is what people see of a cluster.
 type seen struct {
 	// Refused and Reported are the controls that refuse a Pod, and those that would, by
@@ -200,6 +220,8 @@ func (o *observer) verdicts(t *testing.T, c *cluster) map[string][2][]string {
 		object := c.objects[id]
 		raw := encode(t, object)
 		switch object.Kind() {
+		case "ValidatingPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+			params.Policies = append(params.Policies, raw)
 		case "ClusterPolicy":
 			if !bytes.Contains(raw, []byte(`"verifyImages"`)) { // see signers
 				params.Policies = append(params.Policies, raw)

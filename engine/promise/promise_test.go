@@ -93,7 +93,7 @@ func newHistory(t *testing.T, o *observer, seed uint64) *history {
 		Controls:   map[string]control{"restrict-image-registries": {}, "require-labels": {}, "house-rule": {}, "default-deny": {}},
 		Namespaces: map[string]namespace{"shop": {Tier: "apps", Ports: []int{80, 443}}, "edge": {Tier: "platform", Ports: []int{443}}},
 		Exceptions: map[string]exception{}, Keys: []string{"k0"}, Images: []string{"ghcr.io/acme/*"},
-		Soak: h.IntN(2) * 2,
+		Soak: h.IntN(2) * 2, PolicyType: pick(h.Rand, policyTypes()),
 		Envs: [2]environment{{Stage: h.IntN(4), Controls: map[string]int{}}, {Stage: h.IntN(3), Controls: map[string]int{}}},
 	}
 	// The first build may enforce; after it, the promises hold.
@@ -165,8 +165,10 @@ func (h *history) checkFixed(s source, out *output) {
 
 func (h *history) check(next source, out *output) {
 	before, source := h.seen, h.source
+	clusters := [2]*cluster{h.clusters[0].clone(), h.clusters[1].clone()}
 	h.take(out)
 	for i, name := range envNames() {
+		h.instants(name, clusters[i], before[i], i)
 		tightened, unaudited := stricter(before[i], h.seen[i])
 		own := !reflect.DeepEqual(source.Envs[i], next.Envs[i])
 		if own && len(tightened) > 0 {
@@ -181,11 +183,29 @@ func (h *history) check(next source, out *output) {
 	}
 }
 
+// instants asks about what is in the cluster for a moment while Flux applies an output:
+// what is refused before and after is refused then, and what is admitted, admitted.
+func (h *history) instants(name string, from *cluster, before seen, i int) {
+	env, _ := h.output.bundle.Plan.Environment(name)
+	for what, c := range from.instants(h.clusters[i]) {
+		verdicts := h.observer.look(h.T, c, env).Refused
+		for pod := range h.observer.verdicts(h.T, c) {
+			was, will, now := before.Refused[pod], h.seen[i].Refused[pod], verdicts[pod]
+			switch {
+			case len(was) > 0 && len(will) > 0 && len(now) == 0:
+				h.Errorf("%s: for a moment (%s), Pod %s is admitted, which was refused by %v and will be by %v", name, what, pod, was, will)
+			case len(was) == 0 && len(will) == 0 && len(now) > 0:
+				h.Errorf("%s: for a moment (%s), Pod %s is refused by %v", name, what, pod, now)
+			}
+		}
+	}
+}
+
 // edit returns an edited copy of a source, what the edit is, and whether it can only loosen.
 func (h *history) edit(s source) (next source, what string, loosens bool) {
 	all := []func(source) (source, string, bool){
 		h.merge, h.raise, h.raise, h.raise, h.raise, h.raise, h.lower, h.ownStage, h.accept, h.accept, h.accept, h.accept, h.accept, h.registry, h.label, h.control, h.maxStage, h.house,
-		h.namespace, h.tier, h.network, h.podSecurity, h.exception, h.exception, h.key, h.image, h.system, h.revert, h.nothing,
+		h.namespace, h.tier, h.network, h.podSecurity, h.exception, h.exception, h.policyType, h.policyType, h.policyType, h.key, h.image, h.system, h.revert, h.nothing,
 	}
 	if h.merging { // its sides are single edits
 		all = all[1:]
@@ -349,6 +369,17 @@ func (h *history) key(s source) (source, string, bool) {
 func (h *history) image(s source) (source, string, bool) {
 	s.Images = toggle(s.Images, pick(h.Rand, []string{"ghcr.io/acme/*", "quay.io/acme/*"}))
 	return s, fmt.Sprintf("images %v", s.Images), false
+}
+
+// policyType changes the kind of policies of an environment, or of all that have no own.
+func (h *history) policyType(s source) (source, string, bool) {
+	if h.IntN(3) == 0 {
+		s.PolicyType = pick(h.Rand, policyTypes())
+		return s, "policies of the kind " + s.PolicyType, false
+	}
+	i := h.IntN(2)
+	s.Envs[i].PolicyType = pick(h.Rand, append(policyTypes(), ""))
+	return s, fmt.Sprintf("%s: policies of the kind %q", envNames()[i], s.Envs[i].PolicyType), false
 }
 
 func (h *history) system(s source) (source, string, bool) {

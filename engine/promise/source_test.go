@@ -24,6 +24,7 @@ type source struct {
 	Keys       []string // that must all have signed
 	Images     []string // that must be signed
 	Soak       int
+	PolicyType string
 	Envs       [2]environment
 }
 
@@ -46,9 +47,15 @@ type environment struct {
 	Changes  string
 	Controls map[string]int
 	Skip     bool
+	// PolicyType is empty for that of the profile.
+	PolicyType string
 }
 
 func envNames() [2]string { return [2]string{"dev", "prod"} }
+
+func policyTypes() []string {
+	return []string{"ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"}
+}
 
 func stages() []string { return []string{"off", "audit", "enforce-platform", "enforce"} }
 
@@ -77,6 +84,9 @@ func (s source) files() fstest.MapFS {
 		if e.Changes != "" {
 			spec["changes"] = e.Changes
 		}
+		if e.PolicyType != "" {
+			spec["overrides"] = object{"kyverno": object{"policyType": e.PolicyType}}
+		}
 		own := object{}
 		for id, stage := range e.Controls {
 			if _, on := s.Controls[id]; on {
@@ -99,6 +109,7 @@ func (s source) files() fstest.MapFS {
 	}
 	fsys["catalog/house-rule/control.yaml"] = &fstest.MapFile{Data: []byte(houseControl)}
 	fsys["catalog/house-rule/clusterpolicy.yaml"] = &fstest.MapFile{Data: []byte(house(s.House))}
+	fsys["catalog/house-rule/cel.yaml"] = &fstest.MapFile{Data: []byte(houseInCEL(s.House))}
 	fsys["catalog/house-rule/tests/good.yaml"] = &fstest.MapFile{Data: housePods(3, `a: "1"`)}
 	fsys["catalog/house-rule/tests/bad.yaml"] = &fstest.MapFile{Data: housePods(5, `old: "1", new: "1", newer: "1"`)}
 	return fsys
@@ -139,6 +150,9 @@ func (s source) profile() object {
 		"controls": controls, "catalogs": []string{"catalog"}, "namespaces": namespaces, "systemNamespaces": s.System,
 		"registries": object{"allowed": s.Registries}, "rollout": object{"soak": fmt.Sprintf("%dd", s.Soak)},
 	}
+	if s.PolicyType != "" {
+		profile["kyverno"] = object{"policyType": s.PolicyType}
+	}
 	if len(s.Images) > 0 {
 		var attestors []any
 		for _, name := range s.Keys {
@@ -165,7 +179,6 @@ spec:
 // house returns the template in a version: 0 and 1 refuse the same with different
 // messages, the others refuse other labels.
 func house(version int) string {
-	label := []string{"old", "old", "new", "newer"}[version]
 	return fmt.Sprintf(`apiVersion: kyverno.io/v1
 kind: ClusterPolicy
 spec:
@@ -177,7 +190,19 @@ spec:
         deny:
           conditions:
             any: [{key: "{{ request.object.metadata.labels.%s || '' }}", operator: NotEquals, value: ""}]
-`, version, label)
+`, version, houseLabel(version))
+}
+
+func houseLabel(version int) string { return []string{"old", "old", "new", "newer"}[version] }
+
+// houseInCEL returns what house returns for policies in CEL.
+func houseInCEL(version int) string {
+	return fmt.Sprintf(`checks:
+  - name: label
+    kinds: [Pod]
+    message: "remove the label (version %d)"
+    offenders: "pod.metadata.?labels.?%[2]s.orValue('') == '' ? [] : ['%[2]s']"
+`, version, houseLabel(version))
 }
 
 // housePods returns the documents of the control's tests: as many as a control needs.
