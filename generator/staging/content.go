@@ -187,9 +187,9 @@ func loosens(control *catalog.Control, old, new Content) bool {
 
 // loosest returns a content that is enforced, with what the content of the source
 // loosens: a new deployer, or one more registry, takes effect at once even if another
-// part of the change waits.
+// part of the change, such as another kind of policies, waits.
 func loosest(control *catalog.Control, old, new Content) Content {
-	if old.Control != new.Control || old.Target != new.Target || old.Image != nil || new.Image != nil {
+	if old.Control != new.Control || old.Image != nil || new.Image != nil {
 		return old
 	}
 	again, err := control.Render(old.Target, old.Parameters)

@@ -98,8 +98,9 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepts(s, tier) {
 		e.do(s, tier, plan.Enforce, s.Content, e.day())
 		if before.Target != s.Content.Target && !e.options.Immediate {
-			e.do(s, tier, plan.Enforce, before, old.Since)
-			e.leaving(s, before, e.day())
+			kept := loosest(s.Control, before, s.Content)
+			e.do(s, tier, plan.Enforce, kept, old.Since)
+			e.leaving(s, kept, e.day())
 		}
 		return
 	}
@@ -118,6 +119,7 @@ func (e *Environment) keepOther(s *staged, tier string, enforced []manifest.Lock
 		if f.Content == s.hash || err != nil || old.Target == s.Content.Target || e.source.Changes > e.prior.Changes {
 			continue
 		}
+		old = loosest(s.Control, old, s.Content)
 		e.do(s, tier, plan.Enforce, old, f.Since)
 		e.leaving(s, old, since)
 		return
