@@ -80,6 +80,7 @@ FUZZTIME := 1m
 nightly: ## Run what takes longer than CI may: the long end-to-end tests, more random histories and objects, fuzzing
 	go run ./hack/cluster build
 	go test -vet=off -tags e2e -timeout 2h -v -run '$(LONG_E2E)' ./test/e2e
+	cd engine && for kind in ValidatingPolicy ValidatingAdmissionPolicy; do go test -vet=off -timeout 1h ./proof -run TestException -policy-type $$kind || exit 1; done
 	cd engine && go test -vet=off -timeout 4h -v ./promise -histories $(HISTORIES)
 	cd engine && go test -vet=off -timeout 8h -v ./proof -run TestTargetsAgree -objects $(OBJECTS)
 	cd engine && go test -vet=off -timeout 2h -v ./proof -run TestPodSecurityStandards -objects 10000

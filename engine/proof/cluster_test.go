@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"encoding/json"
+	"flag"
 	"maps"
 	"slices"
 	"testing"
@@ -32,6 +33,10 @@ func builtAt() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) 
 // object is a piece of YAML or JSON.
 type object = map[string]any
 
+// policyType is the kind of policies of the profiles that do not name one. make nightly
+// asks some tests about each.
+var policyType = flag.String("policy-type", "", "the kind of policies, where a test does not need one")
+
 // compile builds a profile with the three environments. files are further
 // files of the source by name, each any JSON value or a string as it is.
 func compile(t testing.TB, spec object, files map[string]any) *generator.Bundle {
@@ -46,6 +51,10 @@ func compile(t testing.TB, spec object, files map[string]any) *generator.Bundle 
 	}
 	document := func(kind, name string, spec any) object {
 		return object{"apiVersion": "gatehouse.dev/v1alpha1", "kind": kind, "metadata": object{"name": name}, "spec": spec}
+	}
+	if _, has := spec["kyverno"]; !has && *policyType != "" {
+		spec = maps.Clone(spec)
+		spec["kyverno"] = object{"policyType": *policyType}
 	}
 	add("profile.yaml", document("Profile", "proof", spec))
 	for name, stage := range map[string]string{audited: "audit", mixed: "enforce-platform", enforced: "enforce"} {

@@ -270,3 +270,24 @@ func TestLargePods(t *testing.T) {
 		}
 	}
 }
+
+// TestLongMessages: the API server drops a message of more than 5 KiB. What offends may
+// have longer names, and still each check that fails is named.
+func TestLongMessages(t *testing.T) {
+	for _, target := range catalog.CELTargets() {
+		spec := object{"kyverno": object{"policyType": target}, "controls": object{"disallow-host-path": object{}, "disallow-latest-tag": object{}, "disallow-host-namespaces": object{}}}
+		bundle := compile(t, spec, nil)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		for _, name := range []string{strings.Repeat("x", 9000), strings.Repeat("é", 3000), strings.Repeat("\U0001F600", 2000)} {
+			request := protocol.EvaluateParams{Resource: encode(t, object{"apiVersion": "v1", "kind": "Pod", "metadata": object{"name": "p", "namespace": "shop"}, "spec": object{
+				"containers": []any{object{"name": "c", "image": name}}, "volumes": []any{object{"name": "v", "hostPath": object{"path": name}}}, "hostNetwork": true,
+			}})}
+			got := messages(k.ask(t, in("apps", request)))
+			for _, id := range []string{"disallow-host-path/host-path", "disallow-latest-tag/latest-tag", "disallow-host-namespaces/host-namespaces"} {
+				if !strings.Contains(got, id) {
+					t.Errorf("%s: %s is not named: %.200s", target, id, got)
+				}
+			}
+		}
+	}
+}
