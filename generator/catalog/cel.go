@@ -116,8 +116,14 @@ func (p *policyCheck) checks(body map[string]any) {
 func (p *policyCheck) celKinds(at string, check manifest.Object) {
 	p.list(at, check["kinds"])
 	for _, kind := range check.Strings("kinds") {
-		if len(kinds.Parse(kind).Kinds()) == 0 {
+		ref := kinds.Parse(kind)
+		if len(ref.Kinds()) == 0 {
 			p.errorf(at, "%s is no kind that is known", kind)
+		}
+		for _, k := range ref.Kinds() {
+			if ref.Version != "*" && !slices.Contains(k.Versions, ref.Version) {
+				p.errorf(at, "%s: no version %s of %s is known, only %s; * stands for all", kind, ref.Version, k.Kind, strings.Join(k.Versions, " and "))
+			}
 		}
 		if kinds.Parse(kind) == kinds.Named("Pod") && len(check.Strings("kinds")) > 1 {
 			p.errorf(at, "Pod must be the only kind")

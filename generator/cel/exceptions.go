@@ -22,12 +22,11 @@ func (w waiver) narrowed() bool { return len(w.Containers)+len(w.Images) > 0 }
 // waivers are the exceptions that can matter to an object, in their order.
 type waivers []waiver
 
-// waivers returns those from one of its checks, in a namespace of its tier.
+// waivers returns those from one of its checks, in whatever namespace: one that moves, or
+// that left the profile, has the label of another tier than the plan says.
 func (o *object) waivers() waivers {
 	var all waivers
 	for _, x := range o.env.Exceptions {
-		here := o.tier == "" || len(x.ClusterKinds) > 0 ||
-			slices.ContainsFunc(x.Namespaces, func(n string) bool { return o.plan.TierOf(o.env, n) == o.tier })
 		w := waiver{Exception: x}
 		for _, p := range x.Policies {
 			for _, c := range o.checks {
@@ -36,7 +35,7 @@ func (o *object) waivers() waivers {
 				}
 			}
 		}
-		if here && len(w.checks) > 0 {
+		if len(w.checks) > 0 {
 			all = append(all, w)
 		}
 	}
@@ -169,8 +168,7 @@ time.now() < timestamp(end))`
 
 // ways are alternatives: what an exception x covers.
 func (all waivers) ways() []string {
-	name := fmt.Sprintf(`%s.metadata.?name.orValue(%s.metadata.?generateName.orValue(""))`, subject, subject)
-	out := []string{fmt.Sprintf(`%s.kind in x.kinds && %s.matches("^" + x[%s.kind == "Pod" ? "pods" : "names"][0] + "$")`, subject, name, subject)}
+	out := []string{fmt.Sprintf(`%s.kind in x.kinds && %s.matches("^" + x[%s.kind == "Pod" ? "pods" : "names"][0] + "$")`, subject, nameOf(subject), subject)}
 	var kinds []string
 	for _, w := range all {
 		kinds = append(kinds, w.Kinds...)
@@ -197,6 +195,11 @@ func (all waivers) ways() []string {
 	return out
 }
 
+// nameOf is an expression for the name of an object, or what it begins with.
+func nameOf(object string) string {
+	return fmt.Sprintf(`%s.metadata.?name.orValue(%s.metadata.?generateName.orValue(""))`, object, object)
+}
+
 // owned are the objects that controllers make for the workloads of an exception x.
 type owned struct{ plan.Made }
 
@@ -209,6 +212,9 @@ func (o owned) in(object string) string {
 	name := matches(o.Suffix)
 	if o.ByHand { // not a Job that a CronJob with a longer name runs by the clock
 		name = fmt.Sprintf("(%s || %s && !%s)", name, matches("-.+"), matches("-.+"+plan.MinuteSuffix))
+	}
+	if o.Kind == "Job" { // whoever makes Jobs writes their owner, too
+		name += fmt.Sprintf(` && %s.matches("^" + x.names[0] + "-.+$")`, nameOf(object))
 	}
 	return fmt.Sprintf("%s.kind == %q && %s.metadata.?ownerReferences.orValue([]).exists(r, r.?controller.orValue(false) && r.apiVersion == %q && r.kind == %q && %s)",
 		object, o.Kind, object, o.Owner.APIVersion(), o.Owner.Kind, name)
@@ -277,11 +283,12 @@ func fullImage(image string) string {
 // pattern is a regular expression for whole texts that match one of the globs.
 func pattern(globs []string) string { return "^" + alternatives(globs) + "$" }
 
-// alternatives is a regular expression for globs, in which * stands for any characters.
+// alternatives is a regular expression for globs, in which * stands for any characters and
+// ? for one.
 func alternatives(globs []string) string {
 	out := make([]string, len(globs))
 	for i, glob := range globs {
-		out[i] = strings.ReplaceAll(regexp.QuoteMeta(glob), `\*`, `.*`)
+		out[i] = strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(glob))
 	}
 	return "(" + strings.Join(out, "|") + ")"
 }

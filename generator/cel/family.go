@@ -160,17 +160,29 @@ func familyOf(c check) family {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	if f.name = strings.Join(names, "-"); !slices.Equal(c.Operations, []string{"CREATE", "UPDATE"}) {
+	if f.name = strings.Join(names, "-"); f.pods {
+		f.name = podsFamily
+	}
+	if !slices.Equal(c.Operations, []string{"CREATE", "UPDATE"}) {
 		f.name += "-" + strings.ToLower(strings.Join(c.Operations, "-"))
 	}
 	if f.pods {
-		f.name = podsFamily
+		return f
 	}
-	if len(f.name) > maxFamily {
+	if len(f.name) > maxFamily || slices.ContainsFunc(c.Kinds, ambiguous) {
 		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(c.Kinds, c.Operations))))
 		f.name = names[0] + "-" + sum[:8]
 	}
 	return f
+}
+
+// ambiguous reports whether the names of the resources do not say which kinds these are:
+// another group has a resource of this name, or only some versions are meant.
+func ambiguous(ref kinds.Ref) bool {
+	return slices.ContainsFunc(ref.Kinds(), func(k kinds.Kind) bool {
+		first := kinds.All()[slices.IndexFunc(kinds.All(), func(o kinds.Kind) bool { return o.Plural == k.Plural })]
+		return first.Group != k.Group || ref.Version != "*" && len(k.Versions) > 1
+	})
 }
 
 // clusterScoped reports whether some objects of the family have no namespace.

@@ -41,7 +41,9 @@ func objectsOf(p *plan.Plan, env plan.Environment) []*object {
 		if byName[o.file()] == nil {
 			byName[o.file()] = o
 		}
-		byName[o.file()].checks = append(byName[o.file()].checks, c)
+		o = byName[o.file()]
+		o.checks = append(o.checks, c)
+		o.family.kinds = append(slices.Clone(o.family.kinds), c.Kinds...) // of one version, also where another check says *
 	}
 	for _, policy := range env.Judges() {
 		if policy.Image != nil {
@@ -90,11 +92,21 @@ func (o *object) file() string {
 // base is the name of the policy without the prefix. Its parts have no dots, and neither
 // have the names of policies of one control.
 func (o *object) base() string {
-	base := strings.TrimSuffix(o.family.name+"."+o.tier, ".")
+	base := strings.TrimSuffix(o.family.name+"."+tierPart(o.tier), ".")
 	if o.action == plan.Audit {
 		base += ".audit"
 	}
 	return base
+}
+
+// tierPart is a tier in the name of a policy. Some words mean something else there.
+func tierPart(tier string) string {
+	const prefix = "tier-"
+	reserved := append(catalog.CELTargets(), "audit", "named")
+	if strings.HasPrefix(tier, prefix) || slices.ContainsFunc(reserved, func(word string) bool { return strings.EqualFold(word, tier) }) {
+		return prefix + tier
+	}
+	return tier
 }
 
 // name is the name of the policy, or of its binding with the namespaces of a selector.
@@ -211,8 +223,18 @@ func (o *object) metadata(name string) map[string]any {
 	}
 }
 
-// maxMessage is less than what the API server takes of a message; it drops a longer one.
-const maxMessage = 4000
+// maxMessage is less than what the API server takes of a message, in bytes; it drops a
+// longer one. maxList is what a list of the checks that fail may have of it.
+const maxMessage, maxList = 4900, 3500
+
+// fitted is an expression for a text that the API server takes. Names in objects may be
+// long, and a character has up to four bytes. What is cut names all checks that fail.
+func fitted(text string) string {
+	list := fmt.Sprintf(`[variables.failed.join(", ")].map(l, l.size() > %d ? l.substring(0, %d) + "…" : l)[0]`, maxList, maxList)
+	// Of n characters, as many as there is room for beside the list.
+	room := fmt.Sprintf(`[(%d - l.size()) / (bytes(t).size() > t.size() ? 4 : 1)].map(n, n < t.size() ? n : t.size())[0]`, maxMessage)
+	return fmt.Sprintf("[%s]\n.map(t, bytes(t).size() <= %d ? t :\n[%s].map(l, t.substring(0, %s) + \"… All that fail: \" + l)[0])[0]", text, maxMessage, list, room)
+}
 
 // spec returns what both kinds of policies have in common. All controls that fail are
 // named in one denial: both engines stop at the first validation that fails.
@@ -240,7 +262,7 @@ func (o *object) spec() map[string]any {
 		variables = append(variables, variable("exempted", o.unlessLarge("[]", filled(exempted))))
 		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": `variables.exempted.join(",")`})
 	}
-	message := fmt.Sprintf("[%s.join(\" \").replace(\"\\n\", \" \")]\n.map(t, t.size() > %d ? t.substring(0, %d) + \"…\" : t)[0]", filled(texts), maxMessage, maxMessage)
+	message := fitted(filled(texts) + `.join(" ").replace("\n", " ")`)
 	tooLarge, _ := o.limit()
 	return map[string]any{
 		"variables": variables,

@@ -1,0 +1,174 @@
+package generator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+)
+
+// celControl adds a control with one check to a source.
+func celControl(source fstest.MapFS, id, scope, check string) {
+	source["catalog/"+id+"/control.yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, `apiVersion: gatehouse.dev/v1alpha1
+kind: Control
+metadata: {name: %s}
+spec: {title: Title, description: A rule of the house., category: Hardening, severity: low, scope: %s, references: ["https://example.com/"]}
+`, id, scope)}
+	source["catalog/"+id+"/cel.yaml"] = &fstest.MapFile{Data: []byte("checks:\n  - " + check)}
+	for name, n := range map[string]int{"good": 3, "bad": 5} {
+		var documents strings.Builder
+		for i := range n {
+			fmt.Fprintf(&documents, "---\napiVersion: v1\nkind: Service\nmetadata: {name: %s-%d}\n", name, i)
+		}
+		source["catalog/"+id+"/tests/"+name+".yaml"] = &fstest.MapFile{Data: []byte(documents.String())}
+	}
+}
+
+// TestFamiliesOfCEL: checks share a policy only if they judge the same kinds, by the same
+// operations, with the same action in a tier.
+func TestFamiliesOfCEL(t *testing.T) {
+	source := fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+spec:
+  kyverno: {policyType: ValidatingAdmissionPolicy}
+  tiers: [audit, named, tier-audit, apps]
+  catalogs: [catalog]
+  controls:
+    {core: {}, kyverno: {}, policies: {}, first: {}, all: {}, cluster: {maxStage: audit}, roles: {}, pods: {}, created: {}, default-deny: {enabled: false}}
+---
+kind: Environment
+metadata: {name: dev}
+spec: {ring: 1, stage: enforce, allowSkip: true}
+`)}}
+	wants := map[string]string{ // groups, versions, resources and operations
+		"core": "networking.k8s.io networkpolicies", "kyverno": "kyverno.io policyexceptions", "policies": "policies.kyverno.io policyexceptions",
+		"first": "autoscaling v2 horizontalpodautoscalers", "all": "autoscaling * horizontalpodautoscalers",
+		"cluster": "rbac.authorization.k8s.io roles", "roles": "rbac.authorization.k8s.io roles", "pods": "pods CREATE,UPDATE", "created": "pods CREATE",
+	}
+	for id, kinds := range map[string]string{
+		"core": "networking.k8s.io/*/NetworkPolicy", "kyverno": "kyverno.io/*/PolicyException", "policies": "policies.kyverno.io/*/PolicyException",
+		"first": "autoscaling/v2/HorizontalPodAutoscaler", "all": "autoscaling/*/HorizontalPodAutoscaler",
+		"cluster": "rbac.authorization.k8s.io/*/*Role", "roles": "rbac.authorization.k8s.io/*/*Role", "pods": "Pod", "created": "Pod, operations: [CREATE]",
+	} {
+		scope, kind, more := "Namespaced", kinds, ""
+		if id == "cluster" {
+			scope = "Cluster"
+		}
+		if name, operations, found := strings.Cut(kinds, ","); found {
+			kind, more = name, ","+operations
+		}
+		celControl(source, id, scope, fmt.Sprintf(`{name: x, kinds: ["%s"], message: "no", offenders: "['x']"%s}`, kind, more))
+	}
+	bundle, problems := Compile(source, ".", Options{Version: "test", Now: testNow})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	actions, found := map[string]string{}, map[string]int{}
+	for _, f := range bundle.Files {
+		for _, o := range f.Objects {
+			if o.Kind() == "ValidatingAdmissionPolicyBinding" {
+				actions[o.String("spec", "policyName")] += strings.Join(o.Strings("spec", "validationActions"), ",")
+			}
+		}
+	}
+	for _, f := range bundle.Files {
+		for _, o := range f.Objects {
+			if o.Kind() != "ValidatingAdmissionPolicy" {
+				continue
+			}
+			for check := range strings.SplitSeq(o.String("metadata", "annotations", "gatehouse.dev/checks"), ",") {
+				id, _, _ := strings.Cut(check, "/")
+				found[id]++
+				if !slices.ContainsFunc(o.Maps("spec", "matchConstraints", "resourceRules"), func(rule manifest.Object) bool { return judges(rule, wants[id]) }) {
+					t.Errorf("%s with %s does not judge %s", o.Name(), id, wants[id])
+				}
+				if want := map[bool]string{true: "Audit,Warn", false: "Deny"}[id == "cluster"]; actions[o.Name()] != want {
+					t.Errorf("%s with %s has the actions %s, not %s", o.Name(), id, actions[o.Name()], want)
+				}
+			}
+		}
+	}
+	for id := range wants {
+		if want := map[bool]int{true: 1, false: 4}[id == "cluster"]; found[id] != want {
+			t.Errorf("%s is in %d policies, not %d", id, found[id], want)
+		}
+	}
+}
+
+// judges reports whether a rule has all words of a text among its values.
+func judges(rule manifest.Object, words string) bool {
+	var values []string
+	for _, key := range []string{"apiGroups", "apiVersions", "resources", "operations"} {
+		values = append(values, strings.Join(rule.Strings(key), ","))
+		values = append(values, rule.Strings(key)...)
+	}
+	return !slices.ContainsFunc(strings.Fields(words), func(word string) bool {
+		return !slices.Contains(values, word) || strings.HasPrefix(word, "CREATE") && word != strings.Join(rule.Strings("operations"), ",")
+	})
+}
+
+// TestVersionsOfCELKinds: a version that the table does not have would judge nothing.
+func TestVersionsOfCELKinds(t *testing.T) {
+	source := fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+spec: {catalogs: [catalog], controls: {house: {}}}
+---
+kind: Environment
+metadata: {name: dev}
+spec: {ring: 1, stage: audit}
+`)}}
+	celControl(source, "house", "Namespaced", `{name: x, kinds: ["networking.k8s.io/v2*/NetworkPolicy"], message: "no", offenders: "['x']"}`)
+	_, problems := Compile(source, ".", Options{Version: "test", Now: testNow})
+	if err := problems.Err(); err == nil || !strings.Contains(err.Error(), "no version v2* of NetworkPolicy is known") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestExceptionsInAllTiersOfCEL: a namespace that moves has the label of its new tier
+// before Flux applies the policies, and one that left the profile keeps the old label.
+func TestExceptionsInAllTiersOfCEL(t *testing.T) {
+	bundle, problems := Compile(fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+spec:
+  kyverno: {policyType: ValidatingPolicy}
+  tiers: [platform, apps]
+  namespaces: [{name: shop, tier: platform}]
+  controls: {disallow-host-path: {}, default-deny: {enabled: false}}
+---
+kind: Environment
+metadata: {name: dev}
+spec: {ring: 1, stage: enforce, allowSkip: true}
+---
+kind: Exception
+metadata: {name: agent}
+spec:
+  controls: [disallow-host-path]
+  match: {namespaces: [shop], kinds: [DaemonSet], names: [agent]}
+  reason: reads logs
+  owner: team
+  expires: 2028-06-01
+`)}}, ".", Options{Version: "test", Now: testNow})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	found := 0
+	for _, f := range bundle.Files {
+		for _, o := range f.Objects {
+			if o.Kind() == "ValidatingPolicy" && strings.Contains(fmt.Sprint(o["spec"]), `"name": ["agent"]`) {
+				found++
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d policies have the exception, not those of both tiers", found)
+	}
+}
