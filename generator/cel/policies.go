@@ -224,13 +224,13 @@ func (o *object) metadata(name string) map[string]any {
 }
 
 // maxMessage is less than what the API server takes of a message, in bytes; it drops a
-// longer one. maxList is what a list of the checks that fail may have of it.
-const maxMessage, maxList = 4900, 3500
+// longer one. maxNames is what a list of the checks that fail may have of it.
+const maxMessage, maxNames = 4900, 3500
 
 // fitted is an expression for a text that the API server takes. Names in objects may be
 // long, and a character has up to four bytes. What is cut names all checks that fail.
 func fitted(text string) string {
-	list := fmt.Sprintf(`[variables.failed.join(", ")].map(l, l.size() > %d ? l.substring(0, %d) + "…" : l)[0]`, maxList, maxList)
+	list := fmt.Sprintf(`[variables.failed.join(", ")].map(l, l.size() > %d ? l.substring(0, %d) + "…" : l)[0]`, maxNames, maxNames)
 	// Of n characters, as many as there is room for beside the list.
 	room := fmt.Sprintf(`[(%d - l.size()) / (bytes(t).size() > t.size() ? 4 : 1)].map(n, n < t.size() ? n : t.size())[0]`, maxMessage)
 	return fmt.Sprintf("[%s]\n.map(t, bytes(t).size() <= %d ? t :\n[%s].map(l, t.substring(0, %s) + \"… All that fail: \" + l)[0])[0]", text, maxMessage, list, room)
