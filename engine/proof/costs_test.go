@@ -170,7 +170,7 @@ func costlyPods() []costly {
 		{"ports", 2500, with(func(c object, list []any) { c["ports"] = list }, func(tag string, i int) any {
 			return object{"name": tag, "hostIP": tag, "containerPort": 80, "hostPort": 80 + i}
 		})},
-		{"capabilities", 2500, with(func(c object, list []any) { context(c)["capabilities"] = object{"add": list} }, func(tag string, i int) any { return fmt.Sprint(tag, i) })},
+		{"capabilities", 2500, with(func(c object, list []any) { contextOf(c)["capabilities"] = object{"add": list} }, func(tag string, i int) any { return fmt.Sprint(tag, i) })},
 		{"sysctls", 2500, func(n int, tag string) object {
 			o := with(func(object, []any) {}, func(string, int) any { return nil })(0, tag)
 			o["spec"].(object)["securityContext"] = object{"sysctls": times(n, func(i int) any { return object{"name": fmt.Sprint(tag, i), "value": "1"} })}

@@ -334,10 +334,10 @@ func (r podSecurityPods) change(o object) {
 		spec["volumes"] = r.volumes()
 	case 3:
 		if r.IntN(3) == 0 {
-			context(spec)["sysctls"] = r.sysctls()
+			contextOf(spec)["sysctls"] = r.sysctls()
 			return
 		}
-		r.setContext(context(spec))
+		r.setContext(contextOf(spec))
 	case 4:
 		c := r.anyContainer(spec)
 		c["ports"] = r.one(
@@ -347,14 +347,14 @@ func (r podSecurityPods) change(o object) {
 	case 5:
 		r.setHandler(r.anyContainer(spec))
 	case 6:
-		r.setContext(context(r.anyContainer(spec)))
+		r.setContext(contextOf(r.anyContainer(spec)))
 	case 7:
-		r.setContainerContext(context(r.anyContainer(spec)))
+		r.setContainerContext(contextOf(r.anyContainer(spec)))
 	}
 }
 
-// context returns the security context of a Pod or a container, which gets one if it has none.
-func context(of object) object {
+// contextOf returns the security context of a Pod or a container, which gets one if it has none.
+func contextOf(of object) object {
 	c, _ := of["securityContext"].(object)
 	if c == nil {
 		c = object{}
