@@ -128,7 +128,7 @@ func TestLeftovers(t *testing.T) {
 		"absent while both enforce": {[]string{base, native, native + "/2026-01-03"}, absent, `accept by spec.changes what waits`},
 		"absent in the last step":   {[]string{base, native, native + "/2026-01-03"}, absent + "/2026-01-04", `build once more, and let Flux remove them`},
 		"absent after all steps":    {[]string{base, native, native + "/2026-01-03", native + "/2026-01-04"}, absent, ""},
-		"absent after an image":     {[]string{native + image}, absent, `ClusterPolicy/verify-images-i .*build once more`},
+		"absent after an image":     {[]string{native + image}, absent, `ImageValidatingPolicy/verify-images-i, .*build once more`},
 		"absent after it was gone":  {[]string{native + image, native}, absent, ""},
 		"absent from other CEL":     {[]string{cel}, absent, `ValidatingPolicy/gatehouse-.*set policyType: ValidatingAdmissionPolicy`},
 		"the version at once":       {[]string{base}, next, `spec\.kyverno\.version: the last build of prod left what Kyverno 1\.20 does not execute: ClusterPolicy/disallow-capabilities, .* \(with version 1\.19, set policyType: ValidatingPolicy, and go over`},
