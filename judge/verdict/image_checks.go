@@ -111,7 +111,7 @@ func (t *imageTrial) pods(k *cluster, origin string) []probe {
 		add("unsigned, by digest and the tag of a signed image", repository+":"+t.samples[sampleFirst].tag+"@"+unsigned, "", wantBad)
 	}
 	for _, other := range uncovered(t.image.References, t.repositories) {
-		add("not covered by the rule", other+":1", other+":1", func(plan.Action) verdict { return silent })
+		add("not covered by the rule", other+":1", other+":1", func(plan.Action) verdict { return t.uncovered })
 	}
 	return out
 }

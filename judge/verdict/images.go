@@ -32,6 +32,8 @@ type imageTrial struct {
 	without      []string // globs without a repository
 	samples      []sample
 	untried      int // combinations of signers beyond maxSets
+	// uncovered is the verdict for an image that the rule does not cover.
+	uncovered verdict
 	// reason why the rule cannot be checked; empty if it can.
 	reason string
 }
@@ -66,7 +68,10 @@ const (
 // newImageTrial returns the trial of an image rule. It depends on what the profile says,
 // not on what is emitted. known maps keys to the names of signers.
 func newImageTrial(env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
-	t := &imageTrial{image: policy.Image, tag: policy.Name}
+	t := &imageTrial{image: policy.Image, tag: policy.Name, uncovered: silent}
+	if policy.Target != catalog.ClusterPolicy { // it looks at each Pod, and finds no image
+		t.uncovered = clean
+	}
 	t.repositories, t.without = repositories(policy.Image.References)
 	for _, a := range policy.Image.Attestors {
 		s, err := newSigner(env, policy.Target, a, known)
