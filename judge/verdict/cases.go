@@ -130,14 +130,19 @@ func (k *cluster) check(policy plan.Policy, p probe, at place, action plan.Actio
 	return c, err
 }
 
-// names returns the names of a policy in the engine. The policy of an image rule may
-// have several. There are none if the engine refused it.
+// names returns the names of a policy in the engine. An image rule may have several as
+// ClusterPolicies; what is in CEL has one, whatever its objects are called. There are none
+// if the engine refused it.
 func (k *cluster) names(policy plan.Policy) []string {
 	var names []string
-	for _, o := range policy.Objects() {
-		names = append(names, o.Name)
-		for _, x := range k.env.Exempting(policy) {
-			names = append(names, o.RemainderName(x.Name))
+	if policy.Target != catalog.ClusterPolicy {
+		names = append(names, policy.Name)
+	} else {
+		for _, o := range policy.Objects() {
+			names = append(names, o.Name)
+			for _, x := range k.env.Exempting(policy) {
+				names = append(names, o.RemainderName(x.Name))
+			}
 		}
 	}
 	slices.Sort(names)
