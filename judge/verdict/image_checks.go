@@ -111,7 +111,7 @@ func (t *imageTrial) pods(k *cluster, origin string) []probe {
 		add("unsigned, by digest and the tag of a signed image", repository+":"+t.samples[sampleFirst].tag+"@"+unsigned, "", wantBad)
 	}
 	for _, other := range uncovered(t.image.References, t.repositories) {
-		add("not covered by the rule", other+":1", other+":1", func(plan.Action) verdict { return t.uncovered })
+		add("not covered by the rule", other+":1", other+":1", t.wantUncovered)
 	}
 	return out
 }
@@ -130,7 +130,7 @@ func (t *imageTrial) wanted(s sample, byDigest bool) func(plan.Action) verdict {
 	case s.flaw == engine.FlawUnreachable:
 		return wantUnreachable
 	case s.absent:
-		return wantAbsent
+		return t.wantAbsent
 	case s.good && t.image.RequireDigest && !byDigest:
 		return wantDigest
 	case s.good:
@@ -139,20 +139,37 @@ func (t *imageTrial) wanted(s sample, byDigest bool) func(plan.Action) verdict {
 	return wantBad
 }
 
-// wantAbsent returns the verdict for an image that is not in the registry.
-func wantAbsent(a plan.Action) verdict {
-	if a == plan.Enforce {
+// wantAbsent returns the verdict for an image that is not in the registry. Where it is
+// audited, a policy in CEL that reads the image fails, and nothing is blocked.
+func (t *imageTrial) wantAbsent(a plan.Action) verdict {
+	switch {
+	case a == plan.Enforce:
 		return refusedOrError
+	case a == plan.Audit && t.inCEL:
+		return admittedWithError
 	}
 	return wantBad(a)
 }
 
 // wantUnreachable returns the verdict for an image while the registry is down.
 func wantUnreachable(a plan.Action) verdict {
-	if a == plan.Audit {
+	switch a {
+	case plan.Enforce:
+		return refusedOrError
+	case plan.Audit:
 		return admittedWithError
+	default:
+		return wantBad(a)
 	}
-	return wantAbsent(a)
+}
+
+// wantUncovered returns the verdict for an image that the rule does not cover. A policy in
+// CEL looks at each Pod, and finds no image.
+func (t *imageTrial) wantUncovered(plan.Action) verdict {
+	if t.inCEL {
+		return clean
+	}
+	return silent
 }
 
 // wantDigest returns the verdict for a tag if the rule requires a digest, which only an

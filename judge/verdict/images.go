@@ -32,8 +32,8 @@ type imageTrial struct {
 	without      []string // globs without a repository
 	samples      []sample
 	untried      int // combinations of signers beyond maxSets
-	// uncovered is the verdict for an image that the rule does not cover.
-	uncovered verdict
+	// inCEL is set if the rule becomes policies in CEL.
+	inCEL bool
 	// reason why the rule cannot be checked; empty if it can.
 	reason string
 }
@@ -68,10 +68,7 @@ const (
 // newImageTrial returns the trial of an image rule. It depends on what the profile says,
 // not on what is emitted. known maps keys to the names of signers.
 func newImageTrial(env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
-	t := &imageTrial{image: policy.Image, tag: policy.Name, uncovered: silent}
-	if policy.Target != catalog.ClusterPolicy { // it looks at each Pod, and finds no image
-		t.uncovered = clean
-	}
+	t := &imageTrial{image: policy.Image, tag: policy.Name, inCEL: policy.Target != catalog.ClusterPolicy}
 	t.repositories, t.without = repositories(policy.Image.References)
 	for _, a := range policy.Image.Attestors {
 		s, err := newSigner(env, policy.Target, a, known)
