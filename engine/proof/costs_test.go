@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -117,9 +118,7 @@ func times(n int, element func(i int) any) []any {
 
 func ofKind(apiVersion, kind string, more object) object {
 	o := object{"apiVersion": apiVersion, "kind": kind, "metadata": object{"name": "p", "namespace": "shop"}}
-	for key, value := range more {
-		o[key] = value
-	}
+	maps.Copy(o, more)
 	return o
 }
 

@@ -96,7 +96,7 @@ const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 // other one, listed under the tag sha256-… (OCI distribution, referrers). It replaces those
 // that the image had.
 func (r *Registry) Bundle(repository string, digest v1.Hash, predicateType string, signers ...*Signer) error {
-	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, signer := range signers {
 		text, err := signer.bundle(digest, predicateType)
 		if err != nil {
