@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
 const file = `# dev
@@ -92,5 +95,35 @@ func TestRefused(t *testing.T) {
 				t.Errorf("refused with %q, not %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestOnlyKind: a policy that has other parameters or keys waits for more than its kind. What
+// is held has the keys in it.
+func TestOnlyKind(t *testing.T) {
+	one := func(parameters map[string]any, attestors ...plan.Attestor) *plan.Policy {
+		p := &plan.Policy{Control: &catalog.Control{ID: "a"}, Parameters: parameters}
+		if attestors != nil {
+			p.Image = &plan.Image{References: []string{"ghcr.io/acme/*"}, Count: 1, Attestors: attestors}
+		}
+		return p
+	}
+	trust := []plan.TrustObject{{Kind: "ConfigMap", Name: "keys", Data: map[string]string{"a.pub": "PEM"}}}
+	file := plan.Attestor{Name: "a", ConfigMap: "keys", ConfigMapKey: "a.pub"}
+	for name, test := range map[string]struct {
+		old, new *plan.Policy
+		want     bool
+	}{
+		"nothing":            {one(nil), one(map[string]any{}), true},
+		"parameters":         {one(map[string]any{"a": []any{"b"}}), one(map[string]any{"a": []any{"b"}}), true},
+		"other parameters":   {one(map[string]any{"a": []any{"b"}}), one(map[string]any{"a": []any{"c"}}), false},
+		"an image rule":      {one(nil, file), one(nil, file), true},
+		"a key that is held": {one(nil, plan.Attestor{Name: "a", PublicKeys: "PEM"}), one(nil, file), true},
+		"another key":        {one(nil, plan.Attestor{Name: "a", PublicKeys: "OTHER"}), one(nil, file), false},
+		"nothing new":        {one(nil), nil, false},
+	} {
+		if got := (&policy{test.old, test.new}).onlyKind(trust); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -87,7 +87,7 @@ func wayOf(env plan.Environment, to string) Way {
 	}
 	policies := map[string]*policy{}
 	for _, p := range env.Judges() {
-		if !slices.Contains(p.Control.Targets(), to) {
+		if !p.CanBe(to) {
 			w.Stays = append(w.Stays, p.Base)
 			if !next.Runs(p.Target) {
 				w.Legacy = append(w.Legacy, p.Base)
@@ -111,7 +111,7 @@ func wayOf(env plan.Environment, to string) Way {
 	}
 	for _, pending := range env.Pending {
 		base := strings.TrimPrefix(pending.What, "policy ")
-		if p := policies[base]; base != pending.What && p != nil && p.onlyKind() {
+		if p := policies[base]; base != pending.What && p != nil && p.onlyKind(env.Trust) {
 			w.Since = max(w.Since, pending.Since)
 			continue
 		}
@@ -146,17 +146,27 @@ func (p *policy) place() Place {
 	return Both
 }
 
-// onlyKind reports whether the contents differ in nothing but the kind.
-func (p *policy) onlyKind() bool {
+// onlyKind reports whether the contents differ in nothing but the kind. trust holds the keys
+// of the environment.
+func (p *policy) onlyKind(trust []plan.TrustObject) bool {
 	if p.old == nil || p.new == nil {
 		return false
 	}
-	if len(p.old.Parameters) == 0 && len(p.new.Parameters) == 0 {
+	contents := make([]staging.Content, 2)
+	for i, of := range []*plan.Policy{p.old, p.new} {
+		contents[i] = staging.ContentOf(*of, of.Deployers, trust)
+		contents[i].Target, contents[i].Body = "", nil // they differ, as the kinds do
+	}
+	if contents[0].Hash() != contents[1].Hash() {
+		return false
+	}
+	old, now := contents[0].Parameters, contents[1].Parameters
+	if len(old) == 0 && len(now) == 0 {
 		return true
 	}
-	old, errOld := json.Marshal(p.old.Parameters)
-	now, errNew := json.Marshal(p.new.Parameters)
-	return errOld == nil && errNew == nil && bytes.Equal(old, now)
+	was, errWas := json.Marshal(old)
+	is, errIs := json.Marshal(now)
+	return errWas == nil && errIs == nil && bytes.Equal(was, is)
 }
 
 // back reports whether the way is one back: the kinds are in their order.

@@ -43,7 +43,7 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 			rendered = r.render(c.Control, target, params)
 		}
 		for _, rule := range spec.Images {
-			if c.Instances != "" && target != catalog.ClusterPolicy && keyless(rule) {
+			if c.Instances != "" && target != catalog.ClusterPolicy && rule.Keyless() {
 				r.staysClusterPolicy(&report, spec, rule.Field, rule.Policy+" with a keyless attestor", "an ImageValidatingPolicy")
 			}
 		}
@@ -121,13 +121,6 @@ func places(spec *profile.Spec, c profile.Control) []string {
 		fields = append(fields, rule.Field)
 	}
 	return fields
-}
-
-// keyless reports whether a rule accepts keyless signatures. Kyverno's ImageValidatingPolicy
-// verifies them by sigstore's service only, so nothing proves such a rule: it stays a
-// ClusterPolicy.
-func keyless(rule profile.Image) bool {
-	return slices.ContainsFunc(rule.Attestors, func(a plan.Attestor) bool { return a.Keyless != nil })
 }
 
 // rendering is the result of a template for some parameters.

@@ -181,7 +181,7 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 	var all []plan.Policy
 	for _, rule := range e.Spec.Images {
 		p := policy
-		if keyless(rule) {
+		if rule.Keyless() {
 			p.Policy = r.render(p.Control, catalog.ClusterPolicy, p.Parameters).policy
 		}
 		p.Name, p.Base, p.Image, p.At, p.Actions = rule.Policy, rule.Policy, &rule.Image, rule.At, map[string]plan.Action{}
