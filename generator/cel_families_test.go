@@ -2,6 +2,7 @@ package generator
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -134,7 +135,7 @@ spec: {ring: 1, stage: audit}
 // TestExceptionsInAllTiersOfCEL: a namespace that moves has the label of its new tier
 // before Flux applies the policies, and one that left the profile keeps the old label.
 func TestExceptionsInAllTiersOfCEL(t *testing.T) {
-	bundle, problems := Compile(fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
+	bundle := compiled(t, `
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
@@ -142,33 +143,33 @@ spec:
   kyverno: {policyType: ValidatingPolicy}
   tiers: [platform, apps]
   namespaces: [{name: shop, tier: platform}]
-  controls: {disallow-host-path: {}, default-deny: {enabled: false}}
+  controls: {disallow-host-path: {}, verify-images: {}, default-deny: {enabled: false}}
+  trust:
+    attestors: [{name: kms, keys: {kms: "awskms:///arn:aws:kms:eu-central-1:111122223333:alias/cosign"}}]
+    images: [{name: acme, references: [ghcr.io/acme/*], attestors: [kms]}]
 ---
 kind: Environment
 metadata: {name: dev}
-spec: {ring: 1, stage: enforce, allowSkip: true}
+spec: {ring: 1, stage: enforce-platform, allowSkip: true}
 ---
 kind: Exception
 metadata: {name: agent}
 spec:
-  controls: [disallow-host-path]
+  controls: [disallow-host-path, verify-images]
   match: {namespaces: [shop], kinds: [DaemonSet], names: [agent]}
   reason: reads logs
   owner: team
   expires: 2028-06-01
-`)}}, ".", Options{Version: "test", Now: testNow})
-	if problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
-	found := 0
+`)
+	found := map[string]int{}
 	for _, f := range bundle.Files {
 		for _, o := range f.Objects {
-			if o.Kind() == "ValidatingPolicy" && strings.Contains(fmt.Sprint(o["spec"]), `"name": ["agent"]`) {
-				found++
+			if strings.Contains(fmt.Sprint(o["spec"]), `"name": ["agent"]`) {
+				found[o.Kind()]++
 			}
 		}
 	}
-	if found != 2 {
-		t.Errorf("%d policies have the exception, not those of both tiers", found)
+	if want := map[string]int{"ValidatingPolicy": 2, "ImageValidatingPolicy": 2, "MutatingPolicy": 1}; !maps.Equal(want, found) {
+		t.Errorf("the exception is in %v, not in the policies of both tiers", found)
 	}
 }

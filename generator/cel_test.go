@@ -10,11 +10,20 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
+// compiled returns what a source of one file compiles to.
+func compiled(t *testing.T, source string) *Bundle {
+	t.Helper()
+	bundle, problems := Compile(fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(source)}}, ".", Options{Version: "test", Now: testNow})
+	if problems.HasErrors() {
+		t.Fatal(problems.Err())
+	}
+	return bundle
+}
+
 // TestTiersOfCEL: what a tier enforces and what another one audits are two policies,
 // however the tiers are called.
 func TestTiersOfCEL(t *testing.T) {
-	bundle, problems := Compile(fstest.MapFS{
-		"profile.yaml": &fstest.MapFile{Data: []byte(`
+	bundle := compiled(t, `
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
@@ -26,11 +35,7 @@ spec:
 kind: Environment
 metadata: {name: dev}
 spec: {ring: 1, stage: enforce-apps-audit, allowSkip: true}
-`)},
-	}, ".", Options{Version: "test", Now: testNow})
-	if problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
+`)
 	actions := map[string]string{}
 	for _, f := range bundle.Files {
 		for _, o := range f.Objects {
@@ -74,10 +79,7 @@ spec:
   expires: 2028-06-01
 `, i)
 	}
-	bundle, problems := Compile(fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(source.String())}}, ".", Options{Version: "test", Now: testNow})
-	if problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
+	bundle := compiled(t, source.String())
 	found := 0
 	for _, f := range bundle.Files {
 		for _, o := range f.Objects {
@@ -94,7 +96,7 @@ spec:
 // TestValidatingPoliciesCanBeReady: Kyverno calls a policy ready that looks at what is there
 // only if the reports controller may read all that the policy judges, subresources too.
 func TestValidatingPoliciesCanBeReady(t *testing.T) {
-	bundle, problems := Compile(fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
+	bundle := compiled(t, `
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
@@ -112,10 +114,7 @@ spec:
 kind: Environment
 metadata: {name: dev}
 spec: {ring: 1, stage: audit}
-`)}}, ".", Options{Version: "test", Now: testNow})
-	if problems.HasErrors() {
-		t.Fatal(problems.Err())
-	}
+`)
 	readable := map[string]bool{}
 	for _, k := range kinds.All() {
 		readable[k.Group+"/"+k.Plural] = k.KyvernoReads

@@ -251,17 +251,17 @@ func exempts(c check) string {
 func remaining(c check) string {
 	narrowed := fmt.Sprintf(`variables.holding.exists(x, %s in x.checks && `, quoted(c.id()))
 	container := narrowed + fmt.Sprintf(`("containers" in x || "images" in x) && x.?containers.orValue([]).all(p, c.?name.orValue("").matches(p)) && `+
-		`x.?images.orValue([]).all(p, %s))`, ofImages(`c.?image.orValue("")`))
-	volume := narrowed + fmt.Sprintf(`!("containers" in x) && "images" in x && x.images.all(p, %s))`, ofImages("v.image.reference"))
+		`x.?images.orValue([]).all(p, %s))`, ofImages(`c.?image.orValue("")`, "p"))
+	volume := narrowed + fmt.Sprintf(`!("containers" in x) && "images" in x && x.images.all(p, %s))`, ofImages("v.image.reference", "p"))
 	templates := fmt.Sprintf(`variables.templates.map(o, {"metadata": o.metadata, "spec": o.spec, "containers": dyn(o.containers.filter(c, !%s))})`, container)
 	return podsOf(templates, "!"+volume)
 }
 
-// ofImages is an expression that is true if an image matches the regular expression p for
+// ofImages is an expression that is true if an image matches a regular expression for
 // full names. localhost is a registry to some container runtimes, and a name on docker.io
 // to others: nothing there is named.
-func ofImages(image string) string {
-	return fmt.Sprintf(`!%s.startsWith("localhost/") && %s.matches(p)`, image, fullImage(image))
+func ofImages(image, pattern string) string {
+	return fmt.Sprintf(`!%s.startsWith("localhost/") && %s.matches(%s)`, image, fullImage(image), pattern)
 }
 
 func fullImages(globs []string) []string {

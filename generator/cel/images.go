@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
@@ -86,6 +85,11 @@ func (o imageObject) digests() bool {
 	return o.action == plan.Enforce && (image.MutateDigest || image.RequireDigest)
 }
 
+// object has what the policies share with those of controls.
+func (o imageObject) object() *object {
+	return &object{plan: o.plan, env: o.env, action: o.action, checks: []check{o.check}}
+}
+
 // imageTimeout is how many seconds the API server waits for Kyverno. A policy that has one
 // has a webhook of its own: policies that share one wait for each other without end
 // (docs/image-traps.md#two-policies-one-image).
@@ -93,12 +97,11 @@ const imageTimeout int64 = 30
 
 // policy returns what both kinds of policies have in common.
 func (o imageObject) policy(kind string, s selector, spec map[string]any) manifest.Object {
-	object := object{action: o.action, checks: []check{o.check}}
-	spec["failurePolicy"] = object.failurePolicy()
+	spec["failurePolicy"] = o.object().failurePolicy()
 	spec["matchConstraints"] = map[string]any{"resourceRules": familyOf(o.check).rules(""), "namespaceSelector": s.labels}
 	spec["autogen"] = map[string]any{"podControllers": map[string]any{"controllers": []any{}}}
 	spec["webhookConfiguration"] = map[string]any{"timeoutSeconds": imageTimeout}
-	return manifest.Object{"apiVersion": "policies.kyverno.io/v1", "kind": kind, "metadata": object.metadata(o.name(s.suffix)), "spec": spec}
+	return manifest.Object{"apiVersion": "policies.kyverno.io/v1", "kind": kind, "metadata": o.object().metadata(o.name(s.suffix)), "spec": spec}
 }
 
 // validating returns the policy that verifies. What Kyverno would do by itself is off: it
@@ -119,7 +122,7 @@ func (o imageObject) validating(s selector) manifest.Object {
 		"attestors":                o.attestors(),
 		"attestations":             []any{map[string]any{"name": "signature", "intoto": map[string]any{"type": signatureType}}},
 	}
-	exceptions := o.waivers()
+	exceptions := o.object().waivers()
 	variables := slices.Concat(o.places(exceptions.variables()), o.signatures(), []any{
 		variable(o.check.variable(), o.check.Offenders),
 		variable("failed", fmt.Sprintf("variables.%s.size() > 0 ? [%s] : []", o.check.variable(), quoted(o.check.id()))),
@@ -129,7 +132,7 @@ func (o imageObject) validating(s selector) manifest.Object {
 		variables = append(variables, variable("exempted", o.exempted()))
 		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": `variables.exempted.join(",")`})
 	}
-	message := fmt.Sprintf("[(%s).replace(\"\\n\", \" \")]\n.map(t, t.size() > %d ? t.substring(0, %d) + \"…\" : t)[0]", o.check.message(), maxMessage, maxMessage)
+	message := fitted(fmt.Sprintf("(%s).replace(\"\\n\", \" \")", o.check.message()))
 	spec["variables"], spec["auditAnnotations"] = variables, annotations
 	spec["validations"] = []any{map[string]any{
 		"expression": "variables.failed.size() == 0", "message": "see " + o.check.policy.Name, "messageExpression": message,
@@ -140,7 +143,7 @@ func (o imageObject) validating(s selector) manifest.Object {
 // mutating returns the policy that adds digests: Kyverno verifies what they name. Where
 // the API server asks it, a new object has no time of creation yet; Kyverno has a clock.
 func (o imageObject) mutating(s selector) manifest.Object {
-	exceptions := o.waivers()
+	exceptions := o.object().waivers()
 	patch := `variables.remaining.filter(p, !p.image.contains("@")).map(p, JSONPatch{op: "replace", path: p.path, ` +
 		`value: p.image + "@" + string(image.getMetadata(p.image).digest)})`
 	return o.policy("MutatingPolicy", s, map[string]any{
@@ -207,24 +210,11 @@ func covered(references []string, image string) string {
 .exists(i, i.matches(%[2]s))`, image, quoted(pattern(globs)))
 }
 
-// waivers returns the exceptions from the rule that hold somewhere in the tiers.
-func (o imageObject) waivers() waivers {
-	var all waivers
-	for _, x := range o.env.Exceptions {
-		here := slices.ContainsFunc(x.Namespaces, func(n string) bool { return slices.Contains(o.tiers, o.plan.TierOf(o.env, n)) })
-		from := slices.ContainsFunc(x.Policies, func(p plan.ExceptionPolicy) bool { return p.Name == o.check.policy.Name })
-		if here && from {
-			all = append(all, waiver{Exception: x, checks: []string{o.check.id()}})
-		}
-	}
-	return all
-}
-
 // names is an expression that is true if an exception x is from a place p. An image
 // volume is in no container.
 func (o imageObject) names() string {
 	return `x.?containers.orValue([]).all(q, !p.path.contains("/volumes/") && p.name.matches(q)) && ` +
-		`x.?images.orValue([]).all(q, ` + strings.ReplaceAll(ofImages("p.image"), ".matches(p)", ".matches(q)") + `)`
+		`x.?images.orValue([]).all(q, ` + ofImages("p.image", "q") + `)`
 }
 
 // exempted is an expression for the exceptions that matter, if the others are signed.

@@ -191,7 +191,7 @@ func (o *object) kyverno(s selector) manifest.Object {
 }
 
 // background reports whether what is there can be judged by the checks. If not, Kyverno must
-// not look at it: it would report what no one did, and a policy is ready only if the
+// not look at it: it would report what needs a request to be judged, and a policy is ready only if the
 // reports controller may read all that the policy judges. It may not read Secrets.
 func (o *object) background() bool {
 	return !slices.ContainsFunc(o.family.kinds, func(r kinds.Ref) bool { return r.Kind == "Secret" }) &&

@@ -34,21 +34,10 @@ func attestor(name string, cosign map[string]any) any {
 
 func attestorName(i int) string { return fmt.Sprintf("a%d", i+1) }
 
-// cosign returns Kyverno's form of an attestor. Keys from files are in the policy itself:
-// nothing is looked up at admission. A key has no certificate to be logged.
+// cosign returns Kyverno's form of an attestor, which has a key (plan.Policy.CanBe). Keys
+// from files are in the policy itself: nothing is looked up at admission. A key has no
+// certificate to be logged.
 func (o imageObject) cosign(a plan.Attestor) map[string]any {
-	if a.Keyless != nil {
-		identity := map[string]any{}
-		for field, value := range map[string]string{
-			"issuer": a.Keyless.Issuer, "issuerRegExp": a.Keyless.IssuerRegExp,
-			"subject": a.Keyless.Subject, "subjectRegExp": a.Keyless.SubjectRegExp,
-		} {
-			if value != "" {
-				identity[field] = value
-			}
-		}
-		return map[string]any{"keyless": map[string]any{"identities": []any{identity}}, "ctlog": map[string]any{"url": a.RekorURL}}
-	}
 	key := map[string]any{"hashAlgorithm": "sha256"}
 	if a.KMS != "" {
 		key["kms"] = a.KMS
