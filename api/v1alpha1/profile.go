@@ -88,8 +88,8 @@ type BreakGlass struct {
 // Kyverno says what runs in the clusters.
 type Kyverno struct {
 	// Version is the minor version that the clusters run, "1.19" (default) or "1.20". It
-	// decides what can be emitted: 1.20 executes no ClusterPolicy. There is no release of
-	// 1.20 yet, so it builds with install: none or absent only.
+	// decides what can be emitted: 1.20 executes no ClusterPolicy. It is not released yet,
+	// so it builds with install: none or absent only.
 	Version *string `json:"version,omitempty"`
 	// PolicyType is the kind of policy that controls are compiled to: ClusterPolicy (the
 	// default with version 1.19), ValidatingPolicy (Kyverno's policies in CEL; the default

@@ -145,7 +145,7 @@ func (r *run) mutateCEL(ctx context.Context, all []mutator, now string) (refused
 }
 
 // keep replaces the object of the request by one that a policy changed. before is what the policy saw: with the times of
-// the API server, which are none of its changes.
+// the API server, which the policy did not write.
 func (r *run) keep(object, before json.RawMessage) error {
 	patches, err := jsonpatch.CreatePatch(before, object)
 	if err != nil {

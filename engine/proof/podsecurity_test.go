@@ -219,7 +219,7 @@ func (s standard) differences(refusing []policy.CheckID, overridden map[policy.C
 		}
 	}
 	for other := range fails {
-		problems = append(problems, other+" refuses, and is no part of the level")
+		problems = append(problems, other+" refuses, and is not part of the level")
 	}
 	return problems
 }

@@ -175,7 +175,7 @@ func (m mutator) mutant(t *testing.T, one catalog.Case) (catalog.Case, bool) {
 }
 
 // nameless reports whether a container in an object has no name, which the API server
-// refuses: its empty text is no offender in CEL.
+// refuses: CEL drops its empty text.
 func nameless(v any) bool {
 	switch v := v.(type) {
 	case []any:

@@ -39,7 +39,7 @@ func newTable(c *catalogue, answers []engine.Evaluation) *table {
 		t.said[p.Name] = make([]said, len(answers))
 	}
 	for i, answer := range answers {
-		if answer.Result == nil { // a document that is no request is none for anyone
+		if answer.Result == nil { // no policy can judge a document that is not a request
 			continue
 		}
 		for _, rule := range answer.Result.Results {

@@ -201,7 +201,7 @@ func testExceptions(t *testing.T, f *fleet) {
 	})
 }
 
-// tenant returns a client of a user with cluster-admin, who is no deployer. It stores nothing.
+// tenant returns a client of a user who has cluster-admin and is not a deployer. It stores nothing.
 func (f *fleet) tenant(t *testing.T) *kube.Client {
 	t.Helper()
 	apply(t, f.Client(), newObject("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "e2e-tenant", map[string]any{
