@@ -213,6 +213,44 @@ func TestPartOfAChangeKeepsTheSchema(t *testing.T) {
 	h.holds("policies/require-labels-next.yaml", "team")
 }
 
+// A content that is enforced in one tier keeps its object when another one comes: a new
+// object answers some moments after the old one is changed.
+func TestContentsKeepTheirObjects(t *testing.T) {
+	h := newHistory(t)
+	profile := func(label, kind string) string {
+		return "  controls: {require-labels: {parameters: {labels: [" + label + "]}}}\n  kyverno: {policyType: " + kind + "}\n"
+	}
+	h.climb(profile("first", "ClusterPolicy"), "audit", "enforce-platform")
+	h.ok(h.build(profile("second", "ClusterPolicy"), "stage: enforce-platform"))
+	h.ok(h.build(profile("second", "ClusterPolicy"), "stage: enforce"))
+	for _, kind := range []string{"ClusterPolicy", "ValidatingPolicy"} {
+		h.ok(h.build(profile("third", kind), "stage: enforce"))
+		h.holds("policies/require-labels.yaml", "first")
+		h.holds("policies/require-labels-next.yaml", "second")
+		h.holds("policies/require-labels-next.yaml", "failureAction: Enforce")
+	}
+	h.ok(h.build(profile("third", "ClusterPolicy"), "stage: enforce"))
+	h.ok(h.build(profile("third", "ClusterPolicy"), "stage: enforce, changes: 2026-01-08"))
+	h.holds("policies/require-labels.yaml", "third")
+	h.holds("policies/require-labels.yaml", "failureAction: Enforce")
+}
+
+// On the way back to ClusterPolicies each has its own name from the beginning: the last
+// step removes what is in CEL, and replaces nothing.
+func TestWayBackKeepsObjects(t *testing.T) {
+	h := newHistory(t)
+	profile := func(kind string) string {
+		return "  controls: {require-labels: {parameters: {labels: [owner]}}}\n  kyverno: {policyType: " + kind + "}\n"
+	}
+	h.climb(profile("ValidatingPolicy"), "audit", "enforce-platform", "enforce")
+	h.ok(h.build(profile("ClusterPolicy"), "stage: enforce"))
+	h.holds("policies/require-labels.yaml", "failureAction: Audit")
+	for _, changes := range []string{"2026-01-04", "2026-01-05"} {
+		h.ok(h.build(profile("ClusterPolicy"), "stage: enforce, changes: "+changes))
+		h.holds("policies/require-labels.yaml", "failureAction: Enforce")
+	}
+}
+
 func TestExceptionNamespaceStays(t *testing.T) {
 	h := newHistory(t)
 	h.climb("  extends: [baseline]\n", "audit", "enforce-platform")

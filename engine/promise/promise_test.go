@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 500, "number of random histories")
+	histories = flag.Int("histories", 200, "number of random histories")
 	seed      = flag.Uint64("seed", 0, "seed of the first history; 0 takes the clock")
 )
 
@@ -168,7 +168,7 @@ func (h *history) check(next source, out *output) {
 	clusters := [2]*cluster{h.clusters[0].clone(), h.clusters[1].clone()}
 	h.take(out)
 	for i, name := range envNames() {
-		h.instants(name, clusters[i], before[i], i)
+		h.instants(name, clusters[i], i)
 		tightened, unaudited := stricter(before[i], h.seen[i])
 		own := !reflect.DeepEqual(source.Envs[i], next.Envs[i])
 		if own && len(tightened) > 0 {
@@ -185,8 +185,9 @@ func (h *history) check(next source, out *output) {
 
 // instants asks about what is in the cluster for a moment while Flux applies an output:
 // what is refused before and after is refused then, and what is admitted, admitted.
-func (h *history) instants(name string, from *cluster, before seen, i int) {
+func (h *history) instants(name string, from *cluster, i int) {
 	env, _ := h.output.bundle.Plan.Environment(name)
+	before := h.observer.look(h.T, from, env)
 	for what, c := range from.instants(h.clusters[i]) {
 		verdicts := h.observer.look(h.T, c, env).Refused
 		for pod := range h.observer.verdicts(h.T, c) {

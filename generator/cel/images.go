@@ -53,19 +53,9 @@ func (o imageObject) objects() []manifest.Object {
 	return all
 }
 
-// name is the name of the policies. The first content in CEL has the name of the rule:
-// when the ClusterPolicy that an environment leaves is gone, the policy in CEL must not be
-// replaced by another one.
+// name is the name of the policies.
 func (o imageObject) name(suffix string) string {
-	name := o.check.policy.Name
-	for _, p := range o.env.Policies {
-		if p.Base == o.check.policy.Base && p.Target != catalog.ClusterPolicy {
-			if p.Name == name {
-				name = p.Base
-			}
-			break
-		}
-	}
+	name := o.check.policy.Object
 	if o.action == plan.Audit {
 		name += "-audit"
 	}

@@ -233,6 +233,9 @@ type Port struct {
 type Policy struct {
 	// Name of the policy. It is Base, except for a second content of the same policy.
 	Name string
+	// Object is the name of its object; Name, but for one in CEL beside a ClusterPolicy.
+	// Controls in CEL share objects that have names of their own.
+	Object string
 	// Base is the name that the profile knows: the control's id, or verify-images-<rule>.
 	Base string
 	// Content is the hash of what the policy checks (generator/staging). Held is set if

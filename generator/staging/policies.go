@@ -1,12 +1,9 @@
 package staging
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -49,7 +46,7 @@ func (e *Environment) policy(d Desired) []plan.Policy {
 			e.Files = append(e.Files, content.file(d.Policy))
 		}
 	}
-	return s.split(e.options.Tiers)
+	return e.split(s)
 }
 
 // do lets a tier audit or enforce a content, and notes it for the lock.
@@ -226,24 +223,22 @@ func (e *Environment) soaked(since string) bool {
 	return err != nil || !e.options.Now.Before(day.Add(e.options.Soak))
 }
 
-// split returns one policy for each content. The first one that is not that of the
-// source, which can only be enforced, keeps the name, so that its object in the cluster
-// stays as it is.
-func (s *staged) split(tiers []string) []plan.Policy {
+// split returns one policy for each content, and notes their names for the lock.
+func (e *Environment) split(s *staged) []plan.Policy {
 	var all []plan.Policy
-	for _, hash := range s.others(tiers) {
-		name := s.Name
-		if len(all) > 0 {
-			name = fit(s.Name + "-" + hash[:8])
-		}
-		all = append(all, s.with(name, hash))
+	for _, hash := range s.others(e.options.Tiers) {
+		all = append(all, s.with(hash))
 	}
-	switch {
-	case s.actions[s.hash] == nil:
-	case len(all) == 0:
-		all = append(all, s.with(s.Name, s.hash))
-	default:
-		all = append(all, s.with(fit(s.Name+Next), s.hash))
+	if s.actions[s.hash] != nil {
+		all = append(all, s.with(s.hash))
+	}
+	e.name(s, all)
+	for i, f := range e.Locked.Policies {
+		for _, p := range all {
+			if f.Name == p.Base && f.Content == p.Content && p.Object != p.Base {
+				e.Locked.Policies[i].Object = p.Object
+			}
+		}
 	}
 	return all
 }
@@ -262,9 +257,9 @@ func (s *staged) others(tiers []string) []string {
 }
 
 // with returns the policy with one of its contents.
-func (s *staged) with(name, hash string) plan.Policy {
+func (s *staged) with(hash string) plan.Policy {
 	p, content := s.Policy, s.contents[hash]
-	p.Base, p.Name, p.Content, p.Actions, p.Deployers = s.Name, name, hash, s.actions[hash], content.exempt()
+	p.Base, p.Content, p.Actions, p.Deployers = s.Name, hash, s.actions[hash], content.exempt()
 	if hash == s.hash {
 		return p // with its references to objects that hold keys
 	}
@@ -274,20 +269,4 @@ func (s *staged) with(name, hash string) plan.Policy {
 		p.Policy = catalog.Read(content.Target, content.Body)
 	}
 	return p
-}
-
-// Next ends the name of a policy that audits a change beside what is enforced.
-const Next = "-next"
-
-// maxName is the maximal length of the name of a policy, less that of the suffix of the
-// audited half of an image rule: Kyverno uses the name in labels.
-const maxName = 63 - len("-audit")
-
-// fit shortens a name that is too long, and keeps it unique.
-func fit(name string) string {
-	if len(name) <= maxName {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return strings.TrimRight(name[:maxName-9], "-") + "-" + hex.EncodeToString(sum[:])[:8]
 }

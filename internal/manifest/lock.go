@@ -102,6 +102,8 @@ type LockedPolicy struct {
 	Action string `json:"action"`
 	// Content is the hash of the content; empty if an older gatehouse wrote the lock.
 	Content string `json:"content,omitempty"`
+	// Object is the name of the policy with the content; empty if it is Name.
+	Object string `json:"object,omitempty"`
 	// Since is the day of the first build with this action and content, such as
 	// 2026-11-20; empty if it is not known.
 	Since string `json:"since,omitempty"`
