@@ -105,7 +105,7 @@ func (t trial) unexempt(bad verdict) want {
 // itself, so it may hold for one that finds nothing.
 func (t trial) rest(s subject, what string, object map[string]any, bad verdict) check {
 	c := t.check(s, what, object, t.before(), t.unexempt(bad))
-	c.partly = true
+	c.partly, c.tried = true, t.exception.Name
 	return c
 }
 

@@ -229,6 +229,9 @@ type check struct {
 	// unsure is the reason why a different verdict is skipped; if it is empty, a
 	// different verdict is a failure.
 	unsure string
+	// tried is the exception that the check is about, where it may hold and yet not explain
+	// the answer.
+	tried string
 	// strict is set if an exception that explains a different verdict does not excuse it.
 	strict bool
 	// partly is set if the exception may hold for a rule that finds nothing, beside one that
