@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -48,9 +49,10 @@ func imageFamily(policy *policiesv1beta1.ImageValidatingPolicy, registry images)
 	if slices.Contains(policy.Spec.ValidationActions(), admissionregistrationv1.Deny) {
 		f.action = protocol.ActionEnforce
 	}
+	idle := &imageCompiler{policy: policy, registry: registry, idle: map[string][]*compiledImages{}}
 	f.evaluate = func(ctx context.Context, r celRequest) (found celFindings, matches bool, err error) {
 		defer recovered(&err, "evaluating "+f.object)
-		return evaluateImages(ctx, policy, r, registry)
+		return evaluateImages(ctx, idle, r)
 	}
 	return f, nil
 }
@@ -70,25 +72,20 @@ func shared(policy *policiesv1beta1.ImageValidatingPolicy) error {
 }
 
 // evaluateImages evaluates the policy for a request, as handleValidation of Kyverno's engine does.
-func evaluateImages(ctx context.Context, policy *policiesv1beta1.ImageValidatingPolicy, r celRequest, registry images) (found celFindings, matches bool, err error) {
+func evaluateImages(ctx context.Context, compiler *imageCompiler, r celRequest) (found celFindings, matches bool, err error) {
 	attributes, err := r.both()
 	if err != nil {
 		return celFindings{}, true, err
 	}
-	matches, err = matching.NewMatcher().Match(&matching.MatchCriteria{Constraints: policy.Spec.MatchConstraints}, attributes, r.namespaceOrNil())
+	matches, err = matching.NewMatcher().Match(&matching.MatchCriteria{Constraints: compiler.policy.Spec.MatchConstraints}, attributes, r.namespaceOrNil())
 	if !matches || err != nil {
 		return celFindings{}, err != nil, err
 	}
-	inner, err := imagedataloader.NewImageContext(nil, registry.options(), nil)
+	compiled, err := compiler.take(r)
 	if err != nil {
 		return celFindings{}, true, err
 	}
-	verified := imageverify.NewImageVerificationResults()
-	compiled, err := compileImages(policy, imageContext{inner}, r, registry.verified, verified)
-	if err != nil {
-		return celFindings{}, true, err
-	}
-	result, err := compiled.Evaluate(ctx, imageContext{inner}, attributes, r.admission, r.namespaceOrNil(), true, registry.library())
+	result, err := compiled.policy.Evaluate(ctx, compiled.images, attributes, r.admission, r.namespaceOrNil(), true, compiler.registry.library())
 	switch {
 	case err != nil:
 		return celFindings{}, true, err
@@ -99,23 +96,64 @@ func evaluateImages(ctx context.Context, policy *policiesv1beta1.ImageValidating
 	}
 	found = findings(result.AuditAnnotations)
 	found.refused, found.message = !result.Result, result.Message
-	if err := compiled.EnforceRequired(result.MatchedImages); result.Result && err != nil {
+	if err := compiled.policy.EnforceRequired(result.MatchedImages); result.Result && err != nil {
 		found.refused, found.message = true, err.Error()
 	}
+	compiler.give(r, compiled)
 	return found, true, nil
 }
 
-// compileImages compiles a policy for one request, as Kyverno does.
-func compileImages(policy *policiesv1beta1.ImageValidatingPolicy, ctx imagedataloader.ImageContext, r celRequest, cache imageverifycache.Client, verified *imageverify.ImageVerificationResults) (imageevaluator.CompiledPolicy, error) {
+// imageCompiler compiles a policy. Kyverno compiles it for each request, which takes most of the time; here a later
+// request has what an earlier one of the same resource left. Both give the same answers: what Kyverno binds to a
+// request besides its images are the results for spec.validationConfigurations.required, which is false (see shared).
+type imageCompiler struct {
+	policy   *policiesv1beta1.ImageValidatingPolicy
+	registry images
+
+	mu   sync.Mutex
+	idle map[string][]*compiledImages // by resource
+}
+
+// compiledImages is a policy that is compiled for the images of one request at a time.
+type compiledImages struct {
+	policy imageevaluator.CompiledPolicy
+	images *imageContext
+}
+
+// take returns the policy for a request, with images of its own.
+func (c *imageCompiler) take(r celRequest) (*compiledImages, error) {
+	inner, err := imagedataloader.NewImageContext(nil, c.registry.options(), nil)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	if idle := c.idle[r.resource()]; len(idle) > 0 {
+		compiled := idle[len(idle)-1]
+		c.idle[r.resource()] = idle[:len(idle)-1]
+		c.mu.Unlock()
+		compiled.images.inner = inner
+		return compiled, nil
+	}
+	c.mu.Unlock()
+	images := &imageContext{inner}
 	compileMu.RLock()
 	defer compileMu.RUnlock()
-	compiler := imageevaluator.NewCompiler(ctx, nil, r.admission.RequestResource, cache)
-	compiled, errs := compiler.Compile(policy, nil, verified)
+	compiler := imageevaluator.NewCompiler(images, nil, r.admission.RequestResource, c.registry.verified)
+	compiled, errs := compiler.Compile(c.policy, nil, imageverify.NewImageVerificationResults())
 	if len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
-	return compiled, nil
+	return &compiledImages{compiled, images}, nil
 }
+
+// give leaves a policy to the next request.
+func (c *imageCompiler) give(r celRequest, compiled *compiledImages) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle[r.resource()] = append(c.idle[r.resource()], compiled)
+}
+
+func (r celRequest) resource() string { return fmt.Sprint(r.admission.RequestResource) }
 
 // both returns the attributes as Kyverno makes them: an absent object is an empty one.
 func (r celRequest) both() (admission.Attributes, error) {
@@ -176,11 +214,11 @@ func (l imageLibrary) GetImageData(image string, _ []remote.Option) (map[string]
 type imageContext struct{ inner imagedataloader.ImageContext }
 
 // AddImages implements imagedataloader.ImageContext.
-func (c imageContext) AddImages(ctx context.Context, images []string, _ []remote.Option, _ []name.Option) error {
+func (c *imageContext) AddImages(ctx context.Context, images []string, _ []remote.Option, _ []name.Option) error {
 	return c.inner.AddImages(ctx, images, nil, nil)
 }
 
 // Get implements imagedataloader.ImageContext.
-func (c imageContext) Get(ctx context.Context, image string, _ []remote.Option, _ []name.Option) (*imagedataloader.ImageData, error) {
+func (c *imageContext) Get(ctx context.Context, image string, _ []remote.Option, _ []name.Option) (*imagedataloader.ImageData, error) {
 	return c.inner.Get(ctx, image, nil, nil)
 }
