@@ -81,9 +81,9 @@ nightly: ## Run what takes longer than CI may: the long end-to-end tests, more r
 	go run ./hack/cluster build
 	go test -vet=off -tags e2e -timeout 2h -v -run '$(LONG_E2E)' ./test/e2e
 	cd engine && for kind in ValidatingPolicy ValidatingAdmissionPolicy; do go test -vet=off -timeout 1h ./proof -run TestException -policy-type $$kind || exit 1; done
-	cd engine && go test -vet=off -timeout 4h -v ./promise -histories $(HISTORIES)
-	cd engine && go test -vet=off -timeout 8h -v ./proof -run TestTargetsAgree -objects $(OBJECTS)
-	cd engine && go test -vet=off -timeout 2h -v ./proof -run TestPodSecurityStandards -objects 10000
+	cd engine && go test -vet=off -timeout 4h -v ./promise -seed 0 -histories $(HISTORIES)
+	cd engine && go test -vet=off -timeout 8h -v ./proof -run TestTargetsAgree -seed 0 -objects $(OBJECTS)
+	cd engine && go test -vet=off -timeout 2h -v ./proof -run TestPodSecurityStandards -seed 0 -objects 10000
 	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' cmd engine generator internal judge rollout | sed -E 's|^(engine/)?(.*)/[^/]*_test.go:func |\1. \2 |' | \
 	  while read -r module dir fuzz; do go -C $$module test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir"; done
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -117,6 +118,25 @@ func (c *cluster) instants(next *cluster) map[string]*cluster {
 		}
 	}
 	return all
+}
+
+// movesAndChanges reports whether a namespace goes to another tier while policies change
+// too. It meets the old policies of its new tier for a moment (docs/staging.md).
+func (c *cluster) movesAndChanges(next *cluster) bool {
+	moves, changes := false, false
+	for id, o := range next.objects {
+		old := c.objects[id]
+		switch {
+		case o.Kind() == "Namespace":
+			moves = moves || old != nil && !reflect.DeepEqual(o["metadata"], old["metadata"])
+		case strings.Contains(o.Kind(), "Policy") && o.Kind() != "NetworkPolicy":
+			changes = changes || !reflect.DeepEqual(o, old)
+		}
+	}
+	for id, old := range c.objects {
+		changes = changes || next.objects[id] == nil && strings.Contains(old.Kind(), "Policy")
+	}
+	return moves && changes
 }
 
 // seen is what people see of a cluster.

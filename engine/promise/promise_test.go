@@ -22,7 +22,7 @@ import (
 
 var (
 	histories = flag.Int("histories", 200, "number of random histories")
-	seed      = flag.Uint64("seed", 0, "seed of the first history; 0 takes the clock")
+	seed      = flag.Uint64("seed", 1, "seed of the first history; 0 takes the clock")
 )
 
 const edits = 10
@@ -195,7 +195,7 @@ func (h *history) instants(name string, from *cluster, i int) {
 			switch {
 			case len(was) > 0 && len(will) > 0 && len(now) == 0:
 				h.Errorf("%s: for a moment (%s), Pod %s is admitted, which was refused by %v and will be by %v", name, what, pod, was, will)
-			case len(was) == 0 && len(will) == 0 && len(now) > 0:
+			case len(was) == 0 && len(will) == 0 && len(now) > 0 && !from.movesAndChanges(h.clusters[i]):
 				h.Errorf("%s: for a moment (%s), Pod %s is refused by %v", name, what, pod, now)
 			}
 		}

@@ -76,7 +76,7 @@ func agree(t *testing.T, clusters map[string]cluster, of []control, what string,
 			continue
 		}
 		if diff := cmp.Diff(failed, got); diff != "" {
-			t.Errorf("%s: %s has - and %s +\n%s%s", what, first, target, diff, request.Resource)
+			t.Errorf("%s: %s has - and %s +\n%s%s %s\nfrom %s", what, first, target, diff, request.Operation, request.Resource, request.OldResource)
 		}
 	}
 	return failed
@@ -131,8 +131,7 @@ func (m mutator) next(t *testing.T) (catalog.Case, bool) {
 	t.Helper()
 	base := m.pool[m.IntN(len(m.pool))]
 	one, ok := m.mutant(t, base)
-	// What Kyverno tolerates of an old object by a pattern is its own: the only control with one is about this namespace.
-	if !ok || base.Operation != "CREATE" || one.Namespace == "default" || m.IntN(3) > 0 {
+	if !ok || base.Operation != "CREATE" || m.IntN(3) > 0 {
 		return one, ok
 	}
 	old, ok := m.mutant(t, base)
