@@ -121,6 +121,22 @@ func (h *history) climb(profile string, stages ...string) {
 	}
 }
 
+// Flux applies Namespaces before policies: a namespace does not leave a tier that enforces
+// for one that only begins to.
+func TestMoveWaitsForItsTier(t *testing.T) {
+	h := newHistory(t)
+	in := func(tier string) string {
+		return "  controls: {disallow-host-path: {}, default-deny: {enabled: false}}\n  namespaces: [{name: edge, tier: " + tier + "}]\n"
+	}
+	h.climb(in("platform"), "audit", "enforce-platform")
+	for range 2 {
+		h.ok(h.build(in("apps"), "stage: enforce"))
+		h.holds("namespaces/edge.yaml", "gatehouse.dev/tier: platform")
+	}
+	h.ok(h.build(in("apps"), "stage: enforce, changes: 2026-01-04"))
+	h.holds("namespaces/edge.yaml", "gatehouse.dev/tier: apps")
+}
+
 func TestTierIsGone(t *testing.T) {
 	const label = "  controls: {require-labels: {parameters: {labels: [team]}}}\n"
 	h := newHistory(t)

@@ -15,6 +15,7 @@ import (
 // What a namespace may wait for, as the lock has it.
 const (
 	waitTier        = "tier"
+	waitPolicies    = "policies" // of the new tier
 	waitNetwork     = "network"
 	waitRules       = "rules"
 	waitPodSecurity = "podSecurity"
@@ -66,9 +67,17 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 func (e *Environment) lastTier() string { return e.options.Tiers[len(e.options.Tiers)-1] }
 
 // move leaves a namespace in the tier that it was in, if the new one is stricter and the
-// environment has not accepted the move.
+// environment has not accepted the move. So it does if the new tier only begins with this
+// build to enforce what the old one enforces: Flux applies Namespaces before policies, and
+// nothing would be enforced in between.
 func (e *Environment) move(n *plan.Namespace, before manifest.LockedNamespace, after *manifest.LockedNamespace, policies []plan.Policy) {
 	if before.Tier == n.Tier || !slices.Contains(e.options.Tiers, before.Tier) || e.options.Immediate {
+		return
+	}
+	if e.movesEarly(n, before, policies) {
+		e.wait(after, before, waitPolicies+":"+n.Tier, plan.Pending{What: "namespace " + n.Name,
+			Effect: fmt.Sprintf("is judged as tier %s, until tier %s enforces in the cluster what it is to enforce", before.Tier, n.Tier)})
+		stay(n, before.Tier)
 		return
 	}
 	what := waitTier + ":" + n.Tier
@@ -83,10 +92,28 @@ func (e *Environment) move(n *plan.Namespace, before manifest.LockedNamespace, a
 	}
 	e.wait(after, before, what, plan.Pending{What: "namespace " + n.Name,
 		Effect: fmt.Sprintf("is judged as tier %s, and then as tier %s, which is stricter", before.Tier, n.Tier)})
-	n.Tier = before.Tier
+	stay(n, before.Tier)
+}
+
+// movesEarly reports whether a namespace would have its new label before its new tier
+// enforces a policy that its old tier enforces. Once it waits, it goes on waiting until the
+// environment accepts the move: the same source builds the same.
+func (e *Environment) movesEarly(n *plan.Namespace, before manifest.LockedNamespace, policies []plan.Policy) bool {
+	if what := waitPolicies + ":" + n.Tier; before.Waits[what] != "" && !e.acceptsWait(before, what) {
+		return true
+	}
+	return !n.Existing && slices.ContainsFunc(policies, func(p plan.Policy) bool {
+		return !p.Control.ClusterScoped && p.Actions[n.Tier] == plan.Enforce &&
+			e.prior.action(p.Base, before.Tier) == plan.Enforce && e.prior.action(p.Base, n.Tier) != plan.Enforce
+	})
+}
+
+// stay leaves a namespace in a tier.
+func stay(n *plan.Namespace, tier string) {
+	n.Tier = tier
 	if !n.Existing {
 		n.Labels = maps.Clone(n.Labels)
-		n.Labels[v1alpha1.LabelTier] = n.Tier
+		n.Labels[v1alpha1.LabelTier] = tier
 	}
 }
 

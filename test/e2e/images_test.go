@@ -78,8 +78,14 @@ func imagePod(namespace, name, image string) manifest.Object {
 // registry, for an image rule that is enforced for the platform and audited for apps.
 func TestImages(t *testing.T) {
 	t.Parallel()
+	for _, kind := range []string{"ClusterPolicy", "ValidatingPolicy"} {
+		t.Run(kind, func(t *testing.T) { testImages(t, kind) })
+	}
+}
+
+func testImages(t *testing.T, kind string) {
 	r := startRegistry(t)
-	client := startImageCluster(t, r)
+	client := startImageCluster(t, r, kind)
 	t.Run("a signed image of the platform gets its digest", func(t *testing.T) {
 		admitted, err := client.DryRun().Create(t.Context(), imagePod(platformNamespace, "signed", r.byTag("signed")))
 		if err != nil {
@@ -124,7 +130,7 @@ func TestImages(t *testing.T) {
 
 // startImageCluster applies a profile that trusts the registry's key for all of
 // its images, and waits until it is enforced.
-func startImageCluster(t *testing.T, r *imageRegistry) *kube.Client {
+func startImageCluster(t *testing.T, r *imageRegistry, kind string) *kube.Client {
 	t.Helper()
 	key, err := json.Marshal(r.PublicKey)
 	if err != nil {
@@ -135,6 +141,7 @@ apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: images}
 spec:
+  kyverno: {policyType: %s}
   controls: {verify-images: {}}
   namespaces: [{name: %s, tier: platform}, {name: %s, tier: apps}]
   trust:
@@ -144,7 +151,7 @@ spec:
 kind: Environment
 metadata: {name: %s}
 spec: {ring: 1, stage: enforce-platform, allowSkip: true}
-`, platformNamespace, appsNamespace, key, r.Host, environment)
+`, kind, platformNamespace, appsNamespace, key, r.Host, environment)
 	client := startBuilt(t, controlplane.Options{WithoutFlux: true}, profile, nil).Client()
 	waitServiceAccounts(t, client, platformNamespace, appsNamespace, "kube-system")
 	eventually(t, 2*time.Minute, "the image policies", func() error {
