@@ -66,6 +66,15 @@ func (c *Control) Targets() []string {
 	return slices.DeleteFunc(Targets(), func(target string) bool { return c.templates[target] == nil })
 }
 
+// TargetFor returns the kind of policy that the control becomes where policies are of a
+// kind. The API server verifies no images: Kyverno does.
+func (c *Control) TargetFor(policyType string) string {
+	if c.Instances != "" && policyType == ValidatingAdmissionPolicy {
+		return ValidatingPolicy
+	}
+	return policyType
+}
+
 // Render returns the policy of the control for a target and resolved parameters.
 //
 // A control that does not judge has no policy to render.

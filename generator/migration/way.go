@@ -97,7 +97,7 @@ func wayOf(env plan.Environment, to string) Way {
 		if policies[p.Base] == nil {
 			policies[p.Base] = &policy{}
 		}
-		policies[p.Base].add(p, to)
+		policies[p.Base].add(p, p.Control.TargetFor(to))
 	}
 	w.Stays, w.Legacy = slices.Compact(w.Stays), slices.Compact(w.Legacy)
 	for _, p := range policies {

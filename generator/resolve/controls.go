@@ -59,11 +59,11 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 
 // target returns the kind of policy that a control becomes. What CEL cannot say stays a
 // ClusterPolicy, such as a look-up of other objects. That is an error where no
-// ClusterPolicy is executed. The API server verifies no images: Kyverno does.
+// ClusterPolicy is executed.
 func (r *resolver) target(report *source.Reporter, spec *profile.Spec, c profile.Control) string {
 	wanted := spec.Kyverno.PolicyType
-	if c.Instances != "" && wanted == catalog.ValidatingAdmissionPolicy && !spec.Kyverno.Absent {
-		wanted = catalog.ValidatingPolicy
+	if !spec.Kyverno.Absent {
+		wanted = c.TargetFor(wanted)
 	}
 	impossible := c.Instances != "" && spec.Kyverno.Absent
 	if targets := c.Targets(); !impossible && slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,29 +17,26 @@ func TestPolicyTypes(t *testing.T) {
 	t.Parallel()
 	inOrder(t, []part{
 		{name: "the example is installed", test: testOrder},
-		{name: "policies of the API server", test: testPolicyType("ClusterPolicy", "ValidatingAdmissionPolicy")},
+		{name: "policies of the API server", test: testPolicyType("ValidatingAdmissionPolicy")},
 		{name: "they judge while Kyverno is down", test: testNativeAlone, kyvernoStops: true},
-		{name: "policies of Kyverno in CEL", test: testPolicyType("ValidatingAdmissionPolicy", "ValidatingPolicy")},
-		{name: "ClusterPolicies again", test: testPolicyType("ValidatingPolicy", "ClusterPolicy")},
+		{name: "policies of Kyverno in CEL", test: testPolicyType("ValidatingPolicy")},
+		{name: "ClusterPolicies again", test: testPolicyType("ClusterPolicy")},
 	})
 }
 
-// testPolicyType takes the three steps of docs/policy-types.md, and takes the last one
-// back and again.
-func testPolicyType(from, to string) func(*testing.T, *fleet) {
+// testPolicyType takes the three steps of gatehouse migrate, and takes the last one back
+// and again.
+func testPolicyType(to string) func(*testing.T, *fleet) {
 	return func(t *testing.T, f *fleet) {
 		stop := f.neverAdmitted(t)
-		profile := filepath.Join(f.source, "profile.yaml")
-		if from == "ClusterPolicy" {
-			replaceIn(t, profile, "spec:\n", "spec:\n  kyverno: {policyType: "+to+"}\n")
-		} else {
-			replaceIn(t, profile, "policyType: "+from, "policyType: "+to)
-		}
-		f.commit(t, "Ask for another kind of policies")
-		for _, message := range []string{"Enforce both kinds", "Give up the former kind"} {
-			f.accept(t, "dev")
-			f.accept(t, environment)
-			f.commit(t, message)
+		for _, message := range []string{"Ask for another kind of policies", "Enforce both kinds", "Give up the former kind"} {
+			f.day++
+			for _, one := range []string{"dev", environment} {
+				gatehouse(t, "migrate", f.source, "--to", to, "-o", f.repository, "-e", one, "--now", f.today())
+			}
+			f.git(t, "add", "--all")
+			f.git(t, "commit", "-q", "-m", message)
+			f.waitFor(t, "gatehouse-policies", f.push(t))
 		}
 		wantKind(t, f, to)
 		f.git(t, "revert", "--no-edit", "HEAD")
