@@ -33,9 +33,9 @@ func testPolicyType(to string) func(*testing.T, *fleet) {
 			f.day++
 			for _, one := range []string{"dev", environment} {
 				gatehouse(t, "migrate", f.source, "--to", to, "-o", f.repository, "-e", one, "--now", f.today())
+				f.git(t, "add", "--all")
+				f.git(t, "commit", "-q", "-m", message+" in "+one)
 			}
-			f.git(t, "add", "--all")
-			f.git(t, "commit", "-q", "-m", message)
 			f.waitFor(t, "gatehouse-policies", f.push(t))
 		}
 		wantKind(t, f, to)

@@ -89,7 +89,8 @@ func wantRefused(t *testing.T, err error, policy string) {
 		t.Errorf("admitted, want refused by %s", policy)
 		return
 	}
-	if !strings.Contains(err.Error(), "denied the request") || !strings.Contains(err.Error(), policy+":") {
+	named := strings.Contains(err.Error(), policy+":") || strings.Contains(err.Error(), "Policy "+policy+" error:") // in CEL, if it cannot be evaluated
+	if !strings.Contains(err.Error(), "denied the request") || !named {
 		t.Errorf("refused, but not by %s: %v", policy, err)
 	}
 }
