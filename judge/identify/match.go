@@ -143,7 +143,7 @@ func (t *table) identify(f *foreign) {
 	switch {
 	case best.differs == 0 && best.both > 0:
 		f.found.Answer = Equal
-	case best.both > 0 && 3*best.both >= best.either:
+	case best.both > 0 && 3*best.both >= best.either, best.both == refused && 2*best.either <= judged: // a stricter one
 		f.found.Answer = Different
 	default:
 		f.found.refuse(fmt.Sprintf("no control gives a similar answer: it refuses %d of the %d documents that it judges%s", refused, judged, best.nearest()))

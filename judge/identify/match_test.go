@@ -46,6 +46,8 @@ func TestMatch(t *testing.T) {
 		{"nothing refused", "aaaaaaa", "aaaaaaa", "aaaaaaa", "aaaaaaa", "refuses none of the 7"},
 		{"only errors", "ee-----", "aaaaaaa", "aaaaaaa", "aaaaaaa", "cannot judge with it: oh"},
 		{"no control", "rrrrrra", "aaaaaar", "aaaaaaa", "aaaaaaa", "no control refuses any of these"},
+		{"a stricter one", "raaaaaaaaa", "rrrrraaaaa", "aaaaaaaaaa", "aaaaaaaaaa", "different one 6 1 4 0"},
+		{"one that refuses most is not", "raaaaaaaaa", "rrrrrraaaa", "aaaaaaaaaa", "aaaaaaaaaa", "of which one, the nearest, refuses 1"},
 		{"too far", "rrrrrra", "raaaaaa", "aaaaaaa", "aaaaaaa", "of which one, the nearest, refuses 1"},
 	}
 	for _, test := range tests {
