@@ -188,7 +188,7 @@ func (b *bench) chartPolicies(ctx context.Context, policyType string) ([]manifes
 	return manifest.Parse(out.Bytes())
 }
 
-// restricted are the policies and exceptions of gatehouse, with so many namespaces that it
+// restricted are the policies and exceptions of gatehouse and the rights that Kyverno needs for them, with so many namespaces that it
 // does not create, and so many exceptions.
 func (b *bench) restricted(ctx context.Context, policyType string, namespaces, exceptions int) ([]manifest.Object, error) {
 	var names []string
@@ -208,7 +208,7 @@ func (b *bench) restricted(ctx context.Context, policyType string, namespaces, e
 		return nil, err
 	}
 	var objects []manifest.Object
-	for _, layer := range []string{"exceptions", "policies"} {
+	for _, layer := range []string{"kyverno-rbac", "exceptions", "policies"} {
 		files, err := filepath.Glob(filepath.Join(repository, "environments", "prod", layer, "*.yaml"))
 		if err != nil {
 			return nil, err
