@@ -209,7 +209,12 @@ func (f *fleet) tenant(t *testing.T) *kube.Client {
 		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
 		"subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "tenant"}},
 	}))
-	return as(t, f.Client(), "tenant").DryRun()
+	tenant := as(t, f.Client(), "tenant").DryRun()
+	eventually(t, time.Minute, "the rights of the tenant", func() error {
+		_, err := tenant.List(t.Context(), "v1", "Namespace", "", "")
+		return err
+	})
+	return tenant
 }
 
 // testTenant gives a tenant more than RBAC would: only the policies are in the way.
