@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,7 +35,7 @@ func nativeFamily(policy *admissionregistrationv1.ValidatingAdmissionPolicy, bin
 	if err != nil {
 		return family{}, err
 	}
-	validator, err := compileNative(policy)
+	validator, err := compileNative(observed(policy))
 	if err != nil {
 		return family{}, err
 	}
@@ -51,6 +52,22 @@ func nativeFamily(policy *admissionregistrationv1.ValidatingAdmissionPolicy, bin
 		return evaluateNative(ctx, validator, policy, binding, r)
 	}
 	return f, nil
+}
+
+// observed returns a policy of gatehouse with an annotation that names the checks that fail. What is emitted has none: in
+// an API server each annotation costs as much as the policy.
+func observed(policy *admissionregistrationv1.ValidatingAdmissionPolicy) *admissionregistrationv1.ValidatingAdmissionPolicy {
+	const failed = "failed"
+	named := func(a admissionregistrationv1.AuditAnnotation) bool { return a.Key == failedChecks }
+	isFailed := func(v admissionregistrationv1.Variable) bool { return v.Name == failed }
+	ours := policy.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy && slices.ContainsFunc(policy.Spec.Variables, isFailed)
+	if !ours || slices.ContainsFunc(policy.Spec.AuditAnnotations, named) {
+		return policy
+	}
+	copied := policy.DeepCopy()
+	copied.Spec.AuditAnnotations = append(copied.Spec.AuditAnnotations,
+		admissionregistrationv1.AuditAnnotation{Key: failedChecks, ValueExpression: "variables." + failed + `.join(",")`})
+	return copied
 }
 
 // settle sets the defaults of the API server.

@@ -257,21 +257,29 @@ func (o *object) spec() map[string]any {
 		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
 	}
 	variables = append(variables, variable("failed", o.unlessLarge("[]", filled(failed))))
-	annotations := []any{map[string]any{"key": "failed-checks", "valueExpression": `variables.failed.join(",")`}}
+	var annotations []any
+	// The API server evaluates everything again for an annotation, also for what it admits
+	// (docs/cel-traps.md#evaluated-three-times). Who holds no exception costs it little.
+	if o.target != catalog.ValidatingAdmissionPolicy {
+		annotations = []any{map[string]any{"key": "failed-checks", "valueExpression": `variables.failed.join(",")`}}
+	}
 	if len(exempted) > 0 {
-		variables = append(variables, variable("exempted", o.unlessLarge("[]", filled(exempted))))
+		variables = append(variables, variable("exempted", o.unlessLarge("[]", "variables.holding.size() == 0 ? [] : "+filled(exempted))))
 		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": `variables.exempted.join(",")`})
 	}
 	message := fitted(filled(texts) + `.join(" ").replace("\n", " ")`)
 	tooLarge, _ := o.limit()
-	return map[string]any{
+	spec := map[string]any{
 		"variables": variables,
 		"validations": []any{map[string]any{
 			"expression": o.unlessLarge("false", "variables.failed.size() == 0"), "message": "see the controls of " + o.base(),
 			"messageExpression": o.unlessLarge(quoted(tooLarge.most), message),
 		}},
-		"auditAnnotations": annotations,
 	}
+	if len(annotations) > 0 {
+		spec["auditAnnotations"] = annotations
+	}
+	return spec
 }
 
 // unlessLarge is an expression with another value for what is too large to be judged.
