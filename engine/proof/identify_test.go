@@ -52,6 +52,12 @@ func (w written) Each(_ context.Context, yield func(workload.Workload) error) (d
 
 func (written) Progress() (read, total int64) { return 0, 0 }
 
+// onPods is a ClusterPolicy with a pattern for Pods. Hardly any document has what it asks for.
+func onPods(name, pattern string) string {
+	return `{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: ` + name + `}, spec: {rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}}]},
+		validate: {failureAction: Enforce, message: m, pattern: ` + pattern + `}}]}}`
+}
+
 // foreignPolicies are policies as others write them, with what is to be found.
 func foreignPolicies() []struct{ policy, want string } {
 	pods := `{resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [pods]}]}`
@@ -71,6 +77,10 @@ func foreignPolicies() []struct{ policy, want string } {
 		{`{apiVersion: kyverno.io/v2, kind: ClusterCleanupPolicy, metadata: {name: cleans}, spec: {}}`, "not expressible it deletes objects"},
 		{`{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: of-names}, spec: {rules: [{name: r, match: {any: [{resources: {kinds: [Service]}}]},
 			validate: {failureAction: Enforce, message: m, pattern: {metadata: {name: "*-svc"}}}}]}}`, "not expressible no control gives a similar answer: it refuses"},
+		{onPods("asks-for-a-label", `{metadata: {labels: {team: "?*"}}}`), "equal require-labels"},
+		{onPods("asks-for-a-value", `{metadata: {labels: {team: "prod-*"}}}`), "not expressible no control gives a similar answer"},
+		{onPods("asks-for-an-annotation", `{metadata: {annotations: {corp.example/ticket: "?*"}}}`), "not expressible no control gives a similar answer"},
+		{onPods("registries", `{spec: {containers: [{image: "registry.corp.example/* | ghcr.io/corp/*"}]}}`), "different restrict-image-registries"},
 		{`{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicy, metadata: {name: broken}, spec: {matchConstraints: ` + pods + `, validations: [{expression: "object.spec("}]}}`,
 			"not expressible the engine refuses it: "},
 	}

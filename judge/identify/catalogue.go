@@ -5,16 +5,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/verdict"
 	"github.com/gatehouse-dev/gatehouse/templates"
 )
+
+// goodDocuments ends the origin of the documents that a control admits.
+const goodDocuments = "/tests/" + verdict.CheckGood + ".yaml"
 
 // tier is the one tier of the catalogue's cluster.
 const tier = "apps"
@@ -72,8 +77,45 @@ func newCatalogue(given map[string]map[string]any, version string, now time.Time
 			return nil, err
 		}
 		c.documents = append(c.documents, documents...)
+		if labels, ok := given[p.Name][labelsParameter].([]any); ok {
+			more, err := labelled(documents, labels)
+			if err != nil {
+				return nil, err
+			}
+			c.documents = append(c.documents, more...)
+		}
 	}
 	return c, nil
+}
+
+// labelled returns the good Pods among the documents of a control with more labels: the
+// catalogue has no Pod that has what others ask for.
+func labelled(documents []verdict.Document, labels []any) ([]verdict.Document, error) {
+	var all []verdict.Document
+	for _, d := range documents {
+		var pod manifest.Object
+		if err := json.Unmarshal(d.Request.Resource, &pod); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		if pod.Kind() != "Pod" || d.Request.Operation != "CREATE" || !strings.HasSuffix(d.Origin, goodDocuments) {
+			continue
+		}
+		has, _ := pod.Metadata()["labels"].(map[string]any)
+		if has == nil {
+			has = map[string]any{}
+		}
+		for _, label := range labels {
+			has[fmt.Sprint(label)] = "any-value"
+		}
+		pod.Metadata()["labels"] = has
+		raw, err := json.Marshal(pod)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		d.Name, d.Request.Resource, d.Twin = d.Name+", with the labels", raw, -1
+		all = append(all, d)
+	}
+	return all, nil
 }
 
 // hasDefaults reports whether the control can be enabled without parameters. A profile

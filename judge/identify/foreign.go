@@ -98,6 +98,10 @@ func (f *foreign) rules(object manifest.Object) {
 		}
 		f.found.Left = append(f.found.Left, what)
 	}
+	if len(kept) == 0 && len(f.found.Left) == 0 {
+		f.found.refuse("it has no rules")
+		return
+	}
 	if len(kept) == 0 {
 		f.found.refuse("no rule of it validates: " + strings.Join(f.found.Left, "; "))
 		return

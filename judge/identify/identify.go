@@ -144,7 +144,7 @@ func (r *run) again(all []*foreign) error {
 		if err := r.ask([]*foreign{&with}, f.parameters); err != nil {
 			return err
 		}
-		if with.found.Answer == Equal || with.found.Answer == Different && f.found.Answer == Inexpressible {
+		if with.found.Answer == Equal || with.found.Answer == Different && (f.found.Answer == Inexpressible || f.found.Differing > with.found.Differing) {
 			f.found = with.found
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/verdict"
 )
@@ -35,7 +36,10 @@ type table struct {
 func newTable(c *catalogue, answers []engine.Evaluation) *table {
 	t := &table{documents: c.documents, said: map[string][]said{}, errors: map[string]string{}}
 	for _, p := range c.policies {
-		t.controls = append(t.controls, p.Name)
+		// What a control looks up is not there: it would seem to refuse everything.
+		if len(catalog.LookUps(p.Body)) == 0 {
+			t.controls = append(t.controls, p.Name)
+		}
 		t.said[p.Name] = make([]said, len(answers))
 	}
 	for i, answer := range answers {
@@ -112,6 +116,26 @@ func (t *table) anyViolated(document int, controls []string) bool {
 	return slices.ContainsFunc(controls, func(name string) bool { return t.said[name][document] == violated })
 }
 
+// admitsGood reports whether a policy admits at least half of what a control is there to
+// admit: its own good documents, where both judge them. What asks for something that hardly
+// any document has refuses what a control refuses, and yet is nothing like it.
+func (t *table) admitsGood(policy []said, control string) bool {
+	judged, good, admitted := 0, 0, 0
+	for i, d := range t.documents {
+		if d.Origin != "controls/"+control+goodDocuments || policy[i] == nothing {
+			continue
+		}
+		judged++
+		if t.said[control][i] == admits {
+			good++
+			if policy[i] == admits {
+				admitted++
+			}
+		}
+	}
+	return judged == 0 || good > 0 && 2*admitted >= good
+}
+
 // identify fills in what is known of a policy.
 func (t *table) identify(f *foreign) {
 	policy := t.said[f.name]
@@ -129,7 +153,7 @@ func (t *table) identify(f *foreign) {
 	}
 	best := t.match(policy)
 	for _, control := range t.controls {
-		if m := t.match(policy, control); m.closer(best) {
+		if m := t.match(policy, control); t.admitsGood(policy, control) && m.closer(best) {
 			best = m
 		}
 	}
@@ -176,7 +200,7 @@ func (m match) closer(than match) bool {
 
 func (m match) nearest() string {
 	if m.both == 0 {
-		return ", and no control refuses any of these"
+		return ", and no control admits what it admits and refuses any of these"
 	}
 	return fmt.Sprintf(", of which %s, the nearest, refuses %d", m.controls[0], m.both)
 }
@@ -190,7 +214,7 @@ func (t *table) together(policy []said) match {
 		next := best
 		for _, control := range t.controls {
 			m := t.match(policy, append(slices.Clone(chosen), control)...)
-			if m.beyond == 0 && m.both > next.both {
+			if m.beyond == 0 && m.both > next.both && t.admitsGood(policy, control) {
 				next = m
 			}
 		}

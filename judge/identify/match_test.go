@@ -1,8 +1,10 @@
 package identify
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/judge/verdict"
 )
@@ -45,7 +47,7 @@ func TestMatch(t *testing.T) {
 		{"nothing judged", "-------", "aaaaaaa", "aaaaaaa", "aaaaaaa", "judges none of 7"},
 		{"nothing refused", "aaaaaaa", "aaaaaaa", "aaaaaaa", "aaaaaaa", "refuses none of the 7"},
 		{"only errors", "ee-----", "aaaaaaa", "aaaaaaa", "aaaaaaa", "cannot judge with it: oh"},
-		{"no control", "rrrrrra", "aaaaaar", "aaaaaaa", "aaaaaaa", "no control refuses any of these"},
+		{"no control", "rrrrrra", "aaaaaar", "aaaaaaa", "aaaaaaa", "and no control admits what it admits and refuses any of these"},
 		{"a stricter one", "raaaaaaaaa", "rrrrraaaaa", "aaaaaaaaaa", "aaaaaaaaaa", "different one 6 1 4 0"},
 		{"one that refuses most is not", "raaaaaaaaa", "rrrrrraaaa", "aaaaaaaaaa", "aaaaaaaaaa", "of which one, the nearest, refuses 1"},
 		{"too far", "rrrrrra", "raaaaaa", "aaaaaaa", "aaaaaaa", "of which one, the nearest, refuses 1"},
@@ -76,4 +78,32 @@ func numbers(p Policy) string {
 		digits = append(digits, string(rune('0'+n)))
 	}
 	return strings.Join(digits, " ")
+}
+
+// TestAdmitsGood: a policy that refuses what a control is there to admit is not like it,
+// however much of the rest both refuse.
+func TestAdmitsGood(t *testing.T) {
+	for letters, want := range map[string]Answer{"aarrrrr": Equal, "arrrrrr": Different, "rrrrrra": Inexpressible} {
+		table := tableOf(map[string]string{"foreign-1": letters, "one": "aarrrrr", "two": "aaaaaaa", "three": "aaaaaaa"})
+		for i := range 2 {
+			table.documents[i].Origin = "controls/one" + goodDocuments
+		}
+		f := &foreign{name: "foreign-1"}
+		table.identify(f)
+		if f.found.Answer != want {
+			t.Errorf("%s is %s, not %s", letters, f.found.Answer, want)
+		}
+	}
+}
+
+// TestLookUps: a control that looks objects up, which are not there, is not compared.
+func TestLookUps(t *testing.T) {
+	c, err := newCatalogue(nil, "devel", time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	controls := newTable(c, nil).controls
+	if slices.Contains(controls, "require-network-policy") || !slices.Contains(controls, "require-labels") {
+		t.Errorf("compared are %v", controls)
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
+const labelsParameter = "labels"
+
 // parameters reads off a policy what the parameters of a control may be, by the id of the
 // control: the labels that a pattern or an expression asks for, and the registries that
 // images may come from. Whether they are right, only the verdicts say.
@@ -36,7 +38,7 @@ func parameters(policy manifest.Object) map[string]map[string]any {
 	for _, of := range []struct {
 		control, parameter string
 		values             map[string]bool
-	}{{"require-labels", "labels", labels}, {"restrict-image-registries", "registries", registries}} {
+	}{{"require-labels", labelsParameter, labels}, {"restrict-image-registries", "registries", registries}} {
 		list := []any{}
 		for _, value := range slices.Sorted(maps.Keys(of.values)) {
 			if of.values[value] {
