@@ -79,6 +79,7 @@ func TestRefused(t *testing.T) {
 		{"an earlier ring that is further", prod, []Way{with(dev, func(w *Way) { w.Place = Both })}, "2026-11-03", ""},
 		{"an earlier ring, on the way back", with(prod, func(w *Way) { w.From, w.To = w.To, w.From }), []Way{with(dev, func(w *Way) { w.To = "ClusterPolicy" })}, "2026-11-03", ""},
 		{"the same day", prod, nil, "2026-11-02", "go on from 2026-11-03"},
+		{"a day before the step", prod, nil, "2026-10-30", "is of 2026-11-02, which is later"},
 		{"a day that is used", with(prod, func(w *Way) { w.used = "2026-11-03" }), nil, "2026-11-03", "go on from 2026-11-04"},
 		{"other changes of the day", with(prod, func(w *Way) { w.waits = []waits{{"namespace shop", "2026-11-02"}} }), nil, "2026-11-03", "would also accept: namespace shop"},
 		{"other changes that came later", with(prod, func(w *Way) { w.waits = []waits{{"namespace shop", "2026-11-03"}} }), nil, "2026-11-03", ""},

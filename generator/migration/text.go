@@ -29,7 +29,7 @@ func (w Way) Lines(refused *Refusal) []string {
 		}
 		lines = append(lines, fmt.Sprintf("  %s  %d. %s", mark, i+1, does))
 	}
-	lines = append(lines, w.upgrade("        4. ")...)
+	lines = append(lines, w.upgrade(fmt.Sprintf("        %d. ", len(w.steps())+1))...)
 	if refused != nil {
 		lines = append(lines, "  "+refused.Error())
 	}
@@ -51,9 +51,18 @@ func (w Way) upgrade(mark string) []string {
 // steps says what each step changes, and what it does.
 func (w Way) steps() []string {
 	from, to := plural(w.From), plural(w.To)
+	switch {
+	case w.Place == Before && w.First == Done:
+		return []string{fieldPolicyType + ": " + w.To + ": " + from + ", which enforce nothing, are removed"}
+	case w.Place == Before && w.First == Both:
+		return []string{
+			fieldPolicyType + ": " + w.To + ": both go on enforcing",
+			fieldChanges + ": a later day: " + from + " are removed",
+		}
+	}
 	return []string{
 		fieldPolicyType + ": " + w.To + ": " + to + " audit beside " + from + ", which go on enforcing",
-		fieldChanges + ": a day since when they audit: both enforce",
+		fieldChanges + ": the day since when they audit: both enforce",
 		fieldChanges + ": a later day: " + from + " are removed",
 	}
 }

@@ -49,6 +49,11 @@ type Way struct {
 	// known.
 	Place Place
 	Since string
+	// First is the place after the first step: Done where nothing else than the kind To is
+	// enforced, and Both where both kinds are, as after half of a way in the other direction,
+	// which Halfway says.
+	First   Place
+	Halfway bool
 	// Enforces is set if a policy of another kind than To enforces.
 	Enforces bool
 	// Stays names the policies that cannot be of the kind To.
@@ -79,7 +84,7 @@ func Ways(p *plan.Plan, to string) []Way {
 }
 
 func wayOf(env plan.Environment, to string) Way {
-	w := Way{Environment: env.Name, Ring: env.Ring, AllowAhead: env.AllowAhead, From: to, To: to, Place: Done, File: env.At.File, used: env.Locked.Changes}
+	w := Way{Environment: env.Name, Ring: env.Ring, AllowAhead: env.AllowAhead, From: to, To: to, Place: Done, First: Done, File: env.At.File, used: env.Locked.Changes}
 	next := env.Kyverno
 	next.Version = v1alpha1.KyvernoNext
 	if env.Kyverno.Version != next.Version && !next.Absent && next.Runs(to) {
@@ -101,10 +106,7 @@ func wayOf(env plan.Environment, to string) Way {
 	}
 	w.Stays, w.Legacy = slices.Compact(w.Stays), slices.Compact(w.Legacy)
 	for _, p := range policies {
-		if p.old != nil {
-			w.Place, w.From = min(w.Place, p.place()), p.old.Target
-			w.Enforces = w.Enforces || p.old.Strictest() == plan.Enforce
-		}
+		w.add(p)
 	}
 	if env.Kyverno.PolicyType != to {
 		w.Place, w.From = Before, env.Kyverno.PolicyType
@@ -123,6 +125,18 @@ func wayOf(env plan.Environment, to string) Way {
 		}
 	}
 	return w
+}
+
+// add notes how far a policy is. The way is no further than any of them.
+func (w *Way) add(p *policy) {
+	if p.old == nil {
+		return
+	}
+	w.Place, w.From = min(w.Place, p.place()), p.old.Target
+	w.Halfway = w.Halfway || p.new != nil
+	if p.old.Strictest() == plan.Enforce {
+		w.Enforces, w.First = true, min(w.First, p.place())
+	}
 }
 
 // policy is a policy of an environment with what it has of each kind; nil for none.
@@ -182,6 +196,12 @@ func (w Way) At() string {
 	}
 	switch w.Place {
 	case Before:
+		switch {
+		case w.Halfway && w.First == Both:
+			return plural(w.From) + " and " + plural(w.To) + " enforce"
+		case w.Halfway && w.First == Done:
+			return plural(w.To) + " enforce, " + plural(w.From) + " audit beside them"
+		}
 		return "has " + plural(w.From)
 	case Beside:
 		return plural(w.From) + " enforce, " + plural(w.To) + " audit beside them" + since
@@ -215,7 +235,11 @@ func (w Way) Refused(ways []Way, today string) *Refusal {
 		return w.refusedByOther(today)
 	}
 	if w.Since != "" && w.Since >= today {
-		return &Refusal{Why: "the step before is of today: Flux has to apply it, and the reports of the clusters have to be looked at", When: "go on from " + after(today)}
+		when := "today"
+		if w.Since > today {
+			when = w.Since + ", which is later"
+		}
+		return &Refusal{Why: "the step before is of " + when + ": Flux has to apply it, and the reports of the clusters have to be looked at", When: "go on from " + after(w.Since)}
 	}
 	if day := w.changes(); day > today {
 		return &Refusal{Why: "spec.changes: " + w.used + " is used", When: "go on from " + day}

@@ -118,7 +118,7 @@ func (e *Environment) keepOther(s *staged, tier string, enforced []manifest.Lock
 		}
 		old = loosest(s.Control, old, s.Content)
 		e.do(s, tier, plan.Enforce, old, f.Since)
-		e.leaving(s, old, since)
+		e.leaving(s, old, max(since, f.Since)) // since when both are
 		return
 	}
 }
