@@ -60,6 +60,9 @@ func runInit(dir string, o initOptions, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is a file, not a folder; nothing was written", dir)
+	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.path)); !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("%s already exists; nothing was written", filepath.Join(dir, f.path))
@@ -88,6 +91,9 @@ func scaffoldFiles(o initOptions) ([]scaffoldFile, error) {
 		if errs := validation.IsDNS1123Label(name); len(errs) > 0 || len(name) > 40 {
 			return nil, usagef("%q is not a valid name: use at most 40 lower-case letters, digits and dashes", name)
 		}
+	}
+	if len(o.environments) == 0 {
+		return nil, usagef("--environments names no environment")
 	}
 	files := []scaffoldFile{
 		{".schema.json", v1alpha1.Schema()},
