@@ -38,6 +38,10 @@ type Check struct {
 	// image), and contexts: the Pod itself, under the name "the Pod", and all containers,
 	// each with name and securityContext. For other kinds it sees object. Absent fields must not make it fail.
 	Offenders string
+	// Fields of a Pod or its template, if not empty: where the new one has none of them in its
+	// metadata, its spec, a container or a securityContext, the check finds nothing, and is
+	// not asked.
+	Fields []string
 	// Wildcards says that a word * in the text of an old offender stands for any word, and
 	// that words that begin with ! may follow: what is left of a wider fault is no new one.
 	Wildcards bool
@@ -84,7 +88,7 @@ func (p *policyCheck) checks(body map[string]any) {
 	names := map[string]bool{}
 	for i, c := range p.list("checks", body["checks"]) {
 		at := fmt.Sprintf("checks[%d]", i)
-		check := manifest.Object(p.fields(at, c, "name", "kinds", "operations", "message", "offenders", "wildcards", "refusals"))
+		check := manifest.Object(p.fields(at, c, "name", "kinds", "operations", "message", "fields", "offenders", "wildcards", "refusals"))
 		name, message := check.String("name"), check.String("message")
 		switch {
 		case len(name) > maxRuleName || !idPattern.MatchString(name):
@@ -103,6 +107,7 @@ func (p *policyCheck) checks(body map[string]any) {
 		if check["wildcards"] != nil && (check["wildcards"] != true || check.String("offenders") == "") {
 			p.errorf(at+".wildcards", "must be true, beside offenders, or absent")
 		}
+		p.podFields(at+".fields", check)
 		for _, operation := range check.Strings("operations") {
 			if !slices.Contains([]string{"CREATE", "UPDATE", "DELETE", "CONNECT"}, operation) {
 				p.errorf(at+".operations", "%s is not an operation", operation)
@@ -110,6 +115,23 @@ func (p *policyCheck) checks(body map[string]any) {
 		}
 	}
 }
+
+// podFields checks the fields of a check.
+func (p *policyCheck) podFields(at string, check manifest.Object) {
+	if check["fields"] == nil {
+		return
+	}
+	if p.list(at, check["fields"]); check.String("offenders") == "" || !slices.Equal(check.Strings("kinds"), []string{"Pod"}) {
+		p.errorf(at, "is for offenders of Pods")
+	}
+	for _, field := range check.Strings("fields") {
+		if !podField.MatchString(field) {
+			p.errorf(at, "%q is not the name of a field", field)
+		}
+	}
+}
+
+var podField = regexp.MustCompile(`^[a-z][A-Za-z]+$`)
 
 // celKinds checks the kinds of a check. The engines for CEL want the names of resources,
 // which only the table of kinds knows.
@@ -173,7 +195,7 @@ func (p Policy) Checks() []Check {
 		check := Check{
 			Name: c.String("name"), Operations: c.Strings("operations"), Before: before, After: after, Named: named,
 			Offenders: strings.TrimSpace(c.String("offenders")), Refusals: strings.TrimSpace(c.String("refusals")),
-			Wildcards: c["wildcards"] == true,
+			Fields: c.Strings("fields"), Wildcards: c["wildcards"] == true,
 		}
 		for _, kind := range c.Strings("kinds") {
 			check.Kinds = append(check.Kinds, kinds.Parse(kind))

@@ -43,12 +43,34 @@ func (c check) variables(exceptions waivers) []any {
 
 // fails is an expression that is true if the check finds what no exception covers.
 func (c check) fails(exceptions waivers) string {
-	fails := fmt.Sprintf("variables.%s.size() > 0", c.variable())
+	fails := fmt.Sprintf("%svariables.%s.size() > 0", c.concerns(), c.variable())
 	if exceptions.whole() {
 		fails += fmt.Sprintf(" && !variables.holding.exists(x, %s)", exempts(c))
 	}
 	return fails
 }
+
+// concerns is the start of an expression that ends it for a Pod that the check has nothing to
+// do with, or empty: most Pods have few of the fields that checks look at.
+func (c check) concerns() string {
+	var has []string
+	for _, field := range c.Fields {
+		has = append(has, fmt.Sprintf(`variables.fields.contains(",%s,")`, field))
+	}
+	switch len(has) {
+	case 0:
+		return ""
+	case 1:
+		return has[0] + " && "
+	}
+	return "(" + strings.Join(has, " || ") + ") && "
+}
+
+// fields is an expression for the names of all fields that checks of Pods may name in
+// [catalog.Check.Fields], between commas. An object may have a name with a comma: it adds
+// names, and hides none.
+const fields = `[variables.templates[0]].map(t, ([t.metadata, t.spec, t.spec.?securityContext.orValue({})] + t.containers +
+t.containers.map(c, c.?securityContext.orValue({}))).map(m, m.map(k, k).join(",")).map(n, "," + n + ",").join(""))[0]`
 
 // exempted are expressions for the exceptions that the request needs for the check, as
 // CHECK=EXCEPTION, separated by commas.
@@ -77,23 +99,25 @@ func (c check) expression(pods string) string {
 	return c.found(pods)
 }
 
-// found is the expression without the exemption of deployers.
+// found is the expression without the exemption of deployers. Most objects have no
+// offenders: for these it ends early.
 func (c check) found(pods string) string {
-	const lines = `.filter(t, t != "").join("\n").split("\n")`
+	const lines = `.join("\n").split("\n").filter(t, t != "")`
 	if c.Refusals != "" {
-		return fmt.Sprintf("(%s)%s.filter(t, t != \"\")", c.Refusals, lines)
+		return fmt.Sprintf("(%s)%s", c.Refusals, lines)
 	}
 	list, one := "variables.objects", "object"
 	if c.OfPods() {
 		list, one = pods, "pod"
 	}
-	// Offenders are texts that are not empty. One of the old object is tolerated.
-	texts := `all[0].filter(t, t != "")`
-	texts = fmt.Sprintf(`(all.size() == 1 || all[0].size() * all[1].size() > %d ? %s : all[0].filter(t, t != "" && !(t in all[1])))`, maxPairs, texts)
+	// One of the old object is tolerated.
+	texts := fmt.Sprintf(`(all.size() == 1 || all[0].size() * all[1].size() > %d ? all[0] : all[0].filter(t, !(t in all[1])))`, maxPairs)
 	if c.Wildcards {
 		texts = fmt.Sprintf("[%s].map(n, all.size() == 1 || n.size() * all[1].size() > %d || n.join(\"\").size() * all[1].join(\"\").size() > %d ? n : n.filter(t, !all[1].exists(o, %s)))[0]", texts, maxWildcardPairs, maxCharacters, covers)
 	}
-	return fmt.Sprintf("variables.same ? [] :\n[%s.map(%s, (%s)%s)]\n.map(all, all.size() > 1 && all[0] == all[1] ? [] : %s)[0]", list, one, c.Offenders, lines, texts)
+	return fmt.Sprintf(`variables.same ? [] :
+[%s.map(%s, %s)].map(raw, raw[0].join("").replace("\n", "") == "" ? [] :
+[raw.map(l, l%s)].map(all, all.size() > 1 && all[0] == all[1] ? [] : %s)[0])[0]`, list, one, c.Offenders, lines, texts)
 }
 
 // covers is an expression that is true if the text o, in which a word * stands for any

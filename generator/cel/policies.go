@@ -244,19 +244,20 @@ func fitted(text string) string {
 func (o *object) spec() map[string]any {
 	variables := []any{variable("objects", objects)}
 	if o.family.pods {
-		variables = append(variables, variable("templates", templates), variable("pods", podsOf("variables.templates", "")))
+		variables = append(variables, variable("templates", templates), variable("pods", podsOf("variables.templates", "")), variable("fields", fields))
 	}
 	variables = append(variables, o.sized()...)
 	exceptions := o.waivers()
 	variables = append(variables, exceptions.variables()...)
-	var failed, exempted, texts []string
+	var fails, failed, exempted, texts []string
 	for _, c := range o.checks {
 		variables = append(variables, c.variables(exceptions.of(c))...)
+		fails = append(fails, c.fails(exceptions.of(c)))
 		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, c.fails(exceptions.of(c)), quoted(c.id())))
 		exempted = append(exempted, c.exempted(exceptions.of(c))...)
 		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
 	}
-	variables = append(variables, variable("failed", o.unlessLarge("[]", filled(failed))))
+	variables = append(variables, variable("failed", o.unlessLarge("[]", fmt.Sprintf("!(%s) ? [] : %s", strings.Join(fails, " ||\n"), filled(failed)))))
 	var annotations []any
 	// The API server evaluates everything again for an annotation, also for what it admits
 	// (docs/cel-traps.md#evaluated-three-times). Who holds no exception costs it little.
