@@ -142,7 +142,7 @@ func (t *table) identify(f *foreign) {
 	judged, refused, failed := count(policy)
 	switch {
 	case judged == 0:
-		f.found.refuse(fmt.Sprintf("it judges none of %d documents: nothing can be compared", len(t.documents)))
+		f.found.refuse(fmt.Sprintf("it judges none of %d documents: other kinds, or other namespaces than %s (take the namespaces out of a copy of the policy to compare it)", len(t.documents), catalog.TestNamespace(tier)))
 		return
 	case failed == judged:
 		f.found.refuse("the engine cannot judge with it: " + t.errors[f.name])

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 
 	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
 	"github.com/gatehouse-dev/gatehouse/engine/server"
@@ -60,6 +61,8 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 		fmt.Fprintf(out, "gatehouse-engine %s (kyverno %s, protocol %d)\n", hello.Version, hello.Kyverno, hello.Protocol)
 		return 0
 	}
+	// A terminal sends Ctrl-C to gatehouse and to this program. gatehouse says that it was interrupted, and closes stdin.
+	signal.Ignore(os.Interrupt)
 	e, err := evaluator.New()
 	if err == nil {
 		err = server.Serve(context.Background(), in, out, evaluator.Hello(), e)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -24,11 +25,18 @@ const policy = `{"apiVersion":"kyverno.io/v1","kind":"ClusterPolicy","metadata":
 // start starts the real engine as the process that gatehouse would talk to.
 func start(t testing.TB) *protocol.Client {
 	t.Helper()
+	c, _ := startProcess(t)
+	return c
+}
+
+func startProcess(t testing.TB) (*protocol.Client, *os.Process) {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := protocol.Start(t.Context(), exec.Command(program, "serve"), "")
+	cmd := exec.Command(program, "serve")
+	c, err := protocol.Start(t.Context(), cmd, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +52,7 @@ func start(t testing.TB) *protocol.Client {
 	if err := loaded.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return c, cmd.Process
 }
 
 func pods(n int) []protocol.EvaluateParams {
@@ -74,5 +82,17 @@ func TestProcess(t *testing.T) {
 	}
 	if _, err := c.Evaluate(t.Context(), protocol.EvaluateParams{Resource: json.RawMessage(`[]`)}); err == nil || !strings.Contains(err.Error(), "resource") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestInterrupted presses Ctrl-C, which a terminal sends to gatehouse, too: only gatehouse may say what it means.
+func TestInterrupted(t *testing.T) {
+	c, process := startProcess(t)
+	if err := process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // the signal must have arrived
+	if got, err := c.EvaluateMany(t.Context(), pods(1)); err != nil || !got[0].Result.Blocked {
+		t.Errorf("%+v, error %v", got, err)
 	}
 }
