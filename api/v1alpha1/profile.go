@@ -95,7 +95,7 @@ type Kyverno struct {
 	// default with version 1.19), ValidatingPolicy (Kyverno's policies in CEL; the default
 	// with version 1.20) or ValidatingAdmissionPolicy (those of the API server; the only
 	// one with install: absent). Image rules are Kyverno's with each. What CEL
-	// cannot say, such as an image rule with a keyless attestor, stays a ClusterPolicy, and
+	// cannot say, such as a look-up of other objects, stays a ClusterPolicy, and
 	// is an error where nothing executes one. See docs/policy-types.md, also for the way
 	// from one to another.
 	PolicyType *string `json:"policyType,omitempty"`

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gatehouse-dev/gatehouse/engine/standin"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/go-logr/logr"
 	"github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/data"
@@ -85,6 +86,15 @@ func New() (*Evaluator, error) {
 		schemas:    schemas,
 		verified:   verified,
 	}, nil
+}
+
+// Close removes what stand-ins of this process left on disk. No evaluator of the process can be used afterwards.
+func (e *Evaluator) Close() error {
+	sigstore, err := standin.TheSigstore()
+	if err != nil {
+		return err
+	}
+	return sigstore.Close()
 }
 
 // Hello returns the protocol number, the version of the Kyverno module that this program was built with, and the

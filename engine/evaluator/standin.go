@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +22,7 @@ type standIn struct {
 	attestors map[string]*standin.Signer // by name
 	found     map[string]bool            // of signers
 	stranger  *standin.Signer
+	sigstore  *standin.Sigstore
 	authority *standin.Authority // instead of sigstore's
 	foreign   *standin.Authority
 	digests   map[string]string
@@ -31,8 +33,11 @@ func newStandIn(params protocol.StandIn) (*standIn, error) {
 	s := &standIn{signers: map[string]*standin.Signer{}, attestors: map[string]*standin.Signer{}, found: map[string]bool{}, digests: map[string]string{}}
 	var errs [3]error
 	s.stranger, errs[0] = standin.NewSigner()
-	s.authority, errs[1] = standin.NewAuthority()
-	s.foreign, errs[2] = standin.NewAuthority()
+	s.sigstore, errs[1] = standin.TheSigstore()
+	if errs[1] == nil {
+		s.authority = s.sigstore.Authority
+		s.foreign, errs[2] = s.authority.Rival()
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -179,21 +184,38 @@ func (s *standIn) attestor(a *kyvernov1.Attestor) error {
 	return errors.New("nothing stands in for an attestor of this kind")
 }
 
-// imagePolicy replaces all keys of an ImageValidatingPolicy by stand-ins, and removes the logs.
+// imagePolicy replaces all keys of an ImageValidatingPolicy, and the trust root of sigstore, by stand-ins, and removes
+// the logs. Of a keyless attestor nothing else changes: Kyverno compares identities, and finds the authority, as in a
+// cluster.
 func (s *standIn) imagePolicy(policy *policiesv1beta1.ImageValidatingPolicy) error {
 	for i := range policy.Spec.Attestors {
-		a := &policy.Spec.Attestors[i]
-		if a.Cosign == nil || a.Cosign.Key == nil {
-			return fmt.Errorf("attestors[%d]: nothing stands in for an attestor of this kind", i)
+		if err := s.cosign(policy.Spec.Attestors[i].Cosign); err != nil {
+			return fmt.Errorf("attestors[%d]: %w", i, err)
 		}
-		key := cmp.Or(a.Cosign.Key.KMS, a.Cosign.Key.Data)
+	}
+	return nil
+}
+
+// cosign replaces the key or the trust root of one attestor of an ImageValidatingPolicy.
+func (s *standIn) cosign(a *policiesv1beta1.Cosign) error {
+	switch {
+	case a != nil && a.Keyless != nil && a.Key == nil && a.Keyless.Roots == "" && a.TUF == nil && a.TrustedRoot == nil:
+		if err := s.sigstore.Serve(); err != nil {
+			return err
+		}
+		a.TUF = &policiesv1beta1.TUF{Mirror: standin.Mirror}
+		a.TUF.Root.Data = base64.StdEncoding.EncodeToString(s.sigstore.Root)
+	case a != nil && a.Key != nil && a.Keyless == nil:
+		key := cmp.Or(a.Key.KMS, a.Key.Data)
 		publicKey, found := s.replace(key)
 		if !found {
-			return fmt.Errorf("attestors[%d]: the key %q is of no attestor", i, key)
+			return fmt.Errorf("the key %q is of no attestor", key)
 		}
-		a.Cosign.Key.Data, a.Cosign.Key.KMS = publicKey, ""
-		a.Cosign.CTLog = &policiesv1beta1.CTLog{InsecureIgnoreSCT: true, InsecureIgnoreTlog: true}
+		a.Key.Data, a.Key.KMS = publicKey, ""
+	default:
+		return errors.New("nothing stands in for an attestor of this kind")
 	}
+	a.CTLog = &policiesv1beta1.CTLog{InsecureIgnoreSCT: true, InsecureIgnoreTlog: true}
 	return nil
 }
 

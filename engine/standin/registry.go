@@ -44,6 +44,11 @@ func (r *Registry) RoundTrip(req *http.Request) (*http.Response, error) {
 	if r.isBroken(req) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no answer from this stand-in")}
 	}
+	return respond(r, req)
+}
+
+// respond returns the response of a handler in this process.
+func respond(handler http.Handler, req *http.Request) (*http.Response, error) {
 	served := req.Clone(req.Context()) // the handler of a server sees a body and a host always
 	served.Host = req.URL.Host
 	if served.Body == nil {
@@ -51,7 +56,7 @@ func (r *Registry) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	defer served.Body.Close()
 	w := &answer{header: http.Header{}, status: http.StatusOK}
-	r.ServeHTTP(w, served)
+	handler.ServeHTTP(w, served)
 	return &http.Response{
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: req,

@@ -127,9 +127,13 @@ func (s *Signer) bundle(digest v1.Hash, predicateType string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	material, err := s.material(signature)
+	if err != nil {
+		return nil, err
+	}
 	text, err := json.Marshal(map[string]any{
 		"mediaType":            bundleType,
-		"verificationMaterial": map[string]any{"publicKey": map[string]any{"hint": ""}},
+		"verificationMaterial": material,
 		"dsseEnvelope": map[string]any{
 			"payloadType": payloadType, "payload": base64.StdEncoding.EncodeToString([]byte(statement)),
 			"signatures": []any{map[string]any{"sig": signature}},
@@ -139,4 +143,26 @@ func (s *Signer) bundle(digest v1.Hash, predicateType string) ([]byte, error) {
 		return nil, fmt.Errorf("encoding a bundle: %w", err)
 	}
 	return text, nil
+}
+
+// material is what a bundle says about the signer: nothing about a bare key, or the
+// certificate and a time at which it was valid.
+func (s *Signer) material(signature string) (map[string]any, error) {
+	if s.der == nil {
+		return map[string]any{"publicKey": map[string]any{"hint": ""}}, nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(signature)
+	if err != nil {
+		return nil, fmt.Errorf("reading a signature: %w", err)
+	}
+	stamp, err := s.clock.stamp(raw)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{
+		"certificate": map[string]any{"rawBytes": base64.StdEncoding.EncodeToString(s.der)},
+		"timestampVerificationData": map[string]any{
+			"rfc3161Timestamps": []any{map[string]any{"signedTimestamp": base64.StdEncoding.EncodeToString(stamp)}},
+		},
+	}, nil
 }

@@ -23,6 +23,8 @@ type Signer struct {
 	// Certificate and Chain are PEM blocks; empty for a signer with a bare key.
 	Certificate, Chain string
 	key                crypto.Signer
+	der                []byte // of the certificate
+	clock              *clock
 }
 
 // NewSigner returns a signer with a new ECDSA key and no certificate.
@@ -44,6 +46,7 @@ type Authority struct {
 	Roots       string
 	key         crypto.Signer
 	certificate *x509.Certificate
+	clock       *clock
 }
 
 // Certificates are always valid: Kyverno compares them with the clock, which tests do not
@@ -55,24 +58,27 @@ func validity() (from, to time.Time) {
 
 // NewAuthority returns an authority with a new key.
 func NewAuthority() (*Authority, error) {
+	clock, err := newClock()
+	if err != nil {
+		return nil, err
+	}
+	return newAuthority(clock)
+}
+
+// Rival returns another authority, of which only the key differs. What it signs is stamped
+// by the same clock.
+func (a *Authority) Rival() (*Authority, error) { return newAuthority(a.clock) }
+
+func newAuthority(clock *clock) (*Authority, error) {
 	signer, err := NewSigner()
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "stand-in authority"},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	template.NotBefore, template.NotAfter = validity()
-	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.key.Public(), signer.key)
+	certificate, err := selfSigned("stand-in authority", signer.key)
 	if err != nil {
-		return nil, fmt.Errorf("making an authority: %w", err)
+		return nil, err
 	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("making an authority: %w", err)
-	}
-	return &Authority{Roots: block("CERTIFICATE", der), key: signer.key, certificate: certificate}, nil
+	return &Authority{Roots: block("CERTIFICATE", certificate.Raw), key: signer.key, certificate: certificate, clock: clock}, nil
 }
 
 // Identity is what a keyless certificate says about its holder; empty fields
@@ -94,6 +100,11 @@ var (
 // Issue returns a signer with a certificate for the identity. It is an error if
 // a certificate cannot hold the subject as it is written.
 func (a *Authority) Issue(identity Identity) (*Signer, error) {
+	return a.IssueChanged(identity, func(*x509.Certificate) {})
+}
+
+// IssueChanged is Issue with something else changed in the certificate.
+func (a *Authority) IssueChanged(identity Identity, change func(*x509.Certificate)) (*Signer, error) {
 	signer, err := NewSigner()
 	if err != nil {
 		return nil, err
@@ -120,11 +131,13 @@ func (a *Authority) Issue(identity Identity) (*Signer, error) {
 		}
 		template.ExtraExtensions = []pkix.Extension{{Id: issuerV1, Value: []byte(identity.Issuer)}, {Id: issuerV2, Value: text}}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, signer.key.Public(), a.key)
+	change(template)
+	certificate, err := issued(template, a.certificate, signer.key.Public(), a.key)
 	if err != nil {
 		return nil, fmt.Errorf("making a certificate for %q: %w", identity.Subject, err)
 	}
-	signer.Certificate, signer.Chain = block("CERTIFICATE", der), a.Roots
+	signer.Certificate, signer.Chain = block("CERTIFICATE", certificate.Raw), a.Roots
+	signer.der, signer.clock = certificate.Raw, a.clock
 	return signer, nil
 }
 

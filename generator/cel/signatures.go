@@ -34,10 +34,12 @@ func attestor(name string, cosign map[string]any) any {
 
 func attestorName(i int) string { return fmt.Sprintf("a%d", i+1) }
 
-// cosign returns Kyverno's form of an attestor, which has a key (plan.Policy.CanBe). Keys
-// from files are in the policy itself: nothing is looked up at admission. A key has no
-// certificate to be logged.
+// cosign returns Kyverno's form of an attestor. Keys from files are in the policy itself:
+// nothing is looked up at admission. A key has no certificate to be logged.
 func (o imageObject) cosign(a plan.Attestor) map[string]any {
+	if a.Keyless != nil {
+		return map[string]any{"keyless": map[string]any{"identities": []any{identity(*a.Keyless)}}, "ctlog": map[string]any{"url": a.RekorURL}}
+	}
 	key := map[string]any{"hashAlgorithm": "sha256"}
 	if a.KMS != "" {
 		key["kms"] = a.KMS
@@ -49,6 +51,21 @@ func (o imageObject) cosign(a plan.Attestor) map[string]any {
 		log = map[string]any{"insecureIgnoreSCT": true, "url": a.RekorURL}
 	}
 	return map[string]any{"key": key, "ctlog": log}
+}
+
+// identity is Kyverno's form of an identity. There is one for each attestor: for a bundle,
+// Kyverno refuses to look for one of several.
+func identity(k plan.Keyless) map[string]any {
+	out := map[string]any{}
+	for field, value := range map[string]string{
+		"issuer": k.Issuer, "issuerRegExp": k.IssuerRegExp,
+		"subject": k.Subject, "subjectRegExp": k.SubjectRegExp,
+	} {
+		if value != "" {
+			out[field] = value
+		}
+	}
+	return out
 }
 
 // publicKey returns the key of an attestor, wherever it is stored.

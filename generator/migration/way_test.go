@@ -9,10 +9,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator"
 )
 
-// TestKeylessStays: an image rule that can only be a ClusterPolicy keeps no environment on
-// the way.
-func TestKeylessStays(t *testing.T) {
-	source := func(attestor string) fstest.MapFS {
+// TestStays: a control that can only be a ClusterPolicy keeps no environment on the way.
+// Image rules go over, whatever signs.
+func TestStays(t *testing.T) {
+	source := func(control, attestor string) fstest.MapFS {
 		return fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
@@ -20,7 +20,7 @@ metadata: {name: acme}
 spec:
   extends: [baseline]
   kyverno: {policyType: ValidatingPolicy}
-  controls: {verify-images: {}}
+  controls: {verify-images: {}` + control + `}
   trust:
     attestors: [{name: a, ` + attestor + `}]
     images: [{name: acme, references: [ghcr.io/acme/*], attestors: [a]}]
@@ -31,13 +31,14 @@ spec: {ring: 1, stage: audit}
 `)}}
 	}
 	for _, test := range []struct {
-		attestor string
-		stays    []string
+		control, attestor string
+		stays             []string
 	}{
-		{"keyless: {issuer: https://example.com, subject: release}", []string{"verify-images-acme"}},
-		{`keys: {kms: "awskms:///arn:aws:kms:eu-central-1:111122223333:alias/cosign"}`, nil},
+		{", require-network-policy: {}", "keyless: {issuer: https://example.com, subject: release}", []string{"require-network-policy"}},
+		{"", "keyless: {issuer: https://example.com, subject: release}", nil},
+		{"", `keys: {kms: "awskms:///arn:aws:kms:eu-central-1:111122223333:alias/cosign"}`, nil},
 	} {
-		bundle, problems := generator.Compile(source(test.attestor), ".", generator.Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+		bundle, problems := generator.Compile(source(test.control, test.attestor), ".", generator.Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
 		if problems.HasErrors() {
 			t.Fatal(problems.Err())
 		}

@@ -163,14 +163,7 @@ func (e Environment) Action(policy, tier string) Action {
 
 // CanBe reports whether the policy can be of a kind (catalog.Targets).
 func (p Policy) CanBe(target string) bool {
-	return slices.Contains(p.Control.Targets(), target) && (target == catalog.ClusterPolicy || p.Image == nil || !p.Image.Keyless())
-}
-
-// Keyless reports whether the rule accepts keyless signatures. Kyverno's ImageValidatingPolicy
-// verifies them by sigstore's service only, so nothing proves such a rule: it stays a
-// ClusterPolicy.
-func (i Image) Keyless() bool {
-	return slices.ContainsFunc(i.Attestors, func(a Attestor) bool { return a.Keyless != nil })
+	return slices.Contains(p.Control.Targets(), target)
 }
 
 // HasDefaults reports whether the parameters of the policy are the defaults of the catalogue.

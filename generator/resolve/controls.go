@@ -42,11 +42,6 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 			target = r.target(&report, spec, c)
 			rendered = r.render(c.Control, target, params)
 		}
-		for _, rule := range spec.Images {
-			if c.Instances != "" && target != catalog.ClusterPolicy && rule.Keyless() {
-				r.staysClusterPolicy(&report, spec, rule.Field, rule.Policy+" with a keyless attestor", "an ImageValidatingPolicy")
-			}
-		}
 		if rendered.err != nil {
 			report.Report(c.Field, "control-render", "", "%v", rendered.err)
 			continue

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/generator/profile"
 	"github.com/gatehouse-dev/gatehouse/generator/staging"
@@ -181,9 +180,6 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 	var all []plan.Policy
 	for _, rule := range e.Spec.Images {
 		p := policy
-		if rule.Keyless() {
-			p.Policy = r.render(p.Control, catalog.ClusterPolicy, p.Parameters).policy
-		}
 		p.Name, p.Base, p.Image, p.At, p.Actions = rule.Policy, rule.Policy, &rule.Image, rule.At, map[string]plan.Action{}
 		for _, t := range rule.Tiers {
 			p.Actions[t] = policy.Actions[t]

@@ -7,7 +7,8 @@ package engine
 // The key material of image rules is replaced after the objects were validated,
 // and nothing else of them: each key of an attestor by one that the engine signs
 // with, and for keyless entries the certificate authority of sigstore by one of
-// the engine. Transparency logs are not asked.
+// the engine; in an ImageValidatingPolicy by way of sigstore's trust root, which the
+// engine serves. Transparency logs are not asked.
 //
 // A key that cannot be replaced is a [Problem] of severity error: an attestor whose key
 // is in none of the objects, or a policy with a key that belongs to no attestor.
@@ -50,7 +51,7 @@ const (
 	FlawAttestation Flaw = "attestation"
 	// FlawDisguised: they are attestations, stored where signatures belong.
 	FlawDisguised Flaw = "disguised-attestation"
-	// FlawBundle: they are attestations in the format of bundles. Signers are keys.
+	// FlawBundle: they are attestations in the format of bundles.
 	FlawBundle Flaw = "attestation-bundle"
 	// FlawUnreachable: the registry does not answer when asked for the tag. The image has no digest.
 	FlawUnreachable Flaw = "unreachable"

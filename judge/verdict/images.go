@@ -236,9 +236,7 @@ func (t *imageTrial) sample() {
 	t.add("with the signatures of another image", sample{signatures: signatures, flaw: engine.FlawOtherImage})
 	t.add("attested and not signed", sample{signatures: signatures, flaw: engine.FlawAttestation})
 	t.add("attested instead of signed", sample{signatures: signatures, flaw: engine.FlawDisguised})
-	if !slices.ContainsFunc(t.signers, func(s signer) bool { return s.Keyless != nil }) {
-		t.add("attested in a bundle and not signed", sample{signatures: signatures, flaw: engine.FlawBundle})
-	}
+	t.add("attested in a bundle and not signed", sample{signatures: signatures, flaw: engine.FlawBundle})
 	for i, s := range t.signers {
 		if n := slices.IndexFunc(smallest, func(set uint) bool { return set&(1<<i) != 0 }); n >= 0 && s.Keyless != nil {
 			t.impostors(s, smallest[n], i)

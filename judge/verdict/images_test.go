@@ -142,6 +142,7 @@ func TestRunImagesAsks(t *testing.T) {
 		"in a registry that does not answer: refused",
 		"signed by ci: admitted, by digest", "signed by secret: admitted, by digest", "signed by vault: admitted, by digest", "signed by file: admitted, by digest",
 		"with the signatures of another image: refused", "attested and not signed: refused", "attested instead of signed: refused",
+		"attested in a bundle and not signed: refused",
 		"signed with another subject for ci: refused", "signed with a longer subject for ci: refused", "signed with another issuer for ci: refused",
 		"signed with a longer issuer for ci: refused", "signed with no issuer for ci: refused", "signed with a certificate of another authority for ci: refused"}
 	for i := range cases {

@@ -117,3 +117,71 @@ func TestImageVerdictsBiteInCEL(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) { wantFailure(t, client, source, test.damage, test.want) })
 	}
 }
+
+// celKeyless is a small profile with keyless attestors in CEL: Kyverno asks for sigstore's trust root each time.
+func celKeyless(attestors string) fstest.MapFS {
+	return fstest.MapFS{"all.yaml": {Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: keyless}
+spec:
+  kyverno: {policyType: ValidatingPolicy}
+  tiers: [apps]
+  controls: {verify-images: {}}
+  trust:
+    attestors:
+      - {name: ci, keyless: {issuerRegExp: '^https://ci\.acme\.com$', subject: "https://github.com/acme/app"}}
+      - {name: mail, keyless: {issuer: "https://accounts.example", subjectRegExp: '^[a-z]+@acme\.example$'}}
+      - {name: kms, keys: {kms: "hashivault://release"}}
+    images: [{name: app, references: [ghcr.io/acme/app], attestors: ` + attestors + `}]
+---
+kind: Environment
+metadata: {name: prod}
+spec: {ring: 1, stage: enforce, allowSkip: true}
+`)}}
+}
+
+// TestKeylessVerdictsBiteInCEL is TestImageVerdictsBiteInCEL for keyless attestors.
+func TestKeylessVerdictsBiteInCEL(t *testing.T) {
+	attestors := func(change func(cosign manifest.Object)) func(*generator.Bundle) {
+		return func(b *generator.Bundle) {
+			for _, f := range b.Files {
+				for _, o := range f.Objects {
+					if o.Kind() == "ImageValidatingPolicy" && f.Folder.Applied() {
+						for _, a := range o.Maps("spec", "attestors") {
+							change(a["cosign"].(map[string]any))
+						}
+					}
+				}
+			}
+		}
+	}
+	identity := func(change func(identity manifest.Object)) func(*generator.Bundle) {
+		return attestors(func(cosign manifest.Object) {
+			for _, i := range cosign.Maps("keyless", "identities") {
+				change(i)
+			}
+		})
+	}
+	tests := []struct {
+		name, attestors string
+		damage          func(*generator.Bundle)
+		want            string
+	}{
+		{"nothing", "[ci]", func(*generator.Bundle) {}, ""},
+		{"nothing, with a key", "{count: 1, of: [kms, mail]}", func(*generator.Bundle) {}, ""},
+		{"no issuer", "[ci]", identity(func(i manifest.Object) { delete(i, "issuerRegExp") }), "bad signed with another issuer for ci"},
+		{"an open issuer", "[ci]", identity(func(i manifest.Object) { i["issuerRegExp"] = "^https://ci" }), "bad signed with a longer issuer for ci"},
+		{"no subject", "[ci]", identity(func(i manifest.Object) { delete(i, "subject") }), "bad signed with another subject for ci"},
+		{"an open subject", "[mail]", identity(func(i manifest.Object) { i["subjectRegExp"] = "^[a-z]+@acme" }), "bad signed with a longer subject for mail"},
+		{"another subject", "[ci]", identity(func(i manifest.Object) { i["subject"] = "https://github.com/acme/other" }), "good signed by ci"},
+		{"no identity", "[ci]", attestors(func(cosign manifest.Object) { cosign["keyless"] = map[string]any{"identities": []any{}} }), "bad signed with another subject for ci"},
+		{"another authority", "[ci]", attestors(func(cosign manifest.Object) {
+			cosign["keyless"].(map[string]any)["roots"] = "mine"
+		}), "load ImageValidatingPolicy/verify-images-app"},
+	}
+	client := start(t)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { wantFailure(t, client, celKeyless(test.attestors), test.damage, test.want) })
+	}
+}

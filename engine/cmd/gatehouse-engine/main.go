@@ -65,7 +65,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	signal.Ignore(os.Interrupt)
 	e, err := evaluator.New()
 	if err == nil {
-		err = server.Serve(context.Background(), in, out, evaluator.Hello(), e)
+		err = errors.Join(server.Serve(context.Background(), in, out, evaluator.Hello(), e), e.Close())
 	}
 	if err != nil {
 		fmt.Fprintf(errOut, "gatehouse-engine: %v\n", err)
