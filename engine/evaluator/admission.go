@@ -211,7 +211,7 @@ func (l *loading) celPolicy(raw json.RawMessage) (is bool, err error) {
 		if err != nil {
 			return true, err
 		}
-		f, err := validatingFamily(policy)
+		f, err := validatingFamily(policy, l.bundle.objects)
 		if err == nil {
 			l.family(f)
 		}

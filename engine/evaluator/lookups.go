@@ -7,26 +7,32 @@ import (
 	"io"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	"github.com/kyverno/kyverno/pkg/cel/libs"
 	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 	enginecontext "github.com/kyverno/kyverno/pkg/engine/context"
 	"github.com/kyverno/kyverno/pkg/engine/jmespath"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// lookups answers what rules read by context.apiCall: a GET of one object, by its path in the API.
-type lookups map[string]json.RawMessage
+// lookups answers what rules read by context.apiCall: a GET of one object, by its path in the API. Checks in CEL read the
+// same objects.
+type lookups struct {
+	byPath map[string]json.RawMessage
+	cel    *libs.FakeContextProvider
+}
 
 // newLookups indexes objects by their path.
 func newLookups(objects []json.RawMessage, kinds kindTable) (lookups, error) {
-	index := lookups{}
+	index := lookups{map[string]json.RawMessage{}, libs.NewFakeContextProvider()}
 	for i, raw := range objects {
 		var object metav1.PartialObjectMetadata
 		if err := json.Unmarshal(raw, &object); err != nil {
-			return nil, fmt.Errorf("decoding objects[%d]: %w", i, err)
+			return lookups{}, fmt.Errorf("decoding objects[%d]: %w", i, err)
 		}
 		gvk := object.GroupVersionKind()
 		if gvk.Version == "" || gvk.Kind == "" || object.Name == "" {
-			return nil, fmt.Errorf("objects[%d] has no apiVersion, no kind or no name", i)
+			return lookups{}, fmt.Errorf("objects[%d] has no apiVersion, no kind or no name", i)
 		}
 		path := "/api/" + gvk.Version
 		if gvk.Group != "" {
@@ -35,14 +41,22 @@ func newLookups(objects []json.RawMessage, kinds kindTable) (lookups, error) {
 		if object.Namespace != "" {
 			path += "/namespaces/" + object.Namespace
 		}
-		index[path+"/"+kinds.resource(gvk).Resource+"/"+object.Name] = raw
+		resource := kinds.resource(gvk)
+		index.byPath[path+"/"+resource.Resource+"/"+object.Name] = raw
+		var whole unstructured.Unstructured
+		if err := whole.UnmarshalJSON(raw); err != nil {
+			return lookups{}, fmt.Errorf("decoding objects[%d]: %w", i, err)
+		}
+		if err := index.cel.AddResource(resource, &whole); err != nil {
+			return lookups{}, fmt.Errorf("indexing objects[%d]: %w", i, err)
+		}
 	}
 	return index, nil
 }
 
 // RawAbsPath implements engineapi.RawClient. What was not loaded does not exist.
 func (l lookups) RawAbsPath(_ context.Context, path, method string, _ io.Reader) ([]byte, error) {
-	if object, found := l[path]; found && method == "GET" {
+	if object, found := l.byPath[path]; found && method == "GET" {
 		return object, nil
 	}
 	return nil, fmt.Errorf("%s %s: not found", method, path)

@@ -8,7 +8,6 @@ import (
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	policiesv1beta1 "github.com/kyverno/api/api/policies.kyverno.io/v1beta1"
 	"github.com/kyverno/kyverno/pkg/cel/engine"
-	"github.com/kyverno/kyverno/pkg/cel/libs"
 	"github.com/kyverno/kyverno/pkg/cel/matching"
 	"github.com/kyverno/kyverno/pkg/cel/policies/vpol"
 	vpolcompiler "github.com/kyverno/kyverno/pkg/cel/policies/vpol/compiler"
@@ -18,8 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// validatingFamily returns a ValidatingPolicy, evaluated by Kyverno's engine for CEL.
-func validatingFamily(policy *policiesv1beta1.ValidatingPolicy) (f family, err error) {
+// validatingFamily returns a ValidatingPolicy, evaluated by Kyverno's engine for CEL. It reads objects as those of the cluster.
+func validatingFamily(policy *policiesv1beta1.ValidatingPolicy, objects lookups) (f family, err error) {
 	defer recovered(&err, "compiling the policy")
 	checks, err := checksOf(policy)
 	if err != nil {
@@ -43,7 +42,7 @@ func validatingFamily(policy *policiesv1beta1.ValidatingPolicy) (f family, err e
 		defer recovered(&err, "evaluating "+f.object)
 		namespace := func(string) *corev1.Namespace { return r.namespace }
 		response, err := vpolengine.NewEngine(provider, namespace, matching.NewMatcher()).Handle(ctx,
-			engine.RequestFromAdmission(libs.NewFakeContextProvider(), *r.admission), nil)
+			engine.RequestFromAdmission(objects.cel, *r.admission), nil)
 		if err != nil {
 			return celFindings{}, true, err
 		}

@@ -42,6 +42,9 @@ type Check struct {
 	// metadata, its spec, a container or a securityContext, the check finds nothing, and is
 	// not asked.
 	Fields []string
+	// LookUps are the paths in the API of what the check reads of the cluster, by resource.Get
+	// or resource.List, which Kyverno has and the API server has not.
+	LookUps []string
 	// Wildcards says that a word * in the text of an old offender stands for any word, and
 	// that words that begin with ! may follow: what is left of a wider fault is no new one.
 	Wildcards bool
@@ -88,7 +91,7 @@ func (p *policyCheck) checks(body map[string]any) {
 	names := map[string]bool{}
 	for i, c := range p.list("checks", body["checks"]) {
 		at := fmt.Sprintf("checks[%d]", i)
-		check := manifest.Object(p.fields(at, c, "name", "kinds", "operations", "message", "fields", "offenders", "wildcards", "refusals"))
+		check := manifest.Object(p.fields(at, c, "name", "kinds", "operations", "message", "fields", "lookUps", "offenders", "wildcards", "refusals"))
 		name, message := check.String("name"), check.String("message")
 		switch {
 		case len(name) > maxRuleName || !idPattern.MatchString(name):
@@ -108,6 +111,7 @@ func (p *policyCheck) checks(body map[string]any) {
 			p.errorf(at+".wildcards", "must be true, beside offenders, or absent")
 		}
 		p.podFields(at+".fields", check)
+		p.lookUps(at+".lookUps", check)
 		for _, operation := range check.Strings("operations") {
 			if !slices.Contains([]string{"CREATE", "UPDATE", "DELETE", "CONNECT"}, operation) {
 				p.errorf(at+".operations", "%s is not an operation", operation)
@@ -130,6 +134,21 @@ func (p *policyCheck) podFields(at string, check manifest.Object) {
 		}
 	}
 }
+
+// lookUps checks what a check reads: Kyverno may read nothing else.
+func (p *policyCheck) lookUps(at string, check manifest.Object) {
+	if check["lookUps"] != nil {
+		p.list(at, check["lookUps"])
+	}
+	if reads := strings.Contains(check.String("offenders")+check.String("refusals"), "resource."); reads != (len(check.Strings("lookUps")) > 0) {
+		p.errorf(at, "must have the paths of what the check reads by resource.Get and resource.List, and only these")
+	}
+}
+
+// looksUp reports whether a template in CEL has checks that read the cluster.
+func looksUp(template []byte) bool { return lookUpsPattern.Match(template) }
+
+var lookUpsPattern = regexp.MustCompile(`(?m)^\s+lookUps:`)
 
 var podField = regexp.MustCompile(`^[a-z][A-Za-z]+$`)
 
@@ -169,7 +188,7 @@ func readCEL(target string, body map[string]any) Policy {
 		}
 		slices.Sort(rule.Kinds)
 		rule.Kinds = slices.Compact(rule.Kinds)
-		p.Rules = append(p.Rules, rule)
+		p.Rules, p.LookUps = append(p.Rules, rule), append(p.LookUps, c.LookUps...)
 		for _, ref := range c.Kinds {
 			if !slices.Contains(p.Matches, ref) {
 				p.Matches = append(p.Matches, ref)
@@ -195,7 +214,7 @@ func (p Policy) Checks() []Check {
 		check := Check{
 			Name: c.String("name"), Operations: c.Strings("operations"), Before: before, After: after, Named: named,
 			Offenders: strings.TrimSpace(c.String("offenders")), Refusals: strings.TrimSpace(c.String("refusals")),
-			Fields: c.Strings("fields"), Wildcards: c["wildcards"] == true,
+			Fields: c.Strings("fields"), LookUps: c.Strings("lookUps"), Wildcards: c["wildcards"] == true,
 		}
 		for _, kind := range c.Strings("kinds") {
 			check.Kinds = append(check.Kinds, kinds.Parse(kind))

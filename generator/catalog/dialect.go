@@ -20,7 +20,8 @@ type Policy struct {
 	Rules []Rule
 	// Matches are the kinds that the policy is written for; see [Matches].
 	Matches []kinds.Ref
-	// LookUps are the API calls of its rules; see [LookUps].
+	// LookUps are the paths of the API calls of its rules; see [Check] for those of policies
+	// in CEL, and [LookUps] for others.
 	LookUps []string
 }
 
@@ -67,9 +68,9 @@ func (c *Control) Targets() []string {
 }
 
 // TargetFor returns the kind of policy that the control becomes where policies are of a
-// kind. The API server verifies no images: Kyverno does.
+// kind, and Kyverno runs: it does what the API server cannot do.
 func (c *Control) TargetFor(policyType string) string {
-	if c.Instances != "" && policyType == ValidatingAdmissionPolicy {
+	if policyType == ValidatingAdmissionPolicy && c.templates[policyType] == nil && c.templates[ValidatingPolicy] != nil {
 		return ValidatingPolicy
 	}
 	return policyType

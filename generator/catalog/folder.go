@@ -114,6 +114,9 @@ func (f *folder) policy(c *Control) {
 	if len(templates) == 0 {
 		f.problem(dialects()[0].file, "", "a control needs a template")
 	}
+	if c != nil && (c.Instances != "" || looksUp(templates[ValidatingPolicy])) {
+		delete(templates, ValidatingAdmissionPolicy) // the API server verifies no images, and reads no other objects
+	}
 	if c != nil {
 		c.templates, c.good, c.bad, c.results = templates, good, bad, results
 	}

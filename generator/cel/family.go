@@ -165,6 +165,8 @@ type family struct {
 	pods       bool
 	operations []string
 	kinds      []kinds.Ref
+	// open is set if only namespaces are judged that default-deny does not close.
+	open bool
 }
 
 const (
@@ -173,9 +175,11 @@ const (
 	maxFamily = 30
 )
 
-// familyOf returns the family of a check.
+// familyOf returns the family of a check. A control that judges other namespaces has one of
+// its own, and so has one that reads the cluster: what it cannot read is an error, which ends
+// all checks of a policy.
 func familyOf(c check) family {
-	f := family{operations: c.Operations, kinds: c.Kinds, pods: c.OfPods()}
+	f := family{operations: c.Operations, kinds: c.Kinds, pods: c.OfPods(), open: c.policy.Control.Follows == catalog.DefaultDeny}
 	var names []string
 	for _, ref := range c.Kinds {
 		for _, k := range ref.Kinds() {
@@ -190,11 +194,13 @@ func familyOf(c check) family {
 	if !slices.Equal(c.Operations, []string{"CREATE", "UPDATE"}) {
 		f.name += "-" + strings.ToLower(strings.Join(c.Operations, "-"))
 	}
-	if f.pods {
-		return f
+	own := ""
+	if f.open || len(c.LookUps) > 0 {
+		own = c.policy.Base
+		f.name += "-" + own
 	}
-	if len(f.name) > maxFamily || slices.ContainsFunc(c.Kinds, ambiguous) {
-		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(c.Kinds, c.Operations))))
+	if len(f.name) > maxFamily || !f.pods && slices.ContainsFunc(c.Kinds, ambiguous) {
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(c.Kinds, c.Operations, own))))
 		f.name = names[0] + "-" + sum[:8]
 	}
 	return f

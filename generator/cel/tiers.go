@@ -24,7 +24,31 @@ func (o *object) selectors() []selector {
 	if o.tier == "" {
 		return []selector{{"", map[string]any{"matchExpressions": []any{expression(labelName, "NotIn", o.env.SystemNamespaces)}}}}
 	}
+	if o.family.open {
+		return o.open()
+	}
 	return selectors(o.plan, o.env, []string{o.tier})
+}
+
+// open returns disjoint selectors for the namespaces of the tier that the profile does not
+// have. Labels name those that gatehouse creates, and a tenant can set one of the two only:
+// who has one without the other is judged.
+func (o *object) open() []selector {
+	labels := selectors(o.plan, o.env, []string{o.tier})[0].labels
+	by := func(key, operator string, values ...string) map[string]any {
+		more := map[string]any{"key": key, "operator": operator}
+		if len(values) > 0 {
+			more["values"] = list(values)
+		}
+		return map[string]any{"matchExpressions": append(slices.Clone(labels["matchExpressions"].([]any)), more)}
+	}
+	all := []selector{{"", by(v1alpha1.LabelManagedBy, "NotIn", v1alpha1.ManagedBy)}}
+	if o.tier == o.plan.LastTier() {
+		without := by(v1alpha1.LabelTier, "DoesNotExist")
+		without["matchLabels"] = map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
+		all = append(all, selector{".managed", without})
+	}
+	return all
 }
 
 // selectors return disjoint selectors for the namespaces of some tiers.

@@ -92,7 +92,7 @@ func wayOf(env plan.Environment, to string) Way {
 	}
 	policies := map[string]*policy{}
 	for _, p := range env.Judges() {
-		if !p.CanBe(to) {
+		if !p.CanBe(p.Control.TargetFor(to)) {
 			w.Stays = append(w.Stays, p.Base)
 			if !next.Runs(p.Target) {
 				w.Legacy = append(w.Legacy, p.Base)

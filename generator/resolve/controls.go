@@ -60,8 +60,7 @@ func (r *resolver) target(report *source.Reporter, spec *profile.Spec, c profile
 	if !spec.Kyverno.Absent {
 		wanted = c.TargetFor(wanted)
 	}
-	impossible := c.Instances != "" && spec.Kyverno.Absent
-	if targets := c.Targets(); !impossible && slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {
+	if targets := c.Targets(); slices.Contains(targets, wanted) || !slices.Contains(targets, catalog.ClusterPolicy) {
 		return wanted
 	}
 	asked := places(spec, c)
@@ -84,11 +83,11 @@ func (r *resolver) staysClusterPolicy(report *source.Reporter, spec *profile.Spe
 		report.Warn(field, "policy-type-other", "Kyverno "+v1alpha1.KyvernoNext+" runs no ClusterPolicy", "%s cannot be %s: it stays a ClusterPolicy", what, wanted)
 		return
 	}
-	why, hint := "which Kyverno "+spec.Kyverno.Version+" does not execute", "switch it off (enabled: false), or keep Kyverno "+v1alpha1.KyvernoVersion
+	why, hint := "a ClusterPolicy, which Kyverno "+spec.Kyverno.Version+" does not execute", "switch it off (enabled: false), or keep Kyverno "+v1alpha1.KyvernoVersion
 	if spec.Kyverno.Absent {
-		why, hint = "and spec.kyverno.install is absent", "switch it off (enabled: false), or let Kyverno be installed"
+		why, hint = "a policy of Kyverno, and spec.kyverno.install is absent", "switch it off (enabled: false), or let Kyverno be installed"
 	}
-	report.Report(field, "policy-type-none", hint, "%s%s cannot be %s, only a ClusterPolicy, %s", r.where(spec), what, wanted, why)
+	report.Report(field, "policy-type-none", hint, "%s%s cannot be %s, only %s", r.where(spec), what, wanted, why)
 }
 
 // where begins what is said of one environment only, whose overrides make the difference.
