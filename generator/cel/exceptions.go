@@ -137,6 +137,29 @@ func (all waivers) variablesUntil(notEnded string) []any {
 	return append(out, variable("holding", fmt.Sprintf("(%s).filter(x, %s)", strings.Join(names, " + "), all.hold(notEnded))))
 }
 
+// maxNamespaces is the length of the text that lists the namespaces that have exceptions, in
+// bytes.
+const maxNamespaces = 30_000
+
+// elsewhere is the start of an expression that ends it in namespaces without exceptions, or
+// empty if these are not known. To search a text is one step, however long it is; a list
+// takes a step for each of its elements before anything is looked up.
+func (all waivers) elsewhere() string {
+	var names []string
+	for _, w := range all {
+		if len(w.Namespaces) == 0 || len(w.ClusterKinds) > 0 {
+			return ""
+		}
+		names = append(names, w.Namespaces...)
+	}
+	slices.Sort(names)
+	list := "," + strings.Join(slices.Compact(names), ",") + ","
+	if len(list) > maxNamespaces {
+		return ""
+	}
+	return fmt.Sprintf(`!%s.contains("," + request.?namespace.orValue("") + ",") || `, quoted(list))
+}
+
 // subject is the object that is to be, or that is deleted.
 const subject = "variables.objects[0]"
 

@@ -41,6 +41,15 @@ func (c check) variables(exceptions waivers) []any {
 	return []any{variable(c.whole(), c.expression("variables.pods")), variable(c.variable(), rest)}
 }
 
+// faulty is an expression that is true if the check finds something, whatever is exempt.
+func (c check) faulty(exceptions waivers) string {
+	found := c.variable()
+	if exceptions.narrowed() {
+		found = c.whole()
+	}
+	return fmt.Sprintf("%svariables.%s.size() > 0", c.concerns(), found)
+}
+
 // fails is an expression that is true if the check finds what no exception covers.
 func (c check) fails(exceptions waivers) string {
 	fails := fmt.Sprintf("%svariables.%s.size() > 0", c.concerns(), c.variable())

@@ -249,23 +249,24 @@ func (o *object) spec() map[string]any {
 	variables = append(variables, o.sized()...)
 	exceptions := o.waivers()
 	variables = append(variables, exceptions.variables()...)
-	var fails, failed, exempted, texts []string
+	var faulty, failed, exempted, texts []string
 	for _, c := range o.checks {
 		variables = append(variables, c.variables(exceptions.of(c))...)
-		fails = append(fails, c.fails(exceptions.of(c)))
+		faulty = append(faulty, c.faulty(exceptions.of(c)))
 		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, c.fails(exceptions.of(c)), quoted(c.id())))
 		exempted = append(exempted, c.exempted(exceptions.of(c))...)
 		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
 	}
-	variables = append(variables, variable("failed", o.unlessLarge("[]", fmt.Sprintf("!(%s) ? [] : %s", strings.Join(fails, " ||\n"), filled(failed)))))
+	variables = append(variables, variable("faulty", o.unlessLarge("false", strings.Join(faulty, " ||\n"))),
+		variable("failed", "!variables.faulty ? [] :\n"+filled(failed)))
 	var annotations []any
 	// The API server evaluates everything again for an annotation, also for what it admits
-	// (docs/cel-traps.md#evaluated-three-times). Who holds no exception costs it little.
+	// (docs/cel-traps.md#evaluated-three-times). Namespaces without exceptions cost it little.
 	if o.target != catalog.ValidatingAdmissionPolicy {
 		annotations = []any{map[string]any{"key": "failed-checks", "valueExpression": `variables.failed.join(",")`}}
 	}
 	if len(exempted) > 0 {
-		variables = append(variables, variable("exempted", o.unlessLarge("[]", "variables.holding.size() == 0 ? [] : "+filled(exempted))))
+		variables = append(variables, variable("exempted", exceptions.elsewhere()+"!variables.faulty || variables.holding.size() == 0 ? [] :\n"+filled(exempted)))
 		annotations = append(annotations, map[string]any{"key": "exempted-checks", "valueExpression": `variables.exempted.join(",")`})
 	}
 	message := fitted(filled(texts) + `.join(" ").replace("\n", " ")`)

@@ -1,6 +1,8 @@
 package migration
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -13,12 +15,22 @@ import (
 // Image rules go over, whatever signs.
 func TestStays(t *testing.T) {
 	source := func(control, attestor string) fstest.MapFS {
-		return fstest.MapFS{"profile.yaml": &fstest.MapFile{Data: []byte(`
+		const folder = "controls/require-team"
+		files := fstest.MapFS{}
+		for _, name := range []string{"control.yaml", "clusterpolicy.yaml", "tests/good.yaml", "tests/bad.yaml"} {
+			text, err := os.ReadFile(filepath.Join("../../cmd/gatehouse/testdata/fleet", folder, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[folder+"/"+name] = &fstest.MapFile{Data: text}
+		}
+		files["profile.yaml"] = &fstest.MapFile{Data: []byte(`
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
 spec:
   extends: [baseline]
+  catalogs: [controls]
   kyverno: {policyType: ValidatingPolicy}
   controls: {verify-images: {}` + control + `}
   trust:
@@ -28,13 +40,15 @@ spec:
 kind: Environment
 metadata: {name: dev}
 spec: {ring: 1, stage: audit}
-`)}}
+`)}
+		return files
 	}
 	for _, test := range []struct {
 		control, attestor string
 		stays             []string
 	}{
-		{", require-network-policy: {}", "keyless: {issuer: https://example.com, subject: release}", []string{"require-network-policy"}},
+		{", require-team: {}", "keyless: {issuer: https://example.com, subject: release}", []string{"require-team"}},
+		{", require-network-policy: {}", "keyless: {issuer: https://example.com, subject: release}", nil},
 		{"", "keyless: {issuer: https://example.com, subject: release}", nil},
 		{"", `keys: {kms: "awskms:///arn:aws:kms:eu-central-1:111122223333:alias/cosign"}`, nil},
 	} {
