@@ -291,6 +291,32 @@ func TestDayCountsOnce(t *testing.T) {
 	h.holds("policies/restrict-image-registries-next.yaml", "failureAction: Audit")
 }
 
+// What a rule demands besides signatures is audited before it is enforced, and a demand that goes takes effect at once.
+func TestAttestationsAreStaged(t *testing.T) {
+	h := newHistory(t)
+	profile := func(attestations string) string {
+		return "  kyverno: {policyType: ClusterPolicy}\n  tiers: [apps]\n  controls: {verify-images: {}}\n  trust:\n    attestors: [{name: k, keyless: {issuer: https://example.com, subject: a}}]\n" +
+			"    images: [{name: x, references: [a.io/x], attestors: [k], attestations: [" + attestations + "]}]\n"
+	}
+	const sbom, built, elsewhere = `{type: "https://spdx.dev/Document"}`, `{type: "https://slsa.dev/provenance/v1", conditions: [{path: by, equals: 1}]}`, `{type: "https://slsa.dev/provenance/v1", conditions: [{path: by, equals: 2}]}`
+	const policy, next = "policies/verify-images-x.yaml", "policies/verify-images-x-next.yaml"
+	h.climb(profile(sbom), "audit", "enforce")
+	h.ok(h.build(profile(sbom+", "+built), "stage: enforce"))
+	h.holds(policy, "spdx.dev")
+	h.holds(next, "contains(`[1]`, by)")
+	h.holds(next, "failureAction: Audit")
+	h.ok(h.build(profile(sbom+", "+built), "stage: enforce, changes: 2026-01-04"))
+	h.holds(policy, "contains(`[1]`, by)")
+	h.ok(h.build(profile(sbom+", "+elsewhere), "stage: enforce, changes: 2026-01-04"))
+	h.holds(policy, "contains(`[1]`, by)")
+	h.holds(next, "contains(`[2]`, by)")
+	h.ok(h.build(profile(built), "stage: enforce, changes: 2026-01-04"))
+	h.holds(policy, "contains(`[1]`, by)")
+	if text := string(h.output["environments/prod/"+policy].Data); strings.Contains(text, "spdx.dev") || h.output["environments/prod/"+next] != nil {
+		t.Errorf("a demand that is gone is still enforced: %s", text)
+	}
+}
+
 // A namespace cannot be enforced by a move from a tier that audits nothing.
 func TestMoveFromATierThatIsOff(t *testing.T) {
 	const ladder = "  extends: [baseline]\n  tiers: [platform, lab, apps]\n  rollout: {stages: [{name: audit, audit: [platform, apps]}, {name: half, enforce: [platform], audit: [apps]}]}\n"

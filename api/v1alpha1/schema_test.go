@@ -89,7 +89,8 @@ spec:
     - {name: f, keyless: {issuer: a, issuerRegExp: b, subject: c, subjectRegExp: d, rekor: {url: f}}}
     - {name: g, notary: {file: a.pem}}
     images:
-    - {name: one, references: [ghcr.io/acme/*], attestors: [a, b], tiers: [apps], mutateDigest: true, requireDigest: false}
+    - {name: one, references: [ghcr.io/acme/*], attestors: [a, b], tiers: [apps], mutateDigest: true, requireDigest: false,
+       attestations: [{type: "https://slsa.dev/provenance/v1", attestors: {count: 1, of: [a, b]}, conditions: [{path: a.b, equals: x}, {path: c, in: [1, true]}, {path: d, matches: "^x$"}, {path: e, atLeast: 1, atMost: 2}]}]}
     - {name: two, references: [ghcr.io/acme/*], attestors: {count: 1, of: [a, b]}}
   controls: {require-labels: {enabled: true, maxStage: audit, parameters: {labels: [a], deep: {n: 1, f: 1.5, z: null}}}}
   catalogs: [controls]

@@ -97,6 +97,38 @@ type ImageRule struct {
 	MutateDigest *bool `json:"mutateDigest,omitempty"`
 	// RequireDigest refuses references without a digest where the rule is enforced. Default: false.
 	RequireDigest *bool `json:"requireDigest,omitempty"`
+	// Attestations that images must have besides signatures.
+	Attestations []Attestation `json:"attestations,omitempty"`
+}
+
+// Attestation is a signed statement about an image (in-toto) that a rule demands. Each
+// attestor that counts has attested the type at least once.
+type Attestation struct {
+	// Type of the predicate, such as https://slsa.dev/provenance/v1.
+	Type string `json:"type"`
+	// Attestors that must all have attested, or {count: 1, of: [...]}. Default: those of the rule.
+	Attestors *AttestorSet `json:"attestors,omitempty"`
+	// Conditions on the predicate. All must hold, for every attestation of the type by an
+	// attestor that counts. A rule with conditions stays a ClusterPolicy. Default: none.
+	Conditions []Condition `json:"conditions,omitempty"`
+}
+
+// Condition is about one field of a predicate, which must be there. Set one of equals, in
+// and matches, or a bound.
+type Condition struct {
+	// Path of the field: the names of fields that lead to it, with dots between them, such as
+	// runDetails.builder.id.
+	Path string `json:"path"`
+	// Equals is the value: a text, a whole number, true or false.
+	Equals any `json:"equals,omitempty"`
+	// In lists values; the field has one of them.
+	In []any `json:"in,omitempty"`
+	// Matches is a regular expression for a text. It begins with ^ and ends with $.
+	Matches *string `json:"matches,omitempty"`
+	// AtLeast is the lower bound of a number.
+	AtLeast *int `json:"atLeast,omitempty"`
+	// AtMost is the upper bound of a number.
+	AtMost *int `json:"atMost,omitempty"`
 }
 
 // AttestorSet is a list of attestors that must all have signed, or an object that

@@ -80,9 +80,6 @@ func (s *standIn) push(image protocol.Image) error {
 		return err
 	}
 	s.digests[image.Reference] = digest.String()
-	if len(image.Signatures) == 0 {
-		return nil
-	}
 	signers := make([]*standin.Signer, len(image.Signatures))
 	for i, signature := range image.Signatures {
 		if signers[i], err = s.signer(signature); err != nil {
@@ -90,20 +87,63 @@ func (s *standIn) push(image protocol.Image) error {
 		}
 	}
 	repository := image.Reference[:strings.LastIndex(image.Reference, ":")]
+	if len(image.Attestations) > 0 {
+		return s.attest(image, repository, digest, signers)
+	}
+	if len(signers) == 0 {
+		return nil
+	}
 	switch image.Flaw {
 	case "":
 		return s.registry.Sign(repository, digest, digest, signers...)
 	case protocol.FlawOtherImage:
-		other := v1.Hash{Algorithm: digest.Algorithm, Hex: strings.Repeat("0", len(digest.Hex))}
-		return s.registry.Sign(repository, digest, other, signers...)
+		return s.registry.Sign(repository, digest, other(digest), signers...)
 	case protocol.FlawAttestation:
-		return s.registry.Attest(repository, digest, standin.AttestationTag, signers...)
+		return s.registry.Attest(repository, digest, standin.AttestationTag, standin.Statements(digest, standin.VulnerabilityScan, signers...)...)
 	case protocol.FlawBundle:
-		return s.registry.Bundle(repository, digest, standin.VulnerabilityScan, signers...)
+		return s.registry.Bundle(repository, digest, standin.Statements(digest, standin.VulnerabilityScan, signers...)...)
 	case protocol.FlawDisguised:
-		return s.registry.Attest(repository, digest, standin.SignatureTag, signers...)
+		return s.registry.Attest(repository, digest, standin.SignatureTag, standin.Statements(digest, standin.VulnerabilityScan, signers...)...)
 	}
 	return fmt.Errorf("the flaw %q is not known", image.Flaw)
+}
+
+// other returns the digest of another image.
+func other(digest v1.Hash) v1.Hash {
+	return v1.Hash{Algorithm: digest.Algorithm, Hex: strings.Repeat("0", len(digest.Hex))}
+}
+
+// attest stores the signatures and the attestations of an image in both formats.
+func (s *standIn) attest(image protocol.Image, repository string, digest v1.Hash, signers []*standin.Signer) error {
+	signed := digest
+	switch image.Flaw {
+	case "":
+	case protocol.FlawOtherImage:
+		signed = other(digest)
+	default:
+		return fmt.Errorf("an image with attestations cannot have the flaw %q", image.Flaw)
+	}
+	var statements []standin.Statement
+	for _, a := range image.Attestations {
+		signer, err := s.signer(a.By)
+		if err != nil {
+			return err
+		}
+		statement := standin.Statement{Type: a.Type, Predicate: string(a.Predicate), Subject: digest, Signer: signer}
+		if a.OtherImage {
+			statement.Subject = other(digest)
+		}
+		statements = append(statements, statement)
+	}
+	if len(signers) > 0 {
+		if err := s.registry.Sign(repository, digest, signed, signers...); err != nil {
+			return err
+		}
+	}
+	if err := s.registry.Attest(repository, digest, standin.AttestationTag, statements...); err != nil {
+		return err
+	}
+	return s.registry.Bundle(repository, digest, append(standin.Statements(signed, standin.CosignSignature, signers...), statements...)...)
 }
 
 // signer returns the signer of a signature.
@@ -157,12 +197,28 @@ func (s *standIn) policy(policy kyvernov1.PolicyInterface) error {
 			if entry.UseCache && entry.FailureAction != nil && entry.FailureAction.Enforce() {
 				return fmt.Errorf("%s: enforced with useCache: a signed tag would still be admitted when it is moved to another image", at)
 			}
-			for j := range entry.Attestors {
-				for k := range entry.Attestors[j].Entries {
-					if err := s.attestor(&entry.Attestors[j].Entries[k]); err != nil {
-						return fmt.Errorf("%s.attestors[%d].entries[%d]: %w", at, j, k, err)
-					}
+			if err := s.attestorSets(at, entry.Attestors); err != nil {
+				return err
+			}
+			for j, a := range entry.Attestations {
+				if len(a.Attestors) == 0 {
+					return fmt.Errorf("%s.attestations[%d]: without attestors, anyone may attest", at, j)
 				}
+				if err := s.attestorSets(fmt.Sprintf("%s.attestations[%d]", at, j), a.Attestors); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// attestorSets replaces the keys and authorities of attestors.
+func (s *standIn) attestorSets(at string, sets []kyvernov1.AttestorSet) error {
+	for i := range sets {
+		for j := range sets[i].Entries {
+			if err := s.attestor(&sets[i].Entries[j]); err != nil {
+				return fmt.Errorf("%s.attestors[%d].entries[%d]: %w", at, i, j, err)
 			}
 		}
 	}

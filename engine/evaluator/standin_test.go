@@ -115,6 +115,8 @@ func TestStandInProblems(t *testing.T) {
 		{"custom roots", `{keyless: {issuer: i, subject: s, roots: r}}`, "useCache: false, ", pem, "nothing stands in for an attestor of this kind"},
 		{"certificates", `{certificates: {cert: c}}`, "useCache: false, ", pem, "nothing stands in for an attestor of this kind"},
 		{"results from the cache", inline, "useCache: true, ", pem, "enforced with useCache"},
+		{"attestations by anyone", inline, "useCache: false, attestations: [{type: t}], ", pem, "attestations[0]: without attestors, anyone may attest"},
+		{"attestations by another key", inline, "useCache: false, attestations: [{type: t, attestors: [{entries: [{keys: {kms: k}}]}]}], ", pem, `verifyImages[0].attestations[0].attestors[0].entries[0]: the key "k" is of no attestor`},
 		{"bundles", inline, "useCache: false, type: SigstoreBundle, ", pem, "nothing stands in for signatures of type SigstoreBundle"},
 	}
 	for _, tt := range tests {
@@ -148,13 +150,14 @@ func TestStandInMakesNoSense(t *testing.T) {
 		stand protocol.StandIn
 		want  string
 	}{
-		"key twice":          {protocol.StandIn{Attestors: []protocol.Attestor{a, {Name: "b", Key: "k"}}}, `attestor "b"`},
-		"attestor without":   {protocol.StandIn{Attestors: []protocol.Attestor{{Name: "a"}}}, `attestor "a"`},
-		"image twice":        {protocol.StandIn{Images: []protocol.Image{image, image}}, "is given twice"},
-		"no reference":       {protocol.StandIn{Images: []protocol.Image{{Reference: "A B"}}}, "image A B"},
-		"unknown attestor":   {protocol.StandIn{Images: signed(protocol.Signature{Attestor: "b"}, "")}, `attestor "b" is not given`},
-		"unknown flaw":       {protocol.StandIn{Images: signed(protocol.Signature{}, "odd")}, `flaw "odd"`},
-		"subject of no kind": {protocol.StandIn{Images: signed(protocol.Signature{Identity: &protocol.Identity{Subject: "a b"}}, "")}, `"a b" cannot be`},
+		"key twice":           {protocol.StandIn{Attestors: []protocol.Attestor{a, {Name: "b", Key: "k"}}}, `attestor "b"`},
+		"attestor without":    {protocol.StandIn{Attestors: []protocol.Attestor{{Name: "a"}}}, `attestor "a"`},
+		"image twice":         {protocol.StandIn{Images: []protocol.Image{image, image}}, "is given twice"},
+		"no reference":        {protocol.StandIn{Images: []protocol.Image{{Reference: "A B"}}}, "image A B"},
+		"unknown attestor":    {protocol.StandIn{Images: signed(protocol.Signature{Attestor: "b"}, "")}, `attestor "b" is not given`},
+		"unknown flaw":        {protocol.StandIn{Images: signed(protocol.Signature{}, "odd")}, `flaw "odd"`},
+		"flaw of an attested": {protocol.StandIn{Images: []protocol.Image{{Reference: image.Reference, Flaw: protocol.FlawBundle, Attestations: []protocol.Attestation{{}}}}}, "cannot have the flaw"},
+		"subject of no kind":  {protocol.StandIn{Images: signed(protocol.Signature{Identity: &protocol.Identity{Subject: "a b"}}, "")}, `"a b" cannot be`},
 	} {
 		if _, err := e.Load(protocol.LoadParams{StandIn: &tt.stand}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error is %v", name, err)

@@ -58,7 +58,13 @@ func (r *Registry) SignFor(t testing.TB, repository string, digest, signed v1.Ha
 // Attest attests something of an image; see [standin.Registry.Attest].
 func (r *Registry) Attest(t testing.TB, repository string, digest v1.Hash, tag string, signers ...*standin.Signer) {
 	t.Helper()
-	if err := r.registry.Attest(r.Host+"/"+repository, digest, tag, signers...); err != nil {
+	r.State(t, repository, digest, tag, standin.Statements(digest, standin.VulnerabilityScan, signers...)...)
+}
+
+// State stores statements about an image; see [standin.Registry.Attest].
+func (r *Registry) State(t testing.TB, repository string, digest v1.Hash, tag string, statements ...standin.Statement) {
+	t.Helper()
+	if err := r.registry.Attest(r.Host+"/"+repository, digest, tag, statements...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -66,7 +72,13 @@ func (r *Registry) Attest(t testing.TB, repository string, digest v1.Hash, tag s
 // Bundle stores a statement about an image as bundles; see [standin.Registry.Bundle].
 func (r *Registry) Bundle(t testing.TB, repository string, digest v1.Hash, predicateType string, signers ...*standin.Signer) {
 	t.Helper()
-	if err := r.registry.Bundle(r.Host+"/"+repository, digest, predicateType, signers...); err != nil {
+	r.Bundles(t, repository, digest, standin.Statements(digest, predicateType, signers...)...)
+}
+
+// Bundles stores statements about an image as bundles; see [standin.Registry.Bundle].
+func (r *Registry) Bundles(t testing.TB, repository string, digest v1.Hash, statements ...standin.Statement) {
+	t.Helper()
+	if err := r.registry.Bundle(r.Host+"/"+repository, digest, statements...); err != nil {
 		t.Fatal(err)
 	}
 }

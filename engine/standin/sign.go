@@ -43,31 +43,55 @@ func (r *Registry) Sign(repository string, digest, signed v1.Hash, signers ...*S
 	return r.attach(repository, digest, SignatureTag, layers...)
 }
 
-// Attest stores signed in-toto statements about the image under the tag
-// sha256-….TAG (in-toto/attestation, DSSE). cosign's own is [AttestationTag];
-// with [SignatureTag] they lie where signatures are looked for.
-func (r *Registry) Attest(repository string, digest v1.Hash, tag string, signers ...*Signer) error {
+// Statement says something about an image (in-toto/attestation).
+type Statement struct {
+	// Type of the predicate, and the predicate, which is JSON.
+	Type, Predicate string
+	// Subject is the digest of the image.
+	Subject v1.Hash
+	Signer  *Signer
+}
+
+// Statements are empty statements of a type about an image, one by each signer.
+func Statements(subject v1.Hash, predicateType string, signers ...*Signer) []Statement {
+	out := make([]Statement, len(signers))
+	for i, s := range signers {
+		out[i] = Statement{Type: predicateType, Predicate: "{}", Subject: subject, Signer: s}
+	}
+	return out
+}
+
+// envelope returns the statement, signed (DSSE), and its signature. schema is the version of
+// the statement.
+func (s Statement) envelope(schema string) (envelope map[string]any, signature string, err error) {
 	const payloadType = "application/vnd.in-toto+json"
-	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v0.1","predicateType":%q,"subject":[{"name":"","digest":{"sha256":%q}}],"predicate":{}}`, VulnerabilityScan, digest.Hex)
+	statement := fmt.Sprintf(`{"_type":%q,"predicateType":%q,"subject":[{"name":"","digest":{"sha256":%q}}],"predicate":%s}`, schema, s.Type, s.Subject.Hex, s.Predicate)
+	signature, err = s.Signer.sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(statement), statement))
+	return map[string]any{
+		"payloadType": payloadType, "payload": base64.StdEncoding.EncodeToString([]byte(statement)),
+		"signatures": []any{map[string]any{"sig": signature}},
+	}, signature, err
+}
+
+// Attest stores signed statements under the tag sha256-….TAG, where they are found for the
+// image of the digest. cosign's own is [AttestationTag]; with [SignatureTag] they lie where
+// signatures are looked for. They replace those that the image had.
+func (r *Registry) Attest(repository string, digest v1.Hash, tag string, statements ...Statement) error {
 	var layers []mutate.Addendum
-	for _, signer := range signers {
-		signature, err := signer.sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(statement), statement))
+	for _, s := range statements {
+		envelope, _, err := s.envelope("https://in-toto.io/Statement/v0.1")
 		if err != nil {
 			return err
 		}
-		envelope, err := json.Marshal(map[string]any{
-			"payloadType": payloadType,
-			"payload":     base64.StdEncoding.EncodeToString([]byte(statement)),
-			"signatures":  []any{map[string]any{"sig": signature}},
-		})
+		text, err := json.Marshal(envelope)
 		if err != nil {
 			return fmt.Errorf("encoding an attestation: %w", err)
 		}
 		annotations := map[string]string{"dev.cosignproject.cosign/signature": ""}
-		if signer.Certificate != "" {
-			annotations["dev.sigstore.cosign/certificate"], annotations["dev.sigstore.cosign/chain"] = signer.Certificate, signer.Chain
+		if s.Signer.Certificate != "" {
+			annotations["dev.sigstore.cosign/certificate"], annotations["dev.sigstore.cosign/chain"] = s.Signer.Certificate, s.Signer.Chain
 		}
-		layers = append(layers, mutate.Addendum{Layer: static.NewLayer(envelope, "application/vnd.dsse.envelope.v1+json"), Annotations: annotations})
+		layers = append(layers, mutate.Addendum{Layer: static.NewLayer(text, "application/vnd.dsse.envelope.v1+json"), Annotations: annotations})
 	}
 	return r.attach(repository, digest, tag, layers...)
 }
@@ -91,14 +115,13 @@ const (
 // bundleType is the media type of a bundle of sigstore.
 const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
-// Bundle stores a signed statement of a type about the image as a bundle, which is how newer
-// versions of cosign store both signatures and attestations: an image that refers to the
-// other one, listed under the tag sha256-… (OCI distribution, referrers). It replaces those
-// that the image had.
-func (r *Registry) Bundle(repository string, digest v1.Hash, predicateType string, signers ...*Signer) error {
+// Bundle stores signed statements as bundles, which is how newer versions of cosign store
+// both signatures and attestations: images that refer to the one of the digest, listed under
+// the tag sha256-… (OCI distribution, referrers). They replace those that the image had.
+func (r *Registry) Bundle(repository string, digest v1.Hash, statements ...Statement) error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, signer := range signers {
-		text, err := signer.bundle(digest, predicateType)
+	for _, s := range statements {
+		text, err := s.bundle()
 		if err != nil {
 			return err
 		}
@@ -119,26 +142,17 @@ func (r *Registry) Bundle(repository string, digest v1.Hash, predicateType strin
 	return r.writeIndex(repository+":sha256-"+digest.Hex, index)
 }
 
-// bundle returns a bundle with a statement about an image.
-func (s *Signer) bundle(digest v1.Hash, predicateType string) ([]byte, error) {
-	const payloadType = "application/vnd.in-toto+json"
-	statement := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","predicateType":%q,"subject":[{"name":"","digest":{"sha256":%q}}],"predicate":{}}`, predicateType, digest.Hex)
-	signature, err := s.sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(statement), statement))
+// bundle returns the statement in a bundle.
+func (s Statement) bundle() ([]byte, error) {
+	envelope, signature, err := s.envelope("https://in-toto.io/Statement/v1")
 	if err != nil {
 		return nil, err
 	}
-	material, err := s.material(signature)
+	material, err := s.Signer.material(signature)
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(map[string]any{
-		"mediaType":            bundleType,
-		"verificationMaterial": material,
-		"dsseEnvelope": map[string]any{
-			"payloadType": payloadType, "payload": base64.StdEncoding.EncodeToString([]byte(statement)),
-			"signatures": []any{map[string]any{"sig": signature}},
-		},
-	})
+	text, err := json.Marshal(map[string]any{"mediaType": bundleType, "verificationMaterial": material, "dsseEnvelope": envelope})
 	if err != nil {
 		return nil, fmt.Errorf("encoding a bundle: %w", err)
 	}

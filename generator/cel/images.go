@@ -110,7 +110,7 @@ func (o imageObject) validating(s selector) manifest.Object {
 		"matchImageReferences":     []any{map[string]any{"expression": covered(image.References, "ref")}},
 		"images":                   noImages(),
 		"attestors":                o.attestors(),
-		"attestations":             []any{map[string]any{"name": "signature", "intoto": map[string]any{"type": signatureType}}},
+		"attestations":             o.attestations(),
 	}
 	exceptions := o.object().waivers()
 	variables := slices.Concat(o.places(exceptions.variables()), o.signatures(), []any{

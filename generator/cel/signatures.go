@@ -2,6 +2,7 @@ package cel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
@@ -14,19 +15,44 @@ const signatureType = "https://sigstore.dev/cosign/sign/v1"
 // bundled ends the name of an attestor that only accepts bundles.
 const bundled = "b"
 
-// attestors returns Kyverno's form of the attestors, each twice: as it is, and so that it
-// only accepts bundles. What is signed in the older format has a signature in an
-// annotation, what is in a bundle has an empty one there.
+// attestors returns Kyverno's form of the attestors. Those of signatures are there twice: as
+// they are, and so that they only accept bundles. What is signed in the older format has a
+// signature in an annotation, what is in a bundle has an empty one there.
 func (o imageObject) attestors() []any {
+	image := o.check.policy.Image
 	var all []any
-	for i, a := range o.check.policy.Image.Attestors {
+	for i, a := range image.Attestors {
 		all = append(all, attestor(attestorName(i), o.cosign(a)))
 		only := o.cosign(a)
 		only["annotations"] = map[string]any{"dev.cosignproject.cosign/signature": ""}
 		all = append(all, attestor(attestorName(i)+bundled, only))
 	}
+	for i, demand := range image.Attestations {
+		for j, a := range demand.Attestors {
+			all = append(all, attestor(attesterName(i, j), o.cosign(a)))
+		}
+	}
 	return all
 }
+
+// attestations returns what Kyverno is asked for: the type of signatures in bundles, and
+// those that the rule demands.
+func (o imageObject) attestations() []any {
+	all := []any{attestation("signature", signatureType)}
+	for i, demand := range o.check.policy.Image.Attestations {
+		all = append(all, attestation(attestationName(i), demand.Type))
+	}
+	return all
+}
+
+func attestation(name, predicate string) map[string]any {
+	return map[string]any{"name": name, "intoto": map[string]any{"type": predicate}}
+}
+
+func attestationName(i int) string { return fmt.Sprintf("t%d", i+1) }
+
+// attesterName is the name of an attestor of a demanded attestation.
+func attesterName(i, j int) string { return attestationName(i) + attestorName(j) }
 
 func attestor(name string, cosign map[string]any) any {
 	return map[string]any{"name": name, "cosign": cosign}
@@ -98,6 +124,20 @@ func signedBy(name string) string {
 image.getMetadata(%s).digest != "" && verifyImageSignatures(d, [%s]) > 0 && %s == 0)`, bundle, name, place, name, bundle)
 }
 
+// attested is an expression that is true if the image d has the attestations that the rule
+// demands. Kyverno finds none when the registry does not answer.
+func (o imageObject) attested() string {
+	var all []string
+	for i, demand := range o.check.policy.Image.Attestations {
+		var names []string
+		for j := range demand.Attestors {
+			names = append(names, "attestors."+attesterName(i, j))
+		}
+		all = append(all, fmt.Sprintf("verifyAttestationSignatures(d, attestations.%s, [%s]) >= %d", attestationName(i), strings.Join(names, ", "), demand.Count))
+	}
+	return strings.Join(all, " && ")
+}
+
 // signatures are variables: the images that must be signed, their digests, and those that
 // are not signed.
 //
@@ -113,17 +153,21 @@ func (o imageObject) signatures() []any {
 		all = append(all, name)
 		each = append(each, signedBy(name))
 	}
-	unsigned := `variables.images.filter(i, !variables.resolved.exists(r, r.image == i && r.digest in variables.signed))`
+	unsigned, attested := `variables.images.filter(i, !variables.resolved.exists(r, r.image == i && r.digest in variables.signed))`, []any(nil)
+	if len(image.Attestations) > 0 {
+		attested = []any{variable("attested", "variables.signed.filter(d, "+o.attested()+")")}
+		unsigned = fmt.Sprintf(`(%s + variables.images.filter(i, variables.resolved.exists(r, r.image == i && r.digest in variables.signed && !(r.digest in variables.attested)))
+.map(i, i + " (it lacks an attestation)"))`, unsigned)
+	}
 	if o.digests() {
 		unsigned = fmt.Sprintf(`(%s + variables.images.filter(i, !i.contains("@")).map(i, i + " (it has no digest)"))`, unsigned)
 	}
-	return []any{
+	return slices.Concat([]any{
 		variable("images", `variables.remaining.map(p, p.image).distinct()`),
 		variable("once", `random("[a-z0-9]{16}")`),
 		variable("resolved", `variables.images.map(i, {"image": i, "full": string(image.getMetadata(i).resolvedImage)})
 .map(r, {"image": r.image, "digest": `+repository("r.full")+` + ":" + variables.once + r.full.substring(r.full.indexOf("@"))})`),
 		variable("asked", fmt.Sprintf(`variables.resolved.map(r, r.digest).distinct().filter(d, verifyImageSignatures(d, [%s]) >= %d)`, strings.Join(all, ", "), image.Count)),
 		variable("signed", fmt.Sprintf("variables.asked.filter(d, [%s].filter(s, s).size() >= %d)", strings.Join(each, ",\n"), image.Count)),
-		variable("unsigned", unsigned),
-	}
+	}, attested, []any{variable("unsigned", unsigned)})
 }

@@ -1,7 +1,6 @@
 package kyverno
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -174,18 +173,22 @@ func imagePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy, name st
 	enforce := action == plan.Enforce
 	spec["background"] = policy.Control.Background && !enforce // else each scan asks the registry again for what was verified at admission
 	spec["webhookConfiguration"] = webhook(enforce, imageTimeout)
-	attestors, context := attestorSet(env, policy.Image)
+	keys := &keyContext{namespace: env.Kyverno.Namespace}
+	attestors, attestations := keys.attestorSet(policy.Image.Count, policy.Image.Attestors), keys.attestations(policy.Image)
 	mutate := enforce && policy.Image.MutateDigest && !policy.Image.RequireDigest
 	for _, r := range spec["rules"].([]any) {
 		rule := r.(map[string]any)
 		rule["exclude"] = map[string]any{"any": exclusions(p, env, policy, others(p, tiers))}
-		if len(context) > 0 {
-			rule["context"] = context
+		if len(keys.entries) > 0 {
+			rule["context"] = keys.entries
 		}
 		for _, e := range rule["verifyImages"].([]any) {
 			entry := e.(map[string]any)
 			entry["imageReferences"] = list(policy.Image.References)
 			entry["attestors"] = []any{attestors}
+			if len(attestations) > 0 {
+				entry["attestations"] = attestations
+			}
 			entry["failureAction"] = action.String()
 			entry["mutateDigest"] = mutate
 			entry["verifyDigest"] = mutate || enforce && policy.Image.RequireDigest
@@ -194,47 +197,4 @@ func imagePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy, name st
 		}
 	}
 	return object
-}
-
-// attestorSet returns Kyverno's form of the attestors, and the context that holds the
-// keys of ConfigMaps.
-func attestorSet(env plan.Environment, image *plan.Image) (set map[string]any, context []any) {
-	entries := make([]any, len(image.Attestors))
-	for i, a := range image.Attestors {
-		if a.Keyless != nil {
-			entries[i] = map[string]any{"keyless": keyless(a)}
-			continue
-		}
-		keys := map[string]any{"signatureAlgorithm": "sha256", "ctlog": map[string]any{"ignoreSCT": true}} // a key has no certificate to be logged
-		switch {
-		case a.ConfigMap != "":
-			name := fmt.Sprintf("keys%d", i)
-			context = append(context, map[string]any{"name": name, "configMap": map[string]any{"name": a.ConfigMap, "namespace": env.Kyverno.Namespace}})
-			keys["publicKeys"] = fmt.Sprintf(`{{ %s.data.%q }}`, name, a.ConfigMapKey)
-		case a.Secret != "":
-			keys["secret"] = map[string]any{"name": a.Secret, "namespace": env.Kyverno.Namespace}
-		case a.KMS != "":
-			keys["kms"] = a.KMS
-		default:
-			keys["publicKeys"] = a.PublicKeys
-		}
-		if keys["rekor"] = map[string]any{"ignoreTlog": true}; a.RekorURL != "" {
-			keys["rekor"] = map[string]any{"url": a.RekorURL}
-		}
-		entries[i] = map[string]any{"keys": keys}
-	}
-	return map[string]any{"count": int64(image.Count), "entries": entries}, context
-}
-
-func keyless(a plan.Attestor) map[string]any {
-	out := map[string]any{"rekor": map[string]any{"url": a.RekorURL}}
-	for field, value := range map[string]string{
-		"issuer": a.Keyless.Issuer, "issuerRegExp": a.Keyless.IssuerRegExp,
-		"subject": a.Keyless.Subject, "subjectRegExp": a.Keyless.SubjectRegExp,
-	} {
-		if value != "" {
-			out[field] = value
-		}
-	}
-	return out
 }

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -269,6 +270,33 @@ type Image struct {
 	Attestors     []Attestor
 	MutateDigest  bool
 	RequireDigest bool
+	// Attestations that are demanded, too. Contents of rules without any do not have the field.
+	Attestations []Attestation `json:",omitempty"`
+}
+
+// Attestation is a demand for attestations of a type: enough attestors must have made at
+// least one, and all that they made must satisfy the conditions.
+type Attestation struct {
+	Type       string
+	Count      int
+	Attestors  []Attestor
+	Conditions []Condition
+}
+
+// Condition is about one field of a predicate. It says one of these things about the value.
+type Condition struct {
+	Path []string
+	// In are the values that it may have: texts, booleans, and numbers as float64.
+	In []any `json:",omitempty"`
+	// Matches is an anchored regular expression for a text.
+	Matches string `json:",omitempty"`
+	// AtLeast and AtMost are bounds of a number.
+	AtLeast, AtMost *int `json:",omitempty"`
+}
+
+// Conditional reports whether the rule has conditions on attestations.
+func (i Image) Conditional() bool {
+	return slices.ContainsFunc(i.Attestations, func(a Attestation) bool { return len(a.Conditions) > 0 })
 }
 
 // Attestor is one identity that signs: a key or a keyless identity.

@@ -161,8 +161,12 @@ func (e Environment) Action(policy, tier string) Action {
 	return action
 }
 
-// CanBe reports whether the policy can be of a kind (catalog.Targets).
+// CanBe reports whether the policy can be of a kind (catalog.Targets). In CEL, Kyverno shows
+// only the last attestation of a type: conditions on all of them stay with ClusterPolicies.
 func (p Policy) CanBe(target string) bool {
+	if p.Image != nil && p.Image.Conditional() && target != catalog.ClusterPolicy {
+		return false
+	}
 	return slices.Contains(p.Control.Targets(), target)
 }
 

@@ -102,6 +102,12 @@ func defaultProfile(s v1alpha1.ProfileSpec) v1alpha1.ProfileSpec {
 		image.Attestors.Count = or(image.Attestors.Count, len(image.Attestors.Of))
 		image.MutateDigest = or(image.MutateDigest, true)
 		image.RequireDigest = or(image.RequireDigest, false)
+		image.Attestations = slices.Clone(image.Attestations)
+		for j := range image.Attestations {
+			if of := image.Attestations[j].Attestors; of != nil {
+				image.Attestations[j].Attestors = &v1alpha1.AttestorSet{Count: or(of.Count, len(of.Of)), Of: of.Of}
+			}
+		}
 		if image.Tiers == nil {
 			image.Tiers = s.Tiers
 		}

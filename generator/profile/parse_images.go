@@ -17,23 +17,8 @@ func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, at
 		Policy: imagePolicy(rule.Name), Tiers: rule.Tiers, Written: written, Field: field, At: p.Positions.At(field),
 	}
 	p.name(field+".name", rule.Name, 40)
-	if len(rule.Attestors.Of) == 0 {
-		p.Report(field+".attestors", "image-attestors", "", "without attestors, nothing is verified")
-	}
-	p.distinct(field+".attestors", rule.Attestors.Of)
-	for i, name := range rule.Attestors.Of {
-		if !p.known(fmt.Sprintf("%s.attestors[%d]", field, i), "attestor-unknown", "attestor", name, names) {
-			continue
-		}
-		a := attestors[name]
-		out.Attestors = append(out.Attestors, a.Attestor)
-		if a.object != nil {
-			out.Trust = append(out.Trust, *a.object)
-		}
-	}
-	if count := *rule.Attestors.Count; len(rule.Attestors.Of) > 0 && (count < 1 || count > len(rule.Attestors.Of)) {
-		p.Report(field+".attestors.count", "out-of-range", "", "count is %d, but the rule has %d attestors", count, len(rule.Attestors.Of))
-	}
+	out.Attestors = p.attestorSet(field+".attestors", rule.Attestors, names, attestors, &out)
+	p.attestations(field+".attestations", rule, names, attestors, &out)
 	if len(rule.Tiers) == 0 {
 		p.Report(field+".tiers", "required", "leave the field out for all tiers", "at least one tier is needed")
 	}
@@ -42,6 +27,30 @@ func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, at
 		p.known(fmt.Sprintf("%s.tiers[%d]", field, i), "tier-unknown", "tier", t, p.spec.Tiers)
 	}
 	p.out.Images = append(p.out.Images, out)
+}
+
+// attestorSet parses the attestors of a rule, or of an attestation that it demands. What they
+// refer to is added to the rule.
+func (p *parser) attestorSet(field string, set v1alpha1.AttestorSet, names []string, attestors map[string]attestor, rule *Image) []plan.Attestor {
+	if len(set.Of) == 0 {
+		p.Report(field, "image-attestors", "", "without attestors, nothing is verified")
+	}
+	p.distinct(field, set.Of)
+	var out []plan.Attestor
+	for i, name := range set.Of {
+		if !p.known(fmt.Sprintf("%s[%d]", field, i), "attestor-unknown", "attestor", name, names) {
+			continue
+		}
+		a := attestors[name]
+		out = append(out, a.Attestor)
+		if a.object != nil {
+			rule.Trust = append(rule.Trust, *a.object)
+		}
+	}
+	if count := *set.Count; len(set.Of) > 0 && (count < 1 || count > len(set.Of)) {
+		p.Report(field+".count", "out-of-range", "", "count is %d, but %d attestors are named", count, len(set.Of))
+	}
+	return out
 }
 
 // references parses the references of a rule.

@@ -17,6 +17,8 @@ type resolvedControl struct {
 	policy   plan.Policy
 	maxStage int
 	field    string // of its settings in the profile
+	// conditional is what image rules with conditions on attestations are made from.
+	conditional catalog.Policy
 }
 
 // resolveControls renders every control that is on, once for all environments for which
@@ -47,9 +49,31 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 			continue
 		}
 		policy := plan.Policy{Name: c.ID, Base: c.ID, Control: c.Control, Policy: rendered.policy, Parameters: rendered.parameters, At: spec.At(c.Field)}
-		r.controls[spec] = append(r.controls[spec], resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field})
+		resolved := resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field}
+		if c.Instances != "" {
+			resolved.conditional = r.conditional(&report, spec, c, target, rendered)
+		}
+		r.controls[spec] = append(r.controls[spec], resolved)
 	}
 	r.Problems = append(r.Problems, report.Problems...)
+}
+
+// conditional returns what image rules with conditions on attestations become: in CEL,
+// Kyverno shows only the last attestation of a type (docs/image-traps.md#attestations-in-cel).
+func (r *resolver) conditional(report *source.Reporter, spec *profile.Spec, c profile.Control, target string, rendered rendering) catalog.Policy {
+	if target == catalog.ClusterPolicy {
+		return rendered.policy
+	}
+	for _, rule := range spec.Images {
+		if rule.Conditional() {
+			r.staysClusterPolicy(report, spec, rule.Field+".attestations", "a rule with conditions", "a "+target)
+		}
+	}
+	again := r.render(c.Control, catalog.ClusterPolicy, rendered.parameters)
+	if again.err != nil {
+		report.Report(c.Field, "control-render", "", "%v", again.err)
+	}
+	return again.policy
 }
 
 // target returns the kind of policy that a control becomes. What CEL cannot say stays a

@@ -181,6 +181,9 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 	for _, rule := range e.Spec.Images {
 		p := policy
 		p.Name, p.Base, p.Image, p.At, p.Actions = rule.Policy, rule.Policy, &rule.Image, rule.At, map[string]plan.Action{}
+		if rule.Conditional() {
+			p.Policy = c.conditional
+		}
 		for _, t := range rule.Tiers {
 			p.Actions[t] = policy.Actions[t]
 		}

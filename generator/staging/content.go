@@ -55,9 +55,7 @@ func ContentOf(p plan.Policy, deployers plan.Deployers, trust []plan.TrustObject
 // change when a key does, and an old key must stay available when the object that held
 // it has a new one.
 func inline(image plan.Image, trust []plan.TrustObject) *plan.Image {
-	image.Attestors = slices.Clone(image.Attestors)
-	for i := range image.Attestors {
-		a := &image.Attestors[i]
+	changed := eachAttestor(image, func(a *plan.Attestor) {
 		for _, o := range trust {
 			key, found := o.Data[a.ConfigMapKey]
 			switch {
@@ -69,8 +67,30 @@ func inline(image plan.Image, trust []plan.TrustObject) *plan.Image {
 				}
 			}
 		}
+	})
+	return &changed
+}
+
+// eachAttestor returns a copy of an image rule in which all attestors are changed, also those
+// of attestations.
+func eachAttestor(image plan.Image, change func(a *plan.Attestor)) plan.Image {
+	all := func(attestors []plan.Attestor) []plan.Attestor {
+		attestors = slices.Clone(attestors)
+		for i := range attestors {
+			change(&attestors[i])
+		}
+		return attestors
 	}
-	return &image
+	image.Attestors, image.Attestations = all(image.Attestors), slices.Clone(image.Attestations)
+	for i := range image.Attestations {
+		image.Attestations[i].Attestors = all(image.Attestations[i].Attestors)
+	}
+	return image
+}
+
+// nameless returns an image rule without the names of its attestors, which only people read.
+func nameless(image plan.Image) plan.Image {
+	return eachAttestor(image, func(a *plan.Attestor) { a.Name = "" })
 }
 
 // Hash returns the identity of the content. Texts for people and names are no part of
@@ -81,11 +101,7 @@ func (c Content) Hash() string {
 		same.Body = withoutMessages(c.Body)
 	}
 	if c.Image != nil {
-		image := *c.Image
-		image.Attestors = slices.Clone(image.Attestors)
-		for i := range image.Attestors {
-			image.Attestors[i].Name = ""
-		}
+		image := nameless(*c.Image)
 		same.Image = &image
 	}
 	raw, err := json.Marshal(same)
@@ -222,20 +238,22 @@ func sameBody(a, b Content) bool {
 // imageLoosens reports whether a rule demands at most what another one demands, of at
 // most the same images.
 func imageLoosens(old, new plan.Image) bool {
-	identities := func(image plan.Image) []string {
-		var all []string
-		for _, a := range image.Attestors {
-			a.Name = ""
-			raw, err := json.Marshal(a)
-			if err != nil {
-				panic(err) // strings always encode
-			}
-			all = append(all, string(raw))
-		}
-		return all
-	}
-	return subset(identities(old), identities(new)) && subset(new.References, old.References) && new.Count <= old.Count &&
+	old, new = nameless(old), nameless(new)
+	return subset(texts(old.Attestors), texts(new.Attestors)) && subset(texts(new.Attestations), texts(old.Attestations)) && subset(new.References, old.References) && new.Count <= old.Count &&
 		(old.MutateDigest || !new.MutateDigest) && (old.RequireDigest || !new.RequireDigest)
+}
+
+// texts returns values as texts, which are the same if the values are.
+func texts[T any](values []T) []string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // plain values always encode
+		}
+		all[i] = string(raw)
+	}
+	return all
 }
 
 // exemptsMore reports whether the new content exempts everything that the old one exempts.

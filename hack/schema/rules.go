@@ -93,6 +93,8 @@ var rules = map[string]rule{
 	"ImageRule.tiers":         {minItems: 1},
 	"ImageRule.mutateDigest":  flag(true),
 	"ImageRule.requireDigest": flag(false),
+	"Attestation.type":        {pattern: `^https?://[^ *]+$`},
+	"Condition.in":            {minItems: 1},
 	"AttestorSet.count":       {minimum: 1},
 	"AttestorSet.of":          {minItems: 1},
 

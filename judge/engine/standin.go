@@ -1,5 +1,7 @@
 package engine
 
+import "encoding/json"
+
 // StandIn makes the engine stand in for registries and signers, so that image rules can
 // be evaluated without the network and without private keys. The engine answers for
 // every host name from memory, with the Images and nothing else.
@@ -38,6 +40,21 @@ type Image struct {
 	Signatures []Signature `json:"signatures,omitempty"`
 	// Flaw is what is wrong with the image, or with all its signatures.
 	Flaw Flaw `json:"flaw,omitempty"`
+	// Attestations of the image. An image that has some is signed in both formats, and has them
+	// in both, in this order: some kinds of policies read the one, some the other.
+	Attestations []Attestation `json:"attestations,omitempty"`
+}
+
+// Attestation is a signed statement about an image.
+type Attestation struct {
+	// Type of the predicate.
+	Type string `json:"type"`
+	// Predicate is JSON.
+	Predicate json.RawMessage `json:"predicate"`
+	// By is who attests.
+	By Signature `json:"by"`
+	// OtherImage is set if the statement is about another image.
+	OtherImage bool `json:"otherImage,omitempty"`
 }
 
 // Flaw is what is wrong with an image although the signer is right.

@@ -107,6 +107,8 @@ type fake struct {
 	// Faults of image rules: how many attestors fewer are enough; what does not count.
 	fewer                                     int
 	anyFlaw, anyAuthority, noDigests, changes bool
+	// Faults of demanded attestations: what is not looked at.
+	noAttestations, noConditions, oneOfAll bool
 
 	asked int
 	// made are the objects that a controller sent, strange those that no controller would.
@@ -224,7 +226,7 @@ func (f *fake) look(p plan.Policy, object []byte) (covered, unsigned bool, pinne
 			digest = reference
 		}
 		image, known := f.images[digest]
-		unsigned = unsigned || !known || !f.signed(*p.Image, image)
+		unsigned = unsigned || !known || !f.signed(*p.Image, image) || !f.attested(*p.Image, image)
 		if !byDigest && known {
 			if pinned == nil {
 				pinned = bytes.Clone(object)
@@ -249,6 +251,58 @@ func (f *fake) signed(rule plan.Image, image engine.Image) bool {
 		}
 	}
 	return count >= rule.Count-f.fewer && (image.Flaw == "" || f.anyFlaw)
+}
+
+// attested reports whether enough attestors made each attestation that the rule demands, and made none that does not
+// satisfy the conditions.
+func (f *fake) attested(rule plan.Image, image engine.Image) bool {
+	for _, demand := range rule.Attestations {
+		count := 0
+		for _, a := range demand.Attestors {
+			made, good := 0, 0
+			for _, other := range image.Attestations {
+				if other.Type != demand.Type || other.OtherImage || !f.signed(plan.Image{Count: 1, Attestors: []plan.Attestor{a}}, engine.Image{Signatures: []engine.Signature{other.By}}) {
+					continue
+				}
+				made++
+				if f.noConditions || satisfies(demand.Conditions, other.Predicate) {
+					good++
+				}
+			}
+			if good > 0 && (good == made || f.oneOfAll) {
+				count++
+			}
+		}
+		if count < demand.Count && !f.noAttestations {
+			return false
+		}
+	}
+	return true
+}
+
+// satisfies reports whether a predicate satisfies conditions.
+func satisfies(conditions []plan.Condition, predicate json.RawMessage) bool {
+	for _, c := range conditions {
+		var value any
+		if err := json.Unmarshal(predicate, &value); err != nil {
+			return false
+		}
+		for _, name := range c.Path {
+			object, _ := value.(map[string]any)
+			value = object[name]
+		}
+		text, isText := value.(string)
+		number, isNumber := value.(float64)
+		switch value.(type) {
+		case []any, map[string]any:
+			return false
+		}
+		if len(c.In) > 0 && !slices.Contains(c.In, value) || c.Matches != "" && (!isText || !regexp.MustCompile(c.Matches).MatchString(text)) ||
+			c.AtLeast != nil && (!isNumber || number < float64(*c.AtLeast)) || c.AtMost != nil && (!isNumber || number > float64(*c.AtMost)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *fake) tier(request engine.EvaluateParams) string {

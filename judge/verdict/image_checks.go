@@ -27,7 +27,7 @@ func (r *run) image(k *cluster, policy plan.Policy, control *catalog.Control, go
 	for _, glob := range t.without {
 		r.skip(t.result(k, policy, "images of "+glob), "no repository was found that it covers")
 	}
-	for _, s := range t.signers {
+	for _, s := range t.everyone() {
 		if s.RekorURL != "" {
 			r.skip(t.result(k, policy, "signatures of "+s.Name+" in the transparency log"), "the log is not asked: "+s.RekorURL)
 		}

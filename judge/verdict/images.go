@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/pem"
 	"fmt"
+	"iter"
 	"net/url"
 	"regexp"
 	"slices"
@@ -25,9 +26,10 @@ const (
 
 // imageTrial is an image rule with the images to check it with.
 type imageTrial struct {
+	quorum
 	image        *plan.Image
+	demands      []demand
 	tag          string // prefix of the tags of its images
-	signers      []signer
 	repositories []string
 	without      []string // globs without a repository
 	samples      []sample
@@ -36,6 +38,12 @@ type imageTrial struct {
 	inCEL bool
 	// reason why the rule cannot be checked; empty if it can.
 	reason string
+}
+
+// quorum is a number of signers of which count are enough.
+type quorum struct {
+	signers []signer
+	count   int
 }
 
 // signer is an attestor and its signature.
@@ -50,6 +58,8 @@ type sample struct {
 	name, tag  string
 	signatures []engine.Signature
 	flaw       engine.Flaw
+	// attestations that the image has; nil stands for those that the rule demands.
+	attestations []engine.Attestation
 	// good is set if the rule should admit the image.
 	good bool
 	// absent is set if the image is not in the registry, or the registry does not answer.
@@ -70,21 +80,33 @@ const (
 func newImageTrial(env plan.Environment, policy plan.Policy, known map[string]string) *imageTrial {
 	t := &imageTrial{image: policy.Image, tag: policy.Name, inCEL: policy.Target != catalog.ClusterPolicy}
 	t.repositories, t.without = repositories(policy.Image.References)
-	for _, a := range policy.Image.Attestors {
-		s, err := newSigner(env, policy.Target, a, known)
-		if err != nil {
+	t.quorum = t.newQuorum(env, policy.Target, policy.Image.Count, policy.Image.Attestors, known)
+	for _, a := range policy.Image.Attestations {
+		t.demands = append(t.demands, demand{t.newQuorum(env, policy.Target, a.Count, a.Attestors, known), a.Type, a.Conditions})
+		if _, err := goodPredicate(a.Conditions); err != nil {
 			t.reason = err.Error()
 		}
-		t.signers = append(t.signers, s)
 	}
-	switch {
-	case t.reason != "":
-	case len(t.signers) > maxAttestors:
-		t.reason = fmt.Sprintf("more than %d attestors have too many combinations", maxAttestors)
-	case len(t.repositories) > 0:
+	if t.reason == "" && len(t.repositories) > 0 {
 		t.sample()
 	}
 	return t
+}
+
+// newQuorum returns the signers of attestors. The trial has a reason if it finds none for one.
+func (t *imageTrial) newQuorum(env plan.Environment, target string, count int, attestors []plan.Attestor, known map[string]string) quorum {
+	q := quorum{count: count}
+	for _, a := range attestors {
+		s, err := newSigner(env, target, a, known)
+		if err != nil {
+			t.reason = err.Error()
+		}
+		q.signers = append(q.signers, s)
+	}
+	if len(q.signers) > maxAttestors {
+		t.reason = fmt.Sprintf("more than %d attestors have too many combinations", maxAttestors)
+	}
+	return q
 }
 
 // newSigner returns the signer of an attestor, with a made-up identity if it is
@@ -165,20 +187,20 @@ func accepts(exact, pattern, text string) bool {
 	return matches && err == nil
 }
 
-// enough reports whether the signatures satisfy as many attestors as the rule requires.
-func (t *imageTrial) enough(signatures []engine.Signature) bool {
+// enough reports whether the signatures satisfy enough attestors.
+func (q quorum) enough(signatures []engine.Signature) bool {
 	count := 0
-	for _, s := range t.signers {
+	for _, s := range q.signers {
 		if slices.ContainsFunc(signatures, s.accepts) {
 			count++
 		}
 	}
-	return count >= t.image.Count
+	return count >= q.count
 }
 
 // by returns the signatures and names of the signers whose bit is set.
-func (t *imageTrial) by(set uint) (signatures []engine.Signature, names string) {
-	for i, s := range t.signers {
+func (q quorum) by(set uint) (signatures []engine.Signature, names string) {
+	for i, s := range q.signers {
 		if set&(1<<i) != 0 {
 			signatures = append(signatures, s.signature)
 			names += ", " + s.Name
@@ -188,14 +210,14 @@ func (t *imageTrial) by(set uint) (signatures []engine.Signature, names string) 
 }
 
 // sets returns the smallest sets of signers that are enough and the largest that are not.
-func (t *imageTrial) sets() (smallest, largest []uint) {
+func (q quorum) sets() (smallest, largest []uint) {
 	enough := func(set uint) bool {
-		signatures, _ := t.by(set)
-		return t.enough(signatures)
+		signatures, _ := q.by(set)
+		return q.enough(signatures)
 	}
-	for set := uint(1); set < 1<<len(t.signers); set++ {
+	for set := uint(1); set < 1<<len(q.signers); set++ {
 		is, edge := enough(set), true
-		for i := range t.signers {
+		for i := range q.signers {
 			if bit := uint(1) << i; is == (set&bit != 0) { // one fewer, or one more
 				edge = edge && is != enough(set^bit)
 			}
@@ -210,6 +232,18 @@ func (t *imageTrial) sets() (smallest, largest []uint) {
 	return smallest, largest
 }
 
+// fewSets is sets with at most maxSets of each sort, and how many that leaves out.
+func (q quorum) fewSets() (smallest, largest []uint, left int) {
+	smallest, largest = q.sets()
+	for _, sets := range []*[]uint{&smallest, &largest} {
+		if more := len(*sets) - maxSets; more > 0 {
+			left += more
+			*sets = (*sets)[:maxSets]
+		}
+	}
+	return smallest, largest, left
+}
+
 // sample adds the images: signed by enough signers, by too few, and in ways that must
 // not count.
 func (t *imageTrial) sample() {
@@ -217,13 +251,8 @@ func (t *imageTrial) sample() {
 	t.add("signed by a key that the profile does not name", sample{signatures: []engine.Signature{{}}})
 	t.add("not in the registry", sample{absent: true})
 	t.add("in a registry that does not answer", sample{absent: true, flaw: engine.FlawUnreachable})
-	smallest, largest := t.sets()
-	for _, sets := range []*[]uint{&smallest, &largest} {
-		if more := len(*sets) - maxSets; more > 0 {
-			t.untried += more
-			*sets = (*sets)[:maxSets]
-		}
-	}
+	smallest, largest, left := t.fewSets()
+	t.untried += left
 	for _, set := range smallest {
 		signatures, names := t.by(set)
 		t.add("signed by "+names, sample{signatures: signatures, good: true})
@@ -242,33 +271,40 @@ func (t *imageTrial) sample() {
 			t.impostors(s, smallest[n], i)
 		}
 	}
+	for i := range t.demands {
+		t.attestations(i, sample{signatures: signatures})
+	}
 }
 
 // impostors adds images on which an impostor replaces one keyless signer of a set that
 // is just enough.
 func (t *imageTrial) impostors(s signer, set uint, at int) {
 	others, _ := t.by(set &^ (1 << at))
-	right := *s.signature.Identity
-	for _, impostor := range []struct {
-		what     string
-		identity engine.Identity
-	}{
-		{"another subject", engine.Identity{Issuer: right.Issuer, Subject: stranger}},
-		{"a longer subject", engine.Identity{Issuer: right.Issuer, Subject: right.Subject + "x"}},
-		{"another issuer", engine.Identity{Issuer: stranger, Subject: right.Subject}},
-		{"a longer issuer", engine.Identity{Issuer: right.Issuer + "x", Subject: right.Subject}},
-		{"no issuer", engine.Identity{Subject: right.Subject}},
-		{"a certificate of another authority", engine.Identity{Issuer: right.Issuer, Subject: right.Subject, Foreign: true}},
-	} {
-		signatures := append(slices.Clone(others), engine.Signature{Identity: &impostor.identity})
+	for what, identity := range impostors(*s.signature.Identity) {
+		signatures := append(slices.Clone(others), engine.Signature{Identity: &identity})
 		if !t.enough(signatures) { // a pattern may be open at its end
-			t.add("signed with "+impostor.what+" for "+s.Name, sample{signatures: signatures})
+			t.add("signed with "+what+" for "+s.Name, sample{signatures: signatures})
 		}
+	}
+}
+
+// impostors returns identities that differ from the right one, in what is said of each.
+func impostors(right engine.Identity) iter.Seq2[string, engine.Identity] {
+	return func(yield func(string, engine.Identity) bool) {
+		_ = yield("another subject", engine.Identity{Issuer: right.Issuer, Subject: stranger}) &&
+			yield("a longer subject", engine.Identity{Issuer: right.Issuer, Subject: right.Subject + "x"}) &&
+			yield("another issuer", engine.Identity{Issuer: stranger, Subject: right.Subject}) &&
+			yield("a longer issuer", engine.Identity{Issuer: right.Issuer + "x", Subject: right.Subject}) &&
+			yield("no issuer", engine.Identity{Subject: right.Subject}) &&
+			yield("a certificate of another authority", engine.Identity{Issuer: right.Issuer, Subject: right.Subject, Foreign: true})
 	}
 }
 
 func (t *imageTrial) add(name string, s sample) {
 	s.name, s.tag = name, fmt.Sprintf("%s-%d", t.tag, len(t.samples))
+	if s.attestations == nil && !s.absent && (s.flaw == "" || s.flaw == engine.FlawOtherImage) {
+		s.attestations = t.attested()
+	}
 	t.samples = append(t.samples, s)
 }
 
@@ -289,7 +325,7 @@ func standIn(env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
 		}
 		t := newImageTrial(env, policy, known)
 		trials[policy.Name] = t
-		for _, s := range t.signers {
+		for _, s := range t.everyone() {
 			if key := strings.TrimSpace(s.key); key != "" && !keys[key] {
 				keys[key] = true
 				out.Attestors = append(out.Attestors, engine.Attestor{Name: s.signature.Attestor, Key: key})
@@ -299,7 +335,7 @@ func standIn(env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
 			for _, s := range append(slices.Clone(t.samples), sample{tag: "latest"}) {
 				if reference := repository + ":" + s.tag; (!s.absent || s.flaw != "") && !images[reference] {
 					images[reference] = true
-					out.Images = append(out.Images, engine.Image{Reference: reference, Signatures: s.signatures, Flaw: s.flaw})
+					out.Images = append(out.Images, engine.Image{Reference: reference, Signatures: s.signatures, Flaw: s.flaw, Attestations: s.attestations})
 				}
 			}
 		}

@@ -107,6 +107,49 @@ func TestRunImages(t *testing.T) {
 	}
 }
 
+// TestRunAttestations is TestRunImages for attestations that a rule demands.
+func TestRunAttestations(t *testing.T) {
+	const rule = `{name: acme, references: [ghcr.io/acme/*], attestors: [key], attestations: [{type: "https://slsa.dev/provenance/v1", conditions: [{path: a.b, equals: yes-it-is}, {path: n, atLeast: 2, atMost: 3}]},
+		{type: "https://spdx.dev/Document", attestors: {count: 2, of: [file, ci]}, conditions: [{path: by, matches: "^acme-[0-9]$"}, {path: n, in: [1, true, x]}]}], tiers: [platform]}`
+	const first, second = " (https://slsa.dev/provenance/v1), by tag", " (https://spdx.dev/Document), by tag"
+	tests := []struct {
+		name string
+		fake fake
+		want []string // beginnings of check and case of failures that must be there
+	}{
+		{name: "as planned"},
+		{name: "not demanded", fake: fake{noAttestations: true}, want: []string{"bad without an attestation" + first, "bad without an attestation" + second,
+			"bad attested by a key that the profile does not name" + first, "bad with an attestation of another type" + second, "bad with the attestation of another image" + first,
+			"bad attested only by file" + second, "bad attested only by ci" + second, "bad attested with another issuer for ci" + second}},
+		{name: "without conditions", fake: fake{noConditions: true}, want: []string{"bad attested with a.b left out" + first, "bad attested with a.b in a list" + first, "bad attested with a.b of a longer text" + first,
+			"bad attested with n too low" + first, "bad attested with n too high" + first, "bad attested with n as a text" + second, "bad attested with by after another line" + second}},
+		{name: "one good attestation of several", fake: fake{oneOfAll: true}, want: []string{"bad with a bad attestation after a good one" + first, "bad with a bad attestation before a good one" + second}},
+		{name: "no signatures", fake: fake{fewer: 1}, want: []string{"bad unsigned, by tag"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bundle := compile(t, imageFiles(t, rule))
+			test.fake.plan = bundle.Plan
+			report, err := Run(t.Context(), &test.fake, bundle, nil, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var failed []string
+			for _, r := range report.of(Failed) {
+				failed = append(failed, r.Check+" "+r.Case)
+			}
+			if len(test.want) == 0 && len(failed) > 0 {
+				t.Errorf("failed: %+v", report.of(Failed)[0])
+			}
+			for _, want := range test.want {
+				if !slices.Contains(failed, want) {
+					t.Errorf("%s did not fail; failed: %v", want, slices.Compact(failed))
+				}
+			}
+		})
+	}
+}
+
 // TestRunImagesAsks: which images there are, signed by whom, and what is said to be left out.
 func TestRunImagesAsks(t *testing.T) {
 	bundle := compile(t, imageFiles(t, `{name: acme, references: [quay.io/acme/app], attestors: {count: 1, of: [ci, secret, vault, file]}, tiers: [platform]}`))
@@ -277,5 +320,5 @@ func keylessOf(subject, pattern string) *plan.Keyless {
 }
 
 func trialOf(count int, signers []signer) *imageTrial {
-	return &imageTrial{image: &plan.Image{Count: count}, signers: signers}
+	return &imageTrial{image: &plan.Image{Count: count}, quorum: quorum{signers, count}}
 }
