@@ -7,7 +7,7 @@ import (
 
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/tuf"
-	legacy "github.com/sigstore/sigstore/pkg/tuf"
+	legacy "github.com/sigstore/sigstore/pkg/tuf" //nolint:staticcheck // deprecated, and one of the two clients that Kyverno uses
 )
 
 // TestSigstore fetches the trust root with both clients that Kyverno uses.
