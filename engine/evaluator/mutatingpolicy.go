@@ -28,6 +28,17 @@ import (
 // compileMu guards the library context of Kyverno, which is a variable of the process that compilers read.
 var compileMu sync.RWMutex //nolint:gochecknoglobals // it guards a variable of another package
 
+// bind makes compilers bind a library to what they compile, until its result is called.
+func bind(library libs.Context) (restore func()) {
+	compileMu.Lock()
+	before := libs.LibraryContext
+	libs.LibraryContext = library
+	return func() {
+		libs.LibraryContext = before
+		compileMu.Unlock()
+	}
+}
+
 // mutator is a MutatingPolicy, evaluated by Kyverno's engine for CEL.
 type mutator struct {
 	family
@@ -67,14 +78,9 @@ func newMutator(policy *policiesv1beta1.MutatingPolicy, registry images) (m muta
 	return m, nil
 }
 
-// compileMutating compiles a policy whose expressions look images up in the registry. The library is bound when the
-// policy is compiled.
+// compileMutating compiles a policy whose expressions look images up in the registry.
 func compileMutating(policy *policiesv1beta1.MutatingPolicy, registry images) (mpolengine.Provider, error) {
-	compileMu.Lock()
-	defer compileMu.Unlock()
-	before := libs.LibraryContext
-	libs.LibraryContext = registry.library()
-	defer func() { libs.LibraryContext = before }()
+	defer bind(registry.library())()
 	if _, err := mpol.Validate(policy); err != nil {
 		return nil, err
 	}

@@ -2,9 +2,9 @@ package evaluator
 
 import (
 	"context"
+	"errors"
 	"slices"
 
-	"errors"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	policiesv1beta1 "github.com/kyverno/api/api/policies.kyverno.io/v1beta1"
 	"github.com/kyverno/kyverno/pkg/cel/engine"
@@ -27,7 +27,7 @@ func validatingFamily(policy *policiesv1beta1.ValidatingPolicy, objects lookups)
 	if _, err := vpol.Validate(policy); err != nil {
 		return family{}, err
 	}
-	provider, err := vpolengine.NewProvider(vpolcompiler.NewCompiler(), []policiesv1beta1.ValidatingPolicyLike{policy}, nil)
+	provider, err := compileValidating(policy, objects)
 	if err != nil {
 		return family{}, err
 	}
@@ -49,6 +49,12 @@ func validatingFamily(policy *policiesv1beta1.ValidatingPolicy, objects lookups)
 		return findingsOf(response)
 	}
 	return f, nil
+}
+
+// compileValidating compiles a policy that reads objects as those of the cluster.
+func compileValidating(policy *policiesv1beta1.ValidatingPolicy, objects lookups) (vpolengine.ProviderFunc, error) {
+	defer bind(objects.cel)()
+	return vpolengine.NewProvider(vpolcompiler.NewCompiler(), []policiesv1beta1.ValidatingPolicyLike{policy}, nil)
 }
 
 // findingsOf reads the response for one policy.

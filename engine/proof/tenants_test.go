@@ -3,6 +3,8 @@ package proof_test
 import (
 	"testing"
 
+	"github.com/gatehouse-dev/gatehouse/generator"
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -67,7 +69,10 @@ func TestTenantsApplyAsThemselves(t *testing.T) {
 // TestWhatCountsAsDefaultDeny gives a namespace that the profile does not know a
 // NetworkPolicy with the agreed name, and creates a Pod as a ReplicaSet's controller does.
 func TestWhatCountsAsDefaultDeny(t *testing.T) {
-	bundle := compile(t, object{"controls": object{"require-network-policy": object{}}}, nil)
+	var bundles []*generator.Bundle
+	for _, kind := range catalog.Targets() {
+		bundles = append(bundles, askingForDefaultDeny(t, kind))
+	}
 	from := func(peers ...any) object {
 		return object{"podSelector": object{}, "policyTypes": []any{"Ingress"}, "ingress": []any{object{"from": peers}}}
 	}
@@ -103,18 +108,64 @@ func TestWhatCountsAsDefaultDeny(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy := manifest.Object{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": object{"name": "default-deny", "namespace": "unknown"}, "spec": c.spec}
-			k := newCluster(t, bundle.Plan.ExceptionNamespace, append(applied(bundle, enforced), policy))
-			got := k.ask(t, protocol.EvaluateParams{
-				Operation: protocol.Create, Namespace: "unknown", NamespaceLabels: map[string]string{},
-				UserInfo: protocol.UserInfo{Username: "system:serviceaccount:kube-system:replicaset-controller"},
-				Resource: encode(t, object{"apiVersion": "v1", "kind": "Pod", "metadata": object{
-					"generateName": "web-5d4f8c7b9d-", "namespace": "unknown", "labels": object{"pod-template-hash": "5d4f8c7b9d"},
-					"ownerReferences": []any{object{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4f8c7b9d", "uid": "1", "controller": true, "blockOwnerDeletion": true}},
-				}, "spec": object{"containers": []any{object{"name": "app", "image": "ghcr.io/acme/app:1.0"}}}}),
-			})
-			if got.Blocked != c.open {
-				t.Errorf("blocked is %v: %s", got.Blocked, verdict(got))
+			for i, bundle := range bundles {
+				k := newCluster(t, bundle.Plan.ExceptionNamespace, append(applied(bundle, enforced), policy))
+				if got := k.ask(t, podOfReplicaSet(t, "unknown", map[string]string{})); got.Blocked != c.open {
+					t.Errorf("%s: blocked is %v: %s", catalog.Targets()[i], got.Blocked, verdict(got))
+				}
 			}
 		})
+	}
+}
+
+// askingForDefaultDeny is a profile with require-network-policy, a namespace that it creates
+// and one that is there.
+func askingForDefaultDeny(t *testing.T, policyType string) *generator.Bundle {
+	t.Helper()
+	return compile(t, object{
+		"kyverno":    object{"policyType": policyType},
+		"controls":   object{"require-network-policy": object{}},
+		"namespaces": []any{object{"name": "shop"}, object{"name": "old", "create": false}},
+	}, nil)
+}
+
+// podOfReplicaSet is a request of the ReplicaSet controller for a Pod.
+func podOfReplicaSet(t *testing.T, namespace string, labels map[string]string) protocol.EvaluateParams {
+	t.Helper()
+	return protocol.EvaluateParams{
+		Operation: protocol.Create, Namespace: namespace, NamespaceLabels: labels,
+		UserInfo: protocol.UserInfo{Username: "system:serviceaccount:kube-system:replicaset-controller"},
+		Resource: encode(t, object{"apiVersion": "v1", "kind": "Pod", "metadata": object{
+			"generateName": "web-5d4f8c7b9d-", "namespace": namespace, "labels": object{"pod-template-hash": "5d4f8c7b9d"},
+			"ownerReferences": []any{object{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4f8c7b9d", "uid": "1", "controller": true, "blockOwnerDeletion": true}},
+		}, "spec": object{"containers": []any{object{"name": "app", "image": "ghcr.io/acme/app:1.0"}}}}),
+	}
+}
+
+// TestDefaultDenyIsAskedElsewhere: the namespaces of the profile are closed by it, and not asked for a default deny. A
+// tenant who labels another one so is asked.
+func TestDefaultDenyIsAskedElsewhere(t *testing.T) {
+	const tier, managed = "gatehouse.dev/tier", "app.kubernetes.io/managed-by"
+	for _, kind := range catalog.Targets() {
+		bundle := askingForDefaultDeny(t, kind)
+		k := newCluster(t, bundle.Plan.ExceptionNamespace, applied(bundle, enforced))
+		for name, c := range map[string]struct {
+			namespace string
+			labels    map[string]string
+			asked     bool
+		}{
+			"created":               {"shop", map[string]string{tier: bundle.Plan.LastTier(), managed: "gatehouse"}, false},
+			"there before":          {"old", map[string]string{}, false},
+			"there before, labels":  {"old", map[string]string{managed: "gatehouse"}, false},
+			"unknown":               {"unknown", map[string]string{}, true},
+			"unknown, managed":      {"unknown", map[string]string{managed: "gatehouse"}, true},
+			"unknown, with a tier":  {"unknown", map[string]string{tier: bundle.Plan.LastTier()}, true},
+			"unknown, another tier": {"unknown", map[string]string{tier: bundle.Plan.Tiers[0], managed: "helm"}, true},
+			"system":                {"kube-system", map[string]string{}, false},
+		} {
+			if got := k.ask(t, podOfReplicaSet(t, c.namespace, c.labels)); got.Blocked != c.asked {
+				t.Errorf("%s, %s: blocked is %v: %s", kind, name, got.Blocked, verdict(got))
+			}
+		}
 	}
 }
