@@ -140,7 +140,7 @@ func (p *policyCheck) lookUps(at string, check manifest.Object) {
 	if check["lookUps"] != nil {
 		p.list(at, check["lookUps"])
 	}
-	if reads := strings.Contains(check.String("offenders")+check.String("refusals"), "resource."); reads != (len(check.Strings("lookUps")) > 0) {
+	if reads := readsPattern.MatchString(check.String("offenders") + " " + check.String("refusals")); reads != (len(check.Strings("lookUps")) > 0) {
 		p.errorf(at, "must have the paths of what the check reads by resource.Get and resource.List, and only these")
 	}
 }
@@ -149,6 +149,9 @@ func (p *policyCheck) lookUps(at string, check manifest.Object) {
 func looksUp(template []byte) bool { return lookUpsPattern.Match(template) }
 
 var lookUpsPattern = regexp.MustCompile(`(?m)^\s+lookUps:`)
+
+// readsPattern finds a call of Kyverno's library, and not the field resource of a request.
+var readsPattern = regexp.MustCompile(`(^|[^.\w])resource\s*\.`)
 
 var podField = regexp.MustCompile(`^[a-z][A-Za-z]+$`)
 
