@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -87,16 +88,9 @@ func TestRunImages(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			bundle := compile(t, imageFiles(t, rule+test.rule+"}"))
 			test.fake.plan = bundle.Plan
-			report, err := Run(t.Context(), &test.fake, bundle, nil, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var failed []string
-			for _, r := range report.of(Failed) {
-				failed = append(failed, r.Check+" "+r.Case)
-			}
+			failed := failures(t, &test.fake, bundle)
 			if len(test.want) == 0 && len(failed) > 0 {
-				t.Errorf("failed: %+v", report.of(Failed)[0])
+				t.Errorf("failed: %v", failed)
 			}
 			for _, want := range test.want {
 				if !slices.ContainsFunc(failed, func(f string) bool { return strings.HasPrefix(f, want) }) {
@@ -105,6 +99,20 @@ func TestRunImages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// failures returns check and case of what fails.
+func failures(t *testing.T, e *fake, bundle *generator.Bundle) []string {
+	t.Helper()
+	report, err := Run(t.Context(), e, bundle, nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed []string
+	for _, r := range report.of(Failed) {
+		failed = append(failed, r.Check+" "+r.Case)
+	}
+	return failed
 }
 
 // TestRunAttestations is TestRunImages for attestations that a rule demands.
@@ -130,16 +138,9 @@ func TestRunAttestations(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			bundle := compile(t, imageFiles(t, rule))
 			test.fake.plan = bundle.Plan
-			report, err := Run(t.Context(), &test.fake, bundle, nil, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var failed []string
-			for _, r := range report.of(Failed) {
-				failed = append(failed, r.Check+" "+r.Case)
-			}
+			failed := failures(t, &test.fake, bundle)
 			if len(test.want) == 0 && len(failed) > 0 {
-				t.Errorf("failed: %+v", report.of(Failed)[0])
+				t.Errorf("failed: %v", failed)
 			}
 			for _, want := range test.want {
 				if !slices.Contains(failed, want) {
