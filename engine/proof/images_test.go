@@ -430,7 +430,7 @@ func TestKeyless(t *testing.T) {
 		"longer-subject":    imagetest.Issue(t, authority, standin.Identity{Subject: subject + "1", Issuer: issuer}),
 		"other-issuer":      imagetest.Issue(t, authority, standin.Identity{Subject: subject, Issuer: "https://issuer.evil.example"}),
 		"no-issuer":         imagetest.Issue(t, authority, standin.Identity{Subject: subject}),
-		"nobody":            imagetest.Issue(t, authority, standin.Identity{}),
+		"no-identity":       imagetest.Issue(t, authority, standin.Identity{}),
 		"no-subject":        imagetest.Issue(t, authority, standin.Identity{Issuer: issuer}),
 		"foreign-authority": imagetest.Issue(t, foreign, standin.Identity{Subject: subject, Issuer: issuer}),
 		"bare-key":          imagetest.NewSigner(t),
@@ -445,7 +445,7 @@ func TestKeyless(t *testing.T) {
 			bundle := compile(t, imageProfile(object{"keyless": identity}, nil, f.Host+"/*"), nil)
 			k := newCluster(t, bundle.Plan.ExceptionNamespace, offline(t, bundle, authority))
 			wantGood(t, k, imagePod(t, f.Host+"/right:v1"))
-			for _, repository := range []string{"other-subject", "longer-subject", "other-issuer", "no-issuer", "nobody", "foreign-authority", "bare-key", "signed", "unsigned"} {
+			for _, repository := range []string{"other-subject", "longer-subject", "other-issuer", "no-issuer", "no-identity", "foreign-authority", "bare-key", "signed", "unsigned"} {
 				if got := k.ask(t, imagePod(t, f.Host+"/"+repository+":v1")); !got.Blocked {
 					t.Errorf("%s is admitted: %s", repository, verdict(got))
 				}

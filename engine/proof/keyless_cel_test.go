@@ -80,7 +80,7 @@ func TestKeylessInCEL(t *testing.T) {
 		"longer-subject": imagetest.Issue(t, s.Authority, standin.Identity{Subject: ciSubject + "1", Issuer: ciIssuer}),
 		"other-issuer":   imagetest.Issue(t, s.Authority, standin.Identity{Subject: ciSubject, Issuer: "https://issuer.evil.example"}),
 		"no-issuer":      imagetest.Issue(t, s.Authority, standin.Identity{Subject: ciSubject}),
-		"nobody":         imagetest.Issue(t, s.Authority, standin.Identity{}),
+		"no-identity":    imagetest.Issue(t, s.Authority, standin.Identity{}),
 		"no-subject":     imagetest.Issue(t, s.Authority, standin.Identity{Issuer: ciIssuer}), // a ClusterPolicy with roots admits it
 		"rival":          imagetest.Issue(t, rival, right),
 		"bare-key":       f.signer,
