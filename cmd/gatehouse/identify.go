@@ -67,7 +67,7 @@ func runIdentify(ctx context.Context, g *globals, args []string, o identifyOptio
 	if err != nil {
 		return nil, err
 	}
-	policies, err := openWorkloads(ctx, args, &clusterOptions{}, nil, in)
+	policies, err := openWorkloads(ctx, args, &clusterOptions{}, nil, in, reading{})
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ type impactOptions struct {
 	judgeOptions
 	stage, format, failOn string
 	cluster               clusterOptions
+	how                   reading
 }
 
 func newImpactCmd(g *globals) *cobra.Command {
@@ -34,7 +35,11 @@ exempt and until when. An exception that has ended exempts nothing. Findings are
 grouped by the label owner of the namespace, or by namespace if it has none.
 
 WORKLOADS are files, folders, kustomizations (folders with a kustomization.yaml),
-or - for standard input. They are judged as if an ordinary user created them, not
+or - for standard input. A folder with Kustomizations of Flux is read as Flux does:
+from the folder that a cluster applies, each object with the namespace, patches and
+variables that it gets, once for each place, in the environment of the cluster.
+What nothing applies, HelmReleases and what depends on unknown variables are listed.
+Objects are judged as if an ordinary user created them, not
 a deployer. Without WORKLOADS, choose a cluster with --context, --kubeconfig, -n
 or -A. Of its namespaced objects, those that a policy judges and no controller
 created are read. gatehouse only lists objects, and reads the labels of the
@@ -44,8 +49,13 @@ Policies that verify signatures need the registry, and policies that restrict wh
 may write need the user: they are listed as not evaluated.
 
 Exits with 1 if the source is wrong, or if something would be blocked and
---fail-on is blocked, and with 2 if something could not be judged.`,
+--fail-on is blocked, or if it is unjudged and a verdict is unknown or workloads
+were not judged, and with 2 if something could not be read or judged: everything
+else is in the report.`,
 		Example: `  gatehouse impact profile/ apps/
+
+  # check what Flux applies to one cluster of a repository
+  gatehouse impact profile/ . --flux clusters/prod -e prod
 
   # check a pull request
   helm template shop charts/shop -n shop | gatehouse impact profile/ - -n shop -e prod --fail-on blocked
@@ -80,7 +90,15 @@ func (o *impactOptions) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.stage, "stage", "", "compare with this `STAGE` instead of the next one")
 	complete(cmd, "stage", fromSource(stageNames))
 	outputFormat(cmd, &o.format, impact.Formats()...)
-	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "`WHEN` to exit with 1", "never", "blocked")
+	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "`WHEN` to exit with 1", "never", "blocked", "unjudged")
+	o.how.flux = true
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.how.roots, "flux", nil, "folder that a cluster applies, as a `PATH` in the repository; can be repeated (default: found by the Kustomizations of Flux)")
+	flags.StringArrayVar(&o.how.substitute, "substitute", nil, "`FILE` with ConfigMaps and Secrets for the variables of Flux that are not in the repository; can be repeated")
+	flags.StringArrayVar(&o.how.exclude, "exclude", nil, "leave out what matches `GLOB`, as in .gitignore; can be repeated")
+	complete(cmd, "flux", completeFolders)
+	complete(cmd, "substitute", completeSource)
+	complete(cmd, "exclude", cobra.NoFileCompletions)
 	o.cluster.bind(cmd)
 	o.cluster.bindNamespace(cmd, "`NAMESPACE` to read from the cluster, or with WORKLOADS the namespace of objects that set none (default: default)")
 }
@@ -98,7 +116,7 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	if err != nil {
 		return warnings, err
 	}
-	objects, err := openWorkloads(ctx, workloads, &o.cluster, impact.Kinds(next.Plan), in)
+	objects, err := openWorkloads(ctx, workloads, &o.cluster, impact.Kinds(next.Plan), in, o.how)
 	if err != nil {
 		return warnings, err
 	}
@@ -121,7 +139,7 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	if err != nil {
 		return warnings, err
 	}
-	if r.err == nil {
+	if r.err == nil && r.report == nil {
 		r.err = r.problems.Err()
 	}
 	if r.err != nil {
@@ -131,7 +149,7 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	if err := r.report.Write(out, o.format, version()); err != nil {
 		return warnings, err
 	}
-	return warnings, verdictOf(r.report.Totals(), o.failOn)
+	return warnings, verdictOf(r.report, o.failOn)
 }
 
 // impactResult is the result of impact.Run.
@@ -165,12 +183,17 @@ func bump(ctx context.Context, source *source, now *generator.Bundle, steps []im
 }
 
 // verdictOf returns the error that the run ends with. What could not be judged never passes.
-func verdictOf(totals impact.Counts, failOn string) error {
+func verdictOf(r *impact.Report, failOn string) error {
+	totals := r.Totals()
 	switch {
-	case failOn == "blocked" && totals.WouldBlock > 0:
+	case failOn != "never" && totals.WouldBlock > 0:
 		return exit.Wrongf("the bump would block workloads")
 	case totals.Errors > 0:
 		return fmt.Errorf("verdicts missing: %d; the engine could not judge everything", totals.Errors)
+	case len(r.Unread) > 0:
+		return fmt.Errorf("could not be read: %d; everything else was judged", len(r.Unread))
+	case failOn == "unjudged" && totals.Unknown+len(r.NotJudged) > 0:
+		return exit.Wrongf("not everything could be judged: unknown: %d, not judged: %d", totals.Unknown, len(r.NotJudged))
 	}
 	return nil
 }

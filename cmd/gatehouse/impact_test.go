@@ -2,13 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // impactEngine is a fakeEngine that judges: an object with the annotation
 // violates: POLICY gets what the policy's first rule says, and one with the
-// annotation breaks: "yes" no verdict.
+// annotation breaks: "yes" no verdict. Those of judged: POLICY POLICY… pass.
 func impactEngine() {
 	actions := map[string]engine.Action{}
 	answerAll(func(request engine.Request) any {
@@ -55,7 +56,7 @@ func actionsOf(load json.RawMessage) map[string]engine.Action {
 func judged(p engine.EvaluateParams, actions map[string]engine.Action) engine.Evaluation {
 	var object struct {
 		Metadata struct {
-			Annotations struct{ Violates, Breaks string }
+			Annotations struct{ Violates, Breaks, Judged string }
 		}
 	}
 	if err := json.Unmarshal(p.Resource, &object); err != nil {
@@ -65,6 +66,9 @@ func judged(p engine.EvaluateParams, actions map[string]engine.Action) engine.Ev
 		return engine.Evaluation{Error: &engine.Error{Code: engine.CodeEvaluation, Message: "kyverno panicked"}}
 	}
 	result := &engine.EvaluateResult{Results: []engine.RuleResult{}}
+	for name := range strings.FieldsSeq(object.Metadata.Annotations.Judged) {
+		result.Results = append(result.Results, engine.RuleResult{Policy: name, Rule: "r", Result: engine.OutcomePass})
+	}
 	if action, ok := actions[object.Metadata.Annotations.Violates]; ok {
 		result.Blocked = action == engine.ActionEnforce
 		result.Results = []engine.RuleResult{{Policy: object.Metadata.Annotations.Violates, Rule: "r", Result: engine.OutcomeFail, Action: action, Blocks: result.Blocked, Message: "no host paths in " + p.Namespace}}

@@ -139,7 +139,7 @@ func (m *migrator) compare(ctx context.Context, way migration.Way) error {
 			return err
 		}
 	}
-	objects, err := openWorkloads(ctx, m.workloads, &m.cluster, impact.Kinds(sides[0].Plan), m.in)
+	objects, err := openWorkloads(ctx, m.workloads, &m.cluster, impact.Kinds(sides[0].Plan), m.in, reading{flux: true})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,12 +13,27 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 	"github.com/gatehouse-dev/gatehouse/internal/regular"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
-// openWorkloads returns the source of the workloads. It reads nothing yet.
-func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, kinds []string, in io.Reader) (workload.Source, error) {
+// reading says how WORKLOADS are read.
+type reading struct {
+	// flux follows the Kustomizations of Flux in folders that have some.
+	flux bool
+	// roots are the folders that clusters apply; empty to find them.
+	roots []string
+	// exclude are patterns of what is left out, as in .gitignore.
+	exclude []string
+	// substitute are files with ConfigMaps and Secrets for variables.
+	substitute []string
+}
+
+// openWorkloads returns the source of the workloads. Of manifests, it reads only which of
+// them Flux applies.
+func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, kinds []string, in io.Reader, how reading) (workload.Source, error) {
 	switch {
 	case len(args) == 0 && !cluster.given():
 		return nil, usagef("give WORKLOADS, or select a cluster with --context, --kubeconfig, -n or -A")
@@ -26,13 +42,17 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	case cluster.live():
 		return nil, usagef("--context, --kubeconfig and -A read from a cluster and cannot be used with WORKLOADS")
 	}
+	values, err := readValues(how.substitute)
+	if err != nil {
+		return nil, err
+	}
 	var inputs []workload.Input
 	for _, arg := range args {
 		if arg == "-" {
 			inputs = append(inputs, workload.Input{Name: "stdin", Open: func() (io.ReadCloser, error) { return io.NopCloser(interruptible{ctx, in}), nil }})
 			continue
 		}
-		some, err := openWorkload(ctx, arg)
+		some, err := openWorkload(ctx, arg, how, values)
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +62,53 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	if namespace == "" {
 		namespace = "default"
 	}
-	return workload.NewFiles(inputs, boundedDisk{filesys.MakeFsOnDisk()}, namespace), nil
+	return quiet{workload.NewFiles(inputs, boundedDisk{filesys.MakeFsOnDisk()}, namespace)}, nil
+}
+
+// quiet is a source that kustomize builds for: its warnings on the standard error stream have
+// no place, and the source returns them with one.
+type quiet struct{ workload.Source }
+
+// Each implements [workload.Source].
+func (q quiet) Each(ctx context.Context, yield func(workload.Workload) error) (diag.List, error) {
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer nowhere.Close()
+	stderr := os.Stderr
+	os.Stderr = nowhere
+	defer func() { os.Stderr = stderr }()
+	return q.Source.Each(ctx, yield)
+}
+
+// readValues reads the variables in files.
+func readValues(files []string) ([]fluxtree.Values, error) {
+	var all []fluxtree.Values
+	for _, name := range files {
+		data, err := boundedDisk{filesys.MakeFsOnDisk()}.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("--substitute: %w", err)
+		}
+		found := false
+		for doc, err := range manifest.Documents(bytes.NewReader(data)) {
+			var v fluxtree.Values
+			ok := false
+			if err == nil {
+				v, ok, err = fluxtree.ParseValues(doc.JSON)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("--substitute: %s: %w", name, plain.JSONError(err))
+			}
+			if found = found || ok; ok {
+				all = append(all, v)
+			}
+		}
+		if !found {
+			return nil, usagef("--substitute: %s: there is no ConfigMap or Secret in it whose keys are variables", name)
+		}
+	}
+	return all, nil
 }
 
 // boundedDisk is a disk for kustomize, which reads whole files. It reads regular files only,
@@ -61,7 +127,7 @@ func (d boundedDisk) ReadFile(name string) ([]byte, error) {
 	return d.FileSystem.ReadFile(name)
 }
 
-func openWorkload(ctx context.Context, name string) ([]workload.Input, error) {
+func openWorkload(ctx context.Context, name string, how reading, values []fluxtree.Values) ([]workload.Input, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading workloads: %w", err)
@@ -71,17 +137,101 @@ func openWorkload(ctx context.Context, name string) ([]workload.Input, error) {
 		open := func() (io.ReadCloser, error) { return openInterruptible(ctx, name) }
 		return []workload.Input{{Name: shown, Open: open, Size: info.Size()}}, nil
 	}
+	if how.flux {
+		repository, err := openFlux(name, fluxtree.Options{Roots: how.roots, Exclude: how.exclude, Values: values})
+		if err != nil {
+			return nil, err
+		}
+		if repository.Flux() {
+			return []workload.Input{{Name: shown, Flux: repository}}, nil
+		}
+	}
 	root, err := os.OpenRoot(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading workloads: %w", err)
 	}
-	inputs, err := workload.Folder(root.FS(), shown)
+	inputs, err := workload.Folder(root.FS(), shown, fluxtree.Excluded(how.exclude))
 	if err == nil && len(inputs) == 0 {
 		var none diag.List
 		none.Add(diag.Diagnostic{Code: "workload-none", Position: diag.Position{File: shown}, Summary: "the folder contains no .yaml, .yml or .json file"})
 		err = none.Err()
 	}
+	within := limit(name)
+	for i := range inputs {
+		inputs[i].Root = within
+	}
 	return inputs, err
+}
+
+// openFlux looks through a folder that may be a repository of Flux, or a part of one: the
+// paths of Kustomizations begin at the root of the repository, which is the folder that has
+// more of them.
+func openFlux(name string, o fluxtree.Options) (*fluxtree.Repository, error) {
+	open := func(root, scope string) (*fluxtree.Repository, error) {
+		dir, err := os.OpenRoot(root)
+		if err != nil {
+			return nil, fmt.Errorf("reading workloads: %w", err)
+		}
+		return fluxtree.Open(dir.FS(), boundedDisk{filesys.MakeFsOnDisk()}, root, filepath.ToSlash(filepath.Clean(root)), scope, o)
+	}
+	r, err := open(name, ".")
+	if err != nil || !r.Flux() || len(o.Roots) > 0 {
+		return r, err
+	}
+	above := versioned(name)
+	if above == "" {
+		return r, nil
+	}
+	scope, err := relative(above, name)
+	if err != nil || scope == "." {
+		return r, nil
+	}
+	outer, err := open(above, filepath.ToSlash(scope))
+	if err == nil && outer.Found() > r.Found() {
+		return outer, nil
+	}
+	return r, nil
+}
+
+// relative returns the path from one folder to another.
+func relative(from, to string) (string, error) {
+	from, err := filepath.Abs(from)
+	if err != nil {
+		return "", err
+	}
+	if to, err = filepath.Abs(to); err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
+}
+
+// versioned returns the folder under version control that a folder lies in; empty if there is
+// none. It is relative if name is.
+func versioned(name string) string {
+	for dir := filepath.Clean(name); ; {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		above := filepath.Join(dir, "..")
+		one, err := os.Stat(dir)
+		other, otherErr := os.Stat(above)
+		if err != nil || otherErr != nil || os.SameFile(one, other) {
+			return ""
+		}
+		dir = above
+	}
+}
+
+// limit returns the folder that the kustomizations in a folder may read: what is under version
+// control with it, or else the working directory, or the folder itself if it lies elsewhere.
+func limit(name string) string {
+	if dir := versioned(name); dir != "" {
+		return dir
+	}
+	if filepath.IsLocal(name) {
+		return "."
+	}
+	return name
 }
 
 // openInterruptible opens a file that may be a pipe, such as <(helm template …).

@@ -210,5 +210,8 @@ func toJSON(text []byte, first int) (object json.RawMessage, err error) {
 	}
 	message = strings.TrimPrefix(message, "error converting YAML to JSON: ")
 	message = strings.TrimPrefix(strings.TrimPrefix(message, "yaml: "), "unmarshal errors:")
+	if strings.HasPrefix(message, "invalid map key: ") { // the rest are types of Go
+		message = "a mapping or list cannot be a key"
+	}
 	return nil, &LineError{line, errors.New(strings.Join(strings.Fields(message), " "))}
 }

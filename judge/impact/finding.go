@@ -24,13 +24,15 @@ const (
 	Blocked Status = "blocked"
 	// Errored: there is no verdict.
 	Errored Status = "error"
+	// Unknown: it depends on a field that is not known.
+	Unknown Status = "unknown"
 	// Warns: a violation that is only reported, even at the next stage.
 	Warns Status = "warns"
 	// Exempt: not judged, because of an exception.
 	Exempt Status = "exempt"
 )
 
-func statuses() []Status { return []Status{WouldBlock, Blocked, Errored, Warns, Exempt} }
+func statuses() []Status { return []Status{WouldBlock, Blocked, Errored, Unknown, Warns, Exempt} }
 
 // Finding is what one control says about one workload in one environment. A workload
 // without violations has no findings.
@@ -41,14 +43,17 @@ type Finding struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Position of the workload: a folder if kustomize built it, empty for a live
-	// cluster.
+	// Position of the workload: the file it comes from; empty for a live cluster.
 	diag.Position
+	// Cluster is the folder of the repository from which Flux applies the workload, and By
+	// the Kustomization that does; empty if it was not read as Flux does.
+	Cluster string `json:"cluster,omitempty"`
+	By      string `json:"by,omitempty"`
 	// Control is the id of the control; empty for an error without one.
 	Control string   `json:"control,omitempty"`
 	Rules   []string `json:"rules,omitempty"`
 	Status  Status   `json:"status"`
-	// Message is what a user who applies the workload would see.
+	// Message is what a user who applies the workload would see, or what is not known.
 	Message string `json:"message,omitempty"`
 	// Exceptions that exempt the workload.
 	Exceptions []Exemption `json:"exceptions,omitempty"`
@@ -80,7 +85,7 @@ func (b *bump) owner(w workload.Workload) string {
 // findingsOf compares the verdicts about a workload at the current stage and the next
 // one. If the engine could not evaluate it, the finding is an error.
 func findingsOf(b *bump, w workload.Workload, before, above engine.Evaluation) []Finding {
-	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At}
+	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At, Cluster: w.Root, By: w.By}
 	if message, failed := failure(above); failed {
 		base.Status, base.Message = Errored, message
 		return []Finding{base}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
@@ -89,10 +90,11 @@ type Progress struct {
 }
 
 // Run judges all workloads of a source. now is the current bundle, next the bundle with
-// the stages of the steps. The problems are about the source. If one of them is an
-// error, the report would be incomplete and is nil.
+// the stages of the steps. The problems are about the source, without what the report lists.
+// An error among them is about something that was not read, and the report lists it too; it
+// is nil if nothing was.
 func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, o Options) (*Report, diag.List, error) {
-	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}}}
+	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}, NotJudged: []NotJudged{}, Unread: diag.List{}, Unreached: diag.List{}}}
 	for _, step := range steps {
 		b, err := newBump(now, next, step)
 		if err != nil {
@@ -100,8 +102,9 @@ func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Ste
 		}
 		r.bumps = append(r.bumps, b)
 	}
+	r.clusters = clustersOf(now.Plan)
 	problems, err := source.Each(ctx, r.take)
-	if err != nil || problems.HasErrors() {
+	if err != nil || r.report.Objects == 0 && problems.HasErrors() {
 		return nil, problems, err
 	}
 	if err := r.flush(); err != nil {
@@ -110,6 +113,7 @@ func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Ste
 	for _, b := range r.bumps {
 		r.report.Environments = append(r.report.Environments, b.summary)
 	}
+	problems = r.report.list(problems)
 	r.report.finish(controlsOf(now.Plan, next.Plan))
 	return r.report, problems, nil
 }
@@ -143,6 +147,8 @@ type run struct {
 	options Options
 	bumps   []*bump
 	report  *Report
+	// clusters are the environments of clusters, by the names that their folders may have.
+	clusters map[string][]string
 
 	chunk      []workload.Workload
 	bytes      int
@@ -153,6 +159,7 @@ type run struct {
 func (r *run) take(w workload.Workload) error {
 	r.chunk, r.bytes = append(r.chunk, w), r.bytes+len(w.Object)
 	r.report.Objects++
+	r.report.unrendered(w)
 	if len(r.chunk) < chunkObjects && r.bytes < chunkBytes {
 		return nil
 	}
@@ -196,18 +203,20 @@ func (r *run) judge(b *bump, progress func(share float64)) error {
 	if b.next != nil {
 		above = b.next
 	}
-	all := make([]int, len(r.chunk))
-	for i := range all {
-		all[i] = i
-	}
-	verdicts, err := r.ask(above, b.labels, all, func(share float64) { progress(share / 2) })
+	here := r.in(b)
+	b.summary.Objects += len(here)
+	verdicts, err := r.ask(above, b.labels, here, func(share float64) { progress(share / 2) })
 	if err != nil {
 		return err
 	}
-	var refused []int
+	others, err := r.askOthers(above, b.labels, here)
+	if err != nil {
+		return err
+	}
+	var refused []workload.Workload
 	for i, v := range verdicts {
 		if v.Result != nil && v.Result.Blocked {
-			refused = append(refused, i)
+			refused = append(refused, here[i])
 		}
 	}
 	before := verdicts
@@ -217,23 +226,87 @@ func (r *run) judge(b *bump, progress func(share float64)) error {
 			return err
 		}
 		before = make([]engine.Evaluation, len(verdicts))
-		for i, index := range refused {
-			before[index] = answers[i]
+		for i, v := range verdicts {
+			if v.Result != nil && v.Result.Blocked {
+				before[i], answers = answers[0], answers[1:]
+			}
 		}
 	}
-	for i, w := range r.chunk {
+	for i, w := range here {
 		findings := findingsOf(b, w, before[i], verdicts[i])
+		if len(w.Unknown) > 0 {
+			findings = unsure(b, above, w, findings, append([]engine.Evaluation{verdicts[i]}, others[i]...))
+		}
 		b.summary.count(findings)
 		r.report.Findings = append(r.report.Findings, findings...)
 	}
 	return nil
 }
 
-// ask returns the verdicts of a side for some workloads of the chunk, in their order.
-func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, progress func(share float64)) ([]engine.Evaluation, error) {
-	answers := make([]engine.Evaluation, 0, len(indices))
-	if len(s.policies) == 0 || len(indices) == 0 {
-		for range indices {
+// in returns the workloads of the chunk that an environment has: all, but for those of a
+// cluster of another one.
+func (r *run) in(b *bump) []workload.Workload {
+	here := make([]workload.Workload, 0, len(r.chunk))
+	for _, w := range r.chunk {
+		if environments := r.environments(w.Root); environments == nil || slices.Contains(environments, b.step.Environment) {
+			here = append(here, w)
+		}
+	}
+	return here
+}
+
+// environments returns the environments of the cluster that a folder of a repository belongs
+// to: the last part of its path that is one. It returns nil if none is.
+func (r *run) environments(root string) []string {
+	parts := strings.Split(root, "/")
+	for _, part := range slices.Backward(parts) {
+		if environments := r.clusters[part]; environments != nil {
+			return environments
+		}
+	}
+	return nil
+}
+
+// clustersOf returns the environments by the names of their clusters, and by their own.
+func clustersOf(p *plan.Plan) map[string][]string {
+	clusters := map[string][]string{}
+	for _, env := range p.Environments {
+		for _, name := range append([]string{env.Name}, env.Clusters...) {
+			if !slices.Contains(clusters[name], env.Name) {
+				clusters[name] = append(clusters[name], env.Name)
+			}
+		}
+	}
+	return clusters
+}
+
+// askOthers returns the verdicts about the workloads with other values for what is not known.
+func (r *run) askOthers(s *side, labels map[string]map[string]string, workloads []workload.Workload) (map[int][]engine.Evaluation, error) {
+	var all []workload.Workload
+	var of []int
+	for i, w := range workloads {
+		for _, object := range w.Others {
+			other := w
+			other.Object = object
+			all, of = append(all, other), append(of, i)
+		}
+	}
+	answers, err := r.ask(s, labels, all, func(float64) {})
+	if err != nil {
+		return nil, err
+	}
+	verdicts := map[int][]engine.Evaluation{}
+	for i, answer := range answers {
+		verdicts[of[i]] = append(verdicts[of[i]], answer)
+	}
+	return verdicts, nil
+}
+
+// ask returns the verdicts of a side for workloads, in their order.
+func (r *run) ask(s *side, labels map[string]map[string]string, workloads []workload.Workload, progress func(share float64)) ([]engine.Evaluation, error) {
+	answers := make([]engine.Evaluation, 0, len(workloads))
+	if len(s.policies) == 0 || len(workloads) == 0 {
+		for range workloads {
 			answers = append(answers, engine.Evaluation{Result: &engine.EvaluateResult{}})
 		}
 		return answers, nil
@@ -245,11 +318,11 @@ func (r *run) ask(s *side, labels map[string]map[string]string, indices []int, p
 	if err != nil {
 		return nil, fmt.Errorf("loading the policies of stage %s into the engine: %w", s.env.Stage, err)
 	}
-	for some := range slices.Chunk(indices, batch) {
-		progress(float64(len(answers)) / float64(len(indices)))
+	for some := range slices.Chunk(workloads, batch) {
+		progress(float64(len(answers)) / float64(len(workloads)))
 		requests := make([]engine.EvaluateParams, len(some))
-		for i, index := range some {
-			requests[i] = Request(r.chunk[index], s.policies, labels, r.options.Now)
+		for i, w := range some {
+			requests[i] = Request(w, s.policies, labels, r.options.Now)
 		}
 		got, err := r.engine.EvaluateMany(r.ctx, requests)
 		if err != nil {
@@ -342,6 +415,8 @@ type side struct {
 	params engine.LoadParams
 	// policies that are evaluated.
 	policies []string
+	// words that the rules of each policy use, by its name.
+	words map[string]map[string]bool
 }
 
 func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
@@ -383,6 +458,9 @@ func newSide(b *generator.Bundle, environment string) (*side, error) {
 	}
 	s := &side{env: env, policies: Asked(env)}
 	var err error
-	s.params, err = verdict.Params(b, s.env)
+	if s.params, err = verdict.Params(b, s.env); err != nil {
+		return nil, err
+	}
+	s.words, err = wordsOf(s.params.Policies)
 	return s, err
 }

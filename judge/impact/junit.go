@@ -1,6 +1,7 @@
 package impact
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/junit"
@@ -18,7 +19,33 @@ func (r *Report) junit() ([]byte, error) {
 		errors, out.Skipped = errors+suite.Errors, out.Skipped+suite.Skipped
 		out.Suites = append(out.Suites, suite)
 	}
+	if suite := r.unjudged(); len(suite.Cases) > 0 {
+		out.Tests, out.Skipped, errors = out.Tests+suite.Tests, out.Skipped+suite.Skipped, errors+suite.Errors
+		out.Suites = append(out.Suites, suite)
+	}
 	return out.Encode()
+}
+
+// unjudged returns a suite of what was not judged: a case is skipped, or has an error if it
+// could not be read.
+func (r *Report) unjudged() junit.Suite {
+	suite := junit.Suite{Name: "not judged"}
+	skip := func(class, name, why string) {
+		suite.Skipped++
+		suite.Cases = append(suite.Cases, junit.Case{ClassName: class, Name: name, Skipped: &junit.Message{Message: why}})
+	}
+	for _, n := range r.NotJudged {
+		skip(n.Kind, cmp.Or(n.Name, n.File), "not judged: "+n.Reason)
+	}
+	for _, d := range r.Unreached {
+		skip("unreached", d.File, d.Summary)
+	}
+	for _, d := range r.Unread {
+		suite.Errors++
+		suite.Cases = append(suite.Cases, junit.Case{ClassName: "unread", Name: d.Position.String(), Error: &junit.Message{Message: "not read", Text: d.String()}})
+	}
+	suite.Tests = len(suite.Cases)
+	return suite
 }
 
 func (e Environment) junit(findings []Finding) junit.Suite {
@@ -41,6 +68,11 @@ func (e Environment) junit(findings []Finding) junit.Suite {
 			c.Failure = nil // a case has one of the two; the output lists what is blocked
 		case c.Failure != nil:
 			suite.Failures++
+		default:
+			if c.Skipped = message(byControl[control], Unknown); c.Skipped != nil {
+				c.Skipped.Text = "" // the output has it
+				suite.Skipped++
+			}
 		}
 		c.Output = lines(byControl[control])
 		suite.Cases = append(suite.Cases, c)

@@ -6,14 +6,22 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/report"
 )
 
 // Report says what the bumps would block.
 type Report struct {
-	// Objects is the number of objects that were judged, each in every environment.
+	// Objects is the number of objects that were judged, each in the environments of its
+	// cluster, or in all.
 	Objects      int           `json:"objects"`
 	Environments []Environment `json:"environments"`
+	// NotJudged lists what was found and has workloads that were not judged.
+	NotJudged []NotJudged `json:"notJudged"`
+	// Unread lists what could not be read.
+	Unread diag.List `json:"unread"`
+	// Unreached lists what nothing applies, and was not judged.
+	Unreached diag.List `json:"unreached"`
 	// Findings by environment, owner, status and workload.
 	Findings []Finding `json:"findings"`
 	// Controls of the findings, by id.
@@ -28,6 +36,8 @@ type Environment struct {
 	// about the present.
 	Next   string `json:"next,omitempty"`
 	Counts `json:"counts"`
+	// Objects is the number of objects that were judged in the environment.
+	Objects int `json:"objects"`
 	// Judged lists the policies that were evaluated.
 	Judged []string `json:"judged"`
 	// NotEvaluated lists the policies that were not.
@@ -46,13 +56,14 @@ type Counts struct {
 	WouldBlock int `json:"wouldBlock"`
 	Blocked    int `json:"blocked"`
 	Errors     int `json:"errors"`
+	Unknown    int `json:"unknown"`
 	Warns      int `json:"warns"`
 	Exempt     int `json:"exempt"`
 }
 
 // count adds the findings about one workload.
 func (c *Counts) count(findings []Finding) {
-	for status, n := range map[Status]*int{WouldBlock: &c.WouldBlock, Blocked: &c.Blocked, Errored: &c.Errors, Warns: &c.Warns, Exempt: &c.Exempt} {
+	for status, n := range map[Status]*int{WouldBlock: &c.WouldBlock, Blocked: &c.Blocked, Errored: &c.Errors, Unknown: &c.Unknown, Warns: &c.Warns, Exempt: &c.Exempt} {
 		if slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == status }) {
 			*n++
 		}
@@ -66,6 +77,7 @@ func (r *Report) Totals() Counts {
 		sum.WouldBlock += e.WouldBlock
 		sum.Blocked += e.Blocked
 		sum.Errors += e.Errors
+		sum.Unknown += e.Unknown
 		sum.Warns += e.Warns
 		sum.Exempt += e.Exempt
 	}
@@ -90,7 +102,8 @@ func (r *Report) finish(controls map[string]*catalog.Control) {
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(order[a.Environment], order[b.Environment]), cmp.Compare(a.Owner, b.Owner), cmp.Compare(rank(a.Status), rank(b.Status)),
-			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Control, b.Control))
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Control, b.Control),
+			cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.By, b.By))
 	})
 	found := map[string]bool{}
 	r.Controls = []Control{}

@@ -1,6 +1,7 @@
 package impact
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
@@ -105,20 +107,39 @@ func (r *Report) sarif(version string) sarifLog {
 	}
 	same := map[string]int{} // findings with the same identity: of objects with a generateName
 	for _, f := range r.Findings {
-		if f.Status != Errored {
+		if f.Status != Errored && f.Status != Unknown {
 			same[f.identity()]++
 			run.Results = append(run.Results, f.sarif(stages[f.Environment], same[f.identity()]))
 			continue
 		}
-		n := sarifNotification{Level: "error", Message: plainText(f.sentence(stages[f.Environment])), Locations: f.locations()}
+		n := sarifNotification{Level: map[Status]string{Errored: "error", Unknown: "warning"}[f.Status], Message: plainText(f.sentence(stages[f.Environment])), Locations: f.locations()}
 		if f.Control != "" {
 			n.AssociatedRule = &sarifRuleID{ID: f.Control}
 		}
-		invocation.ExecutionSuccessful = false
+		invocation.ExecutionSuccessful = invocation.ExecutionSuccessful && f.Status == Unknown
 		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, n)
 	}
+	r.sarifGaps(&invocation)
 	run.Invocations = []sarifInvocation{invocation}
 	return sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}
+}
+
+// sarifGaps adds a notification for each thing that was not judged.
+func (r *Report) sarifGaps(invocation *sarifInvocation) {
+	add := func(level, text string, at diag.Position) {
+		n := sarifNotification{Level: level, Message: plainText(text), Locations: []sarifLocation{{Physical: physical(at), Logical: []sarifLogical{}}}}
+		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, n)
+	}
+	for _, n := range r.NotJudged {
+		add("warning", fmt.Sprintf("not judged: %s %s: %s", n.Kind, cmp.Or(n.Name, n.File), n.Reason), n.Position)
+	}
+	for _, d := range r.Unreached {
+		add("note", d.Summary, d.Position)
+	}
+	for _, d := range r.Unread {
+		invocation.ExecutionSuccessful = false
+		add("error", "not read: "+d.Summary, d.Position)
+	}
 }
 
 // plainText returns foreign text as a message of SARIF: without links, which are
@@ -154,7 +175,7 @@ func (f Finding) sentence(stage string) string {
 
 // identity is the same for the same finding in another run.
 func (f Finding) identity() string {
-	return strings.Join([]string{f.Environment, f.Control, f.Workload()}, "\x00")
+	return strings.TrimRight(strings.Join([]string{f.Environment, f.Control, f.Workload(), f.Cluster}, "\x00"), "\x00")
 }
 
 // sarif returns the finding as a result. number counts the findings with the same identity.
@@ -180,15 +201,22 @@ func (f Finding) sarif(stage string, number int) sarifResult {
 // only a name.
 func (f Finding) locations() []sarifLocation {
 	at := sarifLocation{Logical: []sarifLogical{{FullyQualifiedName: f.Workload(), Kind: "resource"}}}
-	if f.File != "" {
-		u := url.URL{Path: f.File}
-		if path.IsAbs(f.File) {
-			u.Scheme = "file"
-		}
-		at.Physical = &sarifPhysical{Artifact: sarifArtifact{URI: u.String()}}
-		if f.Line > 0 {
-			at.Physical.Region = &sarifRegion{StartLine: f.Line}
-		}
-	}
+	at.Physical = physical(f.Position)
 	return []sarifLocation{at}
+}
+
+// physical returns a file and line; nil without a file.
+func physical(at diag.Position) *sarifPhysical {
+	if at.File == "" {
+		return nil
+	}
+	u := url.URL{Path: at.File}
+	if path.IsAbs(at.File) {
+		u.Scheme = "file"
+	}
+	p := &sarifPhysical{Artifact: sarifArtifact{URI: u.String()}}
+	if at.Line > 0 {
+		p.Region = &sarifRegion{StartLine: at.Line}
+	}
+	return p
 }

@@ -13,7 +13,7 @@ import (
 
 // title returns the text for a status.
 func title(s Status) string {
-	return map[Status]string{WouldBlock: "would block", Blocked: "blocks today", Errored: "error", Warns: "warns", Exempt: "exempt"}[s]
+	return map[Status]string{WouldBlock: "would block", Blocked: "blocks today", Errored: "error", Unknown: "unknown", Warns: "warns", Exempt: "exempt"}[s]
 }
 
 // bumpText returns the stages of the bump, such as audit -> enforce.
@@ -65,11 +65,20 @@ func (r *Report) text() ([]byte, error) {
 		b.WriteByte('\n')
 	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tNEXT\tOBJECTS\tWOULD BLOCK\tBLOCKED TODAY\tWARNS\tEXEMPT\tERRORS")
+	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tNEXT\tOBJECTS\tWOULD BLOCK\tBLOCKED TODAY\tWARNS\tEXEMPT\tERRORS\tUNKNOWN")
 	for _, e := range r.Environments {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", plain.Line(e.Name), plain.Line(e.Stage), plain.Line(cmp.Or(e.Next, "-")), r.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", plain.Line(e.Name), plain.Line(e.Stage), plain.Line(cmp.Or(e.Next, "-")), e.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors, e.Unknown)
 	}
 	err := table.Flush()
+	if gaps := r.gaps(); len(gaps)+len(r.Unread) > 0 {
+		b.WriteByte('\n')
+		for _, line := range gaps {
+			b.Line("%s", line)
+		}
+		for _, d := range r.Unread {
+			b.Line("not read: %s", d)
+		}
+	}
 	return []byte(b.String()), err
 }
 
@@ -78,10 +87,21 @@ func (f Finding) details() (text string) {
 	if why := f.why(); why != "" {
 		text = ": " + why
 	}
-	if f.File != "" {
-		text += fmt.Sprintf(" [%s]", f.Position)
+	if where := f.where(); where != "" {
+		text += " [" + where + "]"
 	}
 	return text
+}
+
+// where says where the workload is, and what applies it.
+func (f Finding) where() string {
+	switch {
+	case f.By == "":
+		return f.Position.String()
+	case f.Cluster == ".":
+		return fmt.Sprintf("%s, by %s", f.Position, f.By)
+	}
+	return fmt.Sprintf("%s, by %s of %s", f.Position, f.By, f.Cluster)
 }
 
 func objects(n int) string {

@@ -15,41 +15,55 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/regular"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
-// Input is one file, stream or kustomization.
+// Input is one file, stream, kustomization or repository of Flux.
 type Input struct {
 	// Name of the input in positions.
 	Name string
-	// Open opens a file or stream; nil for a kustomization, which is built from
-	// the folder Name.
+	// Open opens a file or stream; nil for all others.
 	Open func() (io.ReadCloser, error)
 	// Size in bytes; 0 if it is not known.
 	Size int64
+	// Folder has the files of a kustomization, which is built from the folder Name; nil if
+	// nobody has to know which of them it does not lead to.
+	Folder fs.FS
+	// Root is the folder on disk that kustomize may read; empty for all of it.
+	Root string
+	// Flux is a repository that is read as Flux does; nil for all others.
+	Flux *fluxtree.Repository
+	// chart is set for the folder of a Helm chart, which is not read.
+	chart bool
 }
 
 // Folder lists the inputs in a folder and its subfolders by name: files that end in
 // .yaml, .yml or .json. A folder with a kustomization is built, and its files are not
-// read. Hidden files and folders are left out. display is the name of the folder in
-// positions.
-func Folder(fsys fs.FS, display string) ([]Input, error) {
+// read. Hidden files and folders are left out, and what excluded says, which may be nil.
+// display is the name of the folder in positions.
+func Folder(fsys fs.FS, display string, excluded func(name string, dir bool) bool) ([]Input, error) {
 	var inputs []Input
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		shown := path.Join(display, name)
-		if hidden := strings.HasPrefix(d.Name(), ".") && name != "."; hidden {
+		if name != "." && (strings.HasPrefix(d.Name(), ".") || excluded != nil && excluded(name, d.IsDir())) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
 		if d.IsDir() {
-			if !isKustomization(fsys, name) {
+			built := isKustomization(fsys, name)
+			in := Input{Name: shown, chart: !built && isFile(fsys, path.Join(name, "Chart.yaml"))}
+			if !built && !in.chart {
 				return nil
 			}
-			inputs = append(inputs, Input{Name: shown})
+			if in.Folder, err = fs.Sub(fsys, name); err != nil {
+				return err
+			}
+			inputs = append(inputs, in)
 			return fs.SkipDir
 		}
 		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) {
@@ -78,10 +92,12 @@ func Folder(fsys fs.FS, display string) ([]Input, error) {
 var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
 func isKustomization(fsys fs.FS, dir string) bool {
-	return slices.ContainsFunc(kustomizations, func(name string) bool {
-		info, err := fs.Stat(fsys, path.Join(dir, name))
-		return err == nil && info.Mode().IsRegular()
-	})
+	return slices.ContainsFunc(kustomizations, func(name string) bool { return isFile(fsys, path.Join(dir, name)) })
+}
+
+func isFile(fsys fs.FS, name string) bool {
+	info, err := fs.Stat(fsys, name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // Files reads the workloads of inputs, in their order.
@@ -90,6 +106,7 @@ type Files struct {
 	disk      filesys.FileSystem
 	namespace string
 	read      int64
+	disks     map[string]*fluxtree.Disk // by the root of the inputs
 }
 
 // NewFiles returns the workloads of the inputs. Kustomizations are built on disk, where
@@ -114,7 +131,7 @@ func (f *Files) Progress() (read, total int64) {
 func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List, error) {
 	var all diag.List
 	found := false
-	f.read = 0
+	f.read, f.disks = 0, map[string]*fluxtree.Disk{}
 	checked := func(w Workload) error {
 		found = true
 		if err := ctx.Err(); err != nil {
@@ -136,15 +153,47 @@ func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List
 			return all, fmt.Errorf("reading %s: %w", in.Name, err)
 		}
 	}
+	if err := f.unreached(&all); err != nil {
+		return all, err
+	}
 	if !found && !all.HasErrors() {
 		all.Add(diag.Diagnostic{Code: "workload-none", Summary: "no Kubernetes object was found: nothing was judged"})
 	}
 	return all.Sort(), nil
 }
 
+// unreached notes what lies in the folders of kustomizations, and none of them leads to.
+func (f *Files) unreached(problems *diag.List) error {
+	for _, in := range f.inputs {
+		if in.Folder == nil || in.chart {
+			continue
+		}
+		disk := f.disks[in.Root]
+		list, err := fluxtree.Unreached(in.Folder, in.Name, func(name string) bool { return disk.ReadIn(in.Name, name) })
+		if err != nil {
+			return fmt.Errorf("reading the folder %s: %w", in.Name, err)
+		}
+		*problems = append(*problems, list...)
+	}
+	for _, disk := range f.disks {
+		*problems = append(*problems, disk.Warnings(disk.Display)...)
+	}
+	return nil
+}
+
 func (f *Files) input(ctx context.Context, in Input, s sink) error {
-	if in.Open == nil {
-		return kustomize(ctx, f.disk, in.Name, s)
+	switch {
+	case in.Flux != nil:
+		return flux(ctx, in.Flux, s)
+	case in.chart:
+		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeChart, Position: diag.Position{File: in.Name}, Summary: "not judged: a Helm chart, which has to be rendered", Hint: helmHint})
+		return nil
+	case in.Open == nil:
+		disk, err := f.diskOf(in.Root)
+		if err != nil {
+			return err
+		}
+		return kustomize(ctx, disk, in.Name, s)
 	}
 	opened, err := in.Open()
 	if err != nil {
@@ -152,14 +201,24 @@ func (f *Files) input(ctx context.Context, in Input, s sink) error {
 	}
 	defer opened.Close()
 	buffered := bufio.NewReaderSize(io.TeeReader(opened, (*counter)(&f.read)), 64<<10)
-	first, err := firstByte(buffered)
+	first, err := firstBytes(buffered)
 	if err != nil {
 		return err
 	}
-	if first == '{' || first == '[' {
+	if strings.HasPrefix(first, "{") && !strings.HasPrefix(first, "{{") && !strings.HasPrefix(first, "{%") || strings.HasPrefix(first, "[") {
 		return readJSON(buffered, s)
 	}
 	return readYAML(buffered, s)
+}
+
+// diskOf returns the disk for the kustomizations of a root.
+func (f *Files) diskOf(root string) (*fluxtree.Disk, error) {
+	if disk := f.disks[root]; disk != nil {
+		return disk, nil
+	}
+	disk, err := fluxtree.NewDisk(f.disk, root)
+	f.disks[root] = disk
+	return disk, err
 }
 
 // counter counts the bytes that are read.
@@ -171,22 +230,20 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// firstByte returns the first byte that is not space without reading it; 0 if there is
-// none near. It drops a byte order mark.
-func firstByte(in *bufio.Reader) (byte, error) {
+// firstBytes returns the first two bytes that are not space without reading them, fewer if
+// there are none near. It drops a byte order mark.
+func firstBytes(in *bufio.Reader) (string, error) {
 	const mark = "\ufeff"
 	begin, err := in.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
+		return "", err
 	}
 	text, marked := strings.CutPrefix(string(begin), mark)
 	if marked {
 		if _, err := in.Discard(len(mark)); err != nil {
-			return 0, err
+			return "", err
 		}
 	}
-	if text = strings.TrimLeft(text, " \t\r\n"); text == "" {
-		return 0, nil
-	}
-	return text[0], nil
+	text = strings.TrimLeft(text, " \t\r\n")
+	return text[:min(len(text), 2)], nil
 }

@@ -102,16 +102,19 @@ func TestReadsWrong(t *testing.T) {
 		{"a name as a number", "apiVersion: v1\nkind: Pod\nmetadata: {name: 1}\n", "f:1: not a Kubernetes object: metadata.name must be a string, not a number [workload-kind]"},
 		{"metadata as a list", "apiVersion: v1\nkind: Pod\nmetadata: []\n", "f:1: not a Kubernetes object: metadata must be an object, not a list [workload-kind]"},
 		{"null in a list", "apiVersion: v1\nkind: PodList\nitems: [null]\n", "f:3: not a Kubernetes object: must be an object, not null [workload-kind]"},
-		{"a list", "- apiVersion: v1\n", "f:1: not a Kubernetes object: must be an object, not a list [workload-kind]"},
+		{"a list", good + "- apiVersion: v1\n", "f:5: warning: not a Kubernetes object: a list [workload-kind]"},
+		{"a playbook", good + "- hosts: all\n", "f:5: warning: not a Kubernetes object: a playbook or a list of tasks of Ansible [workload-kind]"},
+		{"tasks", good + "- name: x\n  ansible.builtin.copy: {src: a}\n", "a list of tasks of Ansible"},
+		{"encrypted values", good + "a: ENC[AES256_GCM,data:x]\nsops: {mac: x}\n", "f:5: warning: not a Kubernetes object: a file that SOPS encrypted [workload-kind]"},
 		{"no kind", good + "replicas: 3\n", "f:5: warning: not a Kubernetes object: it has no apiVersion or no kind [workload-kind]"},
-		{"a scalar", good + "hello\n", "f:5: not a Kubernetes object"},
+		{"a scalar", good + "hello\n", "f:5: warning: not a Kubernetes object: a text or number [workload-kind]"},
 		{"items of a list without kind", good + "apiVersion: v1\nkind: List\nitems:\n- {metadata: {name: x}}\n", "f:8: warning: not a Kubernetes object"},
 		{"nothing", "# nothing\n", "no Kubernetes object was found: nothing was judged [workload-none]"},
 		{"empty", "", "[workload-none]"},
 		{"JSON array", "[{}]", "f:1: not a Kubernetes object: a JSON file must hold objects"},
 		{"JSON cut off", "{\"apiVersion\": \"v1\",\n\"items\": [", "f:2: the file ends within an object [json-syntax]"},
 		{"JSON wrong", "{\"apiVersion\": \"v1\",\n\"kind\" \"Pod\"}", "f:2: not readable as JSON"},
-		{"a template as JSON", "{{- if .Values.x }}\nkind: Pod\n", "f:1: not readable as JSON"},
+		{"a template as JSON", "{{- if .Values.x }}\nkind: Pod\n", "helm template … | gatehouse impact SOURCE -) [yaml-syntax]"},
 		{"JSON items that are no list", `{"apiVersion":"v1","kind":"List","items":{}}`, "f:1: items must be a list"},
 		{"JSON items of no list", `{"apiVersion":"v1","kind":"Pod","items":[]}`, `has items, but its kind "Pod" is not a list`},
 	}
@@ -123,9 +126,9 @@ func TestReadsWrong(t *testing.T) {
 			}
 		})
 	}
-	t.Run("all files are told", func(t *testing.T) {
+	t.Run("all files are told, and what is good is read", func(t *testing.T) {
 		got, problems := read(t, NewFiles([]Input{stream("f", "a: ["), stream("g", "b: ["), stream("h", good)}, nil, ""))
-		if len(problems) != 2 || len(got) != 0 {
+		if len(problems) != 2 || len(got) != 1 {
 			t.Errorf("got %v, problems %v", got, problems)
 		}
 	})
@@ -221,7 +224,7 @@ func TestFolder(t *testing.T) {
 		"b/README.md": {Data: []byte("# no")}, ".git/x.yaml": p("hidden"), ".x.yaml": p("hidden"),
 		"k/kustomization.yaml": {Data: []byte("resources: [e.yaml]")}, "k/e.yaml": p("e"),
 	}
-	inputs, err := Folder(fsys, "apps")
+	inputs, err := Folder(fsys, "apps", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,8 +240,8 @@ func TestFolder(t *testing.T) {
 		}
 	}
 	got, problems := read(t, NewFiles(inputs, disk, "shop"))
-	want := []string{"apps/a.yaml:1: Pod shop/a", "apps/b/c.yml:1: Pod shop/c", "apps/b/d.json:1: Pod shop/d", "/apps/k: Pod payments/x-e"}
-	if diff := cmp.Diff(want, got); diff != "" || problems != nil {
+	want := []string{"apps/a.yaml:1: Pod shop/a", "apps/b/c.yml:1: Pod shop/c", "apps/b/d.json:1: Pod shop/d", "/base/e.yaml:1: Pod payments/x-e"}
+	if diff := cmp.Diff(want, got); diff != "" || len(problems) != 1 || !strings.Contains(problems[0], "/apps/k/e.yaml: warning: not judged") {
 		t.Errorf("%s\nproblems: %v", diff, problems)
 	}
 	_, problems = read(t, NewFiles([]Input{{Name: "/nowhere"}}, disk, ""))

@@ -2,46 +2,48 @@ package workload
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"path"
 
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
-// kustomize builds a folder as `kustomize build` does by default: no plugins, no Helm, no
-// files outside the roots. The position of its objects is the folder. If ctx ends, what is
-// built is dropped: kustomize cannot be stopped.
-func kustomize(ctx context.Context, disk filesys.FileSystem, dir string, s sink) error {
-	type result struct {
-		built resmap.ResMap
-		err   error
-	}
-	results := make(chan result, 1)
-	go func() {
-		built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
-		results <- result{built, err}
-	}()
-	var built resmap.ResMap
-	var err error
-	select {
-	case <-ctx.Done():
+// kustomize builds a folder with the settings of Flux: no plugins, no Helm, files from
+// anywhere in the root. The position of an object is the file it comes from.
+func kustomize(ctx context.Context, disk *fluxtree.Disk, dir string, s sink) error {
+	built, err := fluxtree.Build(ctx, disk, dir)
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
-	case r := <-results:
-		built, err = r.built, r.err
 	}
 	if err != nil {
-		return problemAt(0, "kustomize-build", "", "%s", strings.Join(strings.Fields(err.Error()), " "))
+		return problemAt(0, fluxtree.CodeBuild, "", "%s", fluxtree.ErrorText(err, disk.Root()))
 	}
-	for _, r := range built.Resources() {
-		object, err := r.MarshalJSON()
-		if err != nil {
-			return fmt.Errorf("encoding %s: %w", r.CurId(), err)
+	for _, b := range built {
+		of := s
+		if b.File != "" {
+			of.file = path.Join(dir, b.File)
 		}
-		if err := s.add(object, 0, header{}, func(int) int { return 0 }); err != nil {
+		if b.Err != nil {
+			s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: diag.Position{File: of.file, Line: b.Line},
+				Summary: b.ID + ": not a Kubernetes object: " + fluxtree.ErrorText(plain.JSONError(b.Err), "")})
+			continue
+		}
+		if err := of.add(b.JSON, b.Line, header{}, func(int) int { return b.Line }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// flux passes what the roots of a repository apply to the sink.
+func flux(ctx context.Context, r *fluxtree.Repository, s sink) error {
+	problems, err := r.Each(ctx, func(o fluxtree.Object) error {
+		of := s
+		of.file = o.At.File
+		of.applied = &o
+		return of.add(o.JSON, o.At.Line, header{}, func(int) int { return o.At.Line })
+	})
+	*s.problems = append(*s.problems, problems...)
+	return err
 }

@@ -2,12 +2,9 @@ package workload
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"reflect"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
 
 // podSpec has the fields of the specification of a Pod that policies read, in their form.
@@ -76,37 +73,5 @@ func checkShape(raw json.RawMessage, h header) error {
 	default:
 		return nil
 	}
-	return plainJSON(json.Unmarshal(raw, into))
-}
-
-// plainJSON returns an error of encoding/json without the names of Go.
-func plainJSON(err error) error {
-	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	if !ok {
-		return err
-	}
-	want := "an object"
-	switch wrong.Type.Kind() {
-	case reflect.String:
-		want = "a string"
-	case reflect.Bool:
-		want = "true or false"
-	case reflect.Slice, reflect.Array:
-		want = "a list"
-	}
-	got, _, _ := strings.Cut(wrong.Value, " ") // a number comes with its text
-	switch got {
-	case "array":
-		got = "a list"
-	case "object":
-		got = "an object"
-	case "bool":
-		got = "true or false"
-	default:
-		got = "a " + got
-	}
-	if wrong.Field == "" {
-		return fmt.Errorf("must be %s, not %s", want, got)
-	}
-	return fmt.Errorf("%s must be %s, not %s", wrong.Field, want, got)
+	return plain.JSONError(json.Unmarshal(raw, into))
 }

@@ -7,12 +7,14 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
 // maxDocument bounds one JSON object in memory as manifest.Documents bounds a document of YAML.
 const maxDocument = manifest.MaxDocument
 
-const helmHint = "if it is a template, render it first: helm template … | gatehouse impact SOURCE -"
+const helmHint = "render it first: helm template … | gatehouse impact SOURCE -"
 
 // errNoType is the error for documents that are not objects, such as values of a chart.
 var errNoType = errors.New("not a Kubernetes object: it has no apiVersion or no kind")
@@ -43,13 +45,22 @@ type sink struct {
 	problems  *diag.List
 	yield     func(Workload) error
 	stopped   *error // set by yield
+	// applied is the object that Flux applies, if one does: its text is resolved already.
+	applied *fluxtree.Object
 }
+
+// CodeChart is the code of a warning about a Helm chart that is not rendered.
+const CodeChart = "workload-chart"
 
 // add yields an object, or the items of a list. lineOf returns the line of an item by
 // its index.
 func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i int) int) error {
 	at := diag.Position{File: s.file, Line: line}
-	w, err := newWorkload(object, at, list)
+	if what := foreign(object); what != "" {
+		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-kind", Position: at, Summary: "not a Kubernetes object: " + what})
+		return nil
+	}
+	w, err := s.read(object, at, list)
 	switch {
 	case errors.Is(err, errNoType):
 		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-kind", Position: at, Summary: err.Error()})
@@ -65,7 +76,7 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 		}
 		err := json.Unmarshal(object, &content)
 		if err != nil && h.isListOfKnown() {
-			s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: plainJSON(err).Error()})
+			s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: plain.JSONError(err).Error()})
 			return nil
 		}
 		if err == nil && content.Items != nil {
@@ -77,9 +88,6 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 			return nil
 		}
 	}
-	if s.problems.HasErrors() {
-		return nil
-	}
 	if w.Namespace == "" && namespaced(w.APIVersion, w.Kind) {
 		w.Namespace = s.namespace
 	}
@@ -87,4 +95,16 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 		return errStopped
 	}
 	return nil
+}
+
+// read returns the workload of an object, with what of it is not known.
+func (s sink) read(object json.RawMessage, at diag.Position, list header) (Workload, error) {
+	if s.applied != nil {
+		w, err := resolved(object, s.applied.Renderings, s.applied.Unknown, at, list)
+		w.Root, w.By = s.applied.Root, s.applied.By
+		return w, err
+	}
+	object, unknown := fluxtree.Decrypt(object)
+	object, renderings, unresolved := fluxtree.Unresolved(object)
+	return resolved(object, renderings, append(unknown, unresolved...), at, list)
 }

@@ -1,5 +1,5 @@
-// Package workload reads Kubernetes objects from files, folders, kustomizations, a
-// stream or a live cluster.
+// Package workload reads Kubernetes objects from files, folders, kustomizations,
+// repositories of Flux, a stream or a live cluster.
 //
 // Inputs are read one document at a time, so that memory use does not grow with them.
 // Only the output of kustomize is held as a whole. Every object has a position. Input
@@ -16,6 +16,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
 // Workload is a Kubernetes object with its position.
@@ -26,9 +28,16 @@ type Workload struct {
 	// Name of the object. One that gets its name from the API server has its generateName
 	// and a star, which is no name; several objects may have the same.
 	Name string
-	// At is where the object begins: a folder without a line if kustomize built it,
-	// empty for an object of a cluster.
+	// At is where the object begins: without a line if kustomize built it from a file with
+	// several, a folder if it came from the network, empty for an object of a cluster.
 	At diag.Position
+	// Root is the folder of the repository from which Flux applies the object, and By the
+	// Kustomization that does; empty if it was not read as Flux does.
+	Root, By string
+	// Unknown are the fields of the object that are not known, and Others the object with
+	// other values for them.
+	Unknown []fluxtree.Unknown
+	Others  []json.RawMessage
 	// NamespaceLabels are the labels of the namespace in the live cluster; nil if the
 	// object is not from a cluster.
 	NamespaceLabels map[string]string
@@ -45,8 +54,8 @@ func (w Workload) ID() string {
 // Source yields workloads one by one.
 type Source interface {
 	// Each calls yield for each workload. It stops at the first error of yield and
-	// returns it. Problems of the input are collected: after an error, Each reads on to
-	// find more problems, but yields nothing.
+	// returns it. Problems of the input are collected: an error says that something was not
+	// read, and everything else is yielded.
 	Each(ctx context.Context, yield func(Workload) error) (diag.List, error)
 	// Progress returns the number of bytes read so far and in total; 0 if not known.
 	Progress() (read, total int64)
@@ -84,7 +93,7 @@ func newWorkload(object json.RawMessage, at diag.Position, list header) (Workloa
 		return Workload{}, errors.New("not a Kubernetes object: must be an object, not null")
 	}
 	if err := json.Unmarshal(object, &h); err != nil {
-		return Workload{}, fmt.Errorf("not a Kubernetes object: %w", plainJSON(err))
+		return Workload{}, fmt.Errorf("not a Kubernetes object: %w", plain.JSONError(err))
 	}
 	if h.Kind == "" && h.APIVersion == "" && list.Kind != "List" && list.isList() {
 		h.APIVersion, h.Kind = list.APIVersion, strings.TrimSuffix(list.Kind, "List")
@@ -109,7 +118,7 @@ func newWorkload(object json.RawMessage, at diag.Position, list header) (Workloa
 func withType(object json.RawMessage, h header) (json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(object, &fields); err != nil {
-		return nil, fmt.Errorf("not a Kubernetes object: %w", plainJSON(err))
+		return nil, fmt.Errorf("not a Kubernetes object: %w", plain.JSONError(err))
 	}
 	for key, value := range map[string]string{"apiVersion": h.APIVersion, "kind": h.Kind} {
 		raw, err := json.Marshal(value)

@@ -37,11 +37,10 @@ func yamlProblem(doc manifest.Document, err error) error {
 	case errors.Is(err, manifest.ErrTooLarge):
 		return tooLarge(at.Line)
 	}
-	hint := ""
 	if bytes.Contains(doc.Text, []byte("{{")) {
-		hint = helmHint
+		return problemAt(at.Line, codeYAML, helmHint, "seems to be a template that is not rendered: %v", at.Err)
 	}
-	return problemAt(at.Line, codeYAML, hint, "%v", at.Err)
+	return problemAt(at.Line, codeYAML, "", "%v", at.Err)
 }
 
 // itemLines finds the lines of the items of a list on demand.

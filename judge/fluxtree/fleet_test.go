@@ -1,0 +1,436 @@
+package fluxtree_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
+)
+
+// write writes the files of an archive into a new folder.
+func write(t testing.TB, archive string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// read returns what a repository applies, as "namespace/name kind file:line root", with the
+// unknown fields, and its problems. Kinds of Flux are left out.
+func read(t testing.TB, dir, scope string, o fluxtree.Options) (objects, problems []string) {
+	t.Helper()
+	r, err := fluxtree.Open(os.DirFS(dir), filesys.MakeFsOnDisk(), dir, "", scope, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Flux() {
+		t.Fatal("nothing of Flux was found")
+	}
+	list, err := r.Each(t.Context(), func(o fluxtree.Object) error {
+		var h struct {
+			APIVersion, Kind string
+			Metadata         struct{ Name, Namespace string }
+		}
+		decode(t, o.JSON, &h)
+		if strings.Contains(h.APIVersion, "toolkit.fluxcd.io") {
+			return nil
+		}
+		line := fmt.Sprintf("%s/%s %s %s %s", h.Metadata.Namespace, h.Metadata.Name, h.Kind, o.At, o.Root)
+		for _, u := range o.Unknown {
+			line += " ?" + u.Path
+		}
+		objects = append(objects, line)
+		if strings.Contains(string(o.JSON), "config.kubernetes.io") {
+			t.Errorf("%s is judged with an annotation of kustomize: %s", line, o.JSON)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range list {
+		problems = append(problems, strings.ReplaceAll(d.String(), dir, "DIR"))
+	}
+	slices.Sort(objects)
+	return objects, problems
+}
+
+const (
+	sync = `
+-- clusters/prod/flux-system/gotk-sync.yaml --
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: flux-system, namespace: flux-system}
+spec: {url: "ssh://git@example.com/fleet.git", interval: 1m}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: flux-system, namespace: flux-system}
+spec: {path: ./clusters/prod, prune: true, interval: 10m, sourceRef: {kind: GitRepository, name: flux-system}}
+-- clusters/prod/flux-system/kustomization.yaml --
+resources: [gotk-sync.yaml]
+`
+	apps = `
+-- clusters/prod/apps.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec:
+  path: ./apps
+  prune: true
+  interval: 10m
+  sourceRef: {kind: GitRepository, name: flux-system}
+`
+)
+
+func pod(file, name string) string {
+	return fmt.Sprintf("-- %s --\napiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec: {containers: [{name: c, image: x}]}\n", file, name)
+}
+
+func TestFleet(t *testing.T) {
+	tests := []struct {
+		name, files string
+		options     fluxtree.Options
+		want        []string
+		problems    []string
+	}{
+		{name: "a tree of ks.yaml", files: sync + apps + `
+-- apps/kustomization.yaml --
+resources: [web/ks.yaml]
+-- apps/web/ks.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: web, namespace: flux-system}
+spec: {path: ./apps/web/app, targetNamespace: web, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+-- apps/web/app/kustomization.yaml --
+resources: [pod.yaml]
+` + pod("apps/web/app/pod.yaml", "web") + pod("apps/old/pod.yaml", "old"),
+			want:     []string{"web/web Pod apps/web/app/pod.yaml:1 clusters/prod"},
+			problems: []string{"apps/old: warning: not judged: no root leads to 1 file [workload-unreached]"}},
+
+		{name: "no root that says so", files: `
+-- apps/kustomization.yaml --
+resources: [web/ks.yaml]
+-- apps/web/ks.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: web, namespace: flux-system}
+spec: {path: ./apps/web/app, targetNamespace: web, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+-- apps/web/app/kustomization.yaml --
+resources: [pod.yaml]
+` + pod("apps/web/app/pod.yaml", "web"),
+			want:     []string{"web/web Pod apps/web/app/pod.yaml:1 apps"},
+			problems: []string{"warning: no Kustomization here applies itself, so the roots are guessed: apps (name the folder that a cluster applies with --flux) [flux-roots]"}},
+
+		{name: "a generated kustomization", files: sync + apps + pod("apps/a.yaml", "a") + pod("apps/b/c.yml", "c") + `
+-- apps/k/kustomization.yaml --
+resources: [d.yaml]
+namespace: k
+` + pod("apps/k/d.yaml", "d") + pod("apps/k/unlisted.yaml", "u") + `
+-- apps/README.md --
+# no manifest
+-- .sourceignore --
+/apps/ignored/
+` + pod("apps/ignored/x.yaml", "x"),
+			want:     []string{"/a Pod apps/a.yaml:1 clusters/prod", "/c Pod apps/b/c.yml:1 clusters/prod", "k/d Pod apps/k/d.yaml:1 clusters/prod"},
+			problems: []string{"apps/k/unlisted.yaml: warning: not judged: no root leads to 1 file [workload-unreached]"}},
+
+		{name: "base and overlays of two clusters", files: `
+-- clusters/prod/apps.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {path: ./apps/prod, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+-- clusters/dev/apps.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {path: ./apps/dev, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+-- apps/base/kustomization.yaml --
+resources: [pod.yaml]
+-- apps/prod/kustomization.yaml --
+resources: [../base]
+namespace: shop
+-- apps/dev/kustomization.yaml --
+resources: [../base]
+namespace: shop-dev
+` + pod("apps/base/pod.yaml", "web"), options: fluxtree.Options{Roots: []string{"clusters/prod", "./clusters/dev"}},
+			want: []string{"shop-dev/web Pod apps/base/pod.yaml:1 clusters/dev", "shop/web Pod apps/base/pod.yaml:1 clusters/prod"}},
+
+		{name: "only one cluster", files: sync + apps + pod("apps/a.yaml", "a") + strings.ReplaceAll(sync, "prod", "dev") + strings.ReplaceAll(apps, "prod", "dev"), options: fluxtree.Options{Roots: []string{"clusters/dev"}},
+			want:     []string{"/a Pod apps/a.yaml:1 clusters/dev"},
+			problems: []string{"clusters/prod: warning: not judged: no root leads to 3 files [workload-unreached]"}},
+
+		{name: "namespace, names, components, patches, images, common metadata", files: sync + apps + `  targetNamespace: shop
+  namePrefix: a-
+  nameSuffix: -z
+  components: [../components/label]
+  images: [{name: x, newName: ghcr.io/acme/x, newTag: "2"}]
+  patches:
+    - patch: |
+        - {op: add, path: /spec/hostNetwork, value: true}
+      target: {kind: Pod}
+  commonMetadata: {labels: {team: shop}, annotations: {by: flux}}
+-- components/label/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [extra.yaml]
+` + pod("components/label/extra.yaml", "extra") + pod("apps/web.yaml", "web"),
+			want: []string{"shop/a-extra-z Pod components/label/extra.yaml:1 clusters/prod", "shop/a-web-z Pod apps/web.yaml:1 clusters/prod"}},
+
+		{name: "files outside the folder", files: sync + apps + `
+-- apps/kustomization.yaml --
+resources: [../shared/pod.yaml]
+configMapGenerator: [{name: v, namespace: shop, files: [../shared/values.txt], options: {disableNameSuffixHash: true}}]
+-- shared/values.txt --
+a
+` + pod("shared/pod.yaml", "p"),
+			want: []string{"/p Pod shared/pod.yaml:1 clusters/prod", "shop/v ConfigMap apps/kustomization.yaml:1 clusters/prod"}},
+
+		{name: "files outside the repository", files: sync + apps + `
+-- apps/kustomization.yaml --
+resources: [pod.yaml]
+configMapGenerator: [{name: v, files: [/etc/passwd]}]
+` + pod("apps/pod.yaml", "p") + pod("clusters/prod/fine.yaml", "fine"),
+			want:     []string{"/fine Pod clusters/prod/fine.yaml:1 clusters/prod"},
+			problems: []string{"lies outside the repository"}},
+
+		{name: "variables", files: sync + apps + `  postBuild:
+    substitute: {CLUSTER: prod, EMPTY: ""}
+    substituteFrom: [{kind: ConfigMap, name: settings}]
+-- clusters/prod/settings.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: flux-system}
+data: {NS: shop, CLUSTER: lost}
+-- apps/pods.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: "web-${CLUSTER}", namespace: "${NS}"}
+spec: {containers: [{name: c, image: "x:${TAG:=1}"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: literal, namespace: a, annotations: {kustomize.toolkit.fluxcd.io/substitute: disabled}}
+spec: {containers: [{name: c, image: "x:${NOPE}"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: escaped, namespace: a}
+spec: {containers: [{name: c, image: "x", args: ["$${HOME}"]}]}
+`,
+			want: []string{"a/escaped Pod apps/pods.yaml:11 clusters/prod", "a/literal Pod apps/pods.yaml:6 clusters/prod", "flux-system/settings ConfigMap clusters/prod/settings.yaml:1 clusters/prod", "shop/web-prod Pod apps/pods.yaml:1 clusters/prod"}},
+
+		{name: "variables that are not there", files: sync + apps + `  postBuild:
+    substitute: {NS: shop}
+    substituteFrom: [{kind: Secret, name: cluster-secrets}, {kind: ConfigMap, name: maybe, optional: true}]
+-- apps/pods.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: "${NS}"}
+spec: {containers: [{name: c, image: "${REGISTRY}/web:${TAG:=1}"}]}
+`,
+			want: []string{"shop/web Pod apps/pods.yaml:1 clusters/prod ?spec.containers[0].image ?spec.containers[0].image"}},
+
+		{name: "text that nothing replaces", files: sync + apps + `
+-- apps/pods.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: c, image: "${REGISTRY}/web"}]}
+`, want: []string{"shop/web Pod apps/pods.yaml:1 clusters/prod"}},
+
+		{name: "a variable that is not set", files: sync + apps + `  postBuild: {substitute: {A: a}}
+-- apps/pods.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: c, image: "${REGISTRY}/web"}]}
+`, want: []string{"shop/web Pod apps/pods.yaml:1 clusters/prod ?spec.containers[0].image"},
+			problems: []string{"${REGISTRY} is not set and has no default"}},
+
+		{name: "nested Kustomizations pass variables on", files: sync + apps + `  postBuild: {substituteFrom: [{kind: Secret, name: elsewhere}], substitute: {NS: shop}}
+-- apps/ks.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: web, namespace: flux-system}
+spec:
+  path: ./web
+  targetNamespace: ${NS}
+  interval: ${INTERVAL}
+  prune: true
+  sourceRef: {kind: GitRepository, name: flux-system}
+  postBuild: {substitute: {DOMAIN: "${SECRET_DOMAIN}", APP: web}}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: lost, namespace: flux-system}
+spec: {path: "./${WHERE}", interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+-- web/pod.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: "${APP}", labels: {domain: "${DOMAIN}"}}
+spec: {containers: [{name: c, image: x}]}
+`, want: []string{"shop/web Pod web/pod.yaml:1 clusters/prod ?metadata.labels.domain"},
+			problems: []string{"apps/ks.yaml:12: Kustomization flux-system/lost: what it applies is not known: spec.path: ${WHERE} may come from Secret flux-system/elsewhere, which is not in the repository [kustomize-build]"}},
+
+		{name: "SOPS", files: sync + apps + `  decryption: {provider: sops}
+  postBuild: {substituteFrom: [{kind: Secret, name: cluster-secrets}]}
+-- clusters/prod/secret.yaml --
+apiVersion: v1
+kind: Secret
+metadata: {name: cluster-secrets, namespace: flux-system}
+stringData: {DOMAIN: "ENC[AES256_GCM,data:x,type:str]"}
+sops: {mac: "ENC[AES256_GCM,data:y]", lastmodified: "2026-01-01T00:00:00Z"}
+-- apps/web.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, annotations: {domain: "${DOMAIN}"}}
+spec: {containers: [{name: c, image: x}]}
+`, want: []string{"flux-system/cluster-secrets Secret clusters/prod/secret.yaml:1 clusters/prod ?stringData.DOMAIN", "shop/web Pod apps/web.yaml:1 clusters/prod ?metadata.annotations.domain"}},
+
+		{name: "foreign YAML beside manifests", files: sync + apps + pod("apps/web.yaml", "web") + `
+-- apps/playbook.yaml --
+- hosts: all
+-- ansible/site.yaml --
+- hosts: all
+-- charts/web/Chart.yaml --
+apiVersion: v2
+name: web
+-- charts/web/templates/pod.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: {{ .Release.Name }}}
+-- values.yaml --
+a: 1
+`, want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
+			problems: []string{"apps/playbook.yaml: Kustomization flux-system/apps: no manifest of Kubernetes, so Flux applies nothing of it"}},
+
+		{name: "a key twice", files: sync + apps + `
+-- apps/kustomization.yaml --
+resources: [x.yaml, pod.yaml]
+-- apps/x.yaml --
+apiVersion: example.net/v1
+kind: Thing
+metadata: {name: x, namespace: a}
+spec: {list: [{a: 1, a: 2}]}
+` + pod("apps/pod.yaml", "fine"), want: []string{"/fine Pod apps/pod.yaml:1 clusters/prod"},
+			problems: []string{"apps/x.yaml:1: Kustomization flux-system/apps: Thing x: Flux cannot apply it: "}},
+
+		{name: "one that is broken, and another repository", files: sync + apps + `
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: broken, namespace: flux-system}
+spec: {path: ./broken, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: nowhere, namespace: flux-system}
+spec: {path: ./nowhere, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: podinfo, namespace: flux-system}
+spec: {url: "https://example.com/podinfo", interval: 1m}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: podinfo, namespace: flux-system}
+spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: podinfo}}
+-- broken/kustomization.yaml --
+resources: [missing.yaml]
+commonLabels: {a: b}
+` + pod("apps/pod.yaml", "fine"), want: []string{"/fine Pod apps/pod.yaml:1 clusters/prod"},
+			problems: []string{
+				"broken/kustomization.yaml: warning: commonLabels is deprecated in kustomize: use labels [kustomize-deprecated]",
+				"clusters/prod/apps.yaml:11: Kustomization flux-system/broken: accumulating resources",
+				"clusters/prod/apps.yaml:16: Kustomization flux-system/nowhere: there is no folder nowhere in the repository [flux-path]",
+				"clusters/prod/apps.yaml:26: warning: Kustomization flux-system/podinfo: not judged: it applies GitRepository podinfo (https://example.com/podinfo), which is not this repository [flux-source]",
+			}},
+
+		{name: "excluded", files: sync + apps + pod("apps/web.yaml", "web") + pod("apps/vendor/x.yaml", "x") + pod("other/x.yaml", "x"), options: fluxtree.Options{Exclude: []string{"vendor/", "/other"}},
+			want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},
+
+		{name: "the Flux operator", files: apps + pod("apps/web.yaml", "web") + `
+-- bootstrap/instance.yaml --
+apiVersion: fluxcd.controlplane.io/v1
+kind: FluxInstance
+metadata: {name: flux, namespace: flux-system}
+spec: {sync: {kind: GitRepository, url: "https://example.com/fleet.git", path: clusters/prod}}
+`, want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}, problems: []string{"bootstrap: warning: not judged: no root leads to 1 file [workload-unreached]"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, problems := read(t, write(t, tt.files), ".", tt.options)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if len(problems) != len(tt.problems) {
+				t.Fatalf("problems are\n%s", strings.Join(problems, "\n"))
+			}
+			for i, want := range tt.problems {
+				if !strings.Contains(problems[i], want) {
+					t.Errorf("got %q, want %q", problems[i], want)
+				}
+			}
+		})
+	}
+}
+
+// TestFields: what a Kustomization says reaches the objects.
+func TestFields(t *testing.T) {
+	dir := write(t, sync+apps+`  targetNamespace: shop
+  images: [{name: x, newName: ghcr.io/acme/x, newTag: "2"}]
+  patches:
+    - patch: |
+        - {op: add, path: /spec/hostNetwork, value: true}
+      target: {kind: Pod}
+  commonMetadata: {labels: {team: shop}, annotations: {by: flux}}
+  postBuild: {substitute: {N: "7", LIST: "[a, b]"}}
+-- apps/kustomization.yaml --
+resources: [web.yaml]
+images: [{name: x, newTag: "1", digest: "sha256:0"}]
+-- apps/web.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec: {priority: "${N}", nodes: "${LIST}", containers: [{name: c, image: x}]}
+`)
+	r, err := fluxtree.Open(os.DirFS(dir), filesys.MakeFsOnDisk(), dir, "repo", ".", fluxtree.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"by":"flux"},"labels":{"team":"shop"},"name":"web","namespace":"shop"},` +
+		`"spec":{"containers":[{"image":"ghcr.io/acme/x:2","name":"c"}],"hostNetwork":true,"nodes":["a","b"],"priority":7}}`
+	found := false
+	problems, err := r.Each(t.Context(), func(o fluxtree.Object) error {
+		if o.By != "Kustomization flux-system/apps" {
+			return nil
+		}
+		found = true
+		if diff := cmp.Diff(want, string(o.JSON)); diff != "" || o.At.String() != "repo/apps/web.yaml:1" {
+			t.Errorf("%s: %s", o.At, diff)
+		}
+		return nil
+	})
+	if err != nil || len(problems) > 0 || !found {
+		t.Errorf("found %v, problems %v, error %v", found, problems, err)
+	}
+}

@@ -1,0 +1,350 @@
+package fluxtree
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/pkg/sourceignore"
+	"github.com/fluxcd/pkg/sourceignore/gitignore"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/internal/reach"
+	"github.com/gatehouse-dev/gatehouse/internal/regular"
+)
+
+// Options say what of a repository is read.
+type Options struct {
+	// Roots are the folders that clusters apply, relative to the repository; empty to find them.
+	Roots []string
+	// Exclude are patterns as in .gitignore of what is not there for Flux.
+	Exclude []string
+	// Values are ConfigMaps and Secrets that are not in the repository. They replace those
+	// that are. One without a namespace is in all.
+	Values []Values
+}
+
+// Repository is a checked-out source of Flux.
+type Repository struct {
+	fsys    fs.FS
+	disk    *Disk
+	display string // of the repository in positions
+	scope   string // the folder that was named, relative to the repository
+	options Options
+
+	listing
+	// declared are the Kustomizations of Flux in the files of the scope.
+	declared []*Kustomization
+	// instances are the folders that FluxInstances of the Flux operator apply.
+	instances []string
+	// indexes are the kustomizations of kustomize, by folder, with what they list.
+	indexes map[string][]string
+}
+
+// listing has the YAML files of a folder.
+type listing struct {
+	files  []file
+	charts []string // the folders of Helm charts
+}
+
+// file is a YAML file, and what its text tells.
+type file struct {
+	name string
+	// object is set if it seems to hold objects of Kubernetes.
+	object bool
+	// index is set for a kustomization of kustomize.
+	index bool
+}
+
+// Open looks through a repository: fsys is its root, which is the folder root of disk, and
+// display its name in positions. Only what lies in the folder scope is looked for. It holds no
+// manifests; [Repository.Flux] reports whether there is anything of Flux.
+func Open(fsys fs.FS, disk filesys.FileSystem, root, display, scope string, o Options) (*Repository, error) {
+	d, err := NewDisk(disk, root)
+	if err != nil {
+		return nil, err
+	}
+	r := &Repository{fsys: regular.FS(fsys, manifest.MaxDocument), disk: d, display: display, scope: path.Clean(scope), options: o, indexes: map[string][]string{}}
+	r.options.Roots = nil
+	for _, dir := range o.Roots {
+		dir = path.Clean(filepath.ToSlash(dir))
+		if info, err := fs.Stat(r.fsys, dir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("there is no folder %s in the repository %s", dir, display)
+		}
+		r.options.Roots = append(r.options.Roots, dir)
+	}
+	ignored, err := matcher(r.fsys, o.Exclude)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", display, err)
+	}
+	d.absent = func(name string) bool { return name != "." && ignored.Match(strings.Split(name, "/"), false) }
+	if err := r.scan(r.fsys, r.scope, ignored, r.note); err != nil {
+		return nil, fmt.Errorf("reading the folder %s: %w", display, err)
+	}
+	return r, nil
+}
+
+// matcher returns what Flux leaves out of a source: the usual files of version control and
+// CI, and what .sourceignore and the patterns say.
+func matcher(fsys fs.FS, exclude []string) (gitignore.Matcher, error) {
+	var patterns []gitignore.Pattern
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return fs.SkipDir
+		case d.IsDir() || d.Name() != sourceignore.IgnoreFile:
+			return nil
+		}
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		var domain []string
+		if dir := path.Dir(name); dir != "." {
+			domain = strings.Split(dir, "/")
+		}
+		patterns = append(patterns, sourceignore.ReadPatterns(bytes.NewReader(data), domain)...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	patterns = append(patterns, Patterns(exclude)...)
+	return sourceignore.NewDefaultMatcher(patterns, nil), nil
+}
+
+// Patterns parses patterns of .gitignore.
+func Patterns(texts []string) []gitignore.Pattern {
+	return sourceignore.ReadPatterns(strings.NewReader(strings.Join(texts, "\n")), nil)
+}
+
+// Excluded returns whether a file or folder is left out by patterns of .gitignore.
+func Excluded(patterns []string) func(name string, dir bool) bool {
+	m := sourceignore.NewMatcher(Patterns(patterns))
+	return func(name string, dir bool) bool { return m.Match(strings.Split(name, "/"), dir) }
+}
+
+var (
+	kindLine       = regexp.MustCompile(`(?m)^"?kind"?:\s*\S`)
+	apiVersionLine = regexp.MustCompile(`(?m)^"?apiVersion"?:\s*\S`)
+)
+
+// scan reads the YAML files below a folder once.
+func (l *listing) scan(fsys fs.FS, dir string, ignored gitignore.Matcher, note func(f file, data []byte)) error {
+	return fs.WalkDir(fsys, dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name != "." && ignored.Match(strings.Split(name, "/"), d.IsDir()) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		if d.Name() == "Chart.yaml" {
+			l.charts = append(l.charts, path.Dir(name))
+		}
+		index := slices.Contains(kustomizations, d.Name())
+		if ext := path.Ext(name); !index && ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil // a problem for who needs it
+		}
+		f := file{name: name, index: index, object: !index && kindLine.Match(data) && apiVersionLine.Match(data)}
+		l.files = append(l.files, f)
+		note(f, data)
+		return nil
+	})
+}
+
+// note keeps what a file says about Flux and kustomize.
+func (r *Repository) note(f file, data []byte) {
+	switch {
+	case f.index:
+		var index struct {
+			Resources, Bases, Components []string
+		}
+		if yaml.Unmarshal(data, &index) == nil {
+			dir := path.Dir(f.name)
+			r.indexes[dir] = nil
+			for _, entry := range slices.Concat(index.Resources, index.Bases, index.Components) {
+				r.indexes[dir] = append(r.indexes[dir], path.Join(dir, entry))
+			}
+		}
+	case f.object && (bytes.Contains(data, []byte(fluxGroup)) || bytes.Contains(data, []byte("kind: FluxInstance"))):
+		for doc, err := range manifest.Documents(bytes.NewReader(data)) {
+			if err != nil {
+				return // a problem for who applies it
+			}
+			r.declare(doc, diag.Position{File: f.name, Line: doc.Line})
+		}
+	}
+}
+
+func (r *Repository) declare(doc manifest.Document, at diag.Position) {
+	h, err := headerOf(doc.JSON)
+	switch {
+	case err != nil:
+	case h.is(fluxGroup, "Kustomization"):
+		if k, err := parseKustomization(doc.JSON, at); err == nil {
+			r.declared = append(r.declared, k)
+		}
+	case h.Kind == "FluxInstance":
+		var instance struct {
+			Spec struct {
+				Sync struct {
+					Path string `json:"path"`
+				} `json:"sync"`
+			} `json:"spec"`
+		}
+		if yaml.Unmarshal(doc.JSON, &instance) == nil && instance.Spec.Sync.Path != "" {
+			r.instances = append(r.instances, path.Clean(instance.Spec.Sync.Path))
+		}
+	}
+}
+
+// Flux reports whether the repository has Kustomizations of Flux.
+func (r *Repository) Flux() bool {
+	return len(r.declared) > 0 || len(r.instances) > 0 || len(r.options.Roots) > 0
+}
+
+// Found returns how many of the folders that its Kustomizations apply exist. Of two
+// guesses at the root of a repository, the right one has more.
+func (r *Repository) Found() int {
+	n := 0
+	for _, k := range r.declared {
+		if info, err := fs.Stat(r.fsys, k.dir()); err == nil && info.IsDir() {
+			n++
+		}
+	}
+	return n
+}
+
+// roots returns the Kustomizations to begin with, and whether they are said to be roots: by
+// the options, by themselves, or by a FluxInstance.
+func (r *Repository) roots() (roots []*Kustomization, said bool) {
+	for _, dir := range r.options.Roots {
+		roots = append(roots, r.rootAt(dir))
+	}
+	if len(roots) > 0 {
+		return roots, true
+	}
+	for _, k := range r.declared {
+		if applies(k, k.at.File) {
+			roots = append(roots, rootOf(k, k.dir()))
+		}
+	}
+	for _, dir := range r.instances {
+		if !slices.ContainsFunc(roots, func(k *Kustomization) bool { return k.dir() == dir }) {
+			roots = append(roots, r.rootAt(dir))
+		}
+	}
+	if len(roots) > 0 {
+		return roots, true
+	}
+	return r.entries(), false
+}
+
+// applies reports whether a file lies in what a Kustomization applies.
+func applies(k *Kustomization, name string) bool { return reach.Within(name, k.dir()) }
+
+func rootOf(k *Kustomization, name string) *Kustomization {
+	root := *k
+	root.root = name
+	return &root
+}
+
+// rootAt returns the Kustomization that applies a folder: the one in it that says so, or else
+// one that says nothing more.
+func (r *Repository) rootAt(dir string) *Kustomization {
+	for _, k := range r.declared {
+		if k.dir() == dir && applies(k, k.at.File) {
+			return rootOf(k, dir)
+		}
+	}
+	k := &Kustomization{root: dir}
+	k.Metadata.Name, k.Metadata.Namespace, k.Spec.Path = path.Base(dir), "flux-system", dir
+	return k
+}
+
+// entries guesses the roots of a repository that names none: the Kustomizations that no other
+// one applies, each by the outermost kustomization that leads to it.
+func (r *Repository) entries() []*Kustomization {
+	listed := map[string][]string{} // the folders whose kustomization lists a file or folder
+	for dir, entries := range r.indexes {
+		for _, entry := range entries {
+			listed[entry] = append(listed[entry], dir)
+		}
+	}
+	var roots []*Kustomization
+	seen := map[string]bool{}
+	for _, k := range r.declared {
+		above := climb(listed, k.at.File)
+		if r.applied(k, append(above.all, k.at.File)) {
+			continue
+		}
+		for _, dir := range above.tops {
+			if !seen[dir] {
+				seen[dir] = true
+				roots = append(roots, r.rootAt(dir))
+			}
+		}
+		if len(above.tops) == 0 {
+			roots = append(roots, rootOf(k, path.Dir(k.at.File)))
+		}
+	}
+	if len(roots) == 0 { // they apply each other
+		for _, k := range r.declared {
+			roots = append(roots, rootOf(k, path.Dir(k.at.File)))
+		}
+	}
+	slices.SortStableFunc(roots, func(a, b *Kustomization) int { return strings.Compare(a.root, b.root) })
+	return roots
+}
+
+// applied reports whether another Kustomization applies one of the places.
+func (r *Repository) applied(k *Kustomization, places []string) bool {
+	return slices.ContainsFunc(r.declared, func(other *Kustomization) bool {
+		return other != k && slices.ContainsFunc(places, func(place string) bool { return applies(other, place) })
+	})
+}
+
+// ancestry is where kustomizations list something, directly or not.
+type ancestry struct{ all, tops []string }
+
+func climb(listed map[string][]string, name string) ancestry {
+	var a ancestry
+	seen := map[string]bool{}
+	var up func(name string)
+	up = func(name string) {
+		for _, dir := range listed[name] {
+			if seen[dir] {
+				continue
+			}
+			seen[dir] = true
+			a.all = append(a.all, dir)
+			if len(listed[dir]) == 0 {
+				a.tops = append(a.tops, dir)
+			}
+			up(dir)
+		}
+	}
+	up(name)
+	slices.Sort(a.tops)
+	return a
+}

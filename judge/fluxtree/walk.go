@@ -1,0 +1,348 @@
+package fluxtree
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
+)
+
+// Object is an object as Flux applies it in one place.
+type Object struct {
+	JSON json.RawMessage
+	// At is the file that it comes from.
+	At diag.Position
+	// Root is the folder that a cluster applies, and By the Kustomization that applies the object.
+	Root, By string
+	// Unknown are the fields that are not known, and Renderings the object with other values there.
+	Unknown    []Unknown
+	Renderings []json.RawMessage
+}
+
+// Codes of problems that are about a whole Kustomization.
+const (
+	// CodeBuild: it cannot be built.
+	CodeBuild = "kustomize-build"
+	// CodePath: what it applies is not in the repository.
+	CodePath = "flux-path"
+	// CodeSource is the code of a warning: it applies another repository.
+	CodeSource = "flux-source"
+)
+
+// Each calls yield for each object that the roots apply, once for each place, and returns what
+// could not be read, what applies something else, and what is not reached. It stops at the
+// first error of yield.
+func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.List, error) {
+	var problems diag.List
+	roots, said := r.roots()
+	for _, root := range roots {
+		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: []*Kustomization{root}, seen: map[string]bool{root.id(): true},
+			store: store{given: r.options.Values, built: map[string]Values{}}, source: root.Spec.SourceRef, urls: map[string]string{}}
+		if err := w.run(); err != nil {
+			return problems, err
+		}
+	}
+	if !said && len(roots) > 0 {
+		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "flux-roots", Position: diag.Position{File: r.display},
+			Summary: "no Kustomization here applies itself, so the roots are guessed: " + names(roots), Hint: "name the folder that a cluster applies with --flux"})
+	}
+	for _, d := range r.disk.Warnings(r.shown) {
+		problems.Add(d)
+	}
+	r.unreached(r.scope, r.display, r.disk.Read, "no root leads to", &problems)
+	return problems.Sort(), nil
+}
+
+// names lists the folders of roots, at most ten.
+func names(roots []*Kustomization) string {
+	var all []string
+	for _, k := range roots {
+		if !slices.Contains(all, k.root) {
+			all = append(all, k.root)
+		}
+	}
+	if more := len(all) - 10; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:10], ", "), more)
+	}
+	return strings.Join(all, ", ")
+}
+
+// shown returns how an absolute file is shown.
+func (r *Repository) shown(file string) string {
+	rel, err := filepath.Rel(r.disk.root, file)
+	if err != nil || !filepath.IsLocal(rel) {
+		return file
+	}
+	return path.Join(r.display, filepath.ToSlash(rel))
+}
+
+// walk follows one root.
+type walk struct {
+	repository *Repository
+	ctx        context.Context
+	yield      func(Object) error
+	problems   *diag.List
+
+	// queue has what is still to be built, and seen all that was in it.
+	queue []*Kustomization
+	seen  map[string]bool
+	store store
+	// source of the root, and the URLs of the sources that were applied.
+	source reference
+	urls   map[string]string
+}
+
+// run builds the queue. A Kustomization waits for its variables, which another one may apply.
+func (w *walk) run() error {
+	root := w.queue[0].root
+	for len(w.queue) > 0 {
+		i := max(slices.IndexFunc(w.queue, w.store.ready), 0)
+		k := w.queue[i]
+		w.queue = slices.Delete(w.queue, i, i+1)
+		k.root = root
+		if err := w.apply(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// problem notes that a Kustomization is not judged.
+func (w *walk) problem(k *Kustomization, code string, severity diag.Severity, format string, args ...any) {
+	at := k.at
+	if at.File == "" {
+		at.File = k.dir()
+	}
+	at.File = path.Join(w.repository.display, at.File)
+	w.problems.Add(diag.Diagnostic{Severity: severity, Code: code, Position: at, Summary: "Kustomization " + k.id() + ": " + fmt.Sprintf(format, args...)})
+}
+
+// apply yields what a Kustomization applies.
+func (w *walk) apply(k *Kustomization) error {
+	dir := k.dir()
+	info, err := fs.Stat(w.repository.fsys, dir)
+	missing := err != nil || !info.IsDir()
+	switch other := w.otherSource(k, missing); {
+	case other != "":
+		w.problem(k, CodeSource, diag.Warning, "not judged: it applies %s, which is not this repository", other)
+		return nil
+	case missing:
+		w.problem(k, CodePath, diag.Error, "there is no folder %s in the repository", dir)
+		return nil
+	}
+	built, err := w.build(k, dir)
+	if err != nil {
+		if w.ctx.Err() != nil {
+			return context.Cause(w.ctx)
+		}
+		w.problem(k, CodeBuild, diag.Error, "%s", ErrorText(err, w.repository.disk.root))
+		return nil
+	}
+	w.keep(k, built)
+	variables := w.store.variables(k)
+	for _, b := range built {
+		at := diag.Position{File: path.Join(w.repository.display, dir)}
+		if b.File != "" {
+			at = diag.Position{File: path.Join(w.repository.display, dir, b.File), Line: b.Line}
+		}
+		if err := w.object(k, b, variables, at); err != nil {
+			return err
+		}
+	}
+	if variables != nil && len(variables.unset) > 0 {
+		w.problem(k, "flux-variable", diag.Warning, "${%s} is not set and has no default: Flux 2.9 refuses to apply it, earlier versions take it as empty",
+			strings.Join(slices.Sorted(maps.Keys(variables.unset)), "}, ${"))
+	}
+	return nil
+}
+
+// build builds the folder of a Kustomization. Files that make Flux refuse it are left out.
+func (w *walk) build(k *Kustomization, dir string) ([]Built, error) {
+	d := w.repository.disk
+	full := filepath.Join(d.root, filepath.FromSlash(dir))
+	var first error
+	for _, strict := range []bool{false, true} {
+		file, data, refused, err := k.index(d, full, strict)
+		if err != nil {
+			return nil, err
+		}
+		if strict && len(refused) == 0 {
+			return nil, first
+		}
+		for _, f := range refused {
+			w.problems.Add(diag.Diagnostic{Code: "flux-manifest", Position: diag.Position{File: w.repository.shown(f.file)},
+				Summary: fmt.Sprintf("Kustomization %s: no manifest of Kubernetes, so Flux applies nothing of it: %s", k.id(), ErrorText(f.err, d.root))})
+		}
+		d.instead[file] = data
+		built, err := d.build(w.ctx, full)
+		if err == nil || w.ctx.Err() != nil || strict {
+			return built, err
+		}
+		first = err
+	}
+	return nil, first
+}
+
+// otherSource returns the source of a Kustomization if it is not the repository: it has
+// another name than that of the root, and another URL or nothing at the path.
+func (w *walk) otherSource(k *Kustomization, missing bool) string {
+	ref, own := k.Spec.SourceRef, w.source
+	if own.Name == "" {
+		own = reference{Kind: ref.Kind, Name: "flux-system"}
+	}
+	if ref.Name == "" || ref.Kind == own.Kind && ref.Name == own.Name {
+		return ""
+	}
+	url := w.urls[ref.Kind+"/"+ref.Name]
+	switch {
+	case url != "" && url != w.urls[own.Kind+"/"+own.Name]:
+		return ref.Kind + " " + ref.Name + " (" + url + ")"
+	case missing:
+		return ref.Kind + " " + ref.Name
+	}
+	return ""
+}
+
+// keep notes the variables and sources among what a Kustomization applies.
+func (w *walk) keep(k *Kustomization, built []Built) {
+	for _, b := range built {
+		if b.Err != nil {
+			continue
+		}
+		if strings.HasPrefix(b.ID, "ConfigMap ") || strings.HasPrefix(b.ID, "Secret ") {
+			if v, ok, err := ParseValues(b.JSON); ok && err == nil {
+				w.store.add(v)
+			}
+		}
+	}
+}
+
+// object yields an object, or follows it if it is a Kustomization.
+func (w *walk) object(k *Kustomization, b Built, v *variables, at diag.Position) error {
+	object, fields, renderings, err := b.JSON, []Unknown(nil), []json.RawMessage(nil), b.Err
+	if err == nil {
+		object, fields = Decrypt(object)
+		if v != nil {
+			var out replaced
+			if out, err = v.replace(object); err == nil {
+				object, renderings = out.json, out.renderings
+				fields = append(fields, out.unknown...)
+			}
+		}
+	}
+	if err == nil {
+		object, renderings, err = k.mark(object, renderings)
+	}
+	if err != nil {
+		w.problems.Add(diag.Diagnostic{Code: "flux-object", Position: at,
+			Summary: fmt.Sprintf("Kustomization %s: %s: Flux cannot apply it: %s", k.id(), b.ID, ErrorText(plain.JSONError(err), w.repository.disk.root))})
+		return nil
+	}
+	h, err := headerOf(object)
+	if err == nil {
+		w.follow(h, object, fields, at)
+	}
+	return w.yield(Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Unknown: fields, Renderings: renderings})
+}
+
+// follow looks at an applied object that matters for others.
+func (w *walk) follow(h header, object json.RawMessage, fields []Unknown, at diag.Position) {
+	switch {
+	case h.is(fluxGroup, "Kustomization"):
+		w.add(object, fields, at)
+	case h.is("source.toolkit.fluxcd.io", "GitRepository"):
+		var source struct {
+			Spec struct {
+				URL string `json:"url"`
+			} `json:"spec"`
+		}
+		if json.Unmarshal(object, &source) == nil {
+			w.urls[h.Kind+"/"+h.Metadata.Name] = strings.TrimSuffix(source.Spec.URL, ".git")
+		}
+	case h.is("", "ConfigMap"), h.is("", "Secret"):
+		if v, ok, err := ParseValues(object); ok && err == nil {
+			v.hide(fields)
+			w.store.add(v)
+		}
+	}
+}
+
+// add queues a Kustomization that is applied, unless it is known.
+func (w *walk) add(object json.RawMessage, fields []Unknown, at diag.Position) {
+	local := at
+	if rel, err := filepath.Rel(w.repository.display, at.File); err == nil {
+		local.File = filepath.ToSlash(rel)
+	}
+	k, err := parseKustomization(object, local)
+	if err != nil {
+		w.problems.Add(diag.Diagnostic{Code: CodeBuild, Position: at, Summary: "a Kustomization of Flux that is not readable: " + err.Error()})
+		return
+	}
+	if w.seen[k.id()] {
+		return
+	}
+	w.seen[k.id()] = true
+	k.unknown = map[string]Unknown{}
+	for _, f := range fields {
+		switch {
+		case len(f.Keys) == 4 && f.Keys[1] == "postBuild" && f.Keys[2] == "substitute":
+			k.unknown[f.Keys[3]] = f
+		case matters(f.Keys):
+			w.problem(k, CodeBuild, diag.Error, "what it applies is not known: %s: %s", f.Path, f.Why)
+			return
+		}
+	}
+	w.queue = append(w.queue, k)
+}
+
+// matters reports whether a field of a Kustomization decides what it applies. No keys mean
+// any field.
+func matters(keys []string) bool {
+	if len(keys) < 2 || keys[0] != "spec" {
+		return len(keys) == 0 || keys[0] == "metadata" && slices.Contains(keys, "name")
+	}
+	return slices.Contains([]string{"path", "sourceRef", "targetNamespace", "namePrefix", "nameSuffix", "components", "patches", "images", "commonMetadata", "postBuild"}, keys[1])
+}
+
+// mark sets the common metadata of a Kustomization.
+func (k *Kustomization) mark(object json.RawMessage, renderings []json.RawMessage) (json.RawMessage, []json.RawMessage, error) {
+	common := k.Spec.CommonMetadata
+	if len(common.Labels)+len(common.Annotations) == 0 {
+		return object, renderings, nil
+	}
+	all := append([]json.RawMessage{object}, renderings...)
+	for i, one := range all {
+		var content map[string]any
+		if err := json.Unmarshal(one, &content); err != nil {
+			return nil, nil, err
+		}
+		metadata, _ := content["metadata"].(map[string]any)
+		if metadata == nil {
+			metadata = map[string]any{}
+			content["metadata"] = metadata
+		}
+		for field, values := range map[string]map[string]string{"labels": common.Labels, "annotations": common.Annotations} {
+			marks, _ := metadata[field].(map[string]any)
+			if marks == nil && len(values) > 0 {
+				marks = map[string]any{}
+				metadata[field] = marks
+			}
+			for key, value := range values {
+				marks[key] = value
+			}
+		}
+		var err error
+		if all[i], err = json.Marshal(content); err != nil {
+			return nil, nil, err
+		}
+	}
+	return all[0], all[1:], nil
+}

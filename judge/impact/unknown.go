@@ -1,0 +1,182 @@
+package impact
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
+	"github.com/gatehouse-dev/gatehouse/judge/workload"
+)
+
+// unsure replaces the findings about a workload that depend on a field which is not known. A
+// control depends on one if its rules name the field, or if the verdicts about several values
+// differ: either may be wrong alone, and what is not known must never look fine.
+func unsure(b *bump, s *side, w workload.Workload, findings []Finding, verdicts []engine.Evaluation) []Finding {
+	outcomes := map[string]map[string]bool{} // what each control says
+	asked := 0
+	for _, v := range verdicts {
+		if _, failed := failure(v); failed {
+			continue // a value that makes no sense
+		}
+		asked++
+		for policy, outcome := range outcomesOf(v.Result) {
+			if outcomes[policy] == nil {
+				outcomes[policy] = map[string]bool{}
+			}
+			outcomes[policy][fmt.Sprint(asked, outcome)] = true
+		}
+	}
+	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At, Cluster: w.Root, By: w.By, Status: Unknown}
+	if asked == 0 {
+		base.Message = said(w.Unknown)
+		return []Finding{base}
+	}
+	for _, policy := range slices.Sorted(maps.Keys(outcomes)) {
+		fields := s.reads(policy, w.Unknown)
+		if len(fields) == 0 && same(outcomes[policy], asked) {
+			continue
+		}
+		if len(fields) == 0 {
+			fields = w.Unknown
+		}
+		at := slices.IndexFunc(findings, func(f Finding) bool { return f.Control == policy })
+		if at >= 0 && findings[at].Status == Exempt && same(outcomes[policy], asked) {
+			continue
+		}
+		if at >= 0 {
+			findings = slices.Delete(findings, at, at+1)
+		}
+		f := base
+		f.Control, f.Message = policy, said(fields)
+		findings = append(findings, f)
+	}
+	return slices.DeleteFunc(findings, func(f Finding) bool { return f.Status == Errored && f.Control == "" })
+}
+
+// outcomesOf returns what each policy says, as text.
+func outcomesOf(r *engine.EvaluateResult) map[string]string {
+	all := map[string]string{}
+	for _, one := range r.Results {
+		all[one.Policy] += fmt.Sprint(one.Rule, one.Result, one.Blocks, one.Exceptions, ";")
+	}
+	return all
+}
+
+// same reports whether a policy said the same of all values that were asked about.
+func same(outcomes map[string]bool, asked int) bool {
+	texts := map[string]bool{}
+	for o := range outcomes {
+		texts[strings.TrimLeft(o, "0123456789")] = true
+	}
+	return len(texts) == 1 && len(outcomes) == asked
+}
+
+// said says what is not known.
+func said(fields []fluxtree.Unknown) string {
+	const most = 3
+	var texts []string
+	for _, f := range fields {
+		text := f.Why
+		if f.Path != "" {
+			text = f.Path + ": " + f.Why
+		}
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	if more := len(texts) - most; more > 0 {
+		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// reads returns the fields that the rules of a policy name.
+func (s *side) reads(policy string, fields []fluxtree.Unknown) []fluxtree.Unknown {
+	words, known := s.words[policy]
+	var read []fluxtree.Unknown
+	for _, f := range fields {
+		if !known || identifies(f.Keys) || mentions(words, f.Keys) {
+			read = append(read, f)
+		}
+	}
+	return read
+}
+
+// identifies reports whether a field decides which policies and exceptions an object meets.
+// No keys mean any field.
+func identifies(keys []string) bool {
+	if len(keys) < 2 {
+		return true
+	}
+	return len(keys) == 2 && keys[0] == "metadata" && slices.Contains([]string{"name", "generateName", "namespace"}, keys[1])
+}
+
+// mentions reports whether words name a field: its key, and that of what it lies in. Keys of
+// labels and the like are data, so there the name of the mapping is enough.
+func mentions(words map[string]bool, keys []string) bool {
+	leaf, parent := keys[len(keys)-1], keys[len(keys)-2]
+	switch parent {
+	case "labels", "annotations", "matchLabels", "nodeSelector", "data", "stringData", "parameters", "limits", "requests":
+		return words[parent]
+	case "spec", "metadata", "template", "jobTemplate":
+		return words[leaf]
+	}
+	return words[leaf] && words[parent]
+}
+
+var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+
+// wordsOf returns the words in the rules of policies, by name.
+func wordsOf(policies []json.RawMessage) (map[string]map[string]bool, error) {
+	all := map[string]map[string]bool{}
+	for _, raw := range policies {
+		var p struct {
+			Metadata struct{ Name string }
+			Spec     any
+		}
+		if err := json.Unmarshal(raw, &p); err != nil {
+			return nil, fmt.Errorf("reading a policy of the bundle: %w", err)
+		}
+		if all[p.Metadata.Name] == nil {
+			all[p.Metadata.Name] = map[string]bool{}
+		}
+		collect(all[p.Metadata.Name], p.Spec, false)
+	}
+	return all, nil
+}
+
+// collect collects the words of a part of a policy. The keys of Kyverno's own fields are no
+// words of the rule, and those of patterns and selectors are. Messages decide nothing.
+func collect(words map[string]bool, part any, keys bool) {
+	switch part := part.(type) {
+	case string:
+		for _, w := range word.FindAllString(part, -1) {
+			words[w] = true
+		}
+	case []any:
+		for _, item := range part {
+			collect(words, item, keys)
+		}
+	case map[string]any:
+		for key, value := range part {
+			if keys {
+				collect(words, key, false)
+			}
+			switch key {
+			case "message", "messageExpression":
+			case "pattern", "anyPattern", "selector", "objectSelector", "annotations":
+				collect(words, value, true)
+			default:
+				collect(words, value, keys)
+			}
+			if key == "selector" || key == "objectSelector" {
+				words["labels"] = true
+			}
+		}
+	}
+}
