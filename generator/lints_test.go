@@ -17,7 +17,7 @@ import (
 // each code has a section, and each section has a code.
 func TestLintsAreDocumented(t *testing.T) {
 	used := map[string]bool{"exception-reason": true, "exception-owner": true} // composed from the field's name
-	for _, dir := range []string{".", "catalog", "flux", "kyvernotest", "profile", "resolve", "staging", "../internal/source", "../judge/identify", "../judge/verdict", "../judge/workload"} {
+	for _, dir := range []string{".", "catalog", "flux", "kyvernotest", "profile", "resolve", "staging", "../internal/source", "../judge/fluxtree", "../judge/identify", "../judge/verdict", "../judge/workload"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +83,7 @@ func codeOf(n ast.Node) string {
 			return literal(n.Args[1])
 		}
 	case *ast.ValueSpec:
-		if strings.HasPrefix(n.Names[0].Name, "code") && len(n.Values) == 1 {
+		if strings.HasPrefix(strings.ToLower(n.Names[0].Name), "code") && len(n.Values) == 1 {
 			return literal(n.Values[0])
 		}
 	}

@@ -456,11 +456,8 @@ func newSide(b *generator.Bundle, environment string) (*side, error) {
 	if !ok {
 		return nil, fmt.Errorf("it is not in the bundle")
 	}
-	s := &side{env: env, policies: Asked(env)}
+	s := &side{env: env, policies: Asked(env), words: wordsOf(env.Judges())}
 	var err error
-	if s.params, err = verdict.Params(b, s.env); err != nil {
-		return nil, err
-	}
-	s.words, err = wordsOf(s.params.Policies)
+	s.params, err = verdict.Params(b, s.env)
 	return s, err
 }

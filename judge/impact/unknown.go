@@ -1,13 +1,14 @@
 package impact
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
+	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
@@ -108,9 +109,9 @@ func (s *side) reads(policy string, fields []fluxtree.Unknown) []fluxtree.Unknow
 }
 
 // identifies reports whether a field decides which policies and exceptions an object meets.
-// No keys mean any field.
+// No keys mean any field, and so does one that holds most of the object.
 func identifies(keys []string) bool {
-	if len(keys) < 2 {
+	if len(keys) < 2 || slices.Contains([]string{"spec", "metadata", "template", "jobTemplate"}, keys[len(keys)-1]) {
 		return true
 	}
 	return len(keys) == 2 && keys[0] == "metadata" && slices.Contains([]string{"name", "generateName", "namespace"}, keys[1])
@@ -132,22 +133,30 @@ func mentions(words map[string]bool, keys []string) bool {
 var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 
 // wordsOf returns the words in the rules of policies, by name.
-func wordsOf(policies []json.RawMessage) (map[string]map[string]bool, error) {
+func wordsOf(policies []plan.Policy) map[string]map[string]bool {
 	all := map[string]map[string]bool{}
-	for _, raw := range policies {
-		var p struct {
-			Metadata struct{ Name string }
-			Spec     any
+	for _, p := range policies {
+		words := map[string]bool{}
+		for key, part := range p.Body {
+			if key != "metadata" {
+				collect(words, part, false)
+			}
 		}
-		if err := json.Unmarshal(raw, &p); err != nil {
-			return nil, fmt.Errorf("reading a policy of the bundle: %w", err)
+		for list, meant := range celLists {
+			for _, word := range meant {
+				words[word] = words[word] || words[list] && p.Target != catalog.ClusterPolicy
+			}
 		}
-		if all[p.Metadata.Name] == nil {
-			all[p.Metadata.Name] = map[string]bool{}
-		}
-		collect(all[p.Metadata.Name], p.Spec, false)
+		all[p.Name] = words
 	}
-	return all, nil
+	return all
+}
+
+// celLists are the lists that checks in CEL get of a Pod, with the fields that they are made of.
+var celLists = map[string][]string{
+	"containers": {"initContainers", "ephemeralContainers"},
+	"contexts":   {"containers", "initContainers", "ephemeralContainers", "securityContext"},
+	"images":     {"containers", "initContainers", "ephemeralContainers", "volumes", "image", "reference"},
 }
 
 // collect collects the words of a part of a policy. The keys of Kyverno's own fields are no
