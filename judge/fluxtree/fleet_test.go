@@ -136,7 +136,7 @@ spec: {path: ./apps/web/app, targetNamespace: web, interval: 1h, prune: true, so
 resources: [pod.yaml]
 ` + pod("apps/web/app/pod.yaml", "web"),
 			want:     []string{"web/web Pod apps/web/app/pod.yaml:1 apps"},
-			problems: []string{"warning: no Kustomization here applies itself, so the roots are guessed: apps (name the folder that a cluster applies with --flux) [flux-roots]"}},
+			problems: []string{"warning: no Kustomization here applies itself, so the roots are guessed: apps (name the folder that a cluster applies with --flux) [kustomization-roots]"}},
 
 		{name: "a generated kustomization", files: sync + apps + pod("apps/a.yaml", "a") + pod("apps/b/c.yml", "c") + `
 -- apps/k/kustomization.yaml --
@@ -361,9 +361,13 @@ commonLabels: {a: b}
 			problems: []string{
 				"broken/kustomization.yaml: warning: commonLabels is deprecated in kustomize: use labels [kustomize-deprecated]",
 				"clusters/prod/apps.yaml:11: Kustomization flux-system/broken: accumulating resources",
-				"clusters/prod/apps.yaml:16: Kustomization flux-system/nowhere: there is no folder nowhere in the repository [flux-path]",
-				"clusters/prod/apps.yaml:26: warning: Kustomization flux-system/podinfo: not judged: it applies GitRepository podinfo (https://example.com/podinfo), which is not this repository [flux-source]",
+				"clusters/prod/apps.yaml:16: Kustomization flux-system/nowhere: there is no folder nowhere in the repository [kustomization-path]",
+				"clusters/prod/apps.yaml:26: warning: Kustomization flux-system/podinfo: not judged: it applies GitRepository podinfo (https://example.com/podinfo), which is not this repository [kustomization-source]",
 			}},
+
+		{name: "one that waits for nothing", files: sync + apps + `  dependsOn: [{name: infra}, {name: flux-system}]
+` + pod("apps/web.yaml", "web"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
+			problems: []string{"clusters/prod/apps.yaml:1: warning: Kustomization flux-system/apps: it waits for flux-system/infra, which nothing here applies [kustomization-depends]"}},
 
 		{name: "excluded", files: sync + apps + pod("apps/web.yaml", "web") + pod("apps/vendor/x.yaml", "x") + pod("other/x.yaml", "x"), options: fluxtree.Options{Exclude: []string{"vendor/", "/other"}},
 			want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},

@@ -181,7 +181,11 @@ func (v *variables) render(text, probe string) (json.RawMessage, error) {
 // finder finds the fields with unknown variables.
 type finder struct {
 	variables *variables
-	unknown   []Unknown
+	// lenient says that text which cannot be read has no variables.
+	lenient bool
+	unknown []Unknown
+	// texts are the fields as they were, by path.
+	texts map[string]string
 }
 
 func (f *finder) walk(value any, steps []any, keys []string) error {
@@ -192,6 +196,10 @@ func (f *finder) walk(value any, steps []any, keys []string) error {
 			return fmt.Errorf("%s: %w", Path(steps), err)
 		}
 		if len(names) > 0 {
+			if f.texts == nil {
+				f.texts = map[string]string{}
+			}
+			f.texts[Path(steps)] = value
 			f.add(names, steps, keys)
 		}
 	case []any:
@@ -244,6 +252,9 @@ func (f *finder) names(text string) ([]string, error) {
 	}
 	if asked(true) != nil {
 		if err := asked(false); err != nil {
+			if f.lenient {
+				err = nil
+			}
 			return nil, err
 		}
 		for _, name := range unset {
@@ -294,18 +305,77 @@ func Path(steps []any) string {
 var variable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*[:=}-]`)
 
 // Unresolved returns the fields of an object that is not from Flux that have variables, and
-// renderings of it with values for them. An object without any is returned as it is.
+// renderings of it with values for them. An object without any is returned as it is. Text that
+// is no text with variables, such as a script, stays as it is.
 func Unresolved(object json.RawMessage) (json.RawMessage, []json.RawMessage, []Unknown) {
-	if !variable.Match(object) {
+	var content map[string]any
+	if !variable.Match(object) || json.Unmarshal(object, &content) != nil {
 		return object, nil, nil
 	}
 	v := newVariables()
 	v.open = "is not resolved"
-	out, err := v.replace(object)
-	if err != nil || len(out.unknown) == 0 {
-		return object, nil, nil // text of another kind, such as a script
+	found := finder{variables: v, lenient: true}
+	if err := found.walk(content, nil, nil); err != nil || len(found.unknown) == 0 {
+		return object, nil, nil
 	}
-	return out.json, out.renderings, out.unknown
+	var all []json.RawMessage
+	for _, probe := range probes {
+		for _, f := range found.unknown {
+			if text, ok := found.texts[f.Path]; ok {
+				Set(content, f.Steps, scalar(text, probe))
+			}
+		}
+		if one, err := json.Marshal(content); err == nil {
+			all = append(all, one)
+		}
+	}
+	return all[0], all[1:], found.unknown
+}
+
+// scalar returns a text with a probe for its variables, as the value that YAML takes it for.
+func scalar(text, probe string) any {
+	out, err := envsubst.Eval(text, func(string) (string, bool) { return probe, true })
+	if err != nil {
+		return text
+	}
+	var value any
+	if yaml.Unmarshal([]byte(out), &value) != nil {
+		return out
+	}
+	return value
+}
+
+// Get returns the value at the end of steps; nil if there is none.
+func Get(value any, steps []any) any {
+	for _, step := range steps {
+		switch step := step.(type) {
+		case string:
+			m, _ := value.(map[string]any)
+			value = m[step]
+		case int:
+			l, _ := value.([]any)
+			if step >= len(l) {
+				return nil
+			}
+			value = l[step]
+		}
+	}
+	return value
+}
+
+// Set sets the value at the end of steps, at least one, if they lead somewhere.
+func Set(value any, steps []any, to any) {
+	parent := Get(value, steps[:len(steps)-1])
+	switch step := steps[len(steps)-1].(type) {
+	case string:
+		if m, ok := parent.(map[string]any); ok {
+			m[step] = to
+		}
+	case int:
+		if l, ok := parent.([]any); ok && step < len(l) {
+			l[step] = to
+		}
+	}
 }
 
 // extend returns a list with one more item. It shares nothing with the list.

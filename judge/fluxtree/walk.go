@@ -1,6 +1,7 @@
 package fluxtree
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,9 +33,9 @@ const (
 	// CodeBuild: it cannot be built.
 	CodeBuild = "kustomize-build"
 	// CodePath: what it applies is not in the repository.
-	CodePath = "flux-path"
+	CodePath = "kustomization-path"
 	// CodeSource is the code of a warning: it applies another repository.
-	CodeSource = "flux-source"
+	CodeSource = "kustomization-source"
 )
 
 // Each calls yield for each object that the roots apply, once for each place, and returns what
@@ -51,7 +52,7 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 		}
 	}
 	if !said && len(roots) > 0 {
-		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "flux-roots", Position: diag.Position{File: r.display},
+		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "kustomization-roots", Position: diag.Position{File: r.display},
 			Summary: "no Kustomization here applies itself, so the roots are guessed: " + names(roots), Hint: "name the folder that a cluster applies with --flux"})
 	}
 	for _, d := range r.disk.Warnings(r.shown) {
@@ -95,6 +96,8 @@ type walk struct {
 	queue []*Kustomization
 	seen  map[string]bool
 	store store
+	// waiting are those that wait for others.
+	waiting []*Kustomization
 	// source of the root, and the URLs of the sources that were applied.
 	source reference
 	urls   map[string]string
@@ -108,8 +111,18 @@ func (w *walk) run() error {
 		k := w.queue[i]
 		w.queue = slices.Delete(w.queue, i, i+1)
 		k.root = root
+		if len(k.Spec.DependsOn) > 0 {
+			w.waiting = append(w.waiting, k)
+		}
 		if err := w.apply(k); err != nil {
 			return err
+		}
+	}
+	for _, k := range w.waiting {
+		for _, ref := range k.Spec.DependsOn {
+			if id := cmp.Or(ref.Namespace, k.Metadata.Namespace) + "/" + ref.Name; !w.seen[id] {
+				w.problem(k, "kustomization-depends", diag.Warning, "it waits for %s, which nothing here applies", id)
+			}
 		}
 	}
 	return nil
@@ -158,7 +171,7 @@ func (w *walk) apply(k *Kustomization) error {
 		}
 	}
 	if variables != nil && len(variables.unset) > 0 {
-		w.problem(k, "flux-variable", diag.Warning, "${%s} is not set and has no default: Flux 2.9 refuses to apply it, earlier versions take it as empty",
+		w.problem(k, "kustomization-variable", diag.Warning, "${%s} is not set and has no default: Flux 2.9 refuses to apply it, earlier versions take it as empty",
 			strings.Join(slices.Sorted(maps.Keys(variables.unset)), "}, ${"))
 	}
 	return nil
@@ -178,7 +191,7 @@ func (w *walk) build(k *Kustomization, dir string) ([]Built, error) {
 			return nil, first
 		}
 		for _, f := range refused {
-			w.problems.Add(diag.Diagnostic{Code: "flux-manifest", Position: diag.Position{File: w.repository.shown(f.file)},
+			w.problems.Add(diag.Diagnostic{Code: "kustomization-manifest", Position: diag.Position{File: w.repository.shown(f.file)},
 				Summary: fmt.Sprintf("Kustomization %s: no manifest of Kubernetes, so Flux applies nothing of it: %s", k.id(), ErrorText(f.err, d.root))})
 		}
 		d.instead[file] = data
@@ -242,7 +255,7 @@ func (w *walk) object(k *Kustomization, b Built, v *variables, at diag.Position)
 		object, renderings, err = k.mark(object, renderings)
 	}
 	if err != nil {
-		w.problems.Add(diag.Diagnostic{Code: "flux-object", Position: at,
+		w.problems.Add(diag.Diagnostic{Code: "kustomization-object", Position: at,
 			Summary: fmt.Sprintf("Kustomization %s: %s: Flux cannot apply it: %s", k.id(), b.ID, ErrorText(plain.JSONError(err), w.repository.disk.root))})
 		return nil
 	}

@@ -56,15 +56,15 @@ func mixed(all []json.RawMessage, unknown []fluxtree.Unknown, at diag.Position, 
 		if len(u.Steps) == 0 {
 			return nil
 		}
-		set(base, u.Steps, nil)
+		fluxtree.Set(base, u.Steps, nil)
 	}
 	for _, u := range unknown {
 		for _, tree := range trees[1:] {
-			set(base, u.Steps, get(tree, u.Steps))
+			fluxtree.Set(base, u.Steps, fluxtree.Get(tree, u.Steps))
 			if one, err := json.Marshal(base); err == nil && len(acceptable([]json.RawMessage{one}, at, list)) > 0 {
 				break
 			}
-			set(base, u.Steps, nil)
+			fluxtree.Set(base, u.Steps, nil)
 		}
 	}
 	one, err := json.Marshal(base)
@@ -72,37 +72,4 @@ func mixed(all []json.RawMessage, unknown []fluxtree.Unknown, at diag.Position, 
 		return nil
 	}
 	return acceptable([]json.RawMessage{one}, at, list)
-}
-
-// get returns the value at the end of steps; nil if there is none.
-func get(value any, steps []any) any {
-	for _, step := range steps {
-		switch step := step.(type) {
-		case string:
-			m, _ := value.(map[string]any)
-			value = m[step]
-		case int:
-			l, _ := value.([]any)
-			if step >= len(l) {
-				return nil
-			}
-			value = l[step]
-		}
-	}
-	return value
-}
-
-// set sets the value at the end of steps, if they lead somewhere.
-func set(value any, steps []any, to any) {
-	parent := get(value, steps[:len(steps)-1])
-	switch step := steps[len(steps)-1].(type) {
-	case string:
-		if m, ok := parent.(map[string]any); ok {
-			m[step] = to
-		}
-	case int:
-		if l, ok := parent.([]any); ok && step < len(l) {
-			l[step] = to
-		}
-	}
 }
