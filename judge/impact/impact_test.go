@@ -42,7 +42,7 @@ spec: {ring: 1, stage: enforce}
 ---
 kind: Environment
 metadata: {name: prod}
-spec: {ring: 2, stage: audit}
+spec: {ring: 2, stage: audit, clusters: [prod-eu, prod-us]}
 ---
 kind: Exception
 metadata: {name: agent}
@@ -139,6 +139,8 @@ func (f *fake) evaluate(request engine.EvaluateParams) engine.Evaluation {
 		switch kind {
 		case "exempt":
 			row.Result, row.Exceptions, row.Message = engine.OutcomeSkip, []string{"agent"}, "rule is skipped"
+		case "pass":
+			row.Result, row.Message = engine.OutcomePass, ""
 		case "error":
 			row.Result, row.Message = engine.OutcomeError, "cannot be evaluated"
 		}
