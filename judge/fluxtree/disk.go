@@ -13,8 +13,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-
-	kustomize "sigs.k8s.io/kustomize/api/types"
 )
 
 // Disk is the file system that kustomize builds on: files below a root, and what it clones.
@@ -29,16 +27,16 @@ type Disk struct {
 	// instead has the content of files that are not read from the disk, by absolute name.
 	instead map[string][]byte
 	read    map[string]bool
-	// deprecated are warnings about kustomizations, by absolute name.
-	deprecated map[string][]string
-	// ownSchema is set if a kustomization brings an OpenAPI schema, which kustomize then
-	// keeps for all builds of the process.
+	// indexes are the kustomizations that were read, by absolute name.
+	indexes map[string]index
+	// ownSchema is set if one of a build brings an OpenAPI schema, which kustomize then keeps
+	// for all builds of the process.
 	ownSchema bool
 }
 
 // NewDisk returns a file system below root, a folder of fsys; empty for all of it.
 func NewDisk(fsys filesys.FileSystem, root string) (*Disk, error) {
-	d := &Disk{FileSystem: fsys, read: map[string]bool{}, deprecated: map[string][]string{}, instead: map[string][]byte{}}
+	d := &Disk{FileSystem: fsys, read: map[string]bool{}, indexes: map[string]index{}, instead: map[string][]byte{}}
 	if root != "" {
 		dir, _, err := fsys.CleanedAbs(root)
 		if err != nil {
@@ -118,51 +116,43 @@ func cloned(full string) bool {
 
 // look notes what kustomize thinks of a kustomization.
 func (d *Disk) look(name string, data []byte) {
-	var k kustomize.Kustomization
-	if yaml.Unmarshal(data, &k) != nil {
-		return // kustomize says what is wrong
-	}
-	d.ownSchema = d.ownSchema || len(k.OpenAPI) > 0
-	if _, done := d.deprecated[name]; done {
-		return
-	}
-	d.deprecated[name] = nil
-	for _, field := range deprecated(&k) {
-		d.deprecated[name] = append(d.deprecated[name], field)
-	}
-}
-
-// deprecated returns the deprecated fields that a kustomization uses.
-func deprecated(k *kustomize.Kustomization) []string {
-	var used []string
-	for _, f := range []struct {
-		used    bool
-		name    string
-		instead string
-	}{
-		{k.Bases != nil, "bases", "resources"},
-		{k.CommonLabels != nil, "commonLabels", "labels"},
-		{k.ImageTags != nil, "imageTags", "images"},
-		{k.PatchesJson6902 != nil, "patchesJson6902", "patches"},
-		{k.PatchesStrategicMerge != nil, "patchesStrategicMerge", "patches"},
-		{k.Vars != nil, "vars", "replacements"},
-	} {
-		if f.used {
-			used = append(used, fmt.Sprintf("%s is deprecated in kustomize: use %s", f.name, f.instead))
+	seen, known := d.indexes[name]
+	if !known {
+		var fields map[string]any
+		if yaml.Unmarshal(data, &fields) != nil {
+			return // kustomize says what is wrong
 		}
+		_, seen.ownSchema = fields["openapi"]
+		for _, f := range deprecated {
+			if _, used := fields[f.name]; used {
+				seen.warnings = append(seen.warnings, fmt.Sprintf("%s is deprecated in kustomize: use %s", f.name, f.instead))
+			}
+		}
+		d.indexes[name] = seen
 	}
-	return used
+	d.ownSchema = d.ownSchema || seen.ownSchema
 }
 
-// Warnings returns what kustomize would warn about in the kustomizations that were read, and
-// forgets it. Name returns how a file is shown.
+// index is what was noted about a kustomization.
+type index struct {
+	warnings []string
+	// ownSchema is set if it brings an OpenAPI schema.
+	ownSchema bool
+}
+
+// deprecated are the fields of a kustomization that kustomize warns about.
+var deprecated = []struct{ name, instead string }{
+	{"bases", "resources"}, {"commonLabels", "labels"}, {"imageTags", "images"}, {"patchesJson6902", "patches"},
+	{"patchesStrategicMerge", "patches"}, {"vars", "replacements"},
+}
+
+// Warnings returns what kustomize would warn about in the kustomizations that were read. Name returns how a file is shown.
 func (d *Disk) Warnings(name func(file string) string) diag.List {
 	var list diag.List
-	for file, messages := range d.deprecated {
-		for _, m := range messages {
+	for file, seen := range d.indexes {
+		for _, m := range seen.warnings {
 			list.Add(diag.Diagnostic{Severity: diag.Warning, Code: "kustomize-deprecated", Position: diag.Position{File: name(file)}, Summary: m})
 		}
-		d.deprecated[file] = nil
 	}
 	return list.Sort()
 }

@@ -159,7 +159,7 @@ func (w *walk) apply(k *Kustomization) error {
 		w.problem(k, CodeBuild, diag.Error, "%s", ErrorText(err, w.repository.disk.root))
 		return nil
 	}
-	w.keep(k, built)
+	w.keep(built)
 	variables := w.store.variables(k)
 	for _, b := range built {
 		at := diag.Position{File: path.Join(w.repository.display, dir)}
@@ -224,8 +224,8 @@ func (w *walk) otherSource(k *Kustomization, missing bool) string {
 	return ""
 }
 
-// keep notes the variables and sources among what a Kustomization applies.
-func (w *walk) keep(k *Kustomization, built []Built) {
+// keep notes the variables among what a Kustomization applies, which it may use itself.
+func (w *walk) keep(built []Built) {
 	for _, b := range built {
 		if b.Err != nil {
 			continue

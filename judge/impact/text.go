@@ -97,7 +97,7 @@ func (f Finding) details() (text string) {
 func (f Finding) where() string {
 	switch {
 	case f.By == "":
-		return f.Position.String()
+		return f.String()
 	case f.Cluster == ".":
 		return fmt.Sprintf("%s, by %s", f.Position, f.By)
 	}
