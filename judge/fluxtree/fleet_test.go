@@ -369,6 +369,14 @@ commonLabels: {a: b}
 ` + pod("apps/web.yaml", "web"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
 			problems: []string{"clusters/prod/apps.yaml:1: warning: Kustomization flux-system/apps: it waits for flux-system/infra, which nothing here applies [kustomization-depends]"}},
 
+		{name: "one that applies itself under other names", files: sync + `
+-- clusters/prod/self.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: "self-${N:=a}", namespace: flux-system}
+spec: {path: ./clusters/prod, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}, postBuild: {substitute: {N: "${N:=a}a"}}}
+`, problems: []string{"more than 50 Kustomizations apply each other", "more than 50 Kustomizations apply each other"}},
+
 		{name: "excluded", files: sync + apps + pod("apps/web.yaml", "web") + pod("apps/vendor/x.yaml", "x") + pod("other/x.yaml", "x"), options: fluxtree.Options{Exclude: []string{"vendor/", "/other"}},
 			want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},
 

@@ -46,9 +46,11 @@ type Kustomization struct {
 		PostBuild *postBuild `json:"postBuild"`
 	} `json:"spec"`
 
-	// at is where it begins, and root what it is reached from.
-	at   diag.Position
-	root string
+	// at is where it begins, root what it is reached from, and depth the number of
+	// Kustomizations between them.
+	at    diag.Position
+	root  string
+	depth int
 	// unknown variables of postBuild.substitute: their values depend on others.
 	unknown map[string]Unknown
 }

@@ -261,16 +261,16 @@ func (w *walk) object(k *Kustomization, b Built, v *variables, at diag.Position)
 	}
 	h, err := headerOf(object)
 	if err == nil {
-		w.follow(h, object, fields, at)
+		w.follow(k, h, object, fields, at)
 	}
 	return w.yield(Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Unknown: fields, Renderings: renderings})
 }
 
 // follow looks at an applied object that matters for others.
-func (w *walk) follow(h header, object json.RawMessage, fields []Unknown, at diag.Position) {
+func (w *walk) follow(k *Kustomization, h header, object json.RawMessage, fields []Unknown, at diag.Position) {
 	switch {
 	case h.is(fluxGroup, "Kustomization"):
-		w.add(object, fields, at)
+		w.add(k, object, fields, at)
 	case h.is("source.toolkit.fluxcd.io", "GitRepository"):
 		var source struct {
 			Spec struct {
@@ -288,8 +288,11 @@ func (w *walk) follow(h header, object json.RawMessage, fields []Unknown, at dia
 	}
 }
 
+// maxDepth bounds Kustomizations that apply themselves under another name.
+const maxDepth = 50
+
 // add queues a Kustomization that is applied, unless it is known.
-func (w *walk) add(object json.RawMessage, fields []Unknown, at diag.Position) {
+func (w *walk) add(parent *Kustomization, object json.RawMessage, fields []Unknown, at diag.Position) {
 	local := at
 	if rel, err := filepath.Rel(w.repository.display, at.File); err == nil {
 		local.File = filepath.ToSlash(rel)
@@ -303,6 +306,10 @@ func (w *walk) add(object json.RawMessage, fields []Unknown, at diag.Position) {
 		return
 	}
 	w.seen[k.id()] = true
+	if k.depth = parent.depth + 1; k.depth > maxDepth {
+		w.problem(k, CodeBuild, diag.Error, "more than %d Kustomizations apply each other", maxDepth)
+		return
+	}
 	k.unknown = map[string]Unknown{}
 	for _, f := range fields {
 		switch {
