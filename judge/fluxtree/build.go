@@ -144,8 +144,8 @@ func ErrorText(err error, root string) string {
 	return lineOfCopy.ReplaceAllString(text, "")
 }
 
-// lineOfCopy is a line in text that kustomize wrote from what it had read.
-var lineOfCopy = regexp.MustCompile(`yaml: unmarshal errors: line \d+: | at line \d+$`)
+// lineOfCopy is a line in text that kustomize wrote from what it had read, and the name of a type.
+var lineOfCopy = regexp.MustCompile(`MalformedYAMLError: |yaml: unmarshal errors: line \d+: | at line \d+$`)
 
 // Root returns the folder that the disk is limited to; empty for none.
 func (d *Disk) Root() string { return d.root }
