@@ -357,7 +357,7 @@ spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository,
 -- broken/kustomization.yaml --
 resources: [missing.yaml]
 commonLabels: {a: b}
-` + pod("apps/pod.yaml", "fine"), want: []string{"/fine Pod apps/pod.yaml:1 clusters/prod"},
+` + pod("broken/unread.yaml", "unread") + pod("apps/pod.yaml", "fine"), want: []string{"/fine Pod apps/pod.yaml:1 clusters/prod"},
 			problems: []string{
 				"broken/kustomization.yaml: warning: commonLabels is deprecated in kustomize: use labels [kustomize-deprecated]",
 				"clusters/prod/apps.yaml:11: Kustomization flux-system/broken: accumulating resources",
@@ -375,7 +375,70 @@ apiVersion: kustomize.toolkit.fluxcd.io/v1
 kind: Kustomization
 metadata: {name: "self-${N:=a}", namespace: flux-system}
 spec: {path: ./clusters/prod, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}, postBuild: {substitute: {N: "${N:=a}a"}}}
-`, problems: []string{"more than 50 Kustomizations apply each other", "more than 50 Kustomizations apply each other"}},
+`, problems: []string{"more than 50 Kustomizations apply each other"}},
+
+		{name: "the same repository by another name", files: sync + `
+-- .git/config --
+[remote "origin"]
+	url = git@example.com:acme/fleet.git
+-- clusters/prod/apps.yaml --
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: fleet, namespace: flux-system}
+spec: {url: "https://example.com/acme/fleet", interval: 1m}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: fleet}}
+` + pod("apps/web.yaml", "web"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},
+
+		{name: "a folder of Kustomizations that patch others, with variables from one of them", files: `
+-- kubernetes/flux/cluster/ks.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: cluster-apps, namespace: flux-system}
+spec:
+  path: ./kubernetes/apps
+  interval: 1h
+  prune: true
+  sourceRef: {kind: GitRepository, name: flux-system}
+  patches:
+    - patch: |
+        apiVersion: kustomize.toolkit.fluxcd.io/v1
+        kind: Kustomization
+        metadata: {name: any}
+        spec: {postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}}
+      target: {group: kustomize.toolkit.fluxcd.io, kind: Kustomization}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: cluster-meta, namespace: flux-system}
+spec: {path: ./kubernetes/flux/meta, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+-- kubernetes/flux/meta/kustomization.yaml --
+resources: [settings.yaml]
+-- kubernetes/flux/meta/settings.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: flux-system}
+data: {HOST: example.com}
+-- kubernetes/apps/shop/kustomization.yaml --
+namespace: shop
+resources: [web/ks.yaml]
+-- kubernetes/apps/shop/web/ks.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: web, namespace: flux-system}
+spec: {path: ./kubernetes/apps/shop/web/app, targetNamespace: shop, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}
+-- kubernetes/apps/shop/web/app/kustomization.yaml --
+resources: [pod.yaml]
+-- kubernetes/apps/shop/web/app/pod.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: web, annotations: {host: "${HOST}"}}
+spec: {containers: [{name: c, image: x}]}
+`, want: []string{"flux-system/settings ConfigMap kubernetes/flux/meta/settings.yaml:1 kubernetes/flux/cluster", "shop/web Pod kubernetes/apps/shop/web/app/pod.yaml:1 kubernetes/flux/cluster ?metadata.annotations.host"},
+			problems: []string{"the roots are guessed: kubernetes/flux/cluster"}},
 
 		{name: "excluded", files: sync + apps + pod("apps/web.yaml", "web") + pod("apps/vendor/x.yaml", "x") + pod("other/x.yaml", "x"), options: fluxtree.Options{Exclude: []string{"vendor/", "/other"}},
 			want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},

@@ -47,6 +47,8 @@ type Repository struct {
 	instances []string
 	// indexes are the kustomizations of kustomize, by folder, with what they list.
 	indexes map[string][]string
+	// failed are the folders that could not be built.
+	failed []string
 }
 
 // listing has the YAML files of a folder.
@@ -313,7 +315,6 @@ func (r *Repository) entries() []*Kustomization {
 			roots = append(roots, rootOf(k, path.Dir(k.at.File)))
 		}
 	}
-	slices.SortStableFunc(roots, func(a, b *Kustomization) int { return strings.Compare(a.root, b.root) })
 	return roots
 }
 

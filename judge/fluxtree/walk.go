@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/plain"
+	"github.com/gatehouse-dev/gatehouse/internal/reach"
 )
 
 // Object is an object as Flux applies it in one place.
@@ -44,12 +45,22 @@ const (
 func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.List, error) {
 	var problems diag.List
 	roots, said := r.roots()
-	for _, root := range roots {
-		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: []*Kustomization{root}, seen: map[string]bool{root.id(): true},
-			store: store{given: r.options.Values, built: map[string]Values{}}, source: root.Spec.SourceRef, urls: map[string]string{}}
+	slices.SortStableFunc(roots, func(a, b *Kustomization) int { return cmp.Compare(a.root, b.root) })
+	for begin := 0; begin < len(roots); {
+		end := begin + 1 // those of one folder are of one cluster
+		for end < len(roots) && roots[end].root == roots[begin].root {
+			end++
+		}
+		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string]bool{},
+			store: store{given: r.options.Values, built: map[string]Values{}}, source: roots[begin].Spec.SourceRef, urls: map[string]string{}}
+		for _, root := range w.queue {
+			w.seen[root.id()] = true
+			r.disk.read[filepath.Join(r.disk.root, filepath.FromSlash(root.at.File))] = true
+		}
 		if err := w.run(); err != nil {
 			return problems, err
 		}
+		begin = end
 	}
 	if !said && len(roots) > 0 {
 		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "kustomization-roots", Position: diag.Position{File: r.display},
@@ -58,8 +69,13 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 	for _, d := range r.disk.Warnings(r.shown) {
 		problems.Add(d)
 	}
-	r.unreached(r.scope, r.display, r.disk.Read, "no root leads to", &problems)
+	r.unreached(r.scope, r.display, r.read, "no root leads to", &problems)
 	return problems.Sort(), nil
+}
+
+// read reports whether a root leads to a file: it was read, or lies in what could not be built.
+func (r *Repository) read(file string) bool {
+	return r.disk.Read(file) || slices.ContainsFunc(r.failed, func(dir string) bool { return reach.Within(file, dir) })
 }
 
 // names lists the folders of roots, at most ten.
@@ -157,6 +173,7 @@ func (w *walk) apply(k *Kustomization) error {
 			return context.Cause(w.ctx)
 		}
 		w.problem(k, CodeBuild, diag.Error, "%s", ErrorText(err, w.repository.disk.root))
+		w.repository.failed = append(w.repository.failed, dir)
 		return nil
 	}
 	w.keep(built)
@@ -202,26 +219,6 @@ func (w *walk) build(k *Kustomization, dir string) ([]Built, error) {
 		first = err
 	}
 	return nil, first
-}
-
-// otherSource returns the source of a Kustomization if it is not the repository: it has
-// another name than that of the root, and another URL or nothing at the path.
-func (w *walk) otherSource(k *Kustomization, missing bool) string {
-	ref, own := k.Spec.SourceRef, w.source
-	if own.Name == "" {
-		own = reference{Kind: ref.Kind, Name: "flux-system"}
-	}
-	if ref.Name == "" || ref.Kind == own.Kind && ref.Name == own.Name {
-		return ""
-	}
-	url := w.urls[ref.Kind+"/"+ref.Name]
-	switch {
-	case url != "" && url != w.urls[own.Kind+"/"+own.Name]:
-		return ref.Kind + " " + ref.Name + " (" + url + ")"
-	case missing:
-		return ref.Kind + " " + ref.Name
-	}
-	return ""
 }
 
 // keep notes the variables among what a Kustomization applies, which it may use itself.
@@ -278,7 +275,7 @@ func (w *walk) follow(k *Kustomization, h header, object json.RawMessage, fields
 			} `json:"spec"`
 		}
 		if json.Unmarshal(object, &source) == nil {
-			w.urls[h.Kind+"/"+h.Metadata.Name] = strings.TrimSuffix(source.Spec.URL, ".git")
+			w.urls[h.Kind+"/"+h.Metadata.Name] = source.Spec.URL
 		}
 	case h.is("", "ConfigMap"), h.is("", "Secret"):
 		if v, ok, err := ParseValues(object); ok && err == nil {

@@ -1,0 +1,61 @@
+package fluxtree
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+)
+
+// otherSource returns the source of a Kustomization if it is not the repository: it has
+// another name than that of the root, and another URL or nothing at the path.
+func (w *walk) otherSource(k *Kustomization, missing bool) string {
+	ref, own := k.Spec.SourceRef, w.source
+	if own.Name == "" {
+		own = reference{Kind: ref.Kind, Name: "flux-system"}
+	}
+	if ref.Name == "" || ref.Kind == own.Kind && ref.Name == own.Name {
+		return ""
+	}
+	url := w.urls[ref.Kind+"/"+ref.Name]
+	same := sameURL(url, w.urls[own.Kind+"/"+own.Name])
+	for _, remote := range w.repository.remotes() {
+		same = same || sameURL(url, remote)
+	}
+	switch {
+	case url != "" && !same:
+		return ref.Kind + " " + ref.Name + " (" + url + ")"
+	case missing:
+		return ref.Kind + " " + ref.Name
+	}
+	return ""
+}
+
+var remoteURL = regexp.MustCompile(`(?m)^\s*url\s*=\s*(\S+)\s*$`)
+
+// remotes returns the URLs that Git knows the repository by, if it is a clone.
+func (r *Repository) remotes() []string {
+	data, err := fs.ReadFile(r.fsys, ".git/config")
+	if err != nil {
+		return nil
+	}
+	var urls []string
+	for _, m := range remoteURL.FindAllSubmatch(data, -1) {
+		urls = append(urls, string(m[1]))
+	}
+	return urls
+}
+
+// sameURL reports whether two URLs of Git repositories are for the same one: the protocol and
+// the user do not matter.
+func sameURL(a, b string) bool { return a != "" && place(a) == place(b) }
+
+// place returns host and path of a URL, also of the form user@host:path.
+func place(url string) string {
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		url = rest
+	}
+	if _, rest, ok := strings.Cut(url, "@"); ok {
+		url = rest
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(strings.Replace(url, ":", "/", 1), "/"), ".git"))
+}
