@@ -37,6 +37,8 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	switch {
 	case len(args) == 0 && !cluster.given():
 		return nil, usagef("give WORKLOADS, or select a cluster with --context, --kubeconfig, -n or -A")
+	case len(args) == 0 && len(how.roots)+len(how.exclude)+len(how.substitute) > 0:
+		return nil, usagef("--flux, --exclude and --substitute are about WORKLOADS, and cannot be used with a cluster")
 	case len(args) == 0:
 		return openCluster(cluster, kinds)
 	case cluster.live():
@@ -134,6 +136,9 @@ func openWorkload(ctx context.Context, name string, how reading, values []fluxtr
 	}
 	shown := filepath.ToSlash(filepath.Clean(name))
 	if !info.IsDir() {
+		if len(how.roots) > 0 {
+			return nil, usagef("--flux needs the folder of a repository, and %s is a file", name)
+		}
 		open := func() (io.ReadCloser, error) { return openInterruptible(ctx, name) }
 		return []workload.Input{{Name: shown, Open: open, Size: info.Size()}}, nil
 	}

@@ -99,7 +99,9 @@ func counted(n int, what, otherwise string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// named lists names, each once.
 func named(names []string) string {
+	names = slices.Compact(names)
 	if more := len(names) - maxNamed; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
 	}

@@ -205,7 +205,7 @@ func (f *Files) input(ctx context.Context, in Input, s sink) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(first, "{") && !strings.HasPrefix(first, "{{") && !strings.HasPrefix(first, "{%") || strings.HasPrefix(first, "[") {
+	if strings.HasPrefix(first, "{") && first != "{{" && first != "{%" { // those are templates
 		return readJSON(buffered, s)
 	}
 	return readYAML(buffered, s)
