@@ -158,6 +158,9 @@ type run struct {
 // take adds a workload to the chunk.
 func (r *run) take(w workload.Workload) error {
 	r.chunk, r.bytes = append(r.chunk, w), r.bytes+len(w.Object)
+	for _, other := range w.Others {
+		r.bytes += len(other)
+	}
 	r.report.Objects++
 	r.report.unrendered(w)
 	if len(r.chunk) < chunkObjects && r.bytes < chunkBytes {
@@ -205,14 +208,16 @@ func (r *run) judge(b *bump, progress func(share float64)) error {
 	}
 	here := r.in(b)
 	b.summary.Objects += len(here)
-	verdicts, err := r.ask(above, b.labels, here, func(share float64) { progress(share / 2) })
+	all, of := withOthers(here)
+	verdicts, err := r.ask(above, b.labels, all, func(share float64) { progress(share / 2) })
 	if err != nil {
 		return err
 	}
-	others, err := r.askOthers(above, b.labels, here)
-	if err != nil {
-		return err
+	others := map[int][]engine.Evaluation{}
+	for i, v := range verdicts[len(here):] {
+		others[of[i]] = append(others[of[i]], v)
 	}
+	verdicts = verdicts[:len(here)]
 	var refused []workload.Workload
 	for i, v := range verdicts {
 		if v.Result != nil && v.Result.Blocked {
@@ -280,10 +285,10 @@ func clustersOf(p *plan.Plan) map[string][]string {
 	return clusters
 }
 
-// askOthers returns the verdicts about the workloads with other values for what is not known.
-func (r *run) askOthers(s *side, labels map[string]map[string]string, workloads []workload.Workload) (map[int][]engine.Evaluation, error) {
-	var all []workload.Workload
-	var of []int
+// withOthers returns workloads, followed by those with other values for what is not known, and
+// the indices of the workloads that these stand for.
+func withOthers(workloads []workload.Workload) (all []workload.Workload, of []int) {
+	all = slices.Clip(workloads)
 	for i, w := range workloads {
 		for _, object := range w.Others {
 			other := w
@@ -291,15 +296,7 @@ func (r *run) askOthers(s *side, labels map[string]map[string]string, workloads 
 			all, of = append(all, other), append(of, i)
 		}
 	}
-	answers, err := r.ask(s, labels, all, func(float64) {})
-	if err != nil {
-		return nil, err
-	}
-	verdicts := map[int][]engine.Evaluation{}
-	for i, answer := range answers {
-		verdicts[of[i]] = append(verdicts[of[i]], answer)
-	}
-	return verdicts, nil
+	return all, of
 }
 
 // ask returns the verdicts of a side for workloads, in their order.
