@@ -14,7 +14,7 @@ var shellCases = []struct{ line, want string }{
 	{"gatehouse test src -e p", "prod"},
 	{"gatehouse test src --environment=p", "prod"},
 	{"gatehouse impact src --stage en", "enforce enforce-platform"},
-	{"gatehouse impact src --fail-on ", "blocked never"},
+	{"gatehouse impact src --fail-on ", "blocked never unjudged"},
 	{"gatehouse impact src -o sa", "sarif"},
 	{"gatehouse catalog show disallow-host-pr", "disallow-host-probes disallow-host-process"},
 	{"gatehouse test nowhere -e ", ""},

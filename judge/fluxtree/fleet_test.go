@@ -377,6 +377,24 @@ metadata: {name: "self-${N:=a}", namespace: flux-system}
 spec: {path: ./clusters/prod, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}, postBuild: {substitute: {N: "${N:=a}a"}}}
 `, problems: []string{"more than 50 Kustomizations apply each other"}},
 
+		{name: "artifacts", files: sync + `
+-- clusters/prod/apps.yaml --
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata: {name: vendor, namespace: flux-system}
+spec: {url: "oci://example.com/vendor", interval: 1m}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: vendor, namespace: flux-system}
+spec: {path: ./, interval: 1h, prune: true, sourceRef: {kind: OCIRepository, name: vendor}}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: made, namespace: flux-system}
+spec: {path: ./, interval: 1h, prune: true, sourceRef: {kind: ExternalArtifact, name: made}}
+`, problems: []string{"flux-system/vendor: not judged: it applies OCIRepository vendor (oci://example.com/vendor)", "flux-system/made: not judged: it applies ExternalArtifact made,"}},
+
 		{name: "the same repository by another name", files: sync + `
 -- .git/config --
 [remote "origin"]

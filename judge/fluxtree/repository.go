@@ -138,6 +138,7 @@ func Excluded(patterns []string) func(name string, dir bool) bool {
 
 var (
 	kindLine       = regexp.MustCompile(`(?m)^"?kind"?:\s*\S`)
+	fluxKind       = regexp.MustCompile(`(?m)^"?kind"?:\s*"?(Kustomization|FluxInstance)\b`)
 	apiVersionLine = regexp.MustCompile(`(?m)^"?apiVersion"?:\s*\S`)
 )
 
@@ -188,7 +189,7 @@ func (r *Repository) note(f file, data []byte) {
 				r.indexes[dir] = append(r.indexes[dir], path.Join(dir, entry))
 			}
 		}
-	case f.object && (bytes.Contains(data, []byte(fluxGroup)) || bytes.Contains(data, []byte("kind: FluxInstance"))):
+	case f.object && fluxKind.Match(data):
 		for doc, err := range manifest.Documents(bytes.NewReader(data)) {
 			if err != nil {
 				return // a problem for who applies it
@@ -247,7 +248,7 @@ func (r *Repository) roots() (roots []*Kustomization, said bool) {
 		return roots, true
 	}
 	for _, k := range r.declared {
-		if applies(k, k.at.File) {
+		if r.isRoot(k) {
 			roots = append(roots, rootOf(k, k.dir()))
 		}
 	}
@@ -260,6 +261,18 @@ func (r *Repository) roots() (roots []*Kustomization, said bool) {
 		return roots, true
 	}
 	return r.entries(), false
+}
+
+// isRoot reports whether a Kustomization applies itself, and no other that does applies it more
+// closely: one of another repository may seem to apply all of this one.
+func (r *Repository) isRoot(k *Kustomization) bool {
+	return applies(k, k.at.File) && !slices.ContainsFunc(r.declared, func(other *Kustomization) bool {
+		if other == k || !applies(other, other.at.File) || !applies(other, k.at.File) {
+			return false
+		}
+		deeper := other.dir() != k.dir() && reach.Within(other.dir(), k.dir())
+		return deeper || !applies(k, other.at.File)
+	})
 }
 
 // applies reports whether a file lies in what a Kustomization applies.

@@ -1,6 +1,8 @@
 package fluxtree
 
 import (
+	"cmp"
+	"encoding/json"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -9,7 +11,7 @@ import (
 // otherSource returns the source of a Kustomization if it is not the repository: it has
 // another name than that of the root, and another URL or nothing at the path.
 func (w *walk) otherSource(k *Kustomization, missing bool) string {
-	ref, own := k.Spec.SourceRef, w.source
+	ref, own := k.Spec.SourceRef, w.own
 	if own.Name == "" {
 		own = reference{Kind: ref.Kind, Name: "flux-system"}
 	}
@@ -22,12 +24,26 @@ func (w *walk) otherSource(k *Kustomization, missing bool) string {
 		same = same || sameURL(url, remote)
 	}
 	switch {
+	case ref.Kind == "ExternalArtifact": // put together in the cluster
+		return ref.Kind + " " + ref.Name
 	case url != "" && !same:
 		return ref.Kind + " " + ref.Name + " (" + url + ")"
 	case missing:
 		return ref.Kind + " " + ref.Name
 	}
 	return ""
+}
+
+// source notes the URL of a source.
+func (w *walk) source(h header, object json.RawMessage) {
+	var source struct {
+		Spec struct {
+			URL, Endpoint, BucketName string
+		}
+	}
+	if json.Unmarshal(object, &source) == nil {
+		w.urls[h.Kind+"/"+h.Metadata.Name] = cmp.Or(source.Spec.URL, strings.Trim(source.Spec.Endpoint+"/"+source.Spec.BucketName, "/"))
+	}
 }
 
 var remoteURL = regexp.MustCompile(`(?m)^\s*url\s*=\s*(\S+)\s*$`)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/plain"
 	"github.com/gatehouse-dev/gatehouse/internal/reach"
 )
@@ -52,7 +53,7 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 			end++
 		}
 		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string]bool{},
-			store: store{given: r.options.Values, built: map[string]Values{}}, source: roots[begin].Spec.SourceRef, urls: map[string]string{}}
+			store: store{given: r.options.Values, built: map[string]Values{}}, own: roots[begin].Spec.SourceRef, urls: map[string]string{}}
 		for _, root := range w.queue {
 			w.seen[root.id()] = true
 			r.disk.read[filepath.Join(r.disk.root, filepath.FromSlash(root.at.File))] = true
@@ -114,9 +115,9 @@ type walk struct {
 	store store
 	// waiting are those that wait for others.
 	waiting []*Kustomization
-	// source of the root, and the URLs of the sources that were applied.
-	source reference
-	urls   map[string]string
+	// own is the source of the root, and urls are those of the sources that were applied.
+	own  reference
+	urls map[string]string
 }
 
 // run builds the queue. A Kustomization waits for its variables, which another one may apply.
@@ -268,15 +269,8 @@ func (w *walk) follow(k *Kustomization, h header, object json.RawMessage, fields
 	switch {
 	case h.is(fluxGroup, "Kustomization"):
 		w.add(k, object, fields, at)
-	case h.is("source.toolkit.fluxcd.io", "GitRepository"):
-		var source struct {
-			Spec struct {
-				URL string `json:"url"`
-			} `json:"spec"`
-		}
-		if json.Unmarshal(object, &source) == nil {
-			w.urls[h.Kind+"/"+h.Metadata.Name] = source.Spec.URL
-		}
+	case kinds.Group(h.APIVersion) == "source.toolkit.fluxcd.io":
+		w.source(h, object)
 	case h.is("", "ConfigMap"), h.is("", "Secret"):
 		if v, ok, err := ParseValues(object); ok && err == nil {
 			v.hide(fields)
