@@ -161,9 +161,9 @@ func openWorkload(ctx context.Context, name string, how reading, values []fluxtr
 		none.Add(diag.Diagnostic{Code: "workload-none", Position: diag.Position{File: shown}, Summary: "the folder contains no .yaml, .yml or .json file"})
 		err = none.Err()
 	}
-	within := limit(name)
+	within, outside := limit(name)
 	for i := range inputs {
-		inputs[i].Root = within
+		inputs[i].Root, inputs[i].Outside = within, outside
 	}
 	return inputs, err
 }
@@ -229,14 +229,15 @@ func versioned(name string) string {
 
 // limit returns the folder that the kustomizations in a folder may read: what is under version
 // control with it, or else the working directory, or the folder itself if it lies elsewhere.
-func limit(name string) string {
+// Without version control, outside is set: bases may then lie anywhere.
+func limit(name string) (root string, outside bool) {
 	if dir := versioned(name); dir != "" {
-		return dir
+		return dir, false
 	}
 	if filepath.IsLocal(name) {
-		return "."
+		return ".", true
 	}
-	return name
+	return name, true
 }
 
 // openInterruptible opens a file that may be a pipe, such as <(helm template …).

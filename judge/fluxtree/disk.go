@@ -22,6 +22,9 @@ type Disk struct {
 	filesys.FileSystem
 	// root is absolute and without links; empty for no limit.
 	root string
+	// Outside says that kustomizations outside the root may be read, too, with what lies in
+	// their folders.
+	Outside bool
 	// absent reports whether a file, relative to the root, is kept out of what Flux gets.
 	absent func(file string) bool
 	// instead has the content of files that are not read from the disk, by absolute name.
@@ -97,10 +100,26 @@ func (d *Disk) check(name string) error {
 			return &fs.PathError{Op: "open", Path: name, Err: errors.New("left out by .sourceignore or --exclude")}
 		}
 		return nil
-	case cloned(full):
+	case cloned(full), d.Outside && d.below(filepath.Dir(full)):
 		return nil
 	}
 	return fmt.Errorf("%s lies outside the repository %s", name, d.root)
+}
+
+// below reports whether a folder, or one above it, has a kustomization.
+func (d *Disk) below(dir string) bool {
+	for {
+		for _, name := range kustomizations {
+			if d.FileSystem.Exists(filepath.Join(dir, name)) {
+				return true
+			}
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return false
+		}
+		dir = above
+	}
 }
 
 // cloned reports whether a file belongs to a base from the network: kustomize keeps them in

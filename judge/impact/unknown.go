@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
@@ -56,7 +57,50 @@ func unsure(b *bump, s *side, w workload.Workload, findings []Finding, verdicts 
 		f.Control, f.Message = policy, said(fields)
 		findings = append(findings, f)
 	}
+	for _, p := range s.env.Judges() {
+		if fields := selected(p, w); len(fields) > 0 && outcomes[p.Name] == nil && slices.Contains(s.policies, p.Name) {
+			f := base
+			f.Control, f.Message = p.Name, said(fields)
+			findings = append(findings, f)
+		}
+	}
 	return slices.DeleteFunc(findings, func(f Finding) bool { return f.Status == Errored && f.Control == "" })
+}
+
+// selected returns the labels that are not known, for a policy that selects some objects of
+// the kind by their labels: that it says nothing then does not mean that it will not.
+func selected(p plan.Policy, w workload.Workload) []fluxtree.Unknown {
+	var fields []fluxtree.Unknown
+	if !selects(p.Body) || !slices.ContainsFunc(p.Matches, func(ref kinds.Ref) bool { return ref.Matches(kinds.Group(w.APIVersion), w.Kind) }) {
+		return nil
+	}
+	for _, f := range w.Unknown {
+		if len(f.Keys) > 1 && f.Keys[0] == "metadata" && (f.Keys[1] == "labels" || f.Keys[1] == "annotations") {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// selects reports whether a part of a policy selects objects by their labels or annotations.
+func selects(part any) bool {
+	switch part := part.(type) {
+	case []any:
+		return slices.ContainsFunc(part, selects)
+	case map[string]any:
+		for key, value := range part {
+			if key == "selector" || key == "objectSelector" || key == "resources" && has(value, "annotations") || selects(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func has(value any, key string) bool {
+	m, _ := value.(map[string]any)
+	_, ok := m[key]
+	return ok
 }
 
 // outcomesOf returns what each policy says, as text.

@@ -29,8 +29,10 @@ type Input struct {
 	// Folder has the files of a kustomization, which is built from the folder Name; nil if
 	// nobody has to know which of them it does not lead to.
 	Folder fs.FS
-	// Root is the folder on disk that kustomize may read; empty for all of it.
-	Root string
+	// Root is the folder on disk that kustomize may read; empty for all of it. Outside adds
+	// kustomizations outside it.
+	Root    string
+	Outside bool
 	// Flux is a repository that is read as Flux does; nil for all others.
 	Flux *fluxtree.Repository
 	// chart is set for the folder of a Helm chart, which is not read.
@@ -189,7 +191,7 @@ func (f *Files) input(ctx context.Context, in Input, s sink) error {
 		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeChart, Position: diag.Position{File: in.Name}, Summary: "not judged: a Helm chart, which has to be rendered", Hint: helmHint})
 		return nil
 	case in.Open == nil:
-		disk, err := f.diskOf(in.Root)
+		disk, err := f.diskOf(in)
 		if err != nil {
 			return err
 		}
@@ -211,14 +213,18 @@ func (f *Files) input(ctx context.Context, in Input, s sink) error {
 	return readYAML(buffered, s)
 }
 
-// diskOf returns the disk for the kustomizations of a root.
-func (f *Files) diskOf(root string) (*fluxtree.Disk, error) {
-	if disk := f.disks[root]; disk != nil {
+// diskOf returns the disk for a kustomization: one for all with the same root.
+func (f *Files) diskOf(in Input) (*fluxtree.Disk, error) {
+	if disk := f.disks[in.Root]; disk != nil {
 		return disk, nil
 	}
-	disk, err := fluxtree.NewDisk(f.disk, root)
-	f.disks[root] = disk
-	return disk, err
+	disk, err := fluxtree.NewDisk(f.disk, in.Root)
+	if err != nil {
+		return nil, err
+	}
+	disk.Outside = in.Outside
+	f.disks[in.Root] = disk
+	return disk, nil
 }
 
 // counter counts the bytes that are read.
