@@ -377,6 +377,14 @@ metadata: {name: "self-${N:=a}", namespace: flux-system}
 spec: {path: ./clusters/prod, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}, postBuild: {substitute: {N: "${N:=a}a"}}}
 `, problems: []string{"more than 50 Kustomizations apply each other"}},
 
+		{name: "a Kustomization that Flux refuses", files: sync + `
+-- clusters/prod/apps.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}, postBuild: {substitute: {N: 7}}}
+`, problems: []string{"clusters/prod/apps.yaml:1: a Kustomization of Flux that is not readable: spec.postBuild.substitute must be a string, not a number [kustomize-build]"}},
+
 		{name: "artifacts", files: sync + `
 -- clusters/prod/apps.yaml --
 apiVersion: source.toolkit.fluxcd.io/v1

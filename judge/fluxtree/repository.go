@@ -43,6 +43,8 @@ type Repository struct {
 	listing
 	// declared are the Kustomizations of Flux in the files of the scope.
 	declared []*Kustomization
+	// unreadable are Kustomizations that Flux would refuse.
+	unreadable diag.List
 	// instances are the folders that FluxInstances of the Flux operator apply.
 	instances []string
 	// indexes are the kustomizations of kustomize, by folder, with what they list.
@@ -204,9 +206,13 @@ func (r *Repository) declare(doc manifest.Document, at diag.Position) {
 	switch {
 	case err != nil:
 	case h.is(fluxGroup, "Kustomization"):
-		if k, err := parseKustomization(doc.JSON, at); err == nil {
-			r.declared = append(r.declared, k)
+		k, err := parseKustomization(doc.JSON, at)
+		if err != nil {
+			at.File = path.Join(r.display, at.File)
+			r.unreadable.Add(diag.Diagnostic{Code: CodeBuild, Position: at, Summary: unreadable + err.Error()})
+			return
 		}
+		r.declared = append(r.declared, k)
 	case h.Kind == "FluxInstance":
 		var instance struct {
 			Spec struct {
@@ -221,9 +227,12 @@ func (r *Repository) declare(doc manifest.Document, at diag.Position) {
 	}
 }
 
+// unreadable begins the problem about a Kustomization that has no form that Flux knows.
+const unreadable = "a Kustomization of Flux that is not readable: "
+
 // Flux reports whether the repository has Kustomizations of Flux.
 func (r *Repository) Flux() bool {
-	return len(r.declared) > 0 || len(r.instances) > 0 || len(r.options.Roots) > 0
+	return len(r.declared)+len(r.unreadable) > 0 || len(r.instances) > 0 || len(r.options.Roots) > 0
 }
 
 // Found returns how many of the folders that its Kustomizations apply exist. Of two

@@ -23,7 +23,7 @@ func Unreached(fsys fs.FS, display string, read func(name string) bool) (diag.Li
 	var l listing
 	err := l.scan(regular.FS(fsys, manifest.MaxDocument), ".", sourceignore.NewDefaultMatcher(nil, nil), func(file, []byte) {})
 	var problems diag.List
-	l.unreached(".", display, read, "the kustomization above does not lead to", &problems)
+	l.unreached(".", display, read, "no kustomization that was built leads to", &problems)
 	return problems, err
 }
 

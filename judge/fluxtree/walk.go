@@ -67,6 +67,7 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "kustomization-roots", Position: diag.Position{File: r.display},
 			Summary: "no Kustomization here applies itself, so the roots are guessed: " + names(roots), Hint: "name the folder that a cluster applies with --flux"})
 	}
+	problems = append(problems, r.unreadable...) // Sort drops what a root has met, too
 	for _, d := range r.disk.Warnings(r.shown) {
 		problems.Add(d)
 	}
@@ -290,7 +291,7 @@ func (w *walk) add(parent *Kustomization, object json.RawMessage, fields []Unkno
 	}
 	k, err := parseKustomization(object, local)
 	if err != nil {
-		w.problems.Add(diag.Diagnostic{Code: CodeBuild, Position: at, Summary: "a Kustomization of Flux that is not readable: " + err.Error()})
+		w.problems.Add(diag.Diagnostic{Code: CodeBuild, Position: at, Summary: unreadable + err.Error()})
 		return
 	}
 	if w.seen[k.id()] {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,8 +36,9 @@ type Input struct {
 	Outside bool
 	// Flux is a repository that is read as Flux does; nil for all others.
 	Flux *fluxtree.Repository
-	// chart is set for the folder of a Helm chart, which is not read.
-	chart bool
+	// chart is set for the folder of a Helm chart, and component for a component of kustomize:
+	// neither is read by itself.
+	chart, component bool
 }
 
 // Folder lists the inputs in a folder and its subfolders by name: files that end in
@@ -58,7 +60,7 @@ func Folder(fsys fs.FS, display string, excluded func(name string, dir bool) boo
 		}
 		if d.IsDir() {
 			built := isKustomization(fsys, name)
-			in := Input{Name: shown, chart: !built && isFile(fsys, path.Join(name, "Chart.yaml"))}
+			in := Input{Name: shown, chart: !built && isFile(fsys, path.Join(name, "Chart.yaml")), component: built && isComponent(fsys, name)}
 			if !built && !in.chart {
 				return nil
 			}
@@ -96,6 +98,20 @@ var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustom
 func isKustomization(fsys fs.FS, dir string) bool {
 	return slices.ContainsFunc(kustomizations, func(name string) bool { return isFile(fsys, path.Join(dir, name)) })
 }
+
+// isComponent reports whether the kustomization of a folder is a part of others.
+func isComponent(fsys fs.FS, dir string) bool {
+	return slices.ContainsFunc(kustomizations, func(name string) bool {
+		name = path.Join(dir, name)
+		if !isFile(fsys, name) {
+			return false
+		}
+		data, err := fs.ReadFile(fsys, name)
+		return err == nil && componentKind.Match(data)
+	})
+}
+
+var componentKind = regexp.MustCompile(`(?m)^kind:\s*"?Component\b`)
 
 func isFile(fsys fs.FS, name string) bool {
 	info, err := fs.Stat(fsys, name)
@@ -170,8 +186,8 @@ func (f *Files) unreached(problems *diag.List) error {
 		if in.Folder == nil || in.chart {
 			continue
 		}
-		disk := f.disks[in.Root]
-		list, err := fluxtree.Unreached(in.Folder, in.Name, func(name string) bool { return disk.ReadIn(in.Name, name) })
+		disk := f.disks[in.Root] // none if there are only components
+		list, err := fluxtree.Unreached(in.Folder, in.Name, func(name string) bool { return disk != nil && disk.ReadIn(in.Name, name) })
 		if err != nil {
 			return fmt.Errorf("reading the folder %s: %w", in.Name, err)
 		}
@@ -190,6 +206,8 @@ func (f *Files) input(ctx context.Context, in Input, s sink) error {
 	case in.chart:
 		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeChart, Position: diag.Position{File: in.Name}, Summary: "not judged: a Helm chart, which has to be rendered", Hint: helmHint})
 		return nil
+	case in.component:
+		return nil // of those that name it; else nothing leads to it
 	case in.Open == nil:
 		disk, err := f.diskOf(in)
 		if err != nil {

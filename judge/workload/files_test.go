@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -247,6 +249,34 @@ func TestFolder(t *testing.T) {
 	}
 	_, problems = read(t, NewFiles([]Input{{Name: "/nowhere"}}, disk, ""))
 	if len(problems) != 1 || !strings.Contains(problems[0], "[kustomize-build]") {
+		t.Errorf("problems are %v", problems)
+	}
+}
+
+// TestComponents: a component is a part of the kustomizations that name it, and nothing alone.
+func TestComponents(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"web/kustomization.yaml": "resources: [pod.yaml]\ncomponents: [../used]\n", "web/pod.yaml": fmt.Sprintf(pod, "web"),
+		"used/kustomization.yaml":   "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnamePrefix: used-\n",
+		"unused/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches: [{path: missing.yaml}]\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inputs, err := Folder(os.DirFS(dir), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, problems := read(t, NewFiles(inputs, filesys.MakeFsOnDisk(), "shop"))
+	if diff := cmp.Diff([]string{filepath.ToSlash(dir) + "/web/pod.yaml:1: Pod shop/used-web"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(problems) != 1 || !strings.Contains(problems[0], "unused: warning: not judged") {
 		t.Errorf("problems are %v", problems)
 	}
 }
