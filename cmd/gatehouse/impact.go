@@ -19,6 +19,7 @@ import (
 type impactOptions struct {
 	judgeOptions
 	stage, format, failOn string
+	summary               bool
 	cluster               clusterOptions
 	how                   reading
 }
@@ -91,6 +92,7 @@ func (o *impactOptions) bind(cmd *cobra.Command) {
 	complete(cmd, "stage", fromSource(stageNames))
 	outputFormat(cmd, &o.format, impact.Formats()...)
 	choiceVar(cmd, cmd.Flags(), &o.failOn, "fail-on", "", "`WHEN` to exit with 1", "never", "blocked", "unjudged")
+	cmd.Flags().BoolVar(&o.summary, "summary", false, "only count findings, by environment and control (text, json and markdown)")
 	o.how.flux = true
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.how.roots, "flux", nil, "folder that a cluster applies, as a `PATH` in the repository; can be repeated (default: found by the Kustomizations of Flux)")
@@ -104,6 +106,9 @@ func (o *impactOptions) bind(cmd *cobra.Command) {
 }
 
 func runImpact(ctx context.Context, g *globals, path string, workloads []string, o impactOptions, in io.Reader, out, errOut io.Writer) (diag.List, error) {
+	if o.summary && (o.format == "sarif" || o.format == "junit") {
+		return nil, usagef("--summary goes with text, json and markdown: %s is a list of findings", o.format)
+	}
 	source, now, warnings, err := look(ctx, g, path)
 	if err != nil {
 		return nil, err
@@ -146,7 +151,11 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 		return warnings, r.err
 	}
 	warnings = append(warnings, r.problems...)
-	if err := r.report.Write(out, o.format, version()); err != nil {
+	report := r.report
+	if o.summary {
+		report = report.Summary()
+	}
+	if err := report.Write(out, o.format, version()); err != nil {
 		return warnings, err
 	}
 	return warnings, verdictOf(r.report, o.failOn)

@@ -112,13 +112,18 @@ func NewTable(b *strings.Builder, heads ...string) Table {
 
 // Row writes a row. A cell that is Safe is written as it is, and everything else
 // as Text, as fmt prints it.
-func (t Table) Row(cells ...any) {
+func (t Table) Row(cells ...any) { t.b.WriteString(Row(cells...)) }
+
+// Row returns a row of a table, as [Table.Row] writes it.
+func Row(cells ...any) string {
+	var b strings.Builder
 	for _, cell := range cells {
 		safe, ok := cell.(Safe)
 		if !ok {
 			safe = Text(fmt.Sprint(cell))
 		}
-		fmt.Fprintf(t.b, "| %s ", safe)
+		fmt.Fprintf(&b, "| %s ", safe)
 	}
-	t.b.WriteString("|\n")
+	b.WriteString("|\n")
+	return b.String()
 }

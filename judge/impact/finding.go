@@ -28,11 +28,15 @@ const (
 	Unknown Status = "unknown"
 	// Warns: a violation that is only reported, even at the next stage.
 	Warns Status = "warns"
-	// Exempt: not judged, because of an exception.
+	// Exempt: an exception covers a violation.
 	Exempt Status = "exempt"
+	// Unneeded: an exception covers the workload, which has no violation.
+	Unneeded Status = "unneeded"
 )
 
-func statuses() []Status { return []Status{WouldBlock, Blocked, Errored, Unknown, Warns, Exempt} }
+func statuses() []Status {
+	return []Status{WouldBlock, Blocked, Errored, Unknown, Warns, Exempt, Unneeded}
+}
 
 // Finding is what one control says about one workload in one environment. A workload
 // without violations has no findings.

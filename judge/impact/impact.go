@@ -237,13 +237,62 @@ func (r *run) judge(b *bump, progress func(share float64)) error {
 			}
 		}
 	}
+	found := make([][]Finding, len(here))
 	for i, w := range here {
-		findings := findingsOf(b, w, before[i], verdicts[i])
+		found[i] = findingsOf(b, w, before[i], verdicts[i])
 		if len(w.Unknown) > 0 {
-			findings = unsure(b, above, w, findings, append([]engine.Evaluation{verdicts[i]}, others[i]...))
+			found[i] = unsure(b, above, w, found[i], append([]engine.Evaluation{verdicts[i]}, others[i]...))
 		}
+	}
+	if err := r.unneeded(b, above, here, found); err != nil {
+		return err
+	}
+	for _, findings := range found {
 		b.summary.count(findings)
 		r.report.Findings = append(r.report.Findings, findings...)
+	}
+	return nil
+}
+
+// unneeded asks about workloads that are exempt once more, at a time when the exceptions have
+// ended: what has no violation then did not need one. An exception without an end stays.
+func (r *run) unneeded(b *bump, above *side, here []workload.Workload, found [][]Finding) error {
+	ended := func(f Finding) bool {
+		return f.Status == Exempt && !slices.ContainsFunc(f.Exceptions, func(x Exemption) bool { return x.Until == nil })
+	}
+	var exempt []workload.Workload
+	var at []int
+	last := r.options.Now
+	for i, w := range here {
+		if len(w.Unknown) == 0 && slices.ContainsFunc(found[i], ended) {
+			exempt, at = append(exempt, w), append(at, i)
+		}
+	}
+	for _, end := range b.ends {
+		if end.After(last) {
+			last = end
+		}
+	}
+	if len(exempt) == 0 {
+		return nil
+	}
+	answers, err := r.askAt(last.Add(time.Second), above, b.labels, exempt, func(float64) {})
+	if err != nil {
+		return err
+	}
+	for i, answer := range answers {
+		if _, failed := failure(answer); failed {
+			continue
+		}
+		for j, f := range found[at[i]] {
+			violated := slices.ContainsFunc(answer.Result.Results, func(result engine.RuleResult) bool {
+				_, said := statusOf(result, false)
+				return said && result.Policy == f.Control
+			})
+			if ended(f) && !violated {
+				found[at[i]][j].Status = Unneeded
+			}
+		}
 	}
 	return nil
 }
@@ -301,6 +350,11 @@ func withOthers(workloads []workload.Workload) (all []workload.Workload, of []in
 
 // ask returns the verdicts of a side for workloads, in their order.
 func (r *run) ask(s *side, labels map[string]map[string]string, workloads []workload.Workload, progress func(share float64)) ([]engine.Evaluation, error) {
+	return r.askAt(r.options.Now, s, labels, workloads, progress)
+}
+
+// askAt is ask at another time.
+func (r *run) askAt(now time.Time, s *side, labels map[string]map[string]string, workloads []workload.Workload, progress func(share float64)) ([]engine.Evaluation, error) {
 	answers := make([]engine.Evaluation, 0, len(workloads))
 	if len(s.policies) == 0 || len(workloads) == 0 {
 		for range workloads {
@@ -319,7 +373,7 @@ func (r *run) ask(s *side, labels map[string]map[string]string, workloads []work
 		progress(float64(len(answers)) / float64(len(workloads)))
 		requests := make([]engine.EvaluateParams, len(some))
 		for i, w := range some {
-			requests[i] = Request(w, s.policies, labels, r.options.Now)
+			requests[i] = Request(w, s.policies, labels, now)
 		}
 		got, err := r.engine.EvaluateMany(r.ctx, requests)
 		if err != nil {

@@ -139,6 +139,10 @@ func (f *fake) evaluate(request engine.EvaluateParams) engine.Evaluation {
 		switch kind {
 		case "exempt":
 			row.Result, row.Exceptions, row.Message = engine.OutcomeSkip, []string{"agent"}, "rule is skipped"
+		case "unneeded": // until the exception ends
+			if row.Result, row.Exceptions, row.Message = engine.OutcomeSkip, []string{"agent"}, "rule is skipped"; request.Now > "2027-03-31" {
+				row.Result, row.Exceptions, row.Message = engine.OutcomePass, nil, ""
+			}
 		case "pass":
 			row.Result, row.Message = engine.OutcomePass, ""
 		case "error":
@@ -208,6 +212,9 @@ func TestRun(t *testing.T) {
 		{"cluster-scoped", object("ClusterRole", "", "r", "require-labels"), []string{"dev (cluster) warns require-labels", "prod (cluster) warns require-labels"}},
 		{"namespace", object("Namespace", "", "ops", "require-labels"), []string{"dev team-ops warns require-labels", "prod team-ops warns require-labels"}},
 		{"exempt", object("DaemonSet", "ops", "agent", "disallow-host-path=exempt"), []string{"dev team-ops exempt disallow-host-path", "prod team-ops exempt disallow-host-path"}},
+		{"exempt without a violation", object("DaemonSet", "ops", "agent", "disallow-host-path=unneeded", "disallow-host-ports=exempt"), []string{
+			"dev team-ops exempt disallow-host-ports", "dev team-ops unneeded disallow-host-path",
+			"prod team-ops exempt disallow-host-ports", "prod team-ops unneeded disallow-host-path"}},
 		{"one rule exempt, another refuses", object("DaemonSet", "ops", "agent", "disallow-host-path=exempt", "disallow-host-path"),
 			[]string{"dev team-ops blocked disallow-host-path", "prod team-ops would-block disallow-host-path"}},
 		{"a rule that fails to run gives no verdict", object("Deployment", "ops", "web", "disallow-host-path=error"), []string{"dev team-ops error disallow-host-path", "prod team-ops error disallow-host-path"}},

@@ -3,70 +3,123 @@ package impact
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
-// markdownRows is the number of findings that Markdown lists per environment, because
-// the size of a comment on a pull request is limited.
-const markdownRows = 200
+// markdownBytes is the most that Markdown has, because the size of a comment on a pull request
+// is limited: to 65,536 characters by GitHub.
+const markdownBytes = 60_000
 
+// markdown writes what matters most first, and says how much it leaves out.
 func (r *Report) markdown() string {
 	var b strings.Builder
 	b.WriteString("## gatehouse impact\n\n")
-	table := markdown.NewTable(&b, "environment", "stage", "next", "objects:", "would block:", "blocked today:", "warns:", "exempt:", "errors:", "unknown:")
+	numbers := []string{"would block:", "blocked today:", "errors:", "unknown:", "warns:", "exempt:", "unneeded:"}
+	table := markdown.NewTable(&b, append([]string{"environment", "stage", "next", "objects:"}, numbers...)...)
 	for _, e := range r.Environments {
-		table.Row(e.Name, e.Stage, cmp.Or(e.Next, "-"), e.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors, e.Unknown)
+		table.Row(append([]any{e.Name, e.Stage, cmp.Or(e.Next, "-"), e.Objects}, e.numbers()...)...)
 	}
 	for _, e := range r.Environments {
-		groups := byOwner(r.of(e.Name))
-		if len(groups) == 0 && len(e.NotEvaluated) == 0 {
+		if len(e.Controls)+len(e.NotEvaluated) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s: %s\n", markdown.Text(e.Name), markdown.Text(e.bumpText()))
-		if len(groups) > 0 {
-			groupRows(&b, groups)
+		fmt.Fprintf(&b, "\n### %s: %s\n\n", markdown.Text(e.Name), markdown.Text(e.bumpText()))
+		if len(e.Controls) > 0 {
+			table := markdown.NewTable(&b, append(append([]string{"control"}, numbers...), "most in")...)
+			for _, c := range e.Controls {
+				table.Row(append(append([]any{cmp.Or(c.Control, noVerdict)}, c.numbers()...), c.hit())...)
+			}
+			b.WriteByte('\n')
 		}
 		for _, n := range e.NotEvaluated {
-			fmt.Fprintf(&b, "\nNot evaluated: %s (%s).\n", markdown.Text(n.Control), markdown.Text(n.Reason))
+			fmt.Fprintf(&b, "Not evaluated: %s (%s).\n", markdown.Text(n.Control), markdown.Text(n.Reason))
 		}
 	}
-	if gaps := r.gaps(); len(gaps)+len(r.Unread) > 0 {
-		b.WriteString("\n### Not judged\n\n")
-		for _, line := range gaps {
-			fmt.Fprintf(&b, "- %s\n", markdown.Text(line))
+	end := r.markdownGaps()
+	r.markdownFindings(&b, markdownBytes-len(end))
+	return b.String() + end
+}
+
+// markdownGaps returns what was not judged or read, in at most a quarter of the size.
+func (r *Report) markdownGaps() string {
+	gaps := r.gaps()
+	if len(gaps)+len(r.Unread) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\n### Not judged\n\n")
+	for _, line := range gaps {
+		fmt.Fprintf(&b, "- %s\n", markdown.Text(line))
+	}
+	for i, d := range r.Unread {
+		line := fmt.Sprintf("- not read: %s\n", markdown.Text(d.String()))
+		if b.Len()+len(line) > markdownBytes/4 {
+			fmt.Fprintf(&b, "- %d more were not read; `-o json` has all.\n", len(r.Unread)-i)
+			break
 		}
-		for i, d := range r.Unread {
-			if i == markdownRows {
-				fmt.Fprintf(&b, "- %d more were not read; `-o json` has all.\n", len(r.Unread)-i)
-				break
-			}
-			fmt.Fprintf(&b, "- not read: %s\n", markdown.Text(d.String()))
-		}
+		b.WriteString(line)
 	}
 	return b.String()
 }
 
-// groupRows writes the first markdownRows findings, and the number of the others.
-func groupRows(b *strings.Builder, groups []ownerGroup) {
-	b.WriteString("\n")
-	table := markdown.NewTable(b, "owner", "what", "control", "object", "why", "where")
-	rows := 0
-	row := func(cells ...any) {
-		if rows++; rows <= markdownRows {
-			table.Row(cells...)
+// markdownFindings writes workloads with findings, the worst first, as far as size allows.
+func (r *Report) markdownFindings(b *strings.Builder, size int) {
+	type row struct {
+		environment, owner string
+		group
+	}
+	var rows []row
+	for _, e := range r.Environments {
+		for _, owner := range byOwner(r.of(e.Name)) {
+			for _, g := range owner.groups {
+				rows = append(rows, row{e.Name, owner.name, g})
+			}
 		}
 	}
-	for _, g := range groups {
-		for _, f := range g.listed {
-			row(g.owner, title(f.Status), f.control(), f.Workload(), f.why(), f.where())
-		}
-		for _, w := range g.warns {
-			row(g.owner, title(Warns), w.control, objects(w.count), "", "")
-		}
+	if len(rows) == 0 {
+		return
 	}
-	if rows > markdownRows {
-		fmt.Fprintf(b, "\n%d more rows are left out; `-o json` has all.\n", rows-markdownRows)
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(rank(a.findings[0].Status), rank(b.findings[0].Status)) })
+	const left = "\n%d more workloads are left out; `-o json` has all.\n"
+	b.WriteString("\n### Workloads, the worst first\n\n")
+	markdown.NewTable(b, "environment", "owner", "workload", "what", "where")
+	for i, row := range rows {
+		line := markdown.Row(row.environment, row.owner, row.workload, row.said(), row.where())
+		if b.Len()+len(line)+len(left)+8 > size {
+			fmt.Fprintf(b, left, len(rows)-i)
+			return
+		}
+		b.WriteString(line)
 	}
+}
+
+// most is the number of findings and of places that a row of Markdown names.
+const most = 5
+
+// said returns what is said of a workload.
+func (g group) said() string {
+	var texts []string
+	for i, f := range g.findings {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(g.findings)-i))
+			break
+		}
+		text := title(f.Status) + ": " + f.control()
+		if why := f.why(); why != "" {
+			text += ": " + why
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// where returns the places of a workload.
+func (g group) where() string {
+	if more := len(g.places) - most; more > 0 {
+		return fmt.Sprintf("%s; and %d more", strings.Join(g.places[:most], "; "), more)
+	}
+	return strings.Join(g.places, "; ")
 }

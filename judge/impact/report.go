@@ -38,6 +38,8 @@ type Environment struct {
 	Counts `json:"counts"`
 	// Objects is the number of objects that were judged in the environment.
 	Objects int `json:"objects"`
+	// Controls counts the objects of each control that has findings, the worst first.
+	Controls []ControlCounts `json:"controls"`
 	// Judged lists the policies that were evaluated.
 	Judged []string `json:"judged"`
 	// NotEvaluated lists the policies that were not.
@@ -59,13 +61,22 @@ type Counts struct {
 	Unknown    int `json:"unknown"`
 	Warns      int `json:"warns"`
 	Exempt     int `json:"exempt"`
+	Unneeded   int `json:"unneeded"`
+}
+
+// of returns the number of a status.
+func (c *Counts) of(s Status) *int {
+	return map[Status]*int{
+		WouldBlock: &c.WouldBlock, Blocked: &c.Blocked, Errored: &c.Errors, Unknown: &c.Unknown,
+		Warns: &c.Warns, Exempt: &c.Exempt, Unneeded: &c.Unneeded,
+	}[s]
 }
 
 // count adds the findings about one workload.
 func (c *Counts) count(findings []Finding) {
-	for status, n := range map[Status]*int{WouldBlock: &c.WouldBlock, Blocked: &c.Blocked, Errored: &c.Errors, Unknown: &c.Unknown, Warns: &c.Warns, Exempt: &c.Exempt} {
+	for _, status := range statuses() {
 		if slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == status }) {
-			*n++
+			*c.of(status)++
 		}
 	}
 }
@@ -74,12 +85,9 @@ func (c *Counts) count(findings []Finding) {
 func (r *Report) Totals() Counts {
 	var sum Counts
 	for _, e := range r.Environments {
-		sum.WouldBlock += e.WouldBlock
-		sum.Blocked += e.Blocked
-		sum.Errors += e.Errors
-		sum.Unknown += e.Unknown
-		sum.Warns += e.Warns
-		sum.Exempt += e.Exempt
+		for _, status := range statuses() {
+			*sum.of(status) += *e.of(status)
+		}
 	}
 	return sum
 }
@@ -114,10 +122,20 @@ func (r *Report) finish(controls map[string]*catalog.Control) {
 		found[f.Control] = true
 	}
 	slices.SortFunc(r.Controls, func(a, b Control) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range r.Environments {
+		r.Environments[i].Controls = countControls(r.of(r.Environments[i].Name))
+	}
 }
 
 // Formats returns the formats that a report can be written in.
 func Formats() []string { return []string{"text", "json", "sarif", "junit", "markdown"} }
+
+// Summary returns the report without its findings, which are only counted.
+func (r *Report) Summary() *Report {
+	short := *r
+	short.Findings, short.Controls = []Finding{}, []Control{}
+	return &short
+}
 
 // Write writes the report in one of the Formats. version is the version of gatehouse.
 // Text and Markdown only count warnings. The other formats list every finding.

@@ -93,7 +93,8 @@ type (
 	}
 )
 
-// sarif returns a log with a result for every finding. Exempt findings are suppressed.
+// sarif returns a log with a result for every finding. Exempt findings are suppressed, and
+// exceptions that are not needed are left out: nothing is wrong with the workload.
 // Every error is a notification, and makes the run unsuccessful.
 func (r *Report) sarif(version string) sarifLog {
 	run := sarifRun{Tool: sarifTool{Driver: sarifDriver{Name: "gatehouse impact", Version: version, Rules: []sarifRule{}}}, Results: []sarifResult{}}
@@ -107,6 +108,9 @@ func (r *Report) sarif(version string) sarifLog {
 	}
 	same := map[string]int{} // findings with the same identity: of objects with a generateName
 	for _, f := range r.Findings {
+		if f.Status == Unneeded {
+			continue
+		}
 		if f.Status != Errored && f.Status != Unknown {
 			same[f.identity()]++
 			run.Results = append(run.Results, f.sarif(stages[f.Environment], same[f.identity()]))

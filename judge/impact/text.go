@@ -13,7 +13,7 @@ import (
 
 // title returns the text for a status.
 func title(s Status) string {
-	return map[Status]string{WouldBlock: "would block", Blocked: "blocks today", Errored: "error", Unknown: "unknown", Warns: "warns", Exempt: "exempt"}[s]
+	return map[Status]string{WouldBlock: "would block", Blocked: "blocks today", Errored: "error", Unknown: "unknown", Warns: "warns", Exempt: "exempt", Unneeded: "unneeded exception"}[s]
 }
 
 // bumpText returns the stages of the bump, such as audit -> enforce.
@@ -33,7 +33,7 @@ func (x Exemption) String() string {
 
 // why returns the message, or the exceptions.
 func (f Finding) why() string {
-	if f.Status != Exempt {
+	if f.Status != Exempt && f.Status != Unneeded {
 		return f.Message
 	}
 	texts := make([]string, len(f.Exceptions))
@@ -43,33 +43,42 @@ func (f Finding) why() string {
 	return strings.Join(texts, "; ")
 }
 
+// noVerdict stands for the control of a finding without one.
+const noVerdict = "(no verdict)"
+
 // control returns the id of the control, or a text for a finding without one.
-func (f Finding) control() string { return cmp.Or(f.Control, "(no verdict)") }
+func (f Finding) control() string { return cmp.Or(f.Control, noVerdict) }
 
 func (r *Report) text() ([]byte, error) {
 	var b plain.Text
+	rows := [][]any{{"ENVIRONMENT", "STAGE", "NEXT", "OBJECTS", "WOULD BLOCK", "BLOCKED TODAY", "ERRORS", "UNKNOWN", "WARNS", "EXEMPT", "UNNEEDED"}}
 	for _, e := range r.Environments {
+		rows = append(rows, append([]any{e.Name, e.Stage, cmp.Or(e.Next, "-"), e.Objects}, e.numbers()...))
+	}
+	table(&b, "", rows)
+	for _, e := range r.Environments {
+		b.WriteByte('\n')
 		b.Line("%s: %s", e.Name, e.bumpText())
-		for _, group := range byOwner(r.of(e.Name)) {
-			b.Line("  %s", group.owner)
-			for _, f := range group.listed {
-				b.Line("    %s: %s: %s%s", title(f.Status), f.control(), f.Workload(), f.details())
-			}
-			for _, w := range group.warns {
-				b.Line("    warns: %s: %s", w.control, objects(w.count))
-			}
+		rows := [][]any{{"CONTROL", "WOULD BLOCK", "BLOCKED TODAY", "ERRORS", "UNKNOWN", "WARNS", "EXEMPT", "UNNEEDED", "MOST IN"}}
+		for _, c := range e.Controls {
+			rows = append(rows, append(append([]any{cmp.Or(c.Control, noVerdict)}, c.numbers()...), c.hit()))
+		}
+		if len(rows) > 1 {
+			table(&b, "  ", rows)
 		}
 		for _, n := range e.NotEvaluated {
 			b.Line("  not evaluated: %s: %s", n.Control, n.Reason)
 		}
-		b.WriteByte('\n')
+		for _, owner := range byOwner(r.of(e.Name)) {
+			b.Line("  %s", owner.name)
+			for _, g := range owner.groups {
+				g.text(&b)
+			}
+			for _, w := range owner.warns {
+				b.Line("    warns: %s: %s", w.control, objects(w.count))
+			}
+		}
 	}
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ENVIRONMENT\tSTAGE\tNEXT\tOBJECTS\tWOULD BLOCK\tBLOCKED TODAY\tWARNS\tEXEMPT\tERRORS\tUNKNOWN")
-	for _, e := range r.Environments {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", plain.Line(e.Name), plain.Line(e.Stage), plain.Line(cmp.Or(e.Next, "-")), e.Objects, e.WouldBlock, e.Blocked, e.Warns, e.Exempt, e.Errors, e.Unknown)
-	}
-	err := table.Flush()
 	if gaps := r.gaps(); len(gaps)+len(r.Unread) > 0 {
 		b.WriteByte('\n')
 		for _, line := range gaps {
@@ -79,7 +88,52 @@ func (r *Report) text() ([]byte, error) {
 			b.Line("not read: %s", d)
 		}
 	}
-	return []byte(b.String()), err
+	return []byte(b.String()), nil
+}
+
+// table writes rows with aligned columns.
+func table(b *plain.Text, indent string, rows [][]any) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = plain.Line(fmt.Sprint(cell))
+		}
+		// The last cell ends without a tab, which would pad it.
+		_, _ = fmt.Fprintln(w, indent+strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	}
+	_ = w.Flush() // to memory
+}
+
+// numbers returns the counts in the order of the statuses.
+func (c *Counts) numbers() []any {
+	var all []any
+	for _, status := range statuses() {
+		all = append(all, *c.of(status))
+	}
+	return all
+}
+
+// text writes a workload, where it is, and what is said of it.
+func (g group) text(b *plain.Text) {
+	switch len(g.places) {
+	case 0:
+		b.Line("    %s", g.workload)
+	case 1:
+		b.Line("    %s [%s]", g.workload, g.places[0])
+	default:
+		b.Line("    %s, in %d places", g.workload, len(g.places))
+		for _, place := range g.places {
+			b.Line("      [%s]", place)
+		}
+	}
+	for _, f := range g.findings {
+		text := title(f.Status) + ": " + f.control()
+		if why := f.why(); why != "" {
+			text += ": " + why
+		}
+		b.Line("      %s", text)
+	}
 }
 
 // details returns why, and where the workload is.
@@ -114,8 +168,8 @@ func objects(n int) string {
 // ownerGroup is the findings of one owner. Warnings are only counted, because an
 // environment in the audit stage has many.
 type ownerGroup struct {
-	owner  string
-	listed []Finding
+	name   string
+	groups []group
 	warns  []warned
 }
 
@@ -127,21 +181,30 @@ type warned struct {
 
 // byOwner groups the sorted findings of an environment by owner.
 func byOwner(findings []Finding) []ownerGroup {
-	var groups []ownerGroup
-	for _, f := range findings {
-		if len(groups) == 0 || groups[len(groups)-1].owner != f.Owner {
-			groups = append(groups, ownerGroup{owner: f.Owner})
+	var owners []ownerGroup
+	for len(findings) > 0 {
+		end := slices.IndexFunc(findings, func(f Finding) bool { return f.Owner != findings[0].Owner })
+		if end < 0 {
+			end = len(findings)
 		}
-		g := &groups[len(groups)-1]
+		owners = append(owners, ownerGroup{findings[0].Owner, groups(findings[:end]), warnings(findings[:end])})
+		findings = findings[end:]
+	}
+	return owners
+}
+
+// warnings counts the warnings of each control.
+func warnings(findings []Finding) []warned {
+	var all []warned
+	for _, f := range findings {
 		if f.Status != Warns {
-			g.listed = append(g.listed, f)
 			continue
 		}
-		i, found := slices.BinarySearchFunc(g.warns, f.Control, func(w warned, id string) int { return cmp.Compare(w.control, id) })
+		i, found := slices.BinarySearchFunc(all, f.Control, func(w warned, id string) int { return cmp.Compare(w.control, id) })
 		if !found {
-			g.warns = slices.Insert(g.warns, i, warned{control: f.Control})
+			all = slices.Insert(all, i, warned{control: f.Control})
 		}
-		g.warns[i].count++
+		all[i].count++
 	}
-	return groups
+	return all
 }
