@@ -85,7 +85,7 @@ spec:
     - {name: b, keys: {configMap: {name: keys, key: release.pub, file: keys/release.pub}}}
     - {name: c, keys: {secret: {name: keys, file: keys/release.pub}}}
     - {name: d, keys: {kms: "awskms:///alias/x"}}
-    - {name: e, certificates: {file: a.pem, chainFile: b.pem}}
+    - {name: e, certificates: {file: a.pem}}
     - {name: f, keyless: {issuer: a, issuerRegExp: b, subject: c, subjectRegExp: d, rekor: {url: f}}}
     - {name: g, notary: {file: a.pem}}
     images:

@@ -15,7 +15,7 @@ type Attestor struct {
 	Name string `json:"name"`
 	// Keys verifies with public keys.
 	Keys *Keys `json:"keys,omitempty"`
-	// Certificates verifies with an X.509 certificate.
+	// Certificates verifies with the key of an X.509 certificate.
 	Certificates *Certificates `json:"certificates,omitempty"`
 	// Keyless verifies a short-lived certificate by the identity in it.
 	Keyless *Keyless `json:"keyless,omitempty"`
@@ -54,12 +54,11 @@ type Rekor struct {
 	URL string `json:"url"`
 }
 
-// Certificates are X.509 certificates. This version cannot compile them.
+// Certificates is the certificate of a signer, which stands for its key. A signature that
+// carries a certificate is refused after the end of that.
 type Certificates struct {
-	// File with the certificate, relative to the source.
+	// File with one certificate, relative to the source. It is not that of an authority.
 	File string `json:"file"`
-	// ChainFile with the chain, relative to the source.
-	ChainFile *string `json:"chainFile,omitempty"`
 }
 
 // Keyless is an identity in a Fulcio certificate. It needs an issuer and a subject.
@@ -76,9 +75,11 @@ type Keyless struct {
 	Rekor *Rekor `json:"rekor,omitempty"`
 }
 
-// Notary is a Notary Project trust root. This version cannot compile it.
+// Notary is what signatures of the Notary Project are verified with. A rule has attestors
+// of this kind only, or none.
 type Notary struct {
-	// File with the certificates, relative to the source.
+	// File with certificates, relative to the source: of authorities, all of whose signers are
+	// trusted, or of signers.
 	File string `json:"file"`
 }
 

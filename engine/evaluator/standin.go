@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"cmp"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type standIn struct {
 	attestors map[string]*standin.Signer // by name
 	found     map[string]bool            // of signers
 	stranger  *standin.Signer
+	notary    map[*standin.Signer]bool // those that sign for the Notary Project
+	impostor  *standin.Signer          // signs for it with another authority
 	sigstore  *standin.Sigstore
 	authority *standin.Authority // instead of sigstore's
 	foreign   *standin.Authority
@@ -30,7 +33,10 @@ type standIn struct {
 
 // newStandIn creates the keys and fills the registries.
 func newStandIn(params protocol.StandIn) (*standIn, error) {
-	s := &standIn{signers: map[string]*standin.Signer{}, attestors: map[string]*standin.Signer{}, found: map[string]bool{}, digests: map[string]string{}}
+	s := &standIn{
+		signers: map[string]*standin.Signer{}, attestors: map[string]*standin.Signer{}, found: map[string]bool{},
+		notary: map[*standin.Signer]bool{}, digests: map[string]string{},
+	}
 	var errs [3]error
 	s.stranger, errs[0] = standin.NewSigner()
 	s.sigstore, errs[1] = standin.TheSigstore()
@@ -42,16 +48,15 @@ func newStandIn(params protocol.StandIn) (*standIn, error) {
 		return nil, err
 	}
 	for _, a := range params.Attestors {
+		var err error
 		key := strings.TrimSpace(a.Key)
 		if a.Name == "" || key == "" || s.signers[key] != nil {
 			return nil, fmt.Errorf("standIn: attestor %q has no name, no key or the key of another", a.Name)
 		}
 		if s.attestors[a.Name] == nil {
-			signer, err := standin.NewSigner()
-			if err != nil {
+			if s.attestors[a.Name], err = s.newSigner(key); err != nil {
 				return nil, err
 			}
-			s.attestors[a.Name] = signer
 		}
 		s.signers[key] = s.attestors[a.Name]
 	}
@@ -61,6 +66,32 @@ func newStandIn(params protocol.StandIn) (*standIn, error) {
 		}
 	}
 	return s, nil
+}
+
+// newSigner returns a signer whose key stands in for one of the objects. For certificates of
+// the Notary Project, it is a signer of an authority of its own.
+func (s *standIn) newSigner(key string) (*standin.Signer, error) {
+	if !strings.HasPrefix(key, "-----BEGIN CERTIFICATE-----") {
+		return standin.NewSigner()
+	}
+	signer, err := s.notarySigner()
+	if err == nil && s.impostor == nil {
+		s.impostor, err = s.notarySigner()
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.notary[signer] = true
+	return signer, nil
+}
+
+// notarySigner returns a signer of a new authority. Only the keys of two of them differ.
+func (s *standIn) notarySigner() (*standin.Signer, error) {
+	authority, err := s.authority.Rival()
+	if err != nil {
+		return nil, err
+	}
+	return authority.IssueChanged(standin.Identity{}, func(c *x509.Certificate) { c.Subject.CommonName = "stand-in signer" })
 }
 
 // push creates an image with its signatures.
@@ -90,9 +121,61 @@ func (s *standIn) push(image protocol.Image) error {
 	if len(image.Attestations) > 0 {
 		return s.attest(image, repository, digest, signers)
 	}
+	notary, cosign := s.projects(signers)
+	if err := s.notarize(image, repository, digest, notary); err != nil {
+		return err
+	}
+	if len(cosign) == 0 {
+		return nil
+	}
+	return s.sign(image, repository, digest, cosign)
+}
+
+// projects tells those who sign for the Notary Project from those who sign with cosign. An
+// unknown key does both.
+func (s *standIn) projects(signers []*standin.Signer) (notary, cosign []*standin.Signer) {
+	for _, signer := range signers {
+		if s.notary[signer] {
+			notary = append(notary, signer)
+			continue
+		}
+		cosign = append(cosign, signer)
+		if signer == s.stranger && s.impostor != nil {
+			notary = append(notary, s.impostor)
+		}
+	}
+	return notary, cosign
+}
+
+// notarize stores signatures of the Notary Project with the flaw of an image.
+func (s *standIn) notarize(image protocol.Image, repository string, digest v1.Hash, signers []*standin.Signer) error {
 	if len(signers) == 0 {
 		return nil
 	}
+	notation := standin.Notation{Signed: digest}
+	switch image.Flaw {
+	case "":
+	case protocol.FlawOtherImage:
+		notation.Signed = other(digest)
+	case protocol.FlawDisguised:
+		notation.Payload = "application/vnd.in-toto+json"
+	case protocol.FlawAttestation:
+		return s.registry.NotarizeBillOfMaterials(repository, digest, signers...)
+	case protocol.FlawBundle:
+		return s.registry.Bundle(repository, digest, standin.Statements(digest, standin.CosignSignature, signers...)...)
+	default:
+		return fmt.Errorf("the flaw %q is not known", image.Flaw)
+	}
+	signatures := make([]standin.Notation, len(signers))
+	for i, signer := range signers {
+		signatures[i] = notation
+		signatures[i].Signer = signer
+	}
+	return s.registry.Notarize(repository, digest, signatures...)
+}
+
+// sign stores signatures of cosign with the flaw of an image.
+func (s *standIn) sign(image protocol.Image, repository string, digest v1.Hash, signers []*standin.Signer) error {
 	switch image.Flaw {
 	case "":
 		return s.registry.Sign(repository, digest, digest, signers...)
@@ -164,15 +247,16 @@ func (s *standIn) signer(signature protocol.Signature) (*standin.Signer, error) 
 	return s.attestors[signature.Attestor], nil
 }
 
-// replace returns the stand-in for a key of the objects.
-func (s *standIn) replace(key string) (publicKey string, found bool) {
+// replace returns the stand-in for a key of the objects: a public key, or for certificates of
+// the Notary Project the certificate of an authority.
+func (s *standIn) replace(key string) (standIn string, found bool) {
 	key = strings.TrimSpace(key)
 	signer, found := s.signers[key]
 	if !found {
 		return "", false
 	}
 	s.found[key] = true
-	return signer.PublicKey, true
+	return cmp.Or(signer.Chain, signer.PublicKey), true
 }
 
 // configMaps replaces the keys in ConfigMaps by stand-ins.
@@ -191,20 +275,21 @@ func (s *standIn) policy(policy kyvernov1.PolicyInterface) error {
 	for _, rule := range policy.GetSpec().Rules {
 		for i, entry := range rule.VerifyImages {
 			at := fmt.Sprintf("rule %s: verifyImages[%d]", rule.Name, i)
-			if entry.Type != "" && entry.Type != kyvernov1.Cosign {
+			if entry.Type != "" && entry.Type != kyvernov1.Cosign && entry.Type != kyvernov1.Notary {
 				return fmt.Errorf("%s: nothing stands in for signatures of type %s", at, entry.Type)
 			}
 			if entry.UseCache && entry.FailureAction != nil && entry.FailureAction.Enforce() {
 				return fmt.Errorf("%s: enforced with useCache: a signed tag would still be admitted when it is moved to another image", at)
 			}
-			if err := s.attestorSets(at, entry.Attestors); err != nil {
+			notary := entry.Type == kyvernov1.Notary
+			if err := s.attestorSets(at, notary, entry.Attestors); err != nil {
 				return err
 			}
 			for j, a := range entry.Attestations {
 				if len(a.Attestors) == 0 {
 					return fmt.Errorf("%s.attestations[%d]: without attestors, anyone may attest", at, j)
 				}
-				if err := s.attestorSets(fmt.Sprintf("%s.attestations[%d]", at, j), a.Attestors); err != nil {
+				if err := s.attestorSets(fmt.Sprintf("%s.attestations[%d]", at, j), notary, a.Attestors); err != nil {
 					return err
 				}
 			}
@@ -214,10 +299,10 @@ func (s *standIn) policy(policy kyvernov1.PolicyInterface) error {
 }
 
 // attestorSets replaces the keys and authorities of attestors.
-func (s *standIn) attestorSets(at string, sets []kyvernov1.AttestorSet) error {
+func (s *standIn) attestorSets(at string, notary bool, sets []kyvernov1.AttestorSet) error {
 	for i := range sets {
 		for j := range sets[i].Entries {
-			if err := s.attestor(&sets[i].Entries[j]); err != nil {
+			if err := s.attestor(notary, &sets[i].Entries[j]); err != nil {
 				return fmt.Errorf("%s.attestors[%d].entries[%d]: %w", at, i, j, err)
 			}
 		}
@@ -227,8 +312,11 @@ func (s *standIn) attestorSets(at string, sets []kyvernov1.AttestorSet) error {
 
 // attestor replaces the key or authority of one entry. It removes the log, and the keys of sigstore's logs, which
 // Kyverno would fetch.
-func (s *standIn) attestor(a *kyvernov1.Attestor) error {
+func (s *standIn) attestor(notary bool, a *kyvernov1.Attestor) error {
 	switch {
+	case notary && a.Certificates != nil && a.Certificates.CertificateChain == "":
+		return s.certificates(&a.Certificates.Certificate)
+	case notary: // Kyverno needs certificates
 	case a.Keyless != nil && a.Keyless.Roots == "":
 		a.Keyless.Roots = s.authority.Roots
 		a.Keyless.Rekor, a.Keyless.CTLog = withoutLog(a.Keyless.Rekor, a.Keyless.CTLog)
@@ -245,10 +333,25 @@ func (s *standIn) attestor(a *kyvernov1.Attestor) error {
 // cluster.
 func (s *standIn) imagePolicy(policy *policiesv1beta1.ImageValidatingPolicy) error {
 	for i := range policy.Spec.Attestors {
-		if err := s.cosign(policy.Spec.Attestors[i].Cosign); err != nil {
+		a := &policy.Spec.Attestors[i]
+		replace := func() error { return s.cosign(a.Cosign) }
+		if n := a.Notary; n != nil && n.Certs != nil && n.Certs.Expression == "" && n.TSACerts == nil {
+			replace = func() error { return s.certificates(&n.Certs.Value) }
+		}
+		if err := replace(); err != nil {
 			return fmt.Errorf("attestors[%d]: %w", i, err)
 		}
 	}
+	return nil
+}
+
+// certificates replaces certificates of the Notary Project.
+func (s *standIn) certificates(certificates *string) error {
+	authority, found := s.replace(*certificates)
+	if !found {
+		return errors.New("the certificates are of no attestor")
+	}
+	*certificates = authority
 	return nil
 }
 

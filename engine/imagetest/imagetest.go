@@ -2,6 +2,7 @@
 package imagetest
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -83,6 +84,22 @@ func (r *Registry) Bundles(t testing.TB, repository string, digest v1.Hash, stat
 	}
 }
 
+// Notarize stores signatures of the Notary Project; see [standin.Registry.Notarize].
+func (r *Registry) Notarize(t testing.TB, repository string, digest v1.Hash, signatures ...standin.Notation) {
+	t.Helper()
+	if err := r.registry.Notarize(r.Host+"/"+repository, digest, signatures...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// NotarizeBillOfMaterials signs something about an image; see [standin.Registry.NotarizeBillOfMaterials].
+func (r *Registry) NotarizeBillOfMaterials(t testing.TB, repository string, digest v1.Hash, signers ...*standin.Signer) {
+	t.Helper()
+	if err := r.registry.NotarizeBillOfMaterials(r.Host+"/"+repository, digest, signers...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // NewSigner returns a signer with a new key.
 func NewSigner(t testing.TB) *standin.Signer {
 	t.Helper()
@@ -99,6 +116,12 @@ func NewAuthority(t testing.TB) *standin.Authority {
 func Issue(t testing.TB, authority *standin.Authority, identity standin.Identity) *standin.Signer {
 	t.Helper()
 	return must(authority.Issue(identity))(t)
+}
+
+// IssueChanged returns a signer with something else changed in its certificate.
+func IssueChanged(t testing.TB, authority *standin.Authority, change func(*x509.Certificate)) *standin.Signer {
+	t.Helper()
+	return must(authority.IssueChanged(standin.Identity{}, change))(t)
 }
 
 // must ends the test if there is an error.

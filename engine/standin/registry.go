@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -57,9 +58,13 @@ func respond(handler http.Handler, req *http.Request) (*http.Response, error) {
 	defer served.Body.Close()
 	w := &answer{header: http.Header{}, status: http.StatusOK}
 	handler.ServeHTTP(w, served)
+	length := int64(w.body.Len())
+	if said, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64); err == nil && req.Method == http.MethodHead {
+		length = said
+	}
 	return &http.Response{
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: req,
+		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: length, Request: req,
 	}, nil
 }
 

@@ -119,27 +119,37 @@ const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 // both signatures and attestations: images that refer to the one of the digest, listed under
 // the tag sha256-… (OCI distribution, referrers). They replace those that the image had.
 func (r *Registry) Bundle(repository string, digest v1.Hash, statements ...Statement) error {
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, s := range statements {
+	bundles := make([]v1.Layer, len(statements))
+	for i, s := range statements {
 		text, err := s.bundle()
 		if err != nil {
 			return err
 		}
-		image, err := mutate.Append(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), bundleType),
-			mutate.Addendum{Layer: static.NewLayer(text, bundleType)})
-		if err != nil {
-			return fmt.Errorf("making a bundle: %w", err)
-		}
-		name, err := image.Digest()
-		if err != nil {
-			return fmt.Errorf("making a bundle: %w", err)
-		}
-		if err := r.write(repository+"@"+name.String(), image); err != nil {
-			return err
-		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{ArtifactType: bundleType}})
+		bundles[i] = static.NewLayer(text, bundleType)
 	}
-	return r.writeIndex(repository+":sha256-"+digest.Hex, index)
+	_, err := r.refer(repository, digest, bundleType, bundles...)
+	return err
+}
+
+// refer stores artifacts of a type that refer to the image of the digest, one for each layer,
+// and returns their digests. They replace those that the image had.
+func (r *Registry) refer(repository string, digest v1.Hash, artifactType types.MediaType, layers ...v1.Layer) ([]v1.Hash, error) {
+	names := make([]v1.Hash, len(layers))
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for i, layer := range layers {
+		artifact, err := mutate.Append(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), artifactType), mutate.Addendum{Layer: layer})
+		if err != nil {
+			return nil, fmt.Errorf("making an artifact of type %s: %w", artifactType, err)
+		}
+		if names[i], err = artifact.Digest(); err != nil {
+			return nil, fmt.Errorf("making an artifact of type %s: %w", artifactType, err)
+		}
+		if err := r.write(repository+"@"+names[i].String(), artifact); err != nil {
+			return nil, err
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: artifact, Descriptor: v1.Descriptor{ArtifactType: string(artifactType)}})
+	}
+	return names, r.writeIndex(repository+":sha256-"+digest.Hex, index)
 }
 
 // bundle returns the statement in a bundle.

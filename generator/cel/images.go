@@ -110,7 +110,9 @@ func (o imageObject) validating(s selector) manifest.Object {
 		"matchImageReferences":     []any{map[string]any{"expression": covered(image.References, "ref")}},
 		"images":                   noImages(),
 		"attestors":                o.attestors(),
-		"attestations":             o.attestations(),
+	}
+	if attestations := o.attestations(); len(attestations) > 0 {
+		spec["attestations"] = attestations
 	}
 	exceptions := o.object().waivers()
 	variables := slices.Concat(o.places(exceptions.variables()), o.signatures(), []any{

@@ -15,13 +15,17 @@ const signatureType = "https://sigstore.dev/cosign/sign/v1"
 // bundled ends the name of an attestor that only accepts bundles.
 const bundled = "b"
 
-// attestors returns Kyverno's form of the attestors. Those of signatures are there twice: as
+// attestors returns Kyverno's form of the attestors. Those of cosign's signatures are there twice: as
 // they are, and so that they only accept bundles. What is signed in the older format has a
 // signature in an annotation, what is in a bundle has an empty one there.
 func (o imageObject) attestors() []any {
 	image := o.check.policy.Image
 	var all []any
 	for i, a := range image.Attestors {
+		if a.Notary != "" {
+			all = append(all, map[string]any{"name": attestorName(i), "notary": map[string]any{"certs": map[string]any{"value": a.Notary}}})
+			continue
+		}
 		all = append(all, attestor(attestorName(i), o.cosign(a)))
 		only := o.cosign(a)
 		only["annotations"] = map[string]any{"dev.cosignproject.cosign/signature": ""}
@@ -38,6 +42,9 @@ func (o imageObject) attestors() []any {
 // attestations returns what Kyverno is asked for: the type of signatures in bundles, and
 // those that the rule demands.
 func (o imageObject) attestations() []any {
+	if o.check.policy.Image.Notary() {
+		return nil
+	}
 	all := []any{attestation("signature", signatureType)}
 	for i, demand := range o.check.policy.Image.Attestations {
 		all = append(all, attestation(attestationName(i), demand.Type))
@@ -144,7 +151,8 @@ func (o imageObject) attested() string {
 // Kyverno remembers for an hour which reference passed, and waits without end if it is asked
 // about an image that it has looked up, and then about one that it has not. So it is asked
 // about digests, all once before any is asked about again, and under a tag that no other
-// request has: beside a digest, a tag is not read.
+// request has: beside a digest, a tag is not read. Signatures of the Notary Project have one
+// format, in which attestations are no signatures: what was asked is enough.
 func (o imageObject) signatures() []any {
 	image := o.check.policy.Image
 	var all, each []string
@@ -159,6 +167,10 @@ func (o imageObject) signatures() []any {
 		unsigned = fmt.Sprintf(`(%s + variables.images.filter(i, variables.resolved.exists(r, r.image == i && r.digest in variables.signed && !(r.digest in variables.attested)))
 .map(i, i + " (it lacks an attestation)"))`, unsigned)
 	}
+	signed := fmt.Sprintf("variables.asked.filter(d, [%s].filter(s, s).size() >= %d)", strings.Join(each, ",\n"), image.Count)
+	if image.Notary() {
+		signed = "variables.asked"
+	}
 	if o.digests() {
 		unsigned = fmt.Sprintf(`(%s + variables.images.filter(i, !i.contains("@")).map(i, i + " (it has no digest)"))`, unsigned)
 	}
@@ -168,6 +180,6 @@ func (o imageObject) signatures() []any {
 		variable("resolved", `variables.images.map(i, {"image": i, "full": string(image.getMetadata(i).resolvedImage)})
 .map(r, {"image": r.image, "digest": `+repository("r.full")+` + ":" + variables.once + r.full.substring(r.full.indexOf("@"))})`),
 		variable("asked", fmt.Sprintf(`variables.resolved.map(r, r.digest).distinct().filter(d, verifyImageSignatures(d, [%s]) >= %d)`, strings.Join(all, ", "), image.Count)),
-		variable("signed", fmt.Sprintf("variables.asked.filter(d, [%s].filter(s, s).size() >= %d)", strings.Join(each, ",\n"), image.Count)),
+		variable("signed", signed),
 	}, attested, []any{variable("unsigned", unsigned)})
 }

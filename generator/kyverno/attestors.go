@@ -30,6 +30,9 @@ func (k *keyContext) attestor(a plan.Attestor) map[string]any {
 	if a.Keyless != nil {
 		return map[string]any{"keyless": keyless(a)}
 	}
+	if a.Notary != "" {
+		return map[string]any{"certificates": map[string]any{"cert": a.Notary}}
+	}
 	keys := map[string]any{"signatureAlgorithm": "sha256", "ctlog": map[string]any{"ignoreSCT": true}} // a key has no certificate to be logged
 	switch {
 	case a.ConfigMap != "":

@@ -186,6 +186,9 @@ func imagePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy, name st
 			entry := e.(map[string]any)
 			entry["imageReferences"] = list(policy.Image.References)
 			entry["attestors"] = []any{attestors}
+			if policy.Image.Notary() {
+				entry["type"] = "Notary"
+			}
 			if len(attestations) > 0 {
 				entry["attestations"] = attestations
 			}

@@ -274,6 +274,10 @@ type Image struct {
 	Attestations []Attestation `json:",omitempty"`
 }
 
+// Notary reports whether the signatures are those of the Notary Project. Its attestors are all
+// of that kind, or none is.
+func (i Image) Notary() bool { return len(i.Attestors) > 0 && i.Attestors[0].Notary != "" }
+
 // Attestation is a demand for attestations of a type: enough attestors must have made at
 // least one, and all that they made must satisfy the conditions.
 type Attestation struct {
@@ -299,16 +303,20 @@ func (i Image) Conditional() bool {
 	return slices.ContainsFunc(i.Attestations, func(a Attestation) bool { return len(a.Conditions) > 0 })
 }
 
-// Attestor is one identity that signs: a key or a keyless identity.
+// Attestor is one identity that signs: a key, a keyless identity, or those whom certificates
+// of the Notary Project trust.
 type Attestor struct {
 	Name string
-	// Exactly one of the five is set: a PEM public key, the URI of a key in a
-	// KMS, a Secret with the key, a ConfigMap with the key, a keyless identity.
+	// Exactly one of the six is set: a PEM public key, the URI of a key in a
+	// KMS, a Secret with the key, a ConfigMap with the key, a keyless identity, PEM
+	// certificates of the Notary Project.
 	PublicKeys              string
 	KMS                     string
 	Secret                  string
 	ConfigMap, ConfigMapKey string
 	Keyless                 *Keyless
+	// Notary, like what is newer, is not in the contents of rules without it.
+	Notary string `json:",omitempty"`
 	// RekorURL of the transparency log; empty: not consulted.
 	RekorURL string
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // checkPublicKey accepts exactly one PEM block PUBLIC KEY with a strong key.
@@ -56,31 +55,6 @@ func checkStrength(key any) error {
 	case ed25519.PublicKey:
 	default:
 		return fmt.Errorf("is a %T, which cosign does not support", key)
-	}
-	return nil
-}
-
-// checkCertificates accepts one or more PEM certificates that have not expired.
-func checkCertificates(data []byte, now time.Time) error {
-	found := false
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return fmt.Errorf("holds a PEM block %q, not CERTIFICATE", block.Type)
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		switch {
-		case err != nil:
-			return fmt.Errorf("is not a certificate: %w", err)
-		case now.After(c.NotAfter):
-			return fmt.Errorf("%s expired on %s", c.Subject, c.NotAfter.UTC().Format(time.DateOnly))
-		}
-		if err := checkStrength(c.PublicKey); err != nil {
-			return fmt.Errorf("%s %w", c.Subject, err)
-		}
-		found = true
-	}
-	if !found {
-		return errors.New("holds no PEM block")
 	}
 	return nil
 }

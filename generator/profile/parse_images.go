@@ -18,6 +18,7 @@ func (p *parser) image(field string, rule v1alpha1.ImageRule, names []string, at
 	}
 	p.name(field+".name", rule.Name, 40)
 	out.Attestors = p.attestorSet(field+".attestors", rule.Attestors, names, attestors, &out)
+	p.notaryRule(field, rule, attestors)
 	p.attestations(field+".attestations", rule, names, attestors, &out)
 	if len(rule.Tiers) == 0 {
 		p.Report(field+".tiers", "required", "leave the field out for all tiers", "at least one tier is needed")
@@ -51,6 +52,30 @@ func (p *parser) attestorSet(field string, set v1alpha1.AttestorSet, names []str
 		p.Report(field+".count", "out-of-range", "", "count is %d, but %d attestors are named", count, len(set.Of))
 	}
 	return out
+}
+
+// notaryRule refuses a rule that mixes signatures of the Notary Project with others: Kyverno
+// asks for those of one project.
+func (p *parser) notaryRule(field string, rule v1alpha1.ImageRule, attestors map[string]attestor) {
+	others := func(set v1alpha1.AttestorSet, notary bool) []string {
+		return slices.DeleteFunc(slices.Clone(set.Of), func(name string) bool {
+			a, known := attestors[name]
+			return !known || a.notary == notary
+		})
+	}
+	notary, cosign := others(rule.Attestors, false), others(rule.Attestors, true)
+	if len(notary) > 0 && len(cosign) > 0 {
+		p.Report(field+".attestors", "attestor-notary", "write a rule for each kind", "%s verifies signatures of the Notary Project, and %s others: a rule asks for one kind", notary[0], cosign[0])
+	}
+	for i, a := range rule.Attestations {
+		set := rule.Attestors
+		if a.Attestors != nil {
+			set = *a.Attestors
+		}
+		if notary := others(set, false); len(notary) > 0 || len(cosign) == 0 && len(rule.Attestors.Of) > 0 {
+			p.Report(fmt.Sprintf("%s.attestations[%d]", field, i), "attestor-notary", "use attestors with keys, certificates or keyless for the rule and its attestations", "attestations are verified with cosign, not with the Notary Project")
+		}
+	}
 }
 
 // references parses the references of a rule.

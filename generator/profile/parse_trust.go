@@ -11,10 +11,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
-// attestor is a parsed attestor. object holds its key, and is nil if there is none.
+// attestor is a parsed attestor. object holds its key, and is nil if there is none. notary is
+// set for the Notary Project, also if its certificates are not usable.
 type attestor struct {
 	plan.Attestor
 	object *plan.TrustObject
+	notary bool
 }
 
 // trust parses attestors and image rules. It refuses what Kyverno accepts but
@@ -48,18 +50,13 @@ func (p *parser) attestor(field string, a v1alpha1.Attestor) attestor {
 	if set := given(a.Keys != nil, a.Certificates != nil, a.Keyless != nil, a.Notary != nil); set != 1 {
 		p.Report(field, "attestor-kind", "", "set exactly one of keys, certificates, keyless and notary, not %d", set)
 	}
+	out := attestor{Attestor: plan.Attestor{Name: a.Name}}
 	if a.Certificates != nil {
-		p.Report(field+".certificates", "attestor-unsupported", "use keys or keyless", "this version of gatehouse cannot compile certificates")
-		p.certificates(field+".certificates.file", a.Certificates.File)
-		if a.Certificates.ChainFile != nil {
-			p.certificates(field+".certificates.chainFile", *a.Certificates.ChainFile)
-		}
+		out.PublicKeys = p.certificate(field+".certificates.file", a.Certificates.File)
 	}
 	if a.Notary != nil {
-		p.Report(field+".notary", "attestor-unsupported", "use keys or keyless", "this version of gatehouse cannot compile notary")
-		p.certificates(field+".notary.file", a.Notary.File)
+		out.notary, out.Notary = true, p.notary(field+".notary.file", a.Notary.File)
 	}
-	out := attestor{Attestor: plan.Attestor{Name: a.Name}}
 	if a.Keys != nil {
 		p.keys(field+".keys", *a.Keys, &out)
 	}
@@ -176,15 +173,6 @@ func (p *parser) keyless(field string, k v1alpha1.Keyless, out *attestor) {
 	both(k.Subject, k.SubjectRegExp, "subject")
 	out.RekorURL = p.rekor(field+".rekor", k.Rekor, defaultRekorURL)
 	out.Keyless = &plan.Keyless{Issuer: *or(k.Issuer, ""), IssuerRegExp: *or(k.IssuerRegExp, ""), Subject: *or(k.Subject, ""), SubjectRegExp: *or(k.SubjectRegExp, "")}
-}
-
-func (p *parser) certificates(field, file string) {
-	data, err := p.input.ReadFile(file)
-	if err != nil {
-		p.Report(field, "file-unreadable", "", "%s", plainError(err))
-	} else if err := checkCertificates(data, p.now); err != nil {
-		p.Report(field, "certificate-invalid", "", "%s: %v", file, err)
-	}
 }
 
 // identityPattern refuses a pattern that is not anchored or that matches everything.

@@ -1,51 +1,11 @@
 package profile
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-func TestCheckCertificates(t *testing.T) {
-	now := time.Date(2027, 1, 15, 12, 0, 0, 0, time.UTC)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate := func(end time.Time) string {
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acme"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: end}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	}
-	good, expired := certificate(now.AddDate(1, 0, 0)), certificate(now.AddDate(0, 0, -1))
-	for name, c := range map[string]struct{ text, want string }{
-		"one":               {good, ""},
-		"a chain":           {good + good, ""},
-		"expired":           {good + expired, "CN=acme expired on 2027-01-14"},
-		"a key":             {"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n", `holds a PEM block "PUBLIC KEY", not CERTIFICATE`},
-		"not PEM":           {"hello", "holds no PEM block"},
-		"not a certificate": {"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", "is not a certificate"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			err := checkCertificates([]byte(c.text), now)
-			if got := errorText(err); c.want == "" && got != "" || !strings.Contains(got, c.want) {
-				t.Errorf("%q, want %q", got, c.want)
-			}
-		})
-	}
-}
 
 func TestCheckPublicKey(t *testing.T) {
 	const key = `-----BEGIN PUBLIC KEY-----

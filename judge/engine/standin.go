@@ -27,7 +27,7 @@ type Attestor struct {
 	// Name for [Signature].Attestor.
 	Name string `json:"name"`
 	// Key as written in the loaded objects: the text of a public key in a policy or in a ConfigMap, k8s://NAMESPACE/NAME
-	// for a Secret, or the URI of a key in a KMS.
+	// for a Secret, the URI of a key in a KMS, or PEM certificates, with which the Notary Project verifies.
 	Key string `json:"key"`
 }
 

@@ -138,10 +138,10 @@ func newSigner(env plan.Environment, target string, a plan.Attestor, known map[s
 			s.key = same
 		}
 	default:
-		s.key = cmp.Or(a.KMS, a.PublicKeys)
+		s.key = cmp.Or(a.KMS, a.PublicKeys, a.Notary)
 		same = s.key
 	}
-	if block, _ := pem.Decode([]byte(same)); block != nil {
+	if block, _ := pem.Decode([]byte(same)); block != nil && a.Notary == "" {
 		same = string(block.Bytes)
 	}
 	if known[same] == "" {
