@@ -107,7 +107,7 @@ func (a *admitter) measure(ctx context.Context, b *bundle) (err error) {
 			*walls = append(*walls, wall)
 		}
 	}
-	b.overhead = append(b.overhead, median(with)-median(without))
+	b.overhead, b.unjudged = append(b.overhead, median(with)-median(without)), append(b.unjudged, median(without))
 	return nil
 }
 
