@@ -137,7 +137,7 @@ func withoutCertificate(s *standin.Signer) *standin.Signer {
 }
 
 // TestCertificates demands signatures by the key of a certificate. Of one that ended, Kyverno refuses signatures that it
-// lies beside (docs/adr/0022-certificates-are-keys.md).
+// lies beside (docs/adr/0023-certificates-are-keys.md).
 func TestCertificates(t *testing.T) {
 	f := newFixture(t)
 	authority := imagetest.NewAuthority(t)

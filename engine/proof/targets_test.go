@@ -82,6 +82,66 @@ func agree(t *testing.T, clusters map[string]cluster, of []control, what string,
 	return failed
 }
 
+// outcomes are what a control says of objects of each kind: which it refuses, and whether it admits some.
+type outcomes map[string]*outcome
+
+type outcome struct {
+	refused  []catalog.Case
+	admitted bool
+}
+
+func (o outcomes) add(c control, one catalog.Case, failed []string) {
+	kind := one.Kind.Kind
+	if o[kind] == nil {
+		o[kind] = &outcome{}
+	}
+	if slices.ContainsFunc(failed, func(f string) bool { return strings.HasPrefix(f, c.ID+"/") }) {
+		o[kind].refused = append(o[kind].refused, one)
+	} else {
+		o[kind].admitted = true
+	}
+}
+
+// counterparts are requests for the same object that a control may admit: by somebody else, in another namespace, or
+// an update that changes nothing.
+func counterparts(t *testing.T, one catalog.Case) []catalog.Case {
+	t.Helper()
+	administrator, elsewhere, unchanged := one, one, one
+	administrator.UserInfo = catalog.UserInfo{Username: "admin@acme.example", Groups: []string{"system:masters", "system:authenticated"}}
+	if elsewhere.Namespace = "elsewhere"; elsewhere.Object != nil {
+		elsewhere.Object = clone(t, elsewhere.Object)
+		elsewhere.Object["metadata"].(object)["namespace"] = "elsewhere"
+	}
+	unchanged.Operation, unchanged.OldObject = "UPDATE", one.Object
+	return []catalog.Case{administrator, elsewhere, unchanged}
+}
+
+// wantBoth fails the test if a control says the same of all objects of a kind that it refuses some of: that all targets
+// agree would say little.
+func (o outcomes) wantBoth(t *testing.T, c control, ask func(catalog.Case) []string) {
+	t.Helper()
+	refusesAll := map[string]string{
+		"require-network-policy": "TestWhatCountsAsDefaultDeny has what it looks up",
+	}
+	refuses := false
+	for kind, said := range o {
+		refuses = refuses || len(said.refused) > 0
+		for _, one := range said.refused {
+			for _, other := range counterparts(t, one) {
+				if !said.admitted {
+					o.add(c, other, ask(other))
+				}
+			}
+		}
+		if !said.admitted && refusesAll[c.ID] == "" {
+			t.Errorf("%s refuses every %s that was asked", c.ID, kind)
+		}
+	}
+	if !refuses {
+		t.Errorf("%s refuses nothing that was asked", c.ID)
+	}
+}
+
 // TestTargetsAgree asks policies of each kind about every document of the catalogue, in
 // every kind of controller, and about random objects: all kinds give the same verdicts.
 func TestTargetsAgree(t *testing.T) {
@@ -91,15 +151,21 @@ func TestTargetsAgree(t *testing.T) {
 	}
 	var pool []catalog.Case
 	for _, c := range inCEL {
+		said := outcomes{}
+		ask := func(one catalog.Case) []string {
+			return agree(t, clusters, inCEL, c.ID+": "+one.Name, in("apps", requestOf(t, one)))
+		}
 		for _, one := range slices.Concat(c.good, c.bad) {
 			pool = append(pool, one)
-			agree(t, clusters, inCEL, c.ID+": "+one.Name, in("apps", requestOf(t, one)))
+			said.add(c, one, ask(one))
 		}
 		for _, pod := range plainPods(slices.Concat(c.good, c.bad)) {
 			for _, kind := range sortedKeys(controllers()) {
-				agree(t, clusters, inCEL, c.ID+": "+pod.Name+" in a "+kind, in("apps", requestOf(t, wrapped(t, pod, kind))))
+				one := wrapped(t, pod, kind)
+				said.add(c, one, agree(t, clusters, inCEL, c.ID+": "+pod.Name+" in a "+kind, in("apps", requestOf(t, one))))
 			}
 		}
+		said.wantBoth(t, c, ask)
 	}
 	mutants := mutator{rand.New(rand.NewPCG(seedOf(t), 2)), pool}
 	asked, failed := 0, 0

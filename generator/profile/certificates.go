@@ -14,7 +14,7 @@ import (
 
 // certificate returns the public key in a certificate. Kyverno compares nothing else of a
 // certificate without a chain, and with a chain it accepts every signer of an authority
-// (docs/adr/0022-certificates-are-keys.md).
+// (docs/adr/0023-certificates-are-keys.md).
 func (p *parser) certificate(field, file string) string {
 	all := p.certificates(field, file)
 	if len(all) == 0 {

@@ -70,16 +70,25 @@ func (e *Environment) leaving(s *staged, old Content, since string) {
 		Effect: "is enforced by a " + s.Content.Target + ", and still by the " + old.Target + " of before; then that is removed"})
 }
 
-// sayBoth warns of policies of two kinds that enforce the same since this build.
-func (e *Environment) sayBoth() {
-	fresh := slices.DeleteFunc(slices.Clone(e.both), func(what string) bool {
-		return !slices.ContainsFunc(e.Pending, func(p plan.Pending) bool { return p.What == what && p.Since == e.today() })
-	})
-	if len(fresh) == 0 || e.Problems.HasErrors() {
-		return
+// sayKinds warns of policies of two kinds, on the day from which they are there: those of
+// which one audits, and those that enforce the same.
+func (e *Environment) sayKinds() {
+	say := func(of []string, d diag.Diagnostic) {
+		fresh := slices.DeleteFunc(slices.Clone(of), func(what string) bool {
+			return !slices.ContainsFunc(e.Pending, func(p plan.Pending) bool { return p.What == what && p.Since == e.today() })
+		})
+		if len(fresh) == 0 || e.Problems.HasErrors() {
+			return
+		}
+		d.Severity, d.Position = diag.Warning, e.source.At(d.Path)
+		d.Summary += ": " + Some(fresh)
+		e.Problems.Add(d)
 	}
-	e.Problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "policy-type-both", Position: e.source.At("spec.changes"), Path: "spec.changes",
-		Summary: fmt.Sprintf("policies of two kinds enforce the same in %s: %s", e.source.Name, Some(fresh)),
+	say(e.beside, diag.Diagnostic{Code: "policy-type-beside", Path: "spec.stage",
+		Summary: "in " + e.source.Name + ", policies of another kind audit beside those that enforce",
+		Hint:    "compare the reports of both kinds; on a later day, go on with gatehouse migrate, or set " + e.acceptDay()})
+	say(e.both, diag.Diagnostic{Code: "policy-type-both", Path: "spec.changes",
+		Summary: "policies of two kinds enforce the same in " + e.source.Name,
 		Hint:    "when the new ones are in force in every cluster, remove the old ones: set " + e.acceptDay()})
 }
 
@@ -102,7 +111,7 @@ func (e *Environment) sayPending() {
 	var fresh, older []string
 	for _, p := range e.Pending {
 		switch {
-		case e.answered(p.What), slices.Contains(e.both, p.What):
+		case e.answered(p.What), slices.Contains(e.both, p.What), slices.Contains(e.beside, p.What):
 		case p.Since == e.today() || e.prior.merged:
 			fresh = append(fresh, p.What)
 		default:

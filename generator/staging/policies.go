@@ -104,6 +104,9 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 	e.do(s, tier, plan.Enforce, loosest(s.Control, before, s.Content), old.Since)
 	e.do(s, tier, plan.Audit, s.Content, e.auditedSince(s, tier))
 	e.pending(s, tier)
+	if what := policyName(s.Name); before.Target != s.Content.Target && !slices.Contains(e.beside, what) {
+		e.beside = append(e.beside, what)
+	}
 }
 
 // keepOther goes on enforcing what policies of another kind enforce, until the environment

@@ -75,8 +75,9 @@ type Environment struct {
 	asked map[string]*request
 	// networks holds each network of a namespace as the lock has it.
 	networks map[*plan.Network]json.RawMessage
-	// both holds the pending policies that are of two kinds for a time.
-	both []string
+	// both holds the pending policies that are of two kinds for a time, beside those of which
+	// the new kind only audits.
+	both, beside []string
 	// acts is set if a line of the environment's own file asks for more than before,
 	// and gets some of it; climbed holds the policies that it makes stricter in a tier.
 	acts    bool
@@ -119,5 +120,5 @@ func (e *Environment) Close() {
 	e.oldLock()
 	e.sayAccepted()
 	e.sayPending()
-	e.sayBoth()
+	e.sayKinds()
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
@@ -75,6 +76,31 @@ func wantKind(t *testing.T, f *fleet, kind string) {
 	err = judge(t, f.Client(), daemonSet(platformNamespace, "other-agent", hostPath(goodPodSpec())))
 	if err == nil || !strings.Contains(err.Error(), "disallow-host-path:") {
 		t.Errorf("a DaemonSet that is not exempt: %v", err)
+	}
+	wantDefaultDeny(t, f)
+}
+
+// wantDefaultDeny fails the test unless Pods in a namespace that is not the profile's, in the
+// enforced tier, are refused as long as it has no default deny.
+func wantDefaultDeny(t *testing.T, f *fleet) {
+	t.Helper()
+	namespace := newObject("v1", "Namespace", "", "not-of-the-profile", nil)
+	namespace.Metadata()["labels"] = map[string]any{"gatehouse.dev/tier": "platform", "owner": "somebody"}
+	deny := newObject("networking.k8s.io/v1", "NetworkPolicy", namespace.Name(), "default-deny", map[string]any{
+		"spec": map[string]any{"podSelector": map[string]any{}, "policyTypes": []any{"Ingress"}},
+	})
+	if _, err := f.Client().Apply(t.Context(), namespace, "test"); err != nil {
+		t.Fatal(err)
+	}
+	waitServiceAccounts(t, f.Client(), namespace.Name())
+	good := pod(namespace.Name(), "good", goodPodSpec())
+	wantRefused(t, judge(t, f.Client(), good), "require-network-policy")
+	if _, err := f.Client().Create(t.Context(), deny); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, "a Pod to be admitted", func() error { return judge(t, f.Client(), good) })
+	if err := f.Client().Delete(t.Context(), deny); err != nil {
+		t.Fatal(err)
 	}
 }
 
