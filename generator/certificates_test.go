@@ -74,6 +74,10 @@ func TestCertificateFiles(t *testing.T) {
 	authority := certified(t, key, func(c *x509.Certificate) { c.IsCA, c.KeyUsage, c.ExtKeyUsage = true, x509.KeyUsageCertSign, nil })
 	ended := certified(t, key, func(c *x509.Certificate) { c.NotAfter = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC) })
 	ending := certified(t, key, func(c *x509.Certificate) { c.NotAfter = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) })
+	early := certified(t, key, func(c *x509.Certificate) { c.NotBefore = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) })
+	own := certified(t, key, func(c *x509.Certificate) { c.IsCA, c.KeyUsage, c.ExtKeyUsage = true, 0, nil }) // as openssl req -x509 makes it
+	anything := certified(t, key, func(c *x509.Certificate) { c.ExtKeyUsage = nil })
+	encrypts := certified(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageKeyEncipherment })
 	server := certified(t, key, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	curve := certified(t, edwards, func(*x509.Certificate) {})
 	// Each file with what is said about it, as the certificate of a signer and with the Notary Project.
@@ -85,6 +89,11 @@ func TestCertificateFiles(t *testing.T) {
 		"authority":            {authority, "CN=acme is an authority, whose key signs no images", ""},
 		"ended":                {ended, "expired on 2026-11-20; Kyverno refuses signatures that it lies beside", "expired on 2026-11-20; Kyverno refuses what it signs"},
 		"ending":               {ending, "expires on 2026-12-01; after that, Kyverno refuses signatures", "expires on 2026-12-01; after that, Kyverno refuses"},
+		"early":                {early, "CN=acme is valid from 2026-12-01; before that, Kyverno refuses", "CN=acme is valid from 2026-12-01; before that, Kyverno refuses"},
+		"of nobody else":       {own, "", "CN=acme does not say what its key is for"},
+		"for anything":         {anything, "", ""},
+		"that encrypts":        {encrypts, "", "CN=acme is not for digital signatures alone"},
+		"with a mark":          {"\ufeff" + good, "", ""},
 		"of a server":          {server, "", "CN=acme is not for signing code"},
 		"Ed25519":              {curve, "", "CN=acme has an Ed25519 key"},
 		"a public key":         {"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n", `holds a PEM block "PUBLIC KEY", not CERTIFICATE`, `holds a PEM block "PUBLIC KEY", not CERTIFICATE`},
@@ -121,6 +130,68 @@ func TestCertificateIsItsKey(t *testing.T) {
 	for _, p := range bundle.Plan.Environments[0].Policies {
 		if p.Image != nil && p.Image.Attestors[0] != want {
 			t.Errorf("%+v, want %+v", p.Image.Attestors[0], want)
+		}
+	}
+}
+
+// TestSharedAttestors has rules that ask for two signatures, which one may satisfy.
+func TestSharedAttestors(t *testing.T) {
+	root, other, leaf := ecdsaKey(t), ecdsaKey(t), ecdsaKey(t)
+	authority := func(c *x509.Certificate) { c.IsCA, c.KeyUsage, c.ExtKeyUsage = true, x509.KeyUsageCertSign, nil }
+	roots, others := certified(t, root, authority), certified(t, other, authority)
+	issued := func(name string, by crypto.Signer, byText string, change func(*x509.Certificate)) string {
+		block, _ := pem.Decode([]byte(byText))
+		parent, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, BasicConstraintsValid: true, NotBefore: parent.NotBefore, NotAfter: parent.NotAfter,
+			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+		}
+		change(template)
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, leaf.Public(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	signer, rival := issued("signer", root, roots, func(*x509.Certificate) {}), issued("rival", other, others, func(*x509.Certificate) {})
+	between := issued("between", root, roots, authority)
+	const same, maybe = "trust the same signers: one signature would count for both", "may trust the same signers"
+	for name, c := range map[string]struct{ kind, a, b, want string }{
+		"two roots":                  {"notary", roots, others, ""},
+		"two signers":                {"notary", signer, rival, ""},
+		"one root":                   {"notary", roots, roots, same},
+		"one root of several":        {"notary", roots + others, others, same},
+		"a root and its signer":      {"notary", roots, signer, same},
+		"a root and a signer":        {"notary", others, signer, maybe},
+		"an intermediate and a root": {"notary", others, between, maybe},
+		"one key":                    {"certificates", signer, issued("renewed", root, roots, func(*x509.Certificate) {}), "a and b have the same key: one signature counts for both"},
+	} {
+		_, problems := Compile(fstest.MapFS{"a.pem": {Data: []byte(c.a)}, "b.pem": {Data: []byte(c.b)}, "all.yaml": {Data: []byte(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+spec:
+  controls: {verify-images: {}}
+  trust:
+    attestors: [{name: a, ` + c.kind + `: {file: a.pem}}, {name: b, ` + c.kind + `: {file: b.pem}}]
+    images:
+      - {name: all, references: [ghcr.io/acme/*], attestors: [a, b]}
+      - {name: any, references: [quay.io/acme/*], attestors: {count: 1, of: [a, b]}}
+---
+apiVersion: gatehouse.dev/v1alpha1
+kind: Environment
+metadata: {name: prod}
+spec: {ring: 1, stage: audit}
+`)}}, ".", Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+		var got string
+		for _, p := range problems {
+			got += p.Path + " " + p.Summary
+		}
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) || strings.Contains(got, "images[1]") {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -75,8 +75,9 @@ type Keyless struct {
 	Rekor *Rekor `json:"rekor,omitempty"`
 }
 
-// Notary is what signatures of the Notary Project are verified with. A rule has attestors
-// of this kind only, or none.
+// Notary is what signatures of the Notary Project are verified with
+// (docs/image-traps.md#certificates-and-the-notary-project). A rule has attestors of this kind
+// only, or none.
 type Notary struct {
 	// File with certificates, relative to the source: of authorities, all of whose signers are
 	// trusted, or of signers.

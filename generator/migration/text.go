@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/staging"
 )
 
@@ -90,4 +91,10 @@ func (w Way) goBack(from string) string {
 }
 
 // resource is the name of a kind for kubectl.
-func resource(kind string) string { return strings.ToLower(plural(kind)) }
+func resource(kind string) string {
+	out := strings.ToLower(plural(kind))
+	if kind == catalog.ValidatingPolicy { // image rules have a kind of their own
+		out += ",imagevalidatingpolicies"
+	}
+	return out
+}

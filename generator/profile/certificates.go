@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -24,7 +26,7 @@ func (p *parser) certificate(field, file string) string {
 	switch {
 	case len(all) > 1:
 		p.Report(field, "certificate-invalid", "keep that of the signer", "%s holds %d certificates: only that of the signer is compared", file, len(all))
-	case c.IsCA:
+	case c.IsCA && c.KeyUsage&x509.KeyUsageCertSign != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		p.Report(field, "certificate-invalid", "give the certificate that signs", "%s: %s is an authority, whose key signs no images", file, title(c))
 	}
 	p.ending(field, file, c, "Kyverno refuses signatures that it lies beside, and admits others by its key")
@@ -36,15 +38,15 @@ func (p *parser) certificate(field, file string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-// notary returns the certificates in a file, and nothing else that it holds.
+// notary returns the certificates in a file, and nothing else that it holds, in an order that
+// does not depend on the file: theirs means nothing.
 func (p *parser) notary(field, file string) string {
+	all := p.certificates(field, file)
+	slices.SortFunc(all, func(a, b *x509.Certificate) int { return bytes.Compare(a.Raw, b.Raw) })
 	var out strings.Builder
-	for _, c := range p.certificates(field, file) {
-		if _, is := c.PublicKey.(ed25519.PublicKey); is {
-			p.Report(field, "certificate-invalid", "use ECDSA or RSA", "%s: %s has an Ed25519 key, which the Notary Project does not allow", file, title(c))
-		}
-		if !c.IsCA && (len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageCodeSigning) {
-			p.Report(field, "certificate-invalid", "give one whose extended key usage is codeSigning", "%s: %s is not for signing code, so nothing that it signs is admitted", file, title(c))
+	for _, c := range all {
+		if fault := notaryFault(c); fault != "" {
+			p.Report(field, "certificate-invalid", "see the certificate requirements of the Notary Project", "%s: %s %s, so nothing that depends on it is admitted", file, title(c), fault)
 		}
 		p.ending(field, file, c, "Kyverno refuses what it signs")
 		out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
@@ -52,10 +54,41 @@ func (p *parser) notary(field, file string) string {
 	return out.String()
 }
 
+// notaryFault returns why a certificate can verify nothing, by the requirements of the Notary
+// Project (notaryproject/specifications, signature-specification.md#certificate-requirements).
+func notaryFault(c *x509.Certificate) string {
+	usage := slices.IndexFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 15}) })
+	excluded := func(u x509.ExtKeyUsage) bool {
+		return slices.Contains([]x509.ExtKeyUsage{
+			x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection, x509.ExtKeyUsageTimeStamping, x509.ExtKeyUsageOCSPSigning,
+		}, u)
+	}
+	_, edwards := c.PublicKey.(ed25519.PublicKey)
+	switch {
+	case edwards:
+		return "has an Ed25519 key"
+	case usage < 0:
+		return "does not say what its key is for (keyUsage)"
+	case !c.Extensions[usage].Critical:
+		return "has a key usage that is not critical"
+	case c.IsCA && c.KeyUsage&x509.KeyUsageCertSign == 0:
+		return "is an authority that may not sign certificates (keyCertSign)"
+	case c.IsCA:
+		return ""
+	case c.KeyUsage != x509.KeyUsageDigitalSignature && c.KeyUsage != x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment:
+		return "is not for digital signatures alone"
+	case slices.ContainsFunc(c.ExtKeyUsage, excluded):
+		return "is not for signing code"
+	}
+	return ""
+}
+
 // ending warns of a certificate that has ended, or ends soon.
 func (p *parser) ending(field, file string, c *x509.Certificate, then string) {
 	end := c.NotAfter.UTC().Format(time.DateOnly)
 	switch left := c.NotAfter.Sub(p.now); {
+	case p.now.Before(c.NotBefore):
+		p.Warn(field, "certificate-early", "sign with another one until then", "%s: %s is valid from %s; before that, Kyverno refuses what it signs", file, title(c), c.NotBefore.UTC().Format(time.DateOnly))
 	case left < 0:
 		p.Warn(field, "certificate-expired", "renew it", "%s: %s expired on %s; %s", file, title(c), end, then)
 	case left < certificateWarning:
@@ -93,6 +126,7 @@ func (p *parser) certificates(field, file string) []*x509.Certificate {
 // may be text, as openssl writes it.
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	blocks := bytes.Count(data, []byte("-----BEGIN"))
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		blocks--
@@ -117,7 +151,7 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	case blocks > 0:
 		return nil, errors.New("holds a broken PEM block")
 	case len(all) == 0:
-		return nil, errors.New("holds no PEM block")
+		return nil, errors.New("holds no PEM block (openssl x509 -inform DER -in FILE converts a certificate)")
 	}
 	return all, nil
 }

@@ -54,7 +54,7 @@ func checkStrength(key any) error {
 		}
 	case ed25519.PublicKey:
 	default:
-		return fmt.Errorf("is a %T, which cosign does not support", key)
+		return errors.New("has a key that is neither ECDSA nor RSA nor Ed25519")
 	}
 	return nil
 }

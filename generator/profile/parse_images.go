@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"bytes"
+	"crypto/x509"
 	"fmt"
 	"slices"
 
@@ -48,10 +50,52 @@ func (p *parser) attestorSet(field string, set v1alpha1.AttestorSet, names []str
 			rule.Trust = append(rule.Trust, *a.object)
 		}
 	}
+	if *set.Count > 1 {
+		p.sharedKeys(field, out)
+	}
 	if count := *set.Count; len(set.Of) > 0 && (count < 1 || count > len(set.Of)) {
 		p.Report(field+".count", "out-of-range", "", "count is %d, but %d attestors are named", count, len(set.Of))
 	}
 	return out
+}
+
+// sharedKeys says which attestors one signature satisfies together, although a rule asks for
+// several signatures.
+func (p *parser) sharedKeys(field string, attestors []plan.Attestor) {
+	for i, a := range attestors {
+		for _, b := range attestors[:i] {
+			switch {
+			case a.PublicKeys != "" && a.PublicKeys == b.PublicKeys:
+				p.Warn(field, "attestor-shared", "name one of them, or lower count", "%s and %s have the same key: one signature counts for both", b.Name, a.Name)
+			case a.Notary != "" && b.Notary != "":
+				p.sharedTrust(field, a, b)
+			}
+		}
+	}
+}
+
+// sharedTrust is sharedKeys for two attestors of the Notary Project. A signature brings one
+// signer and a chain to one root, so two roots, and two signers, are never in one.
+func (p *parser) sharedTrust(field string, a, b plan.Attestor) {
+	first, _ := parseCertificates([]byte(a.Notary)) // they were parsed before
+	second, _ := parseCertificates([]byte(b.Notary))
+	root := func(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
+	unsure := false
+	for _, x := range first {
+		for _, y := range second {
+			switch {
+			case x.Equal(y), x.CheckSignatureFrom(y) == nil, y.CheckSignatureFrom(x) == nil:
+				p.Report(field, "attestor-shared", "give each attestor an authority or a signer of its own", "%s and %s trust the same signers: one signature would count for both", b.Name, a.Name)
+				return
+			case root(x) && root(y), !x.IsCA && !y.IsCA:
+			default:
+				unsure = true
+			}
+		}
+	}
+	if unsure {
+		p.Warn(field, "attestor-shared", "give each attestor a root of its own, or a signer", "%s and %s may trust the same signers, through certificates that are not in their files: one signature would count for both", b.Name, a.Name)
+	}
 }
 
 // notaryRule refuses a rule that mixes signatures of the Notary Project with others: Kyverno

@@ -23,7 +23,7 @@ ZzhV0wE+cuIpJsAKqo/+qhdKFG3peFy+IfrFzV6MD9J/9sHpnmR1lM3ULg==
 		"PKCS 1":             {"-----BEGIN RSA PUBLIC KEY-----\nAA==\n-----END RSA PUBLIC KEY-----\n", `holds a PEM block "RSA PUBLIC KEY", not PUBLIC KEY`},
 		"a certificate":      {"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", `holds a PEM block "CERTIFICATE", not PUBLIC KEY`},
 		"nonsense":           {"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n", "is not a public key"},
-		"X25519":             {"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEAe66Bm0sGtnCO8y3xYBOuQVNfcnXpg0B0M3XJ2UqoLD0=\n-----END PUBLIC KEY-----\n", "which cosign does not support"},
+		"X25519":             {"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEAe66Bm0sGtnCO8y3xYBOuQVNfcnXpg0B0M3XJ2UqoLD0=\n-----END PUBLIC KEY-----\n", "neither ECDSA nor RSA nor Ed25519"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := errorText(checkPublicKey([]byte(c.text))); c.want == "" && got != "" || !strings.Contains(got, c.want) {

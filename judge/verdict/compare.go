@@ -99,8 +99,14 @@ func keyOf(r Result, counts map[checkKey]int) checkKey {
 func evaluated(r Result) bool { return r.Got != notEvaluated && r.Check != CheckLoad }
 
 // effect is what the verdict of a result means for the object. A policy that finds nothing
-// and one that does not judge the object admit it alike.
-func effect(r Result) string { return strings.TrimSuffix(r.Got, notJudged) }
+// and one that does not judge the object admit it alike; one that refuses an image and one
+// that cannot read it refuse it alike, where that is right.
+func effect(r Result) string {
+	if r.Status == Passed {
+		return strings.TrimPrefix(strings.TrimSuffix(r.Got, notJudged), "error, ")
+	}
+	return strings.TrimSuffix(r.Got, notJudged)
+}
 
 // targetOf returns the kind of policy that a result is about: that of its policy, or of
 // the environment if it is about all.

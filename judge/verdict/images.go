@@ -331,6 +331,12 @@ func standIn(env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
 				out.Attestors = append(out.Attestors, engine.Attestor{Name: s.signature.Attestor, Key: key})
 			}
 		}
+		for _, reference := range exemptImages(env, policy) {
+			if !images[reference] {
+				images[reference] = true
+				out.Images = append(out.Images, engine.Image{Reference: reference})
+			}
+		}
 		for _, repository := range t.repositories {
 			for _, s := range append(slices.Clone(t.samples), sample{tag: "latest"}) {
 				if reference := repository + ":" + s.tag; (!s.absent || s.flaw != "") && !images[reference] {
@@ -345,3 +351,23 @@ func standIn(env plan.Environment) (map[string]*imageTrial, *engine.StandIn) {
 	}
 	return trials, out
 }
+
+// exemptImages returns an unsigned image, by its tag, for each image that an exception from an
+// image rule names: without one in the registry, nothing would be refused that it exempts.
+func exemptImages(env plan.Environment, policy plan.Policy) []string {
+	var all []string
+	for _, x := range env.Exceptions {
+		if !slices.ContainsFunc(x.Policies, func(p plan.ExceptionPolicy) bool { return p.Name == policy.Name }) {
+			continue
+		}
+		for _, glob := range x.Images {
+			if image := concrete(glob); taggedImage.MatchString(image) {
+				all = append(all, image)
+			}
+		}
+	}
+	return all
+}
+
+// taggedImage is an image of a registry by its tag.
+var taggedImage = regexp.MustCompile(`^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9._-]*$`)

@@ -71,6 +71,11 @@ func TestExceptionsAsTheyArrive(t *testing.T) {
 				"verify-images-acme legacy: the object that it names", "verify-images-acme legacy: with an injected container",
 			},
 		},
+		"for one image of an image rule that asks for digests": {
+			signedImages("", `"ghcr.io/acme/*"], mutateDigest: false, requireDigest: true, tiers: [platform, apps`,
+				`{controls: [verify-images-acme], match: {namespaces: [shop], kinds: [Deployment], names: [tool]}, images: ["ghcr.io/acme/tool:*", "ghcr.io/acme/tool@*"], reason: r, owner: o, expires: 2027-03-31}`),
+			[]string{"verify-images-acme legacy: the object that it names"},
+		},
 		"of a long indexed Job": {
 			signedImages(", disallow-privileged-containers: {}", "ghcr.io/acme/*", `{controls: [disallow-privileged-containers],
   match: {namespaces: [shop], kinds: [Job], names: [data-warehouse-nightly-customer-segmentation-training-job1]}, reason: r, owner: o, expires: 2027-03-31}`),
