@@ -88,7 +88,7 @@ func (e *Environment) sayKinds() {
 		Summary: "in " + e.source.Name + ", policies of another kind audit beside those that enforce",
 		Hint:    "compare the reports of both kinds; on a later day, go on with gatehouse migrate, or set " + e.acceptDay()})
 	say(e.both, diag.Diagnostic{Code: "policy-type-both", Path: "spec.changes",
-		Summary: "policies of two kinds enforce the same in " + e.source.Name,
+		Summary: "in " + e.source.Name + ", policies of two kinds enforce, and what is admitted satisfies both",
 		Hint:    "when the new ones are in force in every cluster, remove the old ones: set " + e.acceptDay()})
 }
 

@@ -94,10 +94,11 @@ func groups(findings []Finding) []group {
 	}
 	merged := map[string]*group{}
 	for _, k := range slices.SortedFunc(maps.Keys(by), func(a, b key) int { return cmp.Compare(a.where, b.where) }) {
-		same := by[k][0].Workload()
+		said := []string{by[k][0].Workload()}
 		for _, f := range by[k] {
-			same += fmt.Sprintf("\n%s\n%s\n%s", f.Status, f.Control, f.why())
+			said = append(said, string(f.Status), f.Control, f.why())
 		}
+		same := strings.Join(said, "\n")
 		if merged[same] == nil {
 			merged[same] = &group{workload: by[k][0].Workload(), findings: by[k]}
 		}
