@@ -123,11 +123,17 @@ func requestReconcile() any {
 // follow creates what bootstrap creates: the source and the root Kustomization.
 func (f *fleet) follow(t *testing.T) {
 	t.Helper()
+	f.followPath(t, "./clusters/"+cluster+"/gatehouse")
+}
+
+// followPath is follow with another folder that the root Kustomization applies.
+func (f *fleet) followPath(t *testing.T, path string) {
+	t.Helper()
 	apply(t, f.Client(), newObject(sourceAPI, "GitRepository", "flux-system", "flux-system", map[string]any{"spec": map[string]any{
 		"interval": "10m", "url": f.GitURL(), "ref": map[string]any{"branch": "main"},
 	}}))
 	apply(t, f.Client(), newObject(kustomizationAPI, "Kustomization", "flux-system", "flux-system", map[string]any{"spec": map[string]any{
-		"interval": "10m", "retryInterval": "10s", "prune": true, "path": "./clusters/" + cluster + "/gatehouse",
+		"interval": "10m", "retryInterval": "10s", "prune": true, "path": path,
 		"sourceRef": map[string]any{"kind": "GitRepository", "name": "flux-system"},
 	}}))
 }
