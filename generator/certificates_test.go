@@ -22,13 +22,27 @@ import (
 // certified returns a self-signed certificate for signing code, with something changed.
 func certified(t *testing.T, key crypto.Signer, change func(*x509.Certificate)) string {
 	t.Helper()
+	return issued(t, key.Public(), key, "", change)
+}
+
+// issued returns a certificate for signing code by the authority of a text, or by itself
+// without one, with something changed.
+func issued(t *testing.T, of crypto.PublicKey, by crypto.Signer, authority string, change func(*x509.Certificate)) string {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acme"}, BasicConstraintsValid: true,
 		NotBefore: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 	}
 	change(template)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	parent := template
+	if block, _ := pem.Decode([]byte(authority)); block != nil {
+		var err error
+		if parent, err = x509.ParseCertificate(block.Bytes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, of, by)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,25 +153,15 @@ func TestSharedAttestors(t *testing.T) {
 	root, other, leaf := ecdsaKey(t), ecdsaKey(t), ecdsaKey(t)
 	authority := func(c *x509.Certificate) { c.IsCA, c.KeyUsage, c.ExtKeyUsage = true, x509.KeyUsageCertSign, nil }
 	roots, others := certified(t, root, authority), certified(t, other, authority)
-	issued := func(name string, by crypto.Signer, byText string, change func(*x509.Certificate)) string {
-		block, _ := pem.Decode([]byte(byText))
-		parent, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, BasicConstraintsValid: true, NotBefore: parent.NotBefore, NotAfter: parent.NotAfter,
-			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
-		}
-		change(template)
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, leaf.Public(), by)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	named := func(name string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.SerialNumber, c.Subject.CommonName = big.NewInt(2), name }
 	}
-	signer, rival := issued("signer", root, roots, func(*x509.Certificate) {}), issued("rival", other, others, func(*x509.Certificate) {})
-	between := issued("between", root, roots, authority)
+	signer, rival := issued(t, leaf.Public(), root, roots, named("signer")), issued(t, leaf.Public(), other, others, named("rival"))
+	renewed := issued(t, leaf.Public(), root, roots, named("renewed"))
+	between := issued(t, leaf.Public(), root, roots, func(c *x509.Certificate) {
+		named("between")(c)
+		authority(c)
+	})
 	const same, maybe = "trust the same signers: one signature would count for both", "may trust the same signers"
 	for name, c := range map[string]struct{ kind, a, b, want string }{
 		"two roots":                  {"notary", roots, others, ""},
@@ -167,7 +171,7 @@ func TestSharedAttestors(t *testing.T) {
 		"a root and its signer":      {"notary", roots, signer, same},
 		"a root and a signer":        {"notary", others, signer, maybe},
 		"an intermediate and a root": {"notary", others, between, maybe},
-		"one key":                    {"certificates", signer, issued("renewed", root, roots, func(*x509.Certificate) {}), "a and b have the same key: one signature counts for both"},
+		"one key":                    {"certificates", signer, renewed, "a and b have the same key: one signature counts for both"},
 	} {
 		_, problems := Compile(fstest.MapFS{"a.pem": {Data: []byte(c.a)}, "b.pem": {Data: []byte(c.b)}, "all.yaml": {Data: []byte(`
 apiVersion: gatehouse.dev/v1alpha1
