@@ -9,7 +9,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -58,23 +60,36 @@ func ecdsaKey(t *testing.T) crypto.Signer {
 	return key
 }
 
-// withAttestor compiles a profile whose only attestor has the file c.pem.
-func withAttestor(kind, file string) (*Bundle, diag.List) {
-	return Compile(fstest.MapFS{"c.pem": {Data: []byte(file)}, "all.yaml": {Data: []byte(`
+// withAttestors compiles a profile with attestors of a kind, which have files, and rules for
+// images.
+func withAttestors(kind, rules string, files map[string]string) (*Bundle, diag.List) {
+	fsys := fstest.MapFS{}
+	var attestors []string
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fsys[name+".pem"] = &fstest.MapFile{Data: []byte(files[name])}
+		attestors = append(attestors, "{name: "+name+", "+kind+": {file: "+name+".pem}}")
+	}
+	fsys["all.yaml"] = &fstest.MapFile{Data: []byte(`
 apiVersion: gatehouse.dev/v1alpha1
 kind: Profile
 metadata: {name: acme}
 spec:
   controls: {verify-images: {}}
   trust:
-    attestors: [{name: a, ` + kind + `: {file: c.pem}}]
-    images: [{name: all, references: [ghcr.io/acme/*], attestors: [a]}]
+    attestors: [` + strings.Join(attestors, ", ") + `]
+    images: [` + rules + `]
 ---
 apiVersion: gatehouse.dev/v1alpha1
 kind: Environment
 metadata: {name: prod}
 spec: {ring: 1, stage: audit}
-`)}}, ".", Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+`)}
+	return Compile(fsys, ".", Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+}
+
+// withAttestor compiles a profile whose only attestor has the file c.pem.
+func withAttestor(kind, file string) (*Bundle, diag.List) {
+	return withAttestors(kind, "{name: all, references: [ghcr.io/acme/*], attestors: [c]}", map[string]string{"c": file})
 }
 
 func TestCertificateFiles(t *testing.T) {
@@ -104,7 +119,7 @@ func TestCertificateFiles(t *testing.T) {
 		"ended":                {ended, "expired on 2026-11-20; Kyverno refuses signatures that it lies beside", "expired on 2026-11-20; Kyverno refuses what it signs"},
 		"ending":               {ending, "expires on 2026-12-01; after that, Kyverno refuses signatures", "expires on 2026-12-01; after that, Kyverno refuses"},
 		"early":                {early, "CN=acme is valid from 2026-12-01; before that, Kyverno refuses", "CN=acme is valid from 2026-12-01; before that, Kyverno refuses"},
-		"of nobody else":       {own, "", "CN=acme does not say what its key is for"},
+		"self-signed":          {own, "", "CN=acme does not say what its key is for"},
 		"for anything":         {anything, "", ""},
 		"that encrypts":        {encrypts, "", "CN=acme is not for digital signatures alone"},
 		"with a mark":          {"\ufeff" + good, "", ""},
@@ -140,7 +155,7 @@ func TestCertificateIsItsKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := plan.Attestor{Name: "a", PublicKeys: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}
+	want := plan.Attestor{Name: "c", PublicKeys: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}
 	for _, p := range bundle.Plan.Environments[0].Policies {
 		if p.Image != nil && p.Image.Attestors[0] != want {
 			t.Errorf("%+v, want %+v", p.Image.Attestors[0], want)
@@ -173,23 +188,8 @@ func TestSharedAttestors(t *testing.T) {
 		"an intermediate and a root": {"notary", others, between, maybe},
 		"one key":                    {"certificates", signer, renewed, "a and b have the same key: one signature counts for both"},
 	} {
-		_, problems := Compile(fstest.MapFS{"a.pem": {Data: []byte(c.a)}, "b.pem": {Data: []byte(c.b)}, "all.yaml": {Data: []byte(`
-apiVersion: gatehouse.dev/v1alpha1
-kind: Profile
-metadata: {name: acme}
-spec:
-  controls: {verify-images: {}}
-  trust:
-    attestors: [{name: a, ` + c.kind + `: {file: a.pem}}, {name: b, ` + c.kind + `: {file: b.pem}}]
-    images:
-      - {name: all, references: [ghcr.io/acme/*], attestors: [a, b]}
-      - {name: any, references: [quay.io/acme/*], attestors: {count: 1, of: [a, b]}}
----
-apiVersion: gatehouse.dev/v1alpha1
-kind: Environment
-metadata: {name: prod}
-spec: {ring: 1, stage: audit}
-`)}}, ".", Options{Version: "test", Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)})
+		_, problems := withAttestors(c.kind, "{name: all, references: [ghcr.io/acme/*], attestors: [a, b]}, {name: any, references: [quay.io/acme/*], attestors: {count: 1, of: [a, b]}}",
+			map[string]string{"a": c.a, "b": c.b})
 		var got string
 		for _, p := range problems {
 			got += p.Path + " " + p.Summary

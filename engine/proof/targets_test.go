@@ -102,7 +102,7 @@ func (o outcomes) add(c control, one catalog.Case, failed []string) {
 	}
 }
 
-// counterparts are requests for the same object that a control may admit: by somebody else, in another namespace, or
+// counterparts are requests for the same object that a control may admit: by an administrator, in another namespace, or
 // an update that changes nothing.
 func counterparts(t *testing.T, one catalog.Case) []catalog.Case {
 	t.Helper()

@@ -36,7 +36,7 @@ type Notation struct {
 	// Format is the media type of its envelope. Default: [JWS].
 	Format string
 	// Payload is the media type of what is signed. Default: that of the project; with another
-	// it is no signature of an image.
+	// it does not sign an image.
 	Payload string
 }
 

@@ -125,7 +125,7 @@ func TestClusters(t *testing.T) {
 	}
 }
 
-// TestNotJudged: what has workloads that nobody saw is counted, unless it runs in a cluster.
+// TestNotJudged: what has workloads that are not seen is counted, unless it runs in a cluster.
 func TestNotJudged(t *testing.T) {
 	release := workload.Workload{Object: json.RawMessage(`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"db","namespace":"ops"}}`),
 		APIVersion: "helm.toolkit.fluxcd.io/v2", Kind: "HelmRelease", Namespace: "ops", Name: "db"}

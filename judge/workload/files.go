@@ -28,7 +28,7 @@ type Input struct {
 	// Size in bytes; 0 if it is not known.
 	Size int64
 	// Folder has the files of a kustomization, which is built from the folder Name; nil if
-	// nobody has to know which of them it does not lead to.
+	// it does not matter which of them it does not lead to.
 	Folder fs.FS
 	// Root is the folder on disk that kustomize may read; empty for all of it. Outside adds
 	// kustomizations outside it.

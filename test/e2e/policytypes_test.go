@@ -85,7 +85,7 @@ func wantKind(t *testing.T, f *fleet, kind string) {
 func wantDefaultDeny(t *testing.T, f *fleet) {
 	t.Helper()
 	namespace := newObject("v1", "Namespace", "", "not-of-the-profile", nil)
-	namespace.Metadata()["labels"] = map[string]any{"gatehouse.dev/tier": "platform", "owner": "somebody"}
+	namespace.Metadata()["labels"] = map[string]any{"gatehouse.dev/tier": "platform", "owner": "team"}
 	deny := newObject("networking.k8s.io/v1", "NetworkPolicy", namespace.Name(), "default-deny", map[string]any{
 		"spec": map[string]any{"podSelector": map[string]any{}, "policyTypes": []any{"Ingress"}},
 	})
