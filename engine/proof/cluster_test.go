@@ -144,7 +144,7 @@ func (c cluster) ask(t testing.TB, request protocol.EvaluateParams) protocol.Eva
 	t.Helper()
 	result, err := c.Evaluate(t.Context(), request)
 	if err != nil {
-		t.Errorf("no verdict: %v", err)
+		t.Errorf("no verdict: %v\nfrom %s%s %s", err, request.Operation, request.Resource, request.OldResource)
 	}
 	return result
 }

@@ -197,21 +197,28 @@ func (m mutator) next(t *testing.T) (catalog.Case, bool) {
 	t.Helper()
 	base := m.pool[m.IntN(len(m.pool))]
 	one, ok := m.mutant(t, base)
-	if !ok || base.Operation != "CREATE" || m.IntN(3) > 0 {
+	if !ok || base.OldObject == nil && (base.Operation != "CREATE" || m.IntN(3) > 0) {
 		return one, ok
 	}
-	old, ok := m.mutant(t, base)
-	if name, _ := one.Object["metadata"].(object)["name"].(string); !ok || name == "" {
-		return old, false // what is updated has a name
+	if name, _ := one.Object["metadata"].(object)["name"].(string); name == "" {
+		return one, false // what is updated has a name
+	}
+	old := clone(t, base.OldObject)
+	if old == nil {
+		drawn, ok := m.mutant(t, base)
+		if !ok {
+			return one, false
+		}
+		old = drawn.Object
 	}
 	for _, key := range []string{"name", "namespace", "generateName"} { // these never change
-		delete(old.Object["metadata"].(object), key)
+		delete(old["metadata"].(object), key)
 		if value, found := one.Object["metadata"].(object)[key]; found {
-			old.Object["metadata"].(object)[key] = value
+			old["metadata"].(object)[key] = value
 		}
 	}
-	one.Operation, one.OldObject = "UPDATE", old.Object
-	return one, ok
+	one.Operation, one.OldObject = "UPDATE", old
+	return one, true
 }
 
 // mutant returns a document with some changes.
