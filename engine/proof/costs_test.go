@@ -15,8 +15,9 @@ import (
 // costly are objects of which everything is wrong.
 type costly struct {
 	name string
-	// most is the size of the largest one that is judged.
-	most int
+	// most is the size of the largest one that is judged. At small it is judged by the one
+	// expression that asks first, if it is a Pod.
+	most, small int
 	// make returns one of a size; other tags have other offenders.
 	make func(size int, tag string) object
 }
@@ -41,6 +42,11 @@ func TestCosts(t *testing.T) {
 			for what, old := range map[string]object{"a create": nil, "an update of all": c.make(c.most, "b"), "an update that adds one": c.make(c.most-1, "a")} {
 				if got := ask(enforced, largest, old); !got.Blocked || len(errorsOf(got)) > 0 || strings.Contains(messages(got), "at most") {
 					t.Errorf("%s with %d: %.2000s", what, c.most, verdict(got)+strings.Join(errorsOf(got), "; "))
+				}
+			}
+			for _, size := range []int{c.small, c.small + 1} {
+				if got := ask(enforced, c.make(size, "a"), nil); !got.Blocked || len(errorsOf(got)) > 0 {
+					t.Errorf("%d: %.2000s", size, verdict(got)+strings.Join(errorsOf(got), "; "))
 				}
 			}
 			if got := ask(enforced, larger, nil); !got.Blocked || !strings.Contains(messages(got), "at most") {
@@ -159,18 +165,18 @@ func costlyPods() []costly {
 		}
 	}
 	return []costly{
-		{"containers and volumes", 250, func(n int, tag string) object {
+		{"containers and volumes", 250, 20, func(n int, tag string) object {
 			return pod(times(n, func(i int) any { return faultyContainer(tag, i) }), volumes(min(2*n, 500), tag))
 		}},
-		{"volumes", 500, func(n int, tag string) object { return pod([]any{faultyContainer("a", 0)}, volumes(n, tag)) }},
-		{"variables", 2500, with(func(c object, list []any) { c["env"] = list }, func(tag string, i int) any {
+		{"volumes", 500, 50, func(n int, tag string) object { return pod([]any{faultyContainer("a", 0)}, volumes(n, tag)) }},
+		{"variables", 2500, 250, with(func(c object, list []any) { c["env"] = list }, func(tag string, i int) any {
 			return object{"name": fmt.Sprint(tag, i), "valueFrom": object{"secretKeyRef": object{"name": "s", "key": "k"}}}
 		})},
-		{"ports", 2500, with(func(c object, list []any) { c["ports"] = list }, func(tag string, i int) any {
+		{"ports", 2500, 250, with(func(c object, list []any) { c["ports"] = list }, func(tag string, i int) any {
 			return object{"name": tag, "hostIP": tag, "containerPort": 80, "hostPort": 80 + i}
 		})},
-		{"capabilities", 2500, with(func(c object, list []any) { contextOf(c)["capabilities"] = object{"add": list} }, func(tag string, i int) any { return fmt.Sprint(tag, i) })},
-		{"sysctls", 2500, func(n int, tag string) object {
+		{"capabilities", 2500, 250, with(func(c object, list []any) { contextOf(c)["capabilities"] = object{"add": list} }, func(tag string, i int) any { return fmt.Sprint(tag, i) })},
+		{"sysctls", 2500, 250, func(n int, tag string) object {
 			o := with(func(object, []any) {}, func(string, int) any { return nil })(0, tag)
 			o["spec"].(object)["securityContext"] = object{"sysctls": times(n, func(i int) any { return object{"name": fmt.Sprint(tag, i), "value": "1"} })}
 			return o
@@ -185,33 +191,33 @@ func costlyObjects() []costly {
 	}
 	service := func(spec object) object { return ofKind("v1", "Service", object{"spec": spec}) }
 	return []costly{
-		{"rules of a role", 2000, func(n int, tag string) object {
+		{"rules of a role", 2000, 1, func(n int, tag string) object {
 			return rbac("Role", object{"rules": times(n, func(i int) any {
 				return object{"verbs": []any{"*"}, "resources": []any{fmt.Sprint("*/", tag, i)}, "apiGroups": []any{"rbac.authorization.k8s.io"}}
 			})})
 		}},
-		{"names of a role", 2000, func(n int, tag string) object {
+		{"names of a role", 2000, 1, func(n int, tag string) object {
 			return rbac("Role", object{"rules": []any{object{
 				"verbs": []any{"escalate"}, "resources": []any{"roles"}, "apiGroups": []any{"rbac.authorization.k8s.io"},
 				"resourceNames": times(n, func(i int) any { return fmt.Sprint(tag, "-with-a-long-name-", i) }),
 			}}})
 		}},
-		{"subjects", 2500, func(n int, tag string) object {
+		{"subjects", 2500, 1, func(n int, tag string) object {
 			return rbac("RoleBinding", object{"roleRef": object{"name": "cluster-admin", "kind": "ClusterRole"}, "subjects": times(n, func(i int) any {
 				return object{"kind": "User", "name": fmt.Sprint(tag, "-user-", i), "apiGroup": "rbac.authorization.k8s.io"}
 			})})
 		}},
-		{"peers", 500, func(n int, tag string) object {
+		{"peers", 500, 1, func(n int, tag string) object {
 			return networking("NetworkPolicy", object{"podSelector": object{"matchLabels": object{"a": tag}}, "ingress": []any{object{"from": times(n, func(i int) any {
 				return object{"namespaceSelector": object{"matchExpressions": []any{object{"key": "x", "operator": "NotIn", "values": []any{fmt.Sprint(tag, i)}}}}}
 			})}}})
 		}},
-		{"rules of a network policy", 500, func(n int, tag string) object {
+		{"rules of a network policy", 500, 1, func(n int, tag string) object {
 			return networking("NetworkPolicy", object{"podSelector": object{"matchLabels": object{"a": tag}}, "ingress": times(n, func(i int) any {
 				return object{"ports": []any{object{"port": i, "endPort": i + 1}}, "from": []any{object{"ipBlock": object{"cidr": "0.0.0.0/0", "except": []any{"10.0.0.0/8"}}}}}
 			})})
 		}},
-		{"rules of an Ingress", 400, func(n int, tag string) object {
+		{"rules of an Ingress", 400, 1, func(n int, tag string) object {
 			return networking("Ingress", object{
 				"tls": times(min(n, 400), func(i int) any { return object{"hosts": []any{fmt.Sprint("*.", tag, i, ".example.com")}} }),
 				"rules": times(n, func(i int) any {
@@ -219,16 +225,16 @@ func costlyObjects() []costly {
 				}),
 			})
 		}},
-		{"paths", 1000, func(n int, tag string) object {
+		{"paths", 1000, 1, func(n int, tag string) object {
 			return networking("Ingress", object{"rules": []any{object{"http": object{"paths": times(n, func(i int) any { return object{"path": fmt.Sprint("/", tag, i)} })}}}})
 		}},
-		{"ports of a Service", 1000, func(n int, tag string) object {
+		{"ports of a Service", 1000, 1, func(n int, tag string) object {
 			return service(object{"type": "LoadBalancer", "ports": times(n, func(i int) any { return object{"port": i, "protocol": "TCP", "targetPort": tag} })})
 		}},
-		{"external IPs", 1000, func(n int, tag string) object {
+		{"external IPs", 1000, 1, func(n int, tag string) object {
 			return service(object{"type": "NodePort", "externalIPs": times(n, func(i int) any { return fmt.Sprint(tag, i) })})
 		}},
-		{"sources", 1000, func(n int, tag string) object {
+		{"sources", 1000, 1, func(n int, tag string) object {
 			return ofKind("notification.toolkit.fluxcd.io/v1beta3", "Alert", object{"spec": object{"eventSources": times(n, func(i int) any {
 				return object{"kind": "Kustomization", "name": fmt.Sprint(tag, i), "namespace": "other"}
 			})}})

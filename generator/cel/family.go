@@ -47,12 +47,12 @@ func (c check) faulty(exceptions waivers) string {
 	if exceptions.narrowed() {
 		found = c.whole()
 	}
-	return fmt.Sprintf("%svariables.%s.size() > 0", c.concerns(), found)
+	return fmt.Sprintf("%svariables.%s.size() > 0", c.concerns("variables.fields"), found)
 }
 
 // fails is an expression that is true if the check finds what no exception covers.
 func (c check) fails(exceptions waivers) string {
-	fails := fmt.Sprintf("%svariables.%s.size() > 0", c.concerns(), c.variable())
+	fails := fmt.Sprintf("%svariables.%s.size() > 0", c.concerns("variables.fields"), c.variable())
 	if exceptions.whole() {
 		fails += fmt.Sprintf(" && !variables.holding.exists(x, %s)", exempts(c))
 	}
@@ -60,11 +60,12 @@ func (c check) fails(exceptions waivers) string {
 }
 
 // concerns is the start of an expression that ends it for a Pod that the check has nothing to
-// do with, or empty: most Pods have few of the fields that checks look at.
-func (c check) concerns() string {
+// do with, or empty: most Pods have few of the fields that checks look at. fields is where
+// their names are.
+func (c check) concerns(fields string) string {
 	var has []string
 	for _, field := range c.Fields {
-		has = append(has, fmt.Sprintf(`variables.fields.contains(",%s,")`, field))
+		has = append(has, fmt.Sprintf(`%s.contains(",%s,")`, fields, field))
 	}
 	switch len(has) {
 	case 0:
@@ -75,11 +76,13 @@ func (c check) concerns() string {
 	return "(" + strings.Join(has, " || ") + ") && "
 }
 
-// fields is an expression for the names of all fields that checks of Pods may name in
-// [catalog.Check.Fields], between commas. An object may have a name with a comma: it adds
-// names, and hides none.
-const fields = `[variables.templates[0]].map(t, ([t.metadata, t.spec, t.spec.?securityContext.orValue({})] + t.containers +
-t.containers.map(c, c.?securityContext.orValue({}))).map(m, m.map(k, k).join(",")).map(n, "," + n + ",").join(""))[0]`
+// fieldsOf is an expression for the names of all fields of a Pod or template that checks of
+// Pods may name in [catalog.Check.Fields], between commas. An object may have a name with a
+// comma: it adds names, and hides none.
+func fieldsOf(pod string) string {
+	return fmt.Sprintf(`[%s].map(t, ([t.metadata, t.spec, t.spec.?securityContext.orValue({})] + t.containers +
+t.containers.map(c, c.?securityContext.orValue({}))).map(m, m.map(k, k).join(",")).map(n, "," + n + ",").join(""))[0]`, pod)
+}
 
 // exempted are expressions for the exceptions that the request needs for the check, as
 // CHECK=EXCEPTION, separated by commas.
@@ -235,14 +238,16 @@ func (f family) clusterScoped() bool {
 // it was, and on DELETE only that.
 const objects = `request.operation == "DELETE" ? [oldObject] : request.operation == "UPDATE" ? [object, oldObject] : [object]`
 
-// templates is an expression for the Pod of a request, or the template of Pods, with all
-// its containers. An absent part is empty: an expression that fails would refuse
+// templatesOf is an expression for the Pods in a list of objects, or their templates of Pods,
+// with all containers. An absent part is empty: an expression that fails would refuse
 // everything.
-const templates = `variables.objects
+func templatesOf(objects string) string {
+	return objects + `
 .map(o, o.kind == "Pod" ? o : o.kind == "CronJob" ? o.?spec.?jobTemplate.?spec.?template.orValue({}) : o.?spec.?template.orValue({}))
 .map(o, {"metadata": o.?metadata.orValue({}), "spec": o.?spec.orValue({})})
 .map(o, {"metadata": o.metadata, "spec": o.spec,
 "containers": o.spec.?containers.orValue([]) + o.spec.?initContainers.orValue([]) + o.spec.?ephemeralContainers.orValue([])})`
+}
 
 // podsOf is an expression for what checks see of templates. volume is a condition on the
 // image volumes v that they see, or empty.

@@ -160,7 +160,7 @@ func noImages() []any {
 // covers, and what exceptions leave of them.
 func (o imageObject) places(exceptions []any) []any {
 	out := []any{
-		variable("objects", objects), variable("templates", templates), variable("pod", "variables.templates[0].spec"),
+		variable("objects", objects), variable("templates", templatesOf("variables.objects")), variable("pod", "variables.templates[0].spec"),
 		variable("base", `object.kind == "Pod" ? "/spec" : object.kind == "CronJob" ? "/spec/jobTemplate/spec/template/spec" : "/spec/template/spec"`),
 		variable("places", places),
 		variable("covered", fmt.Sprintf("variables.places.filter(p, %s)", covered(o.check.policy.Image.References, "p.image"))),

@@ -40,13 +40,18 @@ const (
 // ofPods is the limit for Pods and what has a template of them.
 func ofPods() limit {
 	return limit{
-		large: fmt.Sprintf(`o.containers.size() > %d || o.spec.?volumes.orValue([]).size() > %d || (o.containers.map(c, %s.size()) + [%s.size()]).sum() > %d`,
-			maxContainers, maxVolumes, strings.Join([]string{
-				"c.?env.orValue([])", "c.?envFrom.orValue([])", "c.?ports.orValue([])",
-				"c.?securityContext.?capabilities.?add.orValue([])", "c.?securityContext.?capabilities.?drop.orValue([])",
-			}, ".size() + "), "o.spec.?securityContext.?sysctls.orValue([])", maxEntries),
-		most: fmt.Sprintf("A Pod may have at most %d containers and %d volumes, and %d variables, ports, capabilities and sysctls.", maxContainers, maxVolumes, maxEntries),
+		large: larger("o", maxContainers, maxVolumes, maxEntries),
+		most:  fmt.Sprintf("A Pod may have at most %d containers and %d volumes, and %d variables, ports, capabilities and sysctls.", maxContainers, maxVolumes, maxEntries),
 	}
+}
+
+// larger is true for a Pod or template that has more of something than so many.
+func larger(pod string, containers, volumes, entries int) string {
+	return fmt.Sprintf(`%[1]s.containers.size() > %[2]d || %[1]s.spec.?volumes.orValue([]).size() > %[3]d || (%[1]s.containers.map(c, %[4]s.size()) + [%[1]s.spec.?securityContext.?sysctls.orValue([]).size()]).sum() > %[5]d`,
+		pod, containers, volumes, strings.Join([]string{
+			"c.?env.orValue([])", "c.?envFrom.orValue([])", "c.?ports.orValue([])",
+			"c.?securityContext.?capabilities.?add.orValue([])", "c.?securityContext.?capabilities.?drop.orValue([])",
+		}, ".size() + "), entries)
 }
 
 // limits are those of other kinds.

@@ -147,6 +147,9 @@ func (o *object) native() manifest.Object {
 	spec := o.spec()
 	spec["failurePolicy"] = o.failurePolicy()
 	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules()}
+	if o.conditional() {
+		spec["matchConditions"] = []any{map[string]any{"name": "suspect", "expression": o.suspect()}}
+	}
 	metadata := o.metadata(o.name(""))
 	if !o.env.Kyverno.Absent {
 		metadata["labels"].(map[string]any)["reports.kyverno.io/enabled"] = "true"
@@ -244,9 +247,12 @@ func fitted(text string) string {
 func (o *object) spec() map[string]any {
 	variables := []any{variable("objects", objects)}
 	if o.family.pods {
-		variables = append(variables, variable("templates", templates), variable("pods", podsOf("variables.templates", "")), variable("fields", fields))
+		variables = append(variables, variable("templates", templatesOf("variables.objects")), variable("pods", podsOf("variables.templates", "")), variable("fields", fieldsOf("variables.templates[0]")))
 	}
 	variables = append(variables, o.sized()...)
+	if suspect := o.suspect(); suspect != "" && !o.conditional() {
+		variables = append(variables, variable("suspect", suspect))
+	}
 	exceptions := o.waivers()
 	variables = append(variables, exceptions.variables()...)
 	var faulty, failed, exempted, texts []string
@@ -257,7 +263,7 @@ func (o *object) spec() map[string]any {
 		exempted = append(exempted, c.exempted(exceptions.of(c))...)
 		texts = append(texts, fmt.Sprintf(`%s in variables.failed ? %s : ""`, quoted(c.id()), c.message()))
 	}
-	variables = append(variables, variable("faulty", o.unlessLarge("false", strings.Join(faulty, " ||\n"))),
+	variables = append(variables, variable("faulty", o.judged("false", "false", strings.Join(faulty, " ||\n"))),
 		variable("failed", "!variables.faulty ? [] :\n"+filled(failed)))
 	var annotations []any
 	// The API server evaluates everything again for an annotation, also for what it admits
@@ -274,22 +280,14 @@ func (o *object) spec() map[string]any {
 	spec := map[string]any{
 		"variables": variables,
 		"validations": []any{map[string]any{
-			"expression": o.unlessLarge("false", "variables.failed.size() == 0"), "message": "see the controls of " + o.base(),
-			"messageExpression": o.unlessLarge(quoted(tooLarge.most), message),
+			"expression": o.judged("true", "false", "variables.failed.size() == 0"), "message": "see the controls of " + o.base(),
+			"messageExpression": o.judged(`""`, quoted(tooLarge.most), message),
 		}},
 	}
 	if len(annotations) > 0 {
 		spec["auditAnnotations"] = annotations
 	}
 	return spec
-}
-
-// unlessLarge is an expression with another value for what is too large to be judged.
-func (o *object) unlessLarge(large, expression string) string {
-	if _, limited := o.limit(); !limited {
-		return expression
-	}
-	return "variables.large ? " + large + " : " + expression
 }
 
 // filled is an expression for a list of texts without the empty ones, a line for each.
