@@ -3,6 +3,7 @@ package proof_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -232,6 +233,7 @@ func (m mutator) mutant(t *testing.T, one catalog.Case) (catalog.Case, bool) {
 		other := m.pool[m.IntN(len(m.pool))]
 		m.change(one.Object, clone(t, other.Object))
 	}
+	withoutNulls(one.Object)
 	metadata, _ := one.Object["metadata"].(object)
 	if metadata == nil || !readable(&one) || nameless(one.Object) {
 		return one, false
@@ -244,6 +246,21 @@ func (m mutator) mutant(t *testing.T, one catalog.Case) (catalog.Case, bool) {
 		metadata["namespace"] = one.Namespace
 	}
 	return one, true
+}
+
+// withoutNulls removes what is null, as the API server does before it asks.
+func withoutNulls(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, element := range v {
+			withoutNulls(element)
+		}
+	case object:
+		maps.DeleteFunc(v, func(_ string, value any) bool { return value == nil })
+		for _, value := range v {
+			withoutNulls(value)
+		}
+	}
 }
 
 // nameless reports whether a container in an object has no name, which the API server
