@@ -107,6 +107,10 @@ type Kyverno struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// Replicas of the admission controller. Default: 3.
 	Replicas *int `json:"replicas,omitempty"`
+	// Values of Kyverno's chart, such as resources, scheduling, image registries or a
+	// ServiceMonitor, where the repository installs it. Those on which safety or the meaning
+	// of a policy rests are refused. See docs/kyverno-values.md.
+	Values map[string]any `json:"values,omitempty"`
 }
 
 // Flux says how the output reaches the clusters.

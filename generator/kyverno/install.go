@@ -2,6 +2,7 @@ package kyverno
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
@@ -139,9 +140,11 @@ func Locked(p *plan.Plan, env plan.Environment) *manifest.LockedKyverno {
 // or the meaning of a policy depends on, even if it is the default. It leaves out
 // forceFailurePolicyIgnore on purpose: that would let everything pass while Kyverno
 // is down.
+//
+// The values of the profile are beside them.
 func Values(p *plan.Plan, env plan.Environment) map[string]any {
 	locked := Locked(p, env)
-	return map[string]any{
+	return merged(env.Kyverno.Values, map[string]any{
 		"admissionController":  map[string]any{"replicas": env.Kyverno.Replicas},
 		"backgroundController": secondary(env),
 		"cleanupController":    secondary(env),
@@ -176,7 +179,24 @@ func Values(p *plan.Plan, env plan.Environment) map[string]any {
 		"rbac": map[string]any{"roles": map[string]any{"aggregate": map[string]any{"admin": false}}},
 		// Webhooks that outlive Kyverno block the API server.
 		"webhooksCleanup": map[string]any{"enabled": true},
+	})
+}
+
+// merged returns values with decided ones in their place. A value may be null, which makes
+// Helm forget the default.
+func merged(values, decided map[string]any) map[string]any {
+	out := maps.Clone(values)
+	if out == nil {
+		out = map[string]any{}
 	}
+	for key, value := range decided {
+		below, isMap := value.(map[string]any)
+		if given, has := out[key].(map[string]any); has && isMap {
+			value = merged(given, below)
+		}
+		out[key] = value
+	}
+	return out
 }
 
 // secondary returns the values of a controller that elects a leader: two replicas are

@@ -42,6 +42,8 @@ type Kyverno struct {
 	Install    bool // by a HelmRelease of this repository
 	Absent     bool // there is none, and nothing that is emitted needs one
 	Replicas   int
+	// Values of the chart, besides those that gatehouse decides; none of them are the same.
+	Values map[string]any
 }
 
 // Flux says how the layers reach the clusters of an environment.

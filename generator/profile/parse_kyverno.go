@@ -20,8 +20,9 @@ func (p *parser) kyverno() {
 	}
 	p.out.Kyverno = plan.Kyverno{
 		Version: *k.Version, PolicyType: *k.PolicyType, Namespace: *k.Namespace, Replicas: *k.Replicas,
-		Install: *k.Install == v1alpha1.KyvernoByHelm, Absent: *k.Install == v1alpha1.KyvernoAbsent,
+		Install: *k.Install == v1alpha1.KyvernoByHelm, Absent: *k.Install == v1alpha1.KyvernoAbsent, Values: k.Values,
 	}
+	p.chartValues("spec.kyverno.values", k.Values)
 	p.kyvernoExecutes()
 	p.systemNamespaces()
 	if slices.Contains(p.out.SystemNamespaces, p.src.ExceptionNamespace) {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	_ "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno/data" // its module holds the chart
 	helmchart "helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chartutil"
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -29,11 +28,17 @@ var systemNamespaces = []string{"flux-system", "kube-node-lease", "kube-public",
 // helmRelease is the HelmRelease that gatehouse emits.
 func helmRelease(t *testing.T, replicas int) manifest.Object {
 	t.Helper()
+	return helmReleaseWith(t, replicas, nil)
+}
+
+// helmReleaseWith is the HelmRelease for a profile with values of the chart.
+func helmReleaseWith(t *testing.T, replicas int, values map[string]any) manifest.Object {
+	t.Helper()
 	p := &plan.Plan{
 		ExceptionNamespace: "policy-exceptions",
 		Environments: []plan.Environment{{
 			Name: "prod", Clusters: []string{"prod"}, SystemNamespaces: systemNamespaces,
-			Kyverno: plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: replicas},
+			Kyverno: plan.Kyverno{Namespace: "kyverno", Install: true, Replicas: replicas, Values: values},
 			Flux:    plan.Flux{Namespace: "flux-system", Interval: time.Minute, RetryInterval: time.Minute, Timeout: time.Minute},
 		}},
 	}
@@ -100,7 +105,6 @@ func TestChartVersion(t *testing.T) {
 // TestValuesAreKnown compares our values with those of the chart, because Helm accepts a
 // misspelled value without an error.
 func TestValuesAreKnown(t *testing.T) {
-	c := loadChart(t)
 	var walk func(path string, ours, theirs map[string]any)
 	walk = func(path string, ours, theirs map[string]any) {
 		for key, value := range ours {
@@ -119,12 +123,7 @@ func TestValuesAreKnown(t *testing.T) {
 			}
 		}
 	}
-	values := c.Values
-	for _, d := range c.Dependencies() { // the values of a subchart are next to those of its parent
-		own, _ := values[d.Name()].(map[string]any)
-		values[d.Name()] = chartutil.CoalesceTables(own, d.Values)
-	}
-	walk("", helmRelease(t, 3)["spec"].(map[string]any)["values"].(map[string]any), values)
+	walk("", helmRelease(t, 3)["spec"].(map[string]any)["values"].(map[string]any), chartValues(t))
 }
 
 // container is the first container of a Deployment.
