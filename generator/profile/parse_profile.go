@@ -185,14 +185,17 @@ func (p *parser) enabled(id string) bool {
 }
 
 // registry is a registry or a repository in it: lower case, no scheme, no tag, no wildcard.
-var registry = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`)
+var registry = regexp.MustCompile(`^([a-z0-9]+([.-][a-z0-9]+)*|(([a-z0-9]+(-[a-z0-9]+)*|\*)\.)+[a-z0-9]+(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*)(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`)
 
 func (p *parser) registries() {
 	p.out.Registries = p.spec.Registries.Allowed
 	p.distinct("spec.registries.allowed", p.out.Registries)
 	for i, r := range p.out.Registries {
 		if !registry.MatchString(r) {
-			p.Report(fmt.Sprintf("spec.registries.allowed[%d]", i), "registry-invalid", "such as ghcr.io/acme: lower case, no scheme, tag or wildcard", "%q is not a registry or repository", r)
+			p.Report(fmt.Sprintf("spec.registries.allowed[%d]", i), "registry-invalid", "such as ghcr.io/acme: lower case, no scheme or tag; a * is one name of a host, but for the last two", "%q is not a registry or repository", r)
+		}
+		if strings.HasPrefix(r, "*.") {
+			p.Warn(fmt.Sprintf("spec.registries.allowed[%d]", i), "registry-wildcard", "name whose they are, such as 111122223333.dkr.ecr.*.amazonaws.com", "whoever gets a name at %s can bring images from there", strings.TrimLeft(r, "*."))
 		}
 	}
 }
