@@ -21,13 +21,19 @@ type Engine interface {
 	EvaluateMany(context.Context, protocol.EvaluateManyParams) protocol.EvaluateManyResult
 }
 
+// Charts renders and pulls Helm charts. Its methods are called concurrently.
+type Charts interface {
+	Render(context.Context, protocol.RenderParams) (protocol.RenderResult, error)
+	Pull(context.Context, protocol.PullParams) (protocol.PullResult, error)
+}
+
 // Serve answers requests from in on out until in ends or cannot be read, or out cannot be written. Loads are done in
 // the order they come, with nothing else in flight; evaluations between two loads run in parallel and are answered as
 // they finish. At most as many lines are held in memory as there are processors, and one more. At the end of in what is in flight is answered.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, hello protocol.HelloResult, e Engine) error {
+func Serve(ctx context.Context, in io.Reader, out io.Writer, hello protocol.HelloResult, e Engine, c Charts) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &server{hello: hello, engine: e, out: out}
+	s := &server{hello: hello, engine: e, charts: c, out: out}
 	lines := protocol.NewLines(in, protocol.MaxLine)
 	workers := new(errgroup.Group)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
@@ -65,6 +71,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, hello protocol.Hell
 type server struct {
 	hello  protocol.HelloResult
 	engine Engine
+	charts Charts
 
 	mu       sync.Mutex
 	out      io.Writer
@@ -100,6 +107,14 @@ func (s *server) dispatch(ctx context.Context, request protocol.Request) (result
 	case protocol.MethodEvaluateMany:
 		return withParams(request.Params, func(p protocol.EvaluateManyParams) (protocol.EvaluateManyResult, error) {
 			return s.engine.EvaluateMany(ctx, p), nil
+		})
+	case protocol.MethodRender:
+		return withParams(request.Params, func(p protocol.RenderParams) (protocol.RenderResult, error) {
+			return s.charts.Render(ctx, p)
+		})
+	case protocol.MethodPull:
+		return withParams(request.Params, func(p protocol.PullParams) (protocol.PullResult, error) {
+			return s.charts.Pull(ctx, p)
 		})
 	default:
 		return nil, badRequest(fmt.Errorf("unknown method %q", request.Method))

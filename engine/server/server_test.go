@@ -50,11 +50,19 @@ func (f fake) EvaluateMany(ctx context.Context, p protocol.EvaluateManyParams) p
 	return out
 }
 
+func (fake) Render(_ context.Context, p protocol.RenderParams) (protocol.RenderResult, error) {
+	return protocol.RenderResult{Chart: p.Name}, nil
+}
+
+func (fake) Pull(context.Context, protocol.PullParams) (protocol.PullResult, error) {
+	return protocol.PullResult{}, errors.New("no network")
+}
+
 // serve returns the responses of a fake engine in the order of their ids, each decoded strictly.
 func serve(t *testing.T, in io.Reader) []protocol.Response {
 	t.Helper()
 	var out bytes.Buffer
-	if err := Serve(t.Context(), in, &out, protocol.HelloResult{Protocol: protocol.Protocol}, fake{}); err != nil {
+	if err := Serve(t.Context(), in, &out, protocol.HelloResult{Protocol: protocol.Protocol}, fake{}, fake{}); err != nil {
 		t.Fatal(err)
 	}
 	var responses []protocol.Response

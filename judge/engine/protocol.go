@@ -13,7 +13,7 @@ import (
 )
 
 // Protocol is the number of this protocol. Client and engine refuse to work together when it differs.
-const Protocol = 4
+const Protocol = 5
 
 // MaxLine is the length of the longest request or response line in bytes, without the newline. A longer request is
 // skipped and answered with [CodeTooLarge]; the engine never holds more than this of one line.
@@ -29,6 +29,10 @@ const (
 	MethodEvaluate = "evaluate"
 	// MethodEvaluateMany takes [EvaluateManyParams] and answers [EvaluateManyResult].
 	MethodEvaluateMany = "evaluateMany"
+	// MethodRender takes [RenderParams] and answers [RenderResult].
+	MethodRender = "render"
+	// MethodPull takes [PullParams] and answers [PullResult].
+	MethodPull = "pull"
 )
 
 // The codes of an [Error].
@@ -41,6 +45,8 @@ const (
 	CodeNotLoaded = "not-loaded"
 	// CodeEvaluation: Kyverno could not evaluate, including a panic inside Kyverno. Never read it as a pass.
 	CodeEvaluation = "evaluation-failed"
+	// CodeChart: the chart cannot be rendered or pulled.
+	CodeChart = "chart"
 )
 
 // Request is one line to the engine.

@@ -14,7 +14,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/engine/server"
 )
 
-const usage = `gatehouse-engine is the Kyverno engine as a process, without a cluster.
+const usage = `gatehouse-engine is the Kyverno engine as a process, without a cluster. It renders
+Helm charts, too.
 
 gatehouse test and gatehouse impact start it; put it next to gatehouse or on the PATH.
 It reads requests from stdin and writes responses to stdout, one JSON value per line:
@@ -23,6 +24,8 @@ It reads requests from stdin and writes responses to stdout, one JSON value per 
   {"id":2,"method":"load","params":{"policies":[…],"exceptions":[…],"namespaces":[…],"exceptionNamespace":"policy-exceptions"}}
   {"id":3,"method":"evaluate","params":{"resource":{…}}}
   {"id":4,"method":"evaluateMany","params":{"requests":[{"resource":{…}}]}}
+  {"id":5,"method":"render","params":{"files":{"Chart.yaml":"…"},"name":"shop","namespace":"shop"}}
+  {"id":6,"method":"pull","params":{"url":"oci://ghcr.io/acme/charts/shop","version":"1.x"}}
 
 The protocol is described in judge/engine/protocol.go of gatehouse.
 
@@ -63,13 +66,19 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	}
 	// A terminal sends Ctrl-C to gatehouse and to this program. gatehouse says that it was interrupted, and closes stdin.
 	signal.Ignore(os.Interrupt)
-	e, err := evaluator.New()
-	if err == nil {
-		err = errors.Join(server.Serve(context.Background(), in, out, evaluator.Hello(), e), e.Close())
-	}
+	err := serve(in, out, errOut)
 	if err != nil {
 		fmt.Fprintf(errOut, "gatehouse-engine: %v\n", err)
 		return 2
 	}
 	return 0
+}
+
+// serve answers requests until in ends.
+func serve(in io.Reader, out, errOut io.Writer) error {
+	e, err := evaluator.New()
+	if err != nil {
+		return err
+	}
+	return errors.Join(server.Serve(context.Background(), in, out, evaluator.Hello(), e, &renderer{errOut: errOut}), e.Close())
 }

@@ -19,7 +19,7 @@ func TestRun(t *testing.T) {
 		{name: "version", args: []string{"--version"}, out: "gatehouse-engine "},
 		{name: "unknown flag", args: []string{"--frob"}, status: 1, errOut: "gatehouse-engine: flag provided but not defined: -frob\n"},
 		{name: "argument", args: []string{"frob"}, status: 1, errOut: "gatehouse-engine: unexpected argument \"frob\"\n"},
-		{name: "hello", in: `{"id":1,"method":"hello"}` + "\n", out: `{"id":1,"result":{"protocol":4,`},
+		{name: "hello", in: `{"id":1,"method":"hello"}` + "\n", out: `{"id":1,"result":{"protocol":5,`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

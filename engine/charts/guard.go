@@ -1,0 +1,39 @@
+package charts
+
+import (
+	"runtime/metrics"
+	"time"
+)
+
+// MaxMemory is how many bytes rendering may need at a time.
+const MaxMemory = 1 << 30
+
+// Watch calls exceeded once if the memory in use grows by more than max bytes before the returned function is called. What
+// is rendered cannot be stopped, so exceeded is to end the process.
+func Watch(max uint64, exceeded func()) (stop func()) {
+	limit := inUse() + max
+	done := make(chan struct{})
+	go func() {
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				if inUse() > limit {
+					exceeded()
+					return
+				}
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
+// inUse returns the size of the objects on the heap.
+func inUse() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}

@@ -1,0 +1,198 @@
+package charts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/pkg/chartutil"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
+	"helm.sh/helm/v4/pkg/chart/common"
+	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	helmutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+	release "helm.sh/helm/v4/pkg/release/v1"
+	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
+	"sigs.k8s.io/yaml"
+)
+
+// kubernetes is the version that templates are told. What Kubernetes serves is that of the same libraries.
+const kubernetes = "v1.36.0"
+
+// maxOutput bounds what a chart makes, in bytes.
+const maxOutput = 32 << 20
+
+// Render returns what a chart makes, as an installation. The errors have [protocol.CodeChart].
+func Render(ctx context.Context, params protocol.RenderParams) (protocol.RenderResult, error) {
+	result, err := render(ctx, params)
+	if err != nil {
+		return result, &protocol.Error{Code: protocol.CodeChart, Message: oneLine(err)}
+	}
+	return result, nil
+}
+
+func render(ctx context.Context, params protocol.RenderParams) (protocol.RenderResult, error) {
+	c, err := load(params)
+	if err != nil {
+		return protocol.RenderResult{}, fmt.Errorf("loading the chart: %w", err)
+	}
+	values, err := values(ctx, params)
+	if err != nil {
+		return protocol.RenderResult{}, err
+	}
+	if err := helmutil.ProcessDependencies(c, values); err != nil {
+		return protocol.RenderResult{}, fmt.Errorf("processing the dependencies: %w", err)
+	}
+	capabilities, err := capabilities(params.APIVersions)
+	if err != nil {
+		return protocol.RenderResult{}, err
+	}
+	options := common.ReleaseOptions{Name: params.Name, Namespace: params.Namespace, Revision: 1, IsInstall: true}
+	all, err := commonutil.ToRenderValuesWithSchemaValidation(c, values, options, capabilities, true)
+	if err != nil {
+		return protocol.RenderResult{}, err
+	}
+	files, err := engine.Engine{}.Render(c, all)
+	if err != nil {
+		return protocol.RenderResult{}, err
+	}
+	result := protocol.RenderResult{Chart: c.Name(), Version: c.Metadata.Version, Manifests: []protocol.Manifest{}}
+	m := maker{lines: linesOf(c), result: &result}
+	if err := m.crds(c); err != nil {
+		return result, err
+	}
+	return result, m.manifests(files)
+}
+
+// values merges the values of a release as helm-controller does.
+func values(ctx context.Context, params protocol.RenderParams) (common.Values, error) {
+	own := map[string]any{}
+	if len(params.Values) > 0 {
+		if err := json.Unmarshal(params.Values, &own); err != nil {
+			return nil, fmt.Errorf("values: %w", err)
+		}
+	}
+	refs, client, err := references(params)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := chartutil.ChartValuesFromReferences(ctx, quiet(), client, params.Owner, own, refs...)
+	if err != nil {
+		return nil, fmt.Errorf("valuesFrom: %w", err)
+	}
+	return merged, nil
+}
+
+// capabilities returns what the cluster is said to have.
+func capabilities(more []string) (*common.Capabilities, error) {
+	version, err := common.ParseKubeVersion(kubernetes)
+	if err != nil {
+		return nil, err
+	}
+	c := common.DefaultCapabilities.Copy()
+	c.KubeVersion = *version
+	c.APIVersions = append(slices.Clone(c.APIVersions), more...)
+	return c, nil
+}
+
+// maker makes manifests of what was rendered.
+type maker struct {
+	lines  lines
+	result *protocol.RenderResult
+	size   int
+}
+
+// crds adds the objects in the folders crds, which are not rendered. As in helm-controller, other kinds there are left out.
+func (m *maker) crds(c *chart.Chart) error {
+	for _, crd := range c.CRDObjects() {
+		documents := releaseutil.SplitManifests(string(crd.File.Data))
+		keys := slices.Collect(maps.Keys(documents))
+		slices.SortFunc(keys, before)
+		for _, key := range keys {
+			var head releaseutil.SimpleHead
+			if err := yaml.Unmarshal([]byte(documents[key]), &head); err != nil || head.Kind != "CustomResourceDefinition" {
+				continue
+			}
+			if err := m.add(protocol.Manifest{Template: crd.Filename, CRD: true}, documents[key]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// before compares keys of SplitManifests in the order of their documents.
+func before(a, b string) int {
+	if releaseutil.BySplitManifestsOrder([]string{a, b}).Less(0, 1) {
+		return -1
+	}
+	return 1
+}
+
+// manifests adds the objects of rendered templates.
+func (m *maker) manifests(files map[string]string) error {
+	for name, text := range files {
+		if m.size += len(text); m.size > maxOutput {
+			return fmt.Errorf("it makes more than %d MiB of manifests", maxOutput>>20)
+		}
+		if path.Base(name) == "NOTES.txt" {
+			delete(files, name)
+		}
+	}
+	hooks, others, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return err
+	}
+	for _, h := range hooks {
+		if err := m.add(protocol.Manifest{Template: h.Path, Hooks: events(h)}, h.Manifest); err != nil {
+			return err
+		}
+	}
+	for _, o := range others {
+		if err := m.add(protocol.Manifest{Template: o.Name}, o.Content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func events(h *release.Hook) []string {
+	all := []string{}
+	for _, e := range h.Events {
+		all = append(all, string(e))
+	}
+	return all
+}
+
+// add adds a document, unless it is empty.
+func (m *maker) add(made protocol.Manifest, text string) error {
+	object, err := yaml.YAMLToJSON([]byte(text))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: what it makes is no YAML: %w", made.Template, err)
+	case string(bytes.TrimSpace(object)) == "null":
+		return nil
+	case object[0] != '{':
+		return fmt.Errorf("%s: what it makes is no object", made.Template)
+	}
+	var head releaseutil.SimpleHead
+	if err := json.Unmarshal(object, &head); err != nil {
+		return fmt.Errorf("%s: what it makes is no object: %w", made.Template, err)
+	}
+	if head.Kind == "" {
+		return fmt.Errorf("%s: what it makes has no kind", made.Template)
+	}
+	made.Object = object
+	made.Line = m.lines.of(made.Template, head)
+	m.result.Manifests = append(m.result.Manifests, made)
+	return nil
+}
+
+// oneLine returns the text of an error without line breaks.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
