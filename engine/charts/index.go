@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/ranges"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/google/go-containerregistry/pkg/name"
 	"sigs.k8s.io/yaml"
@@ -34,7 +35,7 @@ func (p *Puller) fromIndex(ctx context.Context, params protocol.PullParams) (pro
 		return protocol.PullResult{}, fmt.Errorf("%q is no URL of a repository: http, https and oci are known", params.URL)
 	}
 	c := cache(params.Cache)
-	if exact(params.Version) {
+	if ranges.Exact(params.Version) {
 		if archive := c.read("", params.URL, params.Chart, params.Version); archive != nil {
 			return protocol.PullResult{Archive: archive, Version: params.Version, Cached: true}, nil
 		}
@@ -48,7 +49,7 @@ func (p *Puller) fromIndex(ctx context.Context, params protocol.PullParams) (pro
 	for i, e := range entries {
 		versions[i] = e.Version
 	}
-	at, err := highest(versions, params.Version, func(i, than int) bool { return entries[i].Created.After(entries[than].Created) })
+	at, err := ranges.Highest(versions, params.Version, func(i, than int) bool { return entries[i].Created.After(entries[than].Created) })
 	if err != nil {
 		return protocol.PullResult{}, fmt.Errorf("the chart %s in %s: %w", params.Chart, base.Redacted(), err)
 	}

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/google/go-containerregistry/pkg/authn"
 )
@@ -53,43 +52,6 @@ func (p *Puller) Pull(ctx context.Context, params protocol.PullParams) (protocol
 		return result, nil
 	}
 	return protocol.PullResult{}, &protocol.Error{Code: protocol.CodeChart, Message: oneLine(err)}
-}
-
-// exact reports whether a text is a version, and no range of versions.
-func exact(text string) bool {
-	_, err := semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
-	return err == nil
-}
-
-// highest returns the index of the version that a range means, as Flux does: the same text, or else the highest that
-// satisfies the range. No range means the latest stable version. newer decides between equal versions.
-func highest(versions []string, wanted string, newer func(i, than int) bool) (int, error) {
-	for i, v := range versions {
-		if v == wanted && wanted != "" {
-			return i, nil
-		}
-	}
-	if wanted == "" {
-		wanted = "*"
-	}
-	constraint, err := semver.NewConstraint(wanted)
-	if err != nil {
-		return 0, fmt.Errorf("the version %q is no range of versions: %w", wanted, err)
-	}
-	best, at := (*semver.Version)(nil), -1
-	for i, text := range versions {
-		v, err := semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
-		if err != nil || !constraint.Check(v) {
-			continue
-		}
-		if best == nil || v.GreaterThan(best) || v.Equal(best) && newer(i, at) {
-			best, at = v, i
-		}
-	}
-	if best == nil {
-		return 0, fmt.Errorf("none of its %d versions satisfies %s", len(versions), wanted)
-	}
-	return at, nil
 }
 
 // download returns what a URL has, at most limit bytes of it.

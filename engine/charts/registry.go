@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/ranges"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/google/go-containerregistry/pkg/name"
 	ociv1 "github.com/google/go-containerregistry/pkg/v1"
@@ -34,7 +35,7 @@ func (p *Puller) fromRegistry(ctx context.Context, params protocol.PullParams) (
 	}
 	c := cache(params.Cache)
 	fixed := params.Digest
-	if fixed == "" && exact(version) {
+	if fixed == "" && ranges.Exact(version) {
 		fixed = version
 	}
 	if fixed != "" {
@@ -63,7 +64,7 @@ func (p *Puller) tag(repository name.Repository, params protocol.PullParams, wit
 		return params.Digest, nil
 	case params.Tag != "":
 		return params.Tag, nil
-	case exact(params.Version):
+	case ranges.Exact(params.Version):
 		return params.Version, nil
 	}
 	filter, err := regexp.Compile(params.Filter)
@@ -79,7 +80,7 @@ func (p *Puller) tag(repository name.Repository, params protocol.PullParams, wit
 	for i, t := range tags {
 		tags[i] = strings.ReplaceAll(t, "_", "+")
 	}
-	at, err := highest(tags, params.Version, func(i, than int) bool { return i > than })
+	at, err := ranges.Highest(tags, params.Version, func(i, than int) bool { return i > than })
 	if err != nil {
 		return "", err
 	}

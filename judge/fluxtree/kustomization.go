@@ -29,21 +29,18 @@ type Kustomization struct {
 		Namespace string `json:"namespace"`
 	} `json:"metadata"`
 	Spec struct {
-		Path                    string      `json:"path"`
-		SourceRef               reference   `json:"sourceRef"`
-		TargetNamespace         string      `json:"targetNamespace"`
-		NamePrefix              string      `json:"namePrefix"`
-		NameSuffix              string      `json:"nameSuffix"`
-		Components              []string    `json:"components"`
-		IgnoreMissingComponents bool        `json:"ignoreMissingComponents"`
-		DependsOn               []reference `json:"dependsOn"`
-		Patches                 []patch     `json:"patches"`
-		Images                  []image     `json:"images"`
-		CommonMetadata          struct {
-			Labels      map[string]string `json:"labels"`
-			Annotations map[string]string `json:"annotations"`
-		} `json:"commonMetadata"`
-		PostBuild *postBuild `json:"postBuild"`
+		Path                    string         `json:"path"`
+		SourceRef               reference      `json:"sourceRef"`
+		TargetNamespace         string         `json:"targetNamespace"`
+		NamePrefix              string         `json:"namePrefix"`
+		NameSuffix              string         `json:"nameSuffix"`
+		Components              []string       `json:"components"`
+		IgnoreMissingComponents bool           `json:"ignoreMissingComponents"`
+		DependsOn               []reference    `json:"dependsOn"`
+		Patches                 []patch        `json:"patches"`
+		Images                  []image        `json:"images"`
+		CommonMetadata          commonMetadata `json:"commonMetadata"`
+		PostBuild               *postBuild     `json:"postBuild"`
 	} `json:"spec"`
 
 	// at is where it begins, root what it is reached from, and depth the number of

@@ -30,6 +30,8 @@ type Options struct {
 	// Values are ConfigMaps and Secrets that are not in the repository. They replace those
 	// that are. One without a namespace is in all.
 	Values []Values
+	// Helm says how HelmReleases are rendered; nil renders none.
+	Helm *Helm
 }
 
 // Repository is a checked-out source of Flux.

@@ -8,6 +8,9 @@ import (
 // encryptedText is how SOPS begins a value that it encrypted.
 const encryptedText = "ENC["
 
+// encryptedWhy is why the value of such a field is not known.
+const encryptedWhy = "is encrypted (SOPS)"
+
 // Decrypt returns an object without what SOPS adds to it, and the fields that are encrypted.
 // It returns any other object as it is.
 func Decrypt(object json.RawMessage) (json.RawMessage, []Unknown) {
@@ -25,7 +28,7 @@ func Decrypt(object json.RawMessage) (json.RawMessage, []Unknown) {
 		switch value := value.(type) {
 		case string:
 			if strings.HasPrefix(value, encryptedText) {
-				fields = append(fields, Unknown{Path: Path(steps), Keys: keys, Steps: steps, Why: "is encrypted (SOPS)"})
+				fields = append(fields, Unknown{Path: Path(steps), Keys: keys, Steps: steps, Why: encryptedWhy})
 			}
 		case []any:
 			for i, item := range value {

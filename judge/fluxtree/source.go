@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// otherSource returns the source of a Kustomization if it is not the repository: it has
-// another name than that of the root, and another URL or nothing at the path.
-func (w *walk) otherSource(k *Kustomization, missing bool) string {
-	ref, own := k.Spec.SourceRef, w.own
+// otherSource returns a source if it is not the repository: it has another name than that of the
+// root, and another URL or nothing at the path.
+func (w *walk) otherSource(ref reference, missing bool) string {
+	own := w.own
 	if own.Name == "" {
 		own = reference{Kind: ref.Kind, Name: "flux-system"}
 	}

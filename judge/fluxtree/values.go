@@ -15,6 +15,8 @@ type Values struct {
 	values map[string]string
 	// unknown variables, and why.
 	unknown map[string]string
+	// object is all of it, if it was given.
+	object json.RawMessage
 }
 
 // variableName is a name that Flux replaces. It refuses a source with other keys.
@@ -63,6 +65,21 @@ func ParseValues(object json.RawMessage) (v Values, ok bool, err error) {
 	return v, true, nil
 }
 
+// Given returns a ConfigMap or Secret that replaces one of the repository, for variables and for
+// the values of charts. ok is false for another kind.
+func Given(object json.RawMessage) (v Values, ok bool, err error) {
+	h, err := headerOf(object)
+	if err != nil || !h.is("", "ConfigMap") && !h.is("", "Secret") {
+		return Values{}, false, err
+	}
+	v, variables, err := ParseValues(object)
+	if !variables {
+		v = Values{Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}
+	}
+	v.object = object
+	return v, true, err
+}
+
 // hide takes what depends on unknown fields for unknown.
 func (v *Values) hide(fields []Unknown) {
 	for _, f := range fields {
@@ -92,7 +109,7 @@ func (s *store) add(v Values) { s.built[s.key(v.Kind, v.Namespace, v.Name)] = v 
 
 func (s *store) find(ref reference, namespace string) (Values, bool) {
 	for _, v := range s.given {
-		if v.Kind == ref.Kind && v.Name == ref.Name && (v.Namespace == "" || v.Namespace == namespace) {
+		if v.values != nil && v.Kind == ref.Kind && v.Name == ref.Name && (v.Namespace == "" || v.Namespace == namespace) {
 			return v, true
 		}
 	}

@@ -23,8 +23,13 @@ type Object struct {
 	JSON json.RawMessage
 	// At is the file that it comes from.
 	At diag.Position
-	// Root is the folder that a cluster applies, and By the Kustomization that applies the object.
+	// Root is the folder that a cluster applies, and By the Kustomization that applies the object,
+	// or the HelmRelease and the Kustomization that applies that.
 	Root, By string
+	// Namespace is where an object goes that names none; empty for the usual one.
+	Namespace string
+	// Template is the template that made an object of a chart that is not in the repository.
+	Template string
 	// Unknown are the fields that are not known, and Renderings the object with other values there.
 	Unknown    []Unknown
 	Renderings []json.RawMessage
@@ -54,6 +59,8 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 		}
 		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string]bool{},
 			store: store{given: r.options.Values, built: map[string]Values{}}, own: roots[begin].Spec.SourceRef, urls: map[string]string{}}
+		w.place = NewPlace(r.options.Helm)
+		w.place.repository, w.place.other = r, w.otherSource
 		for _, root := range w.queue {
 			w.seen[root.id()] = true
 			r.disk.read[filepath.Join(r.disk.root, filepath.FromSlash(root.at.File))] = true
@@ -119,11 +126,34 @@ type walk struct {
 	// own is the source of the root, and urls are those of the sources that were applied.
 	own  reference
 	urls map[string]string
+	// place has the HelmReleases.
+	place *Place
 }
 
-// run builds the queue. A Kustomization waits for its variables, which another one may apply.
+// run builds the queue, and then renders the HelmReleases, which may make Kustomizations.
 func (w *walk) run() error {
 	root := w.queue[0].root
+	for len(w.queue) > 0 {
+		if err := w.kustomizations(root); err != nil {
+			return err
+		}
+		err := w.place.Render(w.ctx, w.problems, func(o Object) error {
+			if h, err := headerOf(o.JSON); err == nil {
+				w.follow(&Kustomization{root: root}, h, o.JSON, o.Unknown, o.At)
+			}
+			return w.yield(o)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	w.dependencies()
+	return nil
+}
+
+// kustomizations builds the queue. A Kustomization waits for its variables, which another one may
+// apply.
+func (w *walk) kustomizations(root string) error {
 	for len(w.queue) > 0 {
 		i := max(slices.IndexFunc(w.queue, w.store.ready), 0)
 		k := w.queue[i]
@@ -136,6 +166,11 @@ func (w *walk) run() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// dependencies warns about Kustomizations that wait for what nothing applies.
+func (w *walk) dependencies() {
 	for _, k := range w.waiting {
 		for _, ref := range k.Spec.DependsOn {
 			if id := cmp.Or(ref.Namespace, k.Metadata.Namespace) + "/" + ref.Name; !w.seen[id] {
@@ -143,7 +178,6 @@ func (w *walk) run() error {
 			}
 		}
 	}
-	return nil
 }
 
 // problem notes that a Kustomization is not judged.
@@ -161,7 +195,7 @@ func (w *walk) apply(k *Kustomization) error {
 	dir := k.dir()
 	info, err := fs.Stat(w.repository.fsys, dir)
 	missing := err != nil || !info.IsDir()
-	switch other := w.otherSource(k, missing); {
+	switch other := w.otherSource(k.Spec.SourceRef, missing); {
 	case other != "":
 		w.problem(k, CodeSource, diag.Warning, "not judged: it applies %s, which is not this repository", other)
 		return nil
@@ -262,7 +296,9 @@ func (w *walk) object(k *Kustomization, b Built, v *variables, at diag.Position)
 	if err == nil {
 		w.follow(k, h, object, fields, at)
 	}
-	return w.yield(Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Unknown: fields, Renderings: renderings})
+	o := Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Unknown: fields, Renderings: renderings}
+	w.place.Note(o)
+	return w.yield(o)
 }
 
 // follow looks at an applied object that matters for others.
@@ -270,7 +306,7 @@ func (w *walk) follow(k *Kustomization, h header, object json.RawMessage, fields
 	switch {
 	case h.is(fluxGroup, "Kustomization"):
 		w.add(k, object, fields, at)
-	case kinds.Group(h.APIVersion) == "source.toolkit.fluxcd.io":
+	case kinds.Group(h.APIVersion) == sourceGroup:
 		w.source(h, object)
 	case h.is("", "ConfigMap"), h.is("", "Secret"):
 		if v, ok, err := ParseValues(object); ok && err == nil {
@@ -326,33 +362,10 @@ func matters(keys []string) bool {
 
 // mark sets the common metadata of a Kustomization.
 func (k *Kustomization) mark(object json.RawMessage, renderings []json.RawMessage) (json.RawMessage, []json.RawMessage, error) {
-	common := k.Spec.CommonMetadata
-	if len(common.Labels)+len(common.Annotations) == 0 {
-		return object, renderings, nil
-	}
 	all := append([]json.RawMessage{object}, renderings...)
 	for i, one := range all {
-		var content map[string]any
-		if err := json.Unmarshal(one, &content); err != nil {
-			return nil, nil, err
-		}
-		metadata, _ := content["metadata"].(map[string]any)
-		if metadata == nil {
-			metadata = map[string]any{}
-			content["metadata"] = metadata
-		}
-		for field, values := range map[string]map[string]string{"labels": common.Labels, "annotations": common.Annotations} {
-			marks, _ := metadata[field].(map[string]any)
-			if marks == nil && len(values) > 0 {
-				marks = map[string]any{}
-				metadata[field] = marks
-			}
-			for key, value := range values {
-				marks[key] = value
-			}
-		}
 		var err error
-		if all[i], err = json.Marshal(content); err != nil {
+		if all[i], err = k.Spec.CommonMetadata.set(one); err != nil {
 			return nil, nil, err
 		}
 	}

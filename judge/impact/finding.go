@@ -50,9 +50,12 @@ type Finding struct {
 	// Position of the workload: the file it comes from; empty for a live cluster.
 	diag.Position
 	// Cluster is the folder of the repository from which Flux applies the workload, and By
-	// the Kustomization that does; empty if it was not read as Flux does.
+	// the Kustomization or HelmRelease that does; empty if it was not read as Flux does.
 	Cluster string `json:"cluster,omitempty"`
 	By      string `json:"by,omitempty"`
+	// Template is the template that made the workload, if its chart is not in the repository:
+	// the position is then that of the HelmRelease.
+	Template string `json:"template,omitempty"`
 	// Control is the id of the control; empty for an error without one.
 	Control string   `json:"control,omitempty"`
 	Rules   []string `json:"rules,omitempty"`
@@ -89,7 +92,7 @@ func (b *bump) owner(w workload.Workload) string {
 // findingsOf compares the verdicts about a workload at the current stage and the next
 // one. If the engine could not evaluate it, the finding is an error.
 func findingsOf(b *bump, w workload.Workload, before, above engine.Evaluation) []Finding {
-	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At, Cluster: w.Root, By: w.By}
+	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At, Cluster: w.Root, By: w.By, Template: w.Template}
 	if message, failed := failure(above); failed {
 		base.Status, base.Message = Errored, message
 		return []Finding{base}

@@ -93,7 +93,7 @@ type Progress struct {
 // An error among them is about something that was not read, and the report lists it too; it
 // is nil if nothing was.
 func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, o Options) (*Report, diag.List, error) {
-	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}, NotJudged: []NotJudged{}, Unread: diag.List{}, Unreached: diag.List{}}}
+	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}, NotJudged: []NotJudged{}, Rendered: []Rendered{}, Unread: diag.List{}, Unreached: diag.List{}}}
 	for _, step := range steps {
 		b, err := newBump(now, next, step)
 		if err != nil {
@@ -161,7 +161,6 @@ func (r *run) take(w workload.Workload) error {
 		r.bytes += len(other)
 	}
 	r.report.Objects++
-	r.report.unrendered(w)
 	if len(r.chunk) < chunkObjects && r.bytes < chunkBytes {
 		return nil
 	}

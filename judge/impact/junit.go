@@ -35,7 +35,7 @@ func (r *Report) unjudged() junit.Suite {
 		suite.Cases = append(suite.Cases, junit.Case{ClassName: class, Name: name, Skipped: &junit.Message{Message: why}})
 	}
 	for _, n := range r.NotJudged {
-		skip(n.Kind, cmp.Or(n.Name, n.File), "not judged: "+n.Reason)
+		skip(n.Kind, cmp.Or(n.Name, n.File), n.what()+": "+n.Reason)
 	}
 	for _, d := range r.Unreached {
 		skip("unreached", d.File, d.Summary)

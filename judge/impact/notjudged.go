@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
-	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
@@ -20,18 +19,17 @@ type NotJudged struct {
 	Name string `json:"name,omitempty"`
 	diag.Position
 	Reason string `json:"reason"`
+	// Part is set if it was judged with made-up values: Reason says for what.
+	Part bool `json:"part,omitempty"`
 }
 
-// unrendered notes a HelmRelease in a file: its workloads come of a chart. Those of one in a
-// cluster run there, and are judged.
-func (r *Report) unrendered(w workload.Workload) {
-	if w.Kind != "HelmRelease" || kinds.Group(w.APIVersion) != "helm.toolkit.fluxcd.io" || w.At.File == "" {
-		return
-	}
-	n := NotJudged{Kind: w.Kind, Name: w.Namespace + "/" + w.Name, Position: w.At, Reason: "its chart is not rendered"}
-	if !slices.Contains(r.NotJudged, n) {
-		r.NotJudged = append(r.NotJudged, n)
-	}
+// Rendered is a HelmRelease that was rendered, in all places where it is applied.
+type Rendered struct {
+	// Name is namespace/name.
+	Name string `json:"name"`
+	diag.Position
+	// Chart that was taken: its name, its version and where it comes from.
+	Chart string `json:"chart"`
 }
 
 // list takes over the problems that are results: what was not judged, and why. It returns the
@@ -48,6 +46,15 @@ func (r *Report) list(problems diag.List) diag.List {
 		case d.Code == fluxtree.CodeSource:
 			name, reason, _ := strings.Cut(strings.TrimPrefix(d.Summary, "Kustomization "), ": not judged: ")
 			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "Kustomization", Name: name, Position: d.Position, Reason: reason})
+		case d.Code == fluxtree.CodeRelease:
+			name, reason := release(d, fluxtree.SaidNotJudged)
+			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "HelmRelease", Name: name, Position: d.Position, Reason: reason})
+		case d.Code == fluxtree.CodePart:
+			name, reason := release(d, fluxtree.SaidPart)
+			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "HelmRelease", Name: name, Position: d.Position, Reason: reason, Part: true})
+		case d.Code == fluxtree.CodeRendered:
+			name, chart := release(d, fluxtree.SaidRendered)
+			r.Rendered = append(r.Rendered, Rendered{Name: name, Position: d.Position, Chart: strings.TrimPrefix(chart, "chart ")})
 		case d.Code == workload.CodeChart:
 			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "chart", Position: d.Position, Reason: "it has to be rendered"})
 		default:
@@ -60,6 +67,24 @@ func (r *Report) list(problems diag.List) diag.List {
 	return rest
 }
 
+// sentence says what was not judged, and why.
+func (n NotJudged) sentence() string {
+	return fmt.Sprintf("%s: %s %s: %s", n.what(), n.Kind, cmp.Or(n.Name, n.File), n.Reason)
+}
+
+func (n NotJudged) what() string {
+	if n.Part {
+		return "judged in part"
+	}
+	return "not judged"
+}
+
+// release returns the name of a HelmRelease, and what a problem says of it.
+func release(d diag.Diagnostic, between string) (name, said string) {
+	name, said, _ = strings.Cut(strings.TrimPrefix(d.Summary, "HelmRelease "), between)
+	return name, said
+}
+
 // maxNamed is the number of things that a summary names.
 const maxNamed = 10
 
@@ -67,15 +92,22 @@ const maxNamed = 10
 func (r *Report) gaps() []string {
 	var lines []string
 	for _, kind := range []string{"HelmRelease", "Kustomization", "chart"} {
-		var names []string
-		for _, n := range r.NotJudged {
-			if n.Kind == kind {
-				names = append(names, cmp.Or(n.Name, n.File))
-			}
-		}
-		if len(names) > 0 {
+		if names := r.names(kind, false); len(names) > 0 {
 			lines = append(lines, "not judged: "+counted(len(names), map[string]string{"chart": "Helm chart"}[kind], kind)+": "+named(names))
 		}
+	}
+	if slices.ContainsFunc(r.NotJudged, func(n NotJudged) bool { return strings.Contains(n.Reason, "is not at hand") }) {
+		lines = append(lines, "Charts that are not at hand are given with --charts DIR, or pulled with --pull.")
+	}
+	if names := r.names("HelmRelease", true); len(names) > 0 {
+		lines = append(lines, "judged in part, with made-up values for what is not known: "+counted(len(names), "", "HelmRelease")+": "+named(names))
+	}
+	if len(r.Rendered) > 0 {
+		var texts []string
+		for _, release := range r.Rendered {
+			texts = append(texts, fmt.Sprintf("%s (%s)", release.Name, release.Chart))
+		}
+		lines = append(lines, "rendered: "+counted(len(texts), "", "HelmRelease")+": "+named(texts))
 	}
 	var places []string
 	for _, d := range r.Unreached {
@@ -85,6 +117,20 @@ func (r *Report) gaps() []string {
 		lines = append(lines, "not reached: "+counted(len(places), "file or folder", "")+" that nothing applies: "+named(places))
 	}
 	return lines
+}
+
+// names returns the names of a kind that was not judged, or that was judged in part, each once.
+func (r *Report) names(kind string, part bool) []string {
+	var names []string
+	seen := map[diag.Position]string{} // two of a name lie in two places
+	for _, n := range r.NotJudged {
+		name := cmp.Or(n.Name, n.File)
+		if n.Kind == kind && n.Part == part && seen[n.Position] != name {
+			seen[n.Position] = name
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // counted returns a number with the name of what is counted.

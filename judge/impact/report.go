@@ -16,8 +16,11 @@ type Report struct {
 	// cluster, or in all.
 	Objects      int           `json:"objects"`
 	Environments []Environment `json:"environments"`
-	// NotJudged lists what was found and has workloads that were not judged.
+	// NotJudged lists what was found and has workloads that were not judged, or with made-up values
+	// only.
 	NotJudged []NotJudged `json:"notJudged"`
+	// Rendered lists the HelmReleases whose charts were rendered: their workloads were judged.
+	Rendered []Rendered `json:"rendered"`
 	// Unread lists what could not be read.
 	Unread diag.List `json:"unread"`
 	// Unreached lists what nothing applies, and was not judged.

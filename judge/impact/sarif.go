@@ -1,7 +1,6 @@
 package impact
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -135,7 +134,7 @@ func (r *Report) sarifGaps(invocation *sarifInvocation) {
 		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, n)
 	}
 	for _, n := range r.NotJudged {
-		add("warning", fmt.Sprintf("not judged: %s %s: %s", n.Kind, cmp.Or(n.Name, n.File), n.Reason), n.Position)
+		add("warning", n.sentence(), n.Position)
 	}
 	for _, d := range r.Unreached {
 		add("note", d.Summary, d.Position)
@@ -171,6 +170,9 @@ func (c Control) sarif() sarifRule {
 // sentence describes the finding in a sentence.
 func (f Finding) sentence(stage string) string {
 	text := fmt.Sprintf("%s (%s): %s: %s", f.Environment, stage, title(f.Status), f.Workload())
+	if f.Template != "" {
+		text += " (" + f.By + ", template " + f.Template + ")"
+	}
 	if why := f.why(); why != "" {
 		text += ": " + why
 	}

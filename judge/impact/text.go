@@ -147,15 +147,19 @@ func (f Finding) details() (text string) {
 	return text
 }
 
-// where says where the workload is, and what applies it.
+// where says where the workload is, what made it and what applies it.
 func (f Finding) where() string {
-	switch {
-	case f.By == "":
-		return f.String()
-	case f.Cluster == ".":
-		return fmt.Sprintf("%s, by %s", f.Position, f.By)
+	text := f.String()
+	if f.Template != "" {
+		text += ", template " + f.Template
 	}
-	return fmt.Sprintf("%s, by %s of %s", f.Position, f.By, f.Cluster)
+	if f.By != "" {
+		text += ", by " + f.By
+		if f.Cluster != "." && f.Cluster != "" {
+			text += " of " + f.Cluster
+		}
+	}
+	return text
 }
 
 func objects(n int) string {

@@ -33,7 +33,7 @@ func unsure(b *bump, s *side, w workload.Workload, findings []Finding, verdicts 
 			outcomes[policy][fmt.Sprint(asked, outcome)] = true
 		}
 	}
-	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At, Cluster: w.Root, By: w.By, Status: Unknown}
+	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At, Cluster: w.Root, By: w.By, Template: w.Template, Status: Unknown}
 	if asked == 0 {
 		base.Message = said(w.Unknown)
 		return []Finding{base}

@@ -127,24 +127,32 @@ func TestClusters(t *testing.T) {
 
 // TestNotJudged: what has workloads that are not seen is counted, unless it runs in a cluster.
 func TestNotJudged(t *testing.T) {
-	release := workload.Workload{Object: json.RawMessage(`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"db","namespace":"ops"}}`),
-		APIVersion: "helm.toolkit.fluxcd.io/v2", Kind: "HelmRelease", Namespace: "ops", Name: "db"}
-	live := release
-	release.At = diag.Position{File: "a.yaml", Line: 1}
+	at := diag.Position{File: "a.yaml", Line: 1}
 	problems := diag.List{
 		{Severity: diag.Warning, Code: fluxtree.CodeSource, Position: diag.Position{File: "b.yaml"}, Summary: "Kustomization x/y: not judged: it applies another"},
 		{Severity: diag.Warning, Code: fluxtree.CodeUnreached, Position: diag.Position{File: "old"}, Summary: "not judged: no root leads to 1 file"},
 		{Severity: diag.Warning, Code: workload.CodeChart, Position: diag.Position{File: "chart"}, Summary: "not judged: a Helm chart"},
 		{Severity: diag.Error, Code: "yaml-syntax", Position: diag.Position{File: "c.yaml", Line: 3}, Summary: "no"},
 	}
-	report, _ := judged(t, given{workloads: []workload.Workload{release, release, live}, problems: problems})
+	problems = append(problems, diag.List{
+		{Severity: diag.Warning, Code: fluxtree.CodeRelease, Position: at, Summary: "HelmRelease ops/db: not judged: its chart is not rendered"},
+		{Severity: diag.Warning, Code: fluxtree.CodePart, Position: at, Summary: "HelmRelease ops/web: judged in part: spec.values.a: ${A}: not judged: that"},
+		{Severity: diag.Warning, Code: fluxtree.CodeRendered, Position: at, Summary: "HelmRelease ops/web: rendered: chart web 1.2.3 from charts/web"},
+	}...)
+	live := workload.Workload{Object: json.RawMessage(`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"db","namespace":"ops"}}`),
+		APIVersion: "helm.toolkit.fluxcd.io/v2", Kind: "HelmRelease", Namespace: "ops", Name: "db"}
+	report, _ := judged(t, given{workloads: []workload.Workload{live}, problems: problems})
 	want := []impact.NotJudged{
-		{Kind: "HelmRelease", Name: "ops/db", Position: release.At, Reason: "its chart is not rendered"},
+		{Kind: "HelmRelease", Name: "ops/db", Position: at, Reason: "its chart is not rendered"},
+		{Kind: "HelmRelease", Name: "ops/web", Position: at, Reason: "spec.values.a: ${A}: not judged: that", Part: true},
 		{Kind: "Kustomization", Name: "x/y", Position: diag.Position{File: "b.yaml"}, Reason: "it applies another"},
 		{Kind: "chart", Position: diag.Position{File: "chart"}, Reason: "it has to be rendered"},
 	}
 	if diff := cmp.Diff(want, report.NotJudged); diff != "" {
 		t.Error(diff)
+	}
+	if want := []impact.Rendered{{Name: "ops/web", Position: at, Chart: "web 1.2.3 from charts/web"}}; !cmp.Equal(want, report.Rendered) {
+		t.Errorf("rendered %v", report.Rendered)
 	}
 	if len(report.Unreached) != 1 || len(report.Unread) != 1 {
 		t.Errorf("unreached %v, unread %v", report.Unreached, report.Unread)

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,6 +126,7 @@ type Files struct {
 	namespace string
 	read      int64
 	disks     map[string]*fluxtree.Disk // by the root of the inputs
+	helm      *fluxtree.Helm
 }
 
 // NewFiles returns the workloads of the inputs. Kustomizations are built on disk, where
@@ -133,6 +135,9 @@ type Files struct {
 func NewFiles(inputs []Input, disk filesys.FileSystem, namespace string) *Files {
 	return &Files{inputs: inputs, disk: disk, namespace: namespace}
 }
+
+// Render renders the HelmReleases of inputs that are no repository of Flux, which renders its own.
+func (f *Files) Render(helm *fluxtree.Helm) { f.helm = helm }
 
 // Progress implements [Source]. The total is known if all inputs are files.
 func (f *Files) Progress() (read, total int64) {
@@ -157,9 +162,10 @@ func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List
 		}
 		return yield(w)
 	}
+	place := fluxtree.NewPlace(f.helm)
 	for _, in := range f.inputs {
 		var stopped error
-		err := f.input(ctx, in, sink{file: in.Name, namespace: f.namespace, problems: &all, yield: checked, stopped: &stopped})
+		err := f.input(ctx, in, sink{file: in.Name, namespace: f.namespace, problems: &all, yield: checked, stopped: &stopped, place: place})
 		var p *problem
 		switch {
 		case stopped != nil:
@@ -170,6 +176,11 @@ func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List
 		case err != nil:
 			return all, fmt.Errorf("reading %s: %w", in.Name, err)
 		}
+	}
+	var stopped error
+	rendered := sink{namespace: f.namespace, problems: &all, yield: checked, stopped: &stopped}
+	if err := place.Render(ctx, &all, rendered.take); err != nil {
+		return all, cmp.Or(stopped, err)
 	}
 	if err := f.unreached(&all); err != nil {
 		return all, err

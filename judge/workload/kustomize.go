@@ -38,12 +38,16 @@ func kustomize(ctx context.Context, disk *fluxtree.Disk, dir string, s sink) err
 
 // flux passes what the roots of a repository apply to the sink.
 func flux(ctx context.Context, r *fluxtree.Repository, s sink) error {
-	problems, err := r.Each(ctx, func(o fluxtree.Object) error {
-		of := s
-		of.file = o.At.File
-		of.applied = &o
-		return of.add(o.JSON, o.At.Line, header{}, func(int) int { return o.At.Line })
-	})
+	problems, err := r.Each(ctx, s.take)
 	*s.problems = append(*s.problems, problems...)
 	return err
+}
+
+// take adds an object that Flux applies.
+func (s sink) take(o fluxtree.Object) error {
+	s.file, s.applied, s.place = o.At.File, &o, nil
+	if o.Namespace != "" {
+		s.namespace = o.Namespace
+	}
+	return s.add(o.JSON, o.At.Line, header{}, func(int) int { return o.At.Line })
 }

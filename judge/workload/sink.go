@@ -47,6 +47,8 @@ type sink struct {
 	stopped   *error // set by yield
 	// applied is the object that Flux applies, if one does: its text is resolved already.
 	applied *fluxtree.Object
+	// place gets what matters for HelmReleases; nil if who applies the objects sees to it.
+	place *fluxtree.Place
 }
 
 // CodeChart is the code of a warning about a Helm chart that is not rendered.
@@ -91,6 +93,9 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 	if w.Namespace == "" && namespaced(w.APIVersion, w.Kind) {
 		w.Namespace = s.namespace
 	}
+	if s.place != nil {
+		s.place.Note(fluxtree.Object{JSON: w.Object, At: w.At, Namespace: s.namespace, Unknown: w.Unknown, Renderings: w.Others})
+	}
 	if *s.stopped = s.yield(w); *s.stopped != nil {
 		return errStopped
 	}
@@ -101,7 +106,7 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 func (s sink) read(object json.RawMessage, at diag.Position, list header) (Workload, error) {
 	if s.applied != nil {
 		w, err := resolved(object, s.applied.Renderings, s.applied.Unknown, at, list)
-		w.Root, w.By = s.applied.Root, s.applied.By
+		w.Root, w.By, w.Template = s.applied.Root, s.applied.By, s.applied.Template
 		return w, err
 	}
 	object, unknown := fluxtree.Decrypt(object)

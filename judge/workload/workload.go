@@ -32,8 +32,11 @@ type Workload struct {
 	// several, a folder if it came from the network, empty for an object of a cluster.
 	At diag.Position
 	// Root is the folder of the repository from which Flux applies the object, and By the
-	// Kustomization that does; empty if it was not read as Flux does.
+	// Kustomization or HelmRelease that does; empty if it was not read as Flux does.
 	Root, By string
+	// Template is the template of a chart that made the object, if the position is not in it:
+	// the chart is not in the repository.
+	Template string
 	// Unknown are the fields of the object that are not known, and Others the object with
 	// other values for them.
 	Unknown []fluxtree.Unknown

@@ -1,0 +1,230 @@
+package fluxtree
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+)
+
+// Codes of problems about HelmReleases.
+const (
+	// CodeRender: the chart is at hand, and cannot be rendered.
+	CodeRender = "helm-render"
+	// CodeRelease is the code of a warning: the release is not judged.
+	CodeRelease = "helm-release"
+	// CodePart is the code of a warning: values of the release are not known.
+	CodePart = "helm-values"
+	// CodeRendered is the code of a note about the chart that was taken.
+	CodeRendered = "helm-rendered"
+)
+
+// Between the name of a HelmRelease and what is said of it, in the text of a problem.
+const (
+	SaidNotJudged = ": not judged: "
+	SaidPart      = ": judged in part: "
+	SaidRendered  = ": rendered: "
+)
+
+// Place collects what is applied in one place, such as a cluster: HelmReleases, and what they
+// are made of. Each release is rendered once all the rest was read.
+type Place struct {
+	helm *Helm
+	// repository has charts; nil if there is none. other says which source is not the repository.
+	repository *Repository
+	other      func(ref reference, missing bool) string
+
+	configs map[string]Object // ConfigMaps and Secrets
+	size    int               // of them
+	lost    bool              // some were too many
+	sources map[string]json.RawMessage
+	apis    []string
+	pending []release
+	seen    map[string]bool
+}
+
+// release is a HelmRelease that waits.
+type release struct {
+	Object
+	depth int
+}
+
+// maxConfigs bounds the ConfigMaps and Secrets that are kept in one place, in bytes.
+const maxConfigs = 64 << 20
+
+// maxCharts bounds charts that make HelmReleases of charts, and so on.
+const maxCharts = 10
+
+// NewPlace returns a place without a repository: no chart is read from one.
+func NewPlace(helm *Helm) *Place {
+	return &Place{helm: helm, configs: map[string]Object{}, sources: map[string]json.RawMessage{}, seen: map[string]bool{}}
+}
+
+// Note takes what matters for releases of an object that is applied.
+func (p *Place) Note(o Object) { p.note(o, 0) }
+
+func (p *Place) note(o Object, depth int) {
+	h, err := headerOf(o.JSON)
+	if err != nil {
+		return // a problem for who judges it
+	}
+	key := func() string {
+		return h.Kind + "/" + cmp.Or(h.Metadata.Namespace, cmp.Or(o.Namespace, defaultNamespace)) + "/" + h.Metadata.Name
+	}
+	switch {
+	case h.is(helmGroup, "HelmRelease"):
+		if depth > 0 && p.seen[key()] {
+			return // of a chart that makes itself
+		}
+		p.seen[key()] = true
+		p.pending = append(p.pending, release{o, depth})
+	case p.helm == nil:
+	case h.is("", "ConfigMap"), h.is("", "Secret"):
+		p.keep(key(), o)
+	case kinds.Group(h.APIVersion) == sourceGroup:
+		p.sources[key()] = o.JSON
+	case h.Kind == "CustomResourceDefinition":
+		p.apis = append(p.apis, served(o.JSON)...)
+	}
+}
+
+// keep keeps a ConfigMap or Secret, as long as there are not too many.
+func (p *Place) keep(key string, o Object) {
+	size := len(o.JSON)
+	for _, other := range o.Renderings {
+		size += len(other)
+	}
+	if p.lost = p.lost || p.size+size > maxConfigs; p.lost {
+		return
+	}
+	p.size += size
+	p.configs[key] = o
+}
+
+// served returns the versions that a CustomResourceDefinition adds, as group/version and with
+// the kind.
+func served(object json.RawMessage) []string {
+	var crd struct {
+		Spec struct {
+			Group    string
+			Names    struct{ Kind string }
+			Versions []struct {
+				Name   string
+				Served bool
+			}
+		}
+	}
+	var all []string
+	if json.Unmarshal(object, &crd) == nil {
+		for _, v := range crd.Spec.Versions {
+			if v.Served {
+				version := crd.Spec.Group + "/" + v.Name
+				all = append(all, version, version+"/"+crd.Spec.Names.Kind)
+			}
+		}
+	}
+	return all
+}
+
+// Render renders the releases that were noted, and calls yield for each object that they
+// apply. What it yields is not noted by itself. It stops at the first error of yield.
+func (p *Place) Render(ctx context.Context, problems *diag.List, yield func(Object) error) error {
+	for len(p.pending) > 0 {
+		next := p.pending[0]
+		p.pending = p.pending[1:]
+		err := p.render(ctx, next, problems, func(o Object) error {
+			p.note(o, next.depth+1)
+			return yield(o)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// render renders one release.
+func (p *Place) render(ctx context.Context, r release, problems *diag.List, yield func(Object) error) error {
+	say := func(severity diag.Severity, code, text string) {
+		h, _ := headerOf(r.JSON) // it was read before
+		id := cmp.Or(h.Metadata.Namespace, r.Namespace, defaultNamespace) + "/" + h.Metadata.Name
+		problems.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.At, Summary: "HelmRelease " + id + text})
+	}
+	notJudged := func(format string, args ...any) error {
+		say(diag.Warning, CodeRelease, SaidNotJudged+fmt.Sprintf(format, args...))
+		return nil
+	}
+	if p.helm == nil || p.helm.Renderer == nil {
+		return notJudged("its chart is not rendered")
+	}
+	if r.depth > maxCharts {
+		return notJudged("more than %d charts make each other", maxCharts)
+	}
+	for _, u := range r.Unknown {
+		if decides(u.Keys) {
+			return notJudged("not known is %s: %s", cmp.Or(u.Path, "what it is"), u.Why)
+		}
+	}
+	first, err := parseRelease(r.JSON)
+	if err != nil {
+		say(diag.Error, CodeRender, ": "+err.Error())
+		return nil
+	}
+	first.Metadata.Namespace = namespaceOf(r.Object)
+	c, err := p.chart(ctx, first)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return notJudged("%s", ErrorText(err, ""))
+	}
+	in, err := p.inputs(r, first)
+	if err != nil {
+		return notJudged("%s", ErrorText(err, ""))
+	}
+	out, err := p.objects(ctx, r, c, in)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil && len(in.unknown) > 0:
+		return notJudged("its values are not known: %s; with others: %s", strings.Join(in.unknown, "; "), ErrorText(err, ""))
+	case err != nil:
+		say(diag.Error, CodeRender, ": cannot be rendered: "+ErrorText(err, ""))
+		return nil
+	}
+	say(diag.Warning, CodeRendered, SaidRendered+c.taken(out.version))
+	if len(in.unknown) > 0 {
+		say(diag.Warning, CodePart, SaidPart+strings.Join(in.unknown, "; "))
+	}
+	for _, o := range out.objects {
+		if err := yield(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func namespaceOf(o Object) string {
+	h, _ := headerOf(o.JSON) // it was read before
+	return cmp.Or(h.Metadata.Namespace, o.Namespace, defaultNamespace)
+}
+
+// whys returns why fields are not known, each once.
+func whys(fields []Unknown) []string {
+	var all []string
+	for _, f := range fields {
+		text := f.Why
+		if f.Path != "" {
+			text = f.Path + ": " + f.Why
+		}
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}

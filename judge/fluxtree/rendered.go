@@ -1,0 +1,198 @@
+package fluxtree
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/plain"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
+)
+
+// output is what a release applies.
+type output struct {
+	version string // of the chart, with its name
+	objects []Object
+}
+
+// made is an object of a chart on its way to the cluster.
+type made struct {
+	engine.Manifest
+	// id tells objects of one release apart: kind, namespace, name, and a number for repeats.
+	id string
+}
+
+// objects renders a release, once for each variant of what is not known.
+func (p *Place) objects(ctx context.Context, r release, c *chart, in inputs) (output, error) {
+	var all [][]made
+	var first error
+	var version string
+	for _, v := range in.variants {
+		one, err := p.helm.render(ctx, c.params(v, p.apis))
+		if err == nil {
+			version = one.Chart + " " + one.Version
+			var objects []made
+			if objects, err = v.release.apply(ctx, one.Manifests); err == nil {
+				all = append(all, objects)
+				continue
+			}
+		}
+		if ctx.Err() != nil {
+			return output{}, context.Cause(ctx)
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if len(all) == 0 {
+		return output{}, first
+	}
+	out := output{version: version}
+	why := strings.Join(in.unknown[:min(3, len(in.unknown))], "; ")
+	release := in.variants[0].release
+	seen := map[string]bool{}
+	for i, objects := range all {
+		for _, m := range objects {
+			if seen[m.id] {
+				continue
+			}
+			seen[m.id] = true
+			o := Object{JSON: m.Object, Root: r.Root, By: "HelmRelease " + release.id(), Namespace: release.namespace()}
+			if r.By != "" {
+				o.By += " of " + r.By
+			}
+			o.At, o.Template = p.origin(r, c, m)
+			if len(in.unknown) > 0 {
+				o.Unknown, o.Renderings = differences(m, slices.Concat(all[:i], all[i+1:]), len(in.variants) == len(all), why)
+			}
+			out.objects = append(out.objects, o)
+		}
+	}
+	return out, nil
+}
+
+// origin returns where the template of an object is in the repository. One that is not there is
+// named, with the place of the release.
+func (p *Place) origin(r release, c *chart, m made) (at diag.Position, template string) {
+	_, file, _ := strings.Cut(m.Template, "/") // after the name of the chart
+	origin, known := c.origins[file]
+	if !known {
+		return r.At, m.Template
+	}
+	return diag.Position{File: path.Join(p.repository.display, origin), Line: max(m.Line, 1)}, ""
+}
+
+// apply returns the objects of a release as they are sent to the cluster: after its
+// post-renderers, with the marks of Helm and helm-controller.
+func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([]made, error) {
+	var crds, hooks, others []engine.Manifest
+	for _, m := range manifests {
+		switch {
+		case m.CRD && r.crds():
+			crds = append(crds, m)
+		case m.CRD:
+		case len(m.Hooks) > 0:
+			hooks = append(hooks, m)
+		default:
+			others = append(others, m)
+		}
+	}
+	var err error
+	switch r.Spec.PostRenderStrategy {
+	case "nohooks":
+		others, err = r.postRender(ctx, others)
+	case "separate":
+		if hooks, err = r.postRender(ctx, hooks); err == nil {
+			others, err = r.postRender(ctx, others)
+		}
+	default:
+		others, err = r.postRender(ctx, slices.Concat(hooks, others))
+		hooks = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []made
+	numbers := map[string]int{}
+	for _, m := range slices.Concat(crds, hooks, others) {
+		if len(m.Hooks) > 0 && !r.runs(m.Hooks) {
+			continue
+		}
+		if !m.CRD && len(m.Hooks) == 0 {
+			if m.Object, err = r.own(m.Object); err != nil {
+				return nil, err
+			}
+		}
+		h, err := headerOf(m.Object)
+		if err != nil {
+			return nil, plain.JSONError(err)
+		}
+		id := strings.Join([]string{h.APIVersion, h.Kind, cmp.Or(h.Metadata.Namespace, r.namespace()), h.Metadata.Name}, " ")
+		if numbers[id]++; numbers[id] > 1 {
+			id += strings.Repeat("*", numbers[id]-1)
+		}
+		all = append(all, made{m, id})
+	}
+	return all, nil
+}
+
+// own marks an object as Helm marks what belongs to a release.
+func (r *helmRelease) own(object json.RawMessage) (json.RawMessage, error) {
+	marks := commonMetadata{
+		Labels:      map[string]string{"app.kubernetes.io/managed-by": "Helm"},
+		Annotations: map[string]string{"meta.helm.sh/release-name": r.name(), "meta.helm.sh/release-namespace": r.namespace()},
+	}
+	return marks.set(object)
+}
+
+// memory keeps what was rendered, because most releases are the same in several places.
+type memory struct {
+	mu      sync.Mutex
+	size    int
+	results map[[sha256.Size]byte]remembered
+}
+
+type remembered struct {
+	result engine.RenderResult
+	err    error
+}
+
+// maxMemory bounds what is kept, in bytes.
+const maxMemory = 64 << 20
+
+// render renders a chart, unless it was rendered before with the same values.
+func (h *Helm) render(ctx context.Context, params engine.RenderParams) (engine.RenderResult, error) {
+	text, err := json.Marshal(params)
+	if err != nil {
+		return engine.RenderResult{}, err
+	}
+	key := sha256.Sum256(text)
+	m := &h.rendered
+	m.mu.Lock()
+	known, found := m.results[key]
+	m.mu.Unlock()
+	if found {
+		return known.result, known.err
+	}
+	result, err := h.Renderer.Render(ctx, params)
+	if ctx.Err() != nil {
+		return result, err
+	}
+	size := 0
+	for _, one := range result.Manifests {
+		size += len(one.Object)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.size += size; m.results == nil || m.size > maxMemory {
+		m.results, m.size = map[[sha256.Size]byte]remembered{}, size
+	}
+	m.results[key] = remembered{result, err}
+	return result, err
+}
