@@ -51,6 +51,11 @@ func (o *judgeOptions) start(ctx context.Context, p *plan.Plan, errOut io.Writer
 	if err != nil {
 		return nil, err
 	}
+	return o.startAs(ctx, kyverno)
+}
+
+// startAs starts the engine, with the given version of Kyverno or any.
+func (o *judgeOptions) startAs(ctx context.Context, kyverno string) (*engine.Client, error) {
 	path := o.engine
 	if path == "" {
 		executable, err := os.Executable()
@@ -62,6 +67,11 @@ func (o *judgeOptions) start(ctx context.Context, p *plan.Plan, errOut io.Writer
 		}
 	}
 	return engine.Start(ctx, exec.Command(path), kyverno)
+}
+
+// renderer returns what renders charts, in an engine that is started for the first of them.
+func (o *judgeOptions) renderer() *engine.Renderer {
+	return &engine.Renderer{Start: func(ctx context.Context) (*engine.Client, error) { return o.startAs(ctx, "") }}
 }
 
 // kyverno returns the version of Kyverno that judges the environments; empty if none does.

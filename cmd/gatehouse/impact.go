@@ -39,8 +39,9 @@ WORKLOADS are files, folders, kustomizations (folders with a kustomization.yaml)
 or - for standard input. A folder with Kustomizations of Flux is read as Flux does:
 from the folder that a cluster applies, each object with the namespace, patches and
 variables that it gets, once for each place, in the environment of the cluster.
-What nothing applies, HelmReleases and what depends on unknown variables are listed.
-Objects are judged as if an ordinary user created them, not
+HelmReleases are rendered if their charts are at hand: in the repository, in a folder
+of --charts, or pulled with --pull. What nothing applies, HelmReleases without a
+chart and what depends on unknown variables are listed. Objects are judged as if an ordinary user created them, not
 a deployer. Without WORKLOADS, choose a cluster with --context, --kubeconfig, -n
 or -A. Of its namespaced objects, those that a policy judges and no controller
 created are read. gatehouse only lists objects, and reads the labels of the
@@ -57,6 +58,9 @@ else is in the report.`,
 
   # check what Flux applies to one cluster of a repository
   gatehouse impact profile/ . --flux clusters/prod -e prod
+
+  # with the charts of its HelmReleases, from their repositories
+  gatehouse impact profile/ . --pull --fail-on unjudged
 
   # check a pull request
   helm template shop charts/shop -n shop | gatehouse impact profile/ - -n shop -e prod --fail-on blocked
@@ -96,10 +100,13 @@ func (o *impactOptions) bind(cmd *cobra.Command) {
 	o.how.flux = true
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.how.roots, "flux", nil, "folder that a cluster applies, as a `PATH` in the repository; can be repeated (default: found by the Kustomizations of Flux)")
-	flags.StringArrayVar(&o.how.substitute, "substitute", nil, "`FILE` with ConfigMaps and Secrets for the variables of Flux that are not in the repository; can be repeated")
+	flags.StringArrayVar(&o.how.substitute, "substitute", nil, "`FILE` with ConfigMaps and Secrets that are not in the repository, for variables of Flux and values of charts; can be repeated")
+	flags.StringArrayVar(&o.how.charts, "charts", nil, "`FOLDER` with charts for HelmReleases, as folders or .tgz; can be repeated")
+	flags.BoolVar(&o.how.pull, "pull", false, "pull charts of HelmReleases from where the repository says, with your logins of Helm and docker")
 	flags.StringArrayVar(&o.how.exclude, "exclude", nil, "leave out what matches `GLOB`, as in .gitignore; can be repeated")
 	complete(cmd, "flux", completeFolders)
 	complete(cmd, "substitute", completeSource)
+	complete(cmd, "charts", completeFolders)
 	complete(cmd, "exclude", cobra.NoFileCompletions)
 	o.cluster.bind(cmd)
 	o.cluster.bindNamespace(cmd, "`NAMESPACE` to read from the cluster, or with WORKLOADS the namespace of objects that set none (default: default)")
@@ -121,6 +128,9 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 	if err != nil {
 		return warnings, err
 	}
+	renderer := o.renderer()
+	defer renderer.Close()
+	o.how.renderer = renderer
 	objects, err := openWorkloads(ctx, workloads, &o.cluster, impact.Kinds(next.Plan), in, o.how)
 	if err != nil {
 		return warnings, err

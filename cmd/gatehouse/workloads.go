@@ -27,8 +27,18 @@ type reading struct {
 	roots []string
 	// exclude are patterns of what is left out, as in .gitignore.
 	exclude []string
-	// substitute are files with ConfigMaps and Secrets for variables.
+	// substitute are files with ConfigMaps and Secrets for variables and values of charts.
 	substitute []string
+	// charts are folders with charts, and pull allows to pull others.
+	charts []string
+	pull   bool
+	// renderer renders charts; nil for none.
+	renderer fluxtree.Renderer
+}
+
+// given returns the flags about WORKLOADS that are set.
+func (r reading) given() bool {
+	return len(r.roots)+len(r.exclude)+len(r.substitute)+len(r.charts) > 0 || r.pull
 }
 
 // openWorkloads returns the source of the workloads. Of manifests, it reads only which of
@@ -37,8 +47,8 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	switch {
 	case len(args) == 0 && !cluster.given():
 		return nil, usagef("give WORKLOADS, or select a cluster with --context, --kubeconfig, -n or -A")
-	case len(args) == 0 && len(how.roots)+len(how.exclude)+len(how.substitute) > 0:
-		return nil, usagef("--flux, --exclude and --substitute are about WORKLOADS, and cannot be used with a cluster")
+	case len(args) == 0 && how.given():
+		return nil, usagef("--flux, --exclude, --substitute, --charts and --pull are about WORKLOADS, and cannot be used with a cluster")
 	case len(args) == 0:
 		return openCluster(cluster, kinds)
 	case cluster.live():
@@ -48,13 +58,17 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	if err != nil {
 		return nil, err
 	}
+	helm, err := how.helm(values)
+	if err != nil {
+		return nil, err
+	}
 	var inputs []workload.Input
 	for _, arg := range args {
 		if arg == "-" {
 			inputs = append(inputs, workload.Input{Name: "stdin", Open: func() (io.ReadCloser, error) { return io.NopCloser(interruptible{ctx, in}), nil }})
 			continue
 		}
-		some, err := openWorkload(ctx, arg, how, values)
+		some, err := openWorkload(ctx, arg, how, values, helm)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +78,39 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	if namespace == "" {
 		namespace = "default"
 	}
-	return quiet{workload.NewFiles(inputs, boundedDisk{filesys.MakeFsOnDisk()}, namespace)}, nil
+	files := workload.NewFiles(inputs, boundedDisk{filesys.MakeFsOnDisk()}, namespace)
+	files.Render(helm)
+	return quiet{files}, nil
+}
+
+// helm returns how HelmReleases are rendered; nil if they are not.
+func (r reading) helm(values []fluxtree.Values) (*fluxtree.Helm, error) {
+	if r.renderer == nil {
+		return nil, nil
+	}
+	h := &fluxtree.Helm{Renderer: r.renderer, Pull: r.pull, Given: values}
+	for _, dir := range r.charts {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, fmt.Errorf("--charts: %w", err)
+		}
+		charts, err := fluxtree.Charts(root.FS(), filepath.ToSlash(filepath.Clean(dir)))
+		if err != nil {
+			return nil, fmt.Errorf("--charts: %w", err)
+		}
+		if len(charts) == 0 {
+			return nil, usagef("--charts: %s: there is no chart in it: neither a Chart.yaml nor a .tgz", dir)
+		}
+		h.Charts = append(h.Charts, charts...)
+	}
+	if r.pull {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("--pull: %w", err)
+		}
+		h.Cache = filepath.Join(cache, "gatehouse", "charts")
+	}
+	return h, nil
 }
 
 // quiet is a source that kustomize builds for: its warnings on the standard error stream have
@@ -84,7 +130,7 @@ func (q quiet) Each(ctx context.Context, yield func(workload.Workload) error) (d
 	return q.Source.Each(ctx, yield)
 }
 
-// readValues reads the variables in files.
+// readValues reads the ConfigMaps and Secrets in files.
 func readValues(files []string) ([]fluxtree.Values, error) {
 	var all []fluxtree.Values
 	for _, name := range files {
@@ -97,7 +143,7 @@ func readValues(files []string) ([]fluxtree.Values, error) {
 			var v fluxtree.Values
 			ok := false
 			if err == nil {
-				v, ok, err = fluxtree.ParseValues(doc.JSON)
+				v, ok, err = fluxtree.Given(doc.JSON)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("--substitute: %s: %w", name, plain.JSONError(err))
@@ -107,7 +153,7 @@ func readValues(files []string) ([]fluxtree.Values, error) {
 			}
 		}
 		if !found {
-			return nil, usagef("--substitute: %s: there is no ConfigMap or Secret in it whose keys are variables", name)
+			return nil, usagef("--substitute: %s: there is no ConfigMap or Secret in it", name)
 		}
 	}
 	return all, nil
@@ -129,7 +175,7 @@ func (d boundedDisk) ReadFile(name string) ([]byte, error) {
 	return d.FileSystem.ReadFile(name)
 }
 
-func openWorkload(ctx context.Context, name string, how reading, values []fluxtree.Values) ([]workload.Input, error) {
+func openWorkload(ctx context.Context, name string, how reading, values []fluxtree.Values, helm *fluxtree.Helm) ([]workload.Input, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading workloads: %w", err)
@@ -143,7 +189,7 @@ func openWorkload(ctx context.Context, name string, how reading, values []fluxtr
 		return []workload.Input{{Name: shown, Open: open, Size: info.Size()}}, nil
 	}
 	if how.flux {
-		repository, err := openFlux(name, fluxtree.Options{Roots: how.roots, Exclude: how.exclude, Values: values})
+		repository, err := openFlux(name, fluxtree.Options{Roots: how.roots, Exclude: how.exclude, Values: values, Helm: helm})
 		if err != nil {
 			return nil, err
 		}

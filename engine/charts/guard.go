@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// MaxMemory is how many bytes rendering may need at a time.
-const MaxMemory = 1 << 30
+// MaxMemory is how many bytes a process that renders may use.
+const MaxMemory = 2 << 30
 
-// Watch calls exceeded once if the memory in use grows by more than max bytes before the returned function is called. What
-// is rendered cannot be stopped, so exceeded is to end the process.
+// Watch calls exceeded once if more than max bytes are in use before the returned function is called. What is rendered
+// cannot be stopped, so exceeded is to end the process.
 func Watch(max uint64, exceeded func()) (stop func()) {
-	limit := inUse() + max
 	done := make(chan struct{})
 	go func() {
 		ticker := time.NewTicker(5 * time.Millisecond)
@@ -21,7 +20,7 @@ func Watch(max uint64, exceeded func()) (stop func()) {
 			case <-done:
 				return
 			case <-ticker.C:
-				if inUse() > limit {
+				if inUse() > max {
 					exceeded()
 					return
 				}

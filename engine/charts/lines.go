@@ -3,6 +3,7 @@ package charts
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	chart "helm.sh/helm/v4/pkg/chart/v2"
@@ -45,7 +46,7 @@ func (l lines) add(c *chart.Chart) {
 var (
 	beginning = regexp.MustCompile(`^\s*(apiVersion|kind):`)
 	kindLine  = regexp.MustCompile(`^\s*kind:\s*["']?([A-Za-z0-9]+)["']?\s*(#.*)?$`)
-	nameLine  = regexp.MustCompile(`^\s+name:\s*(\S.*)$`)
+	nameLine  = regexp.MustCompile(`(?:^\s+|[{,]\s*)name:\s*([^,}]*)`)
 	action    = regexp.MustCompile(`\{\{.*?\}\}`)
 )
 
@@ -73,13 +74,8 @@ func sections(text string) []section {
 		if m := kindLine.FindStringSubmatch(line); m != nil && s.kind == "" {
 			s.kind = m[1]
 		}
-		if m := nameLine.FindStringSubmatch(line); m != nil && s.names == nil {
-			s.names = []string{}
-			for _, part := range action.Split(strings.Trim(m[1], `"'`), -1) {
-				if part = strings.TrimSpace(part); part != "" {
-					s.names = append(s.names, part)
-				}
-			}
+		if m := nameLine.FindStringSubmatch(action.ReplaceAllString(line, "\x00")); m != nil && s.names == nil {
+			s.names = slices.DeleteFunc(strings.Split(strings.Trim(m[1], "\"' "), "\x00"), func(part string) bool { return part == "" })
 		}
 	}
 	flush()
