@@ -6,7 +6,7 @@ import (
 )
 
 // MaxMemory is how many bytes a process that renders may use.
-const MaxMemory = 2 << 30
+const MaxMemory = 1 << 30
 
 // Watch calls exceeded once if more than max bytes are in use before the returned function is called. What is rendered
 // cannot be stopped, so exceeded is to end the process.

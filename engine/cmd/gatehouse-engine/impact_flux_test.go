@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/impact"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
@@ -35,7 +39,6 @@ func TestImpactFlux(t *testing.T) {
 	good := func(name string) string {
 		return strings.Replace(controller("Deployment", "x", name, ""), ", namespace: x", "", 1)
 	}
-	dir := t.TempDir()
 	files := map[string]string{
 		"clusters/prod/flux-system/gotk-sync.yaml": fluxKustomization("flux-system", "clusters/prod", ""),
 		"clusters/prod/apps.yaml": fluxKustomization("tree", "apps/tree", "") +
@@ -61,25 +64,7 @@ func TestImpactFlux(t *testing.T) {
 		"apps/old/web.yaml":                    bad("old"),
 		"ansible/site.yaml":                    "- hosts: all\n",
 	}
-	for file, text := range files {
-		name := filepath.Join(dir, filepath.FromSlash(file))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	repository, err := fluxtree.Open(os.DirFS(dir), filesys.MakeFsOnDisk(), dir, ".", ".", fluxtree.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	now, next, steps := example(t, nil, "enforce")
-	source := workload.NewFiles([]workload.Input{{Name: ".", Flux: repository}}, nil, "default")
-	report, problems, err := impact.Run(t.Context(), start(t), now, next, steps, source, impact.Options{Now: now.Plan.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	report, problems := impactOf(t, files, &fluxtree.Helm{})
 	var got []string
 	for _, f := range report.Findings {
 		got = append(got, fmt.Sprintf("%s %s %s %s %s", f.Environment, f.Status, f.Control, f.Workload(), f.Position))
@@ -99,4 +84,44 @@ func TestImpactFlux(t *testing.T) {
 	if len(problems) != 1 || len(report.Unread) != 1 || !strings.Contains(report.Unread[0].Summary, "Kustomization flux-system/broken: ") || len(report.Unreached) != 1 || report.Unreached[0].File != "apps/old" {
 		t.Errorf("problems %v\nunread %v\nunreached %v", problems, report.Unread, report.Unreached)
 	}
+}
+
+// impactOf reads a repository as Flux does, and asks the engine about the stage enforce. Charts
+// are rendered in another engine.
+func impactOf(t *testing.T, files map[string]string, helm *fluxtree.Helm) (*impact.Report, diag.List) {
+	t.Helper()
+	dir := t.TempDir()
+	for file, text := range files {
+		name := filepath.Join(dir, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	renderer := &protocol.Renderer{Start: func(ctx context.Context) (*protocol.Client, error) {
+		return protocol.Start(ctx, exec.Command(program, "serve"), "")
+	}}
+	t.Cleanup(func() {
+		if err := renderer.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	helm.Renderer = renderer
+	repository, err := fluxtree.Open(os.DirFS(dir), filesys.MakeFsOnDisk(), dir, ".", ".", fluxtree.Options{Helm: helm})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, next, steps := example(t, nil, "enforce")
+	source := workload.NewFiles([]workload.Input{{Name: ".", Flux: repository}}, nil, "default")
+	report, problems, err := impact.Run(t.Context(), start(t), now, next, steps, source, impact.Options{Now: now.Plan.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report, problems
 }
