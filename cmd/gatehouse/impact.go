@@ -41,7 +41,8 @@ from the folder that a cluster applies, each object with the namespace, patches 
 variables that it gets, once for each place, in the environment of the cluster.
 HelmReleases are rendered if their charts are at hand: in the repository, in a folder
 of --charts, or pulled with --pull. What nothing applies, HelmReleases without a
-chart and what depends on unknown variables are listed. Objects are judged as if an ordinary user created them, not
+chart and what depends on unknown variables are listed.
+Objects are judged as if an ordinary user created them, not
 a deployer. Without WORKLOADS, choose a cluster with --context, --kubeconfig, -n
 or -A. Of its namespaced objects, those that a policy judges and no controller
 created are read. gatehouse only lists objects, and reads the labels of the

@@ -2,7 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
@@ -26,9 +30,36 @@ func impactEngine() {
 				result.Results = append(result.Results, judged(p, actions))
 			}
 			return result
+		case engine.MethodRender:
+			return rendered(request.Params)
+		case engine.MethodPull:
+			return engine.PullResult{Archive: []byte("pulled"), Version: "1.0.0"}
 		}
 		return (&fakeLoaded{}).answer(request)
 	})
+}
+
+// rendered is a chart for the scripts: its templates are no templates, and a packaged one has a
+// Pod.
+func rendered(params json.RawMessage) any {
+	var p engine.RenderParams
+	if err := json.Unmarshal(params, &p); err != nil {
+		panic(err)
+	}
+	if p.Archive != nil {
+		p.Files = map[string][]byte{"templates/pod.yaml": []byte(`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "` + p.Name + `", "annotations": {"violates": "disallow-host-path"}}}`)}
+	}
+	result := engine.RenderResult{Chart: "chart", Version: "1.0.0", Manifests: []engine.Manifest{}}
+	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+		if strings.HasPrefix(name, "templates/") {
+			object, err := yaml.YAMLToJSON(p.Files[name])
+			if err != nil {
+				panic(err)
+			}
+			result.Manifests = append(result.Manifests, engine.Manifest{Template: "chart/" + name, Line: 1, Object: object})
+		}
+	}
+	return result
 }
 
 // actionsOf are the actions of loaded policies, by name.

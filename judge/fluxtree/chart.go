@@ -189,9 +189,9 @@ func (p *Place) find(ctx context.Context, w wanted, spec chartSpec) (*chart, err
 		data.spec = spec
 		return data, p.complete(ctx, data, "", 0)
 	case !p.helm.Pull:
-		return nil, fmt.Errorf("its chart %s of %s is not at hand%s: give it with --charts, or let it be pulled with --pull", text, w.place, other)
+		return nil, fmt.Errorf("its chart %s of %s is not at hand%s: %s", text, w.place, other, GiveOrPull)
 	case w.unpullable != "":
-		return nil, fmt.Errorf("its chart %s is not at hand%s: %s; --charts gives it", text, other, w.unpullable)
+		return nil, fmt.Errorf("its chart %s of %s is not at hand%s, and cannot be pulled: %s; give it with --charts", text, w.place, other, w.unpullable)
 	}
 	w.pull.Cache = p.helm.Cache
 	pulled, err := p.helm.Renderer.Pull(ctx, w.pull)

@@ -31,6 +31,12 @@ const (
 	SaidRendered  = ": rendered: "
 )
 
+// GiveOrPull is in what is said of a release whose chart could be pulled.
+const GiveOrPull = "give it with --charts, or let it be pulled with --pull"
+
+// notRendered is said where nothing renders.
+const notRendered = "its chart is not rendered"
+
 // Place collects what is applied in one place, such as a cluster: HelmReleases, and what they
 // are made of. Each release is rendered once all the rest was read.
 type Place struct {
@@ -160,7 +166,7 @@ func (p *Place) render(ctx context.Context, r release, problems *diag.List, yiel
 		return nil
 	}
 	if p.helm == nil || p.helm.Renderer == nil {
-		return notJudged("its chart is not rendered")
+		return notJudged(notRendered)
 	}
 	if r.depth > maxCharts {
 		return notJudged("more than %d charts make each other", maxCharts)

@@ -64,6 +64,9 @@ func (r *Report) list(problems diag.List) diag.List {
 	slices.SortFunc(r.NotJudged, func(a, b NotJudged) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
+	slices.SortFunc(r.Rendered, func(a, b Rendered) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Chart, b.Chart))
+	})
 	return rest
 }
 
@@ -96,8 +99,33 @@ func (r *Report) gaps() []string {
 			lines = append(lines, "not judged: "+counted(len(names), map[string]string{"chart": "Helm chart"}[kind], kind)+": "+named(names))
 		}
 	}
-	if slices.ContainsFunc(r.NotJudged, func(n NotJudged) bool { return strings.Contains(n.Reason, "is not at hand") }) {
-		lines = append(lines, "Charts that are not at hand are given with --charts DIR, or pulled with --pull.")
+	lines = append(lines, r.releases()...)
+	var places []string
+	for _, d := range r.Unreached {
+		places = append(places, d.File)
+	}
+	if len(places) > 0 {
+		lines = append(lines, "not reached: "+counted(len(places), "file or folder", "")+" that nothing applies: "+named(places))
+	}
+	return lines
+}
+
+// releases returns sentences about HelmReleases: why some were not judged, what was made up, and
+// which charts were taken.
+func (r *Report) releases() []string {
+	var lines []string
+	far := false
+	for _, n := range r.NotJudged {
+		switch {
+		case n.Kind != "HelmRelease" || n.Part:
+		case strings.Contains(n.Reason, fluxtree.GiveOrPull):
+			far = true
+		case len(lines) < maxNamed:
+			lines = append(lines, n.sentence())
+		}
+	}
+	if far {
+		lines = append(lines, "charts that are not at hand are given with --charts FOLDER, or pulled with --pull")
 	}
 	if names := r.names("HelmRelease", true); len(names) > 0 {
 		lines = append(lines, "judged in part, with made-up values for what is not known: "+counted(len(names), "", "HelmRelease")+": "+named(names))
@@ -108,13 +136,6 @@ func (r *Report) gaps() []string {
 			texts = append(texts, fmt.Sprintf("%s (%s)", release.Name, release.Chart))
 		}
 		lines = append(lines, "rendered: "+counted(len(texts), "", "HelmRelease")+": "+named(texts))
-	}
-	var places []string
-	for _, d := range r.Unreached {
-		places = append(places, d.File)
-	}
-	if len(places) > 0 {
-		lines = append(lines, "not reached: "+counted(len(places), "file or folder", "")+" that nothing applies: "+named(places))
 	}
 	return lines
 }
