@@ -77,6 +77,24 @@ func playEngine(mode string, in io.Reader, out, errOut io.Writer) int {
 				continue
 			}
 			response.Error = &Error{Code: CodeNotLoaded, Message: "nothing is loaded yet"}
+		case MethodRender:
+			var params RenderParams
+			_ = json.Unmarshal(request.Params, &params) // written by this package
+			switch params.Name {
+			case "dies":
+				fmt.Fprintln(errOut, "it needs more than there is")
+				return 2
+			case "hangs":
+				continue
+			case "refused":
+				response.Error = &Error{Code: CodeChart, Message: "it is refused"}
+			case "nothing":
+				response.Result = json.RawMessage(`{"chart":"","version":"","manifests":null}`)
+			default:
+				response.Result = json.RawMessage(`{"chart":"web","version":"1.0.0","manifests":[]}`)
+			}
+		case MethodPull:
+			response.Result = json.RawMessage(`{"archive":null,"version":"","digest":""}`)
 		case MethodEvaluateMany:
 			var params EvaluateManyParams
 			_ = json.Unmarshal(request.Params, &params) // written by this package
