@@ -47,7 +47,7 @@ var (
 	beginning = regexp.MustCompile(`^\s*(apiVersion|kind):`)
 	kindLine  = regexp.MustCompile(`^\s*kind:\s*["']?([A-Za-z0-9]+)["']?\s*(#.*)?$`)
 	nameLine  = regexp.MustCompile(`(?:^\s+|[{,]\s*)name:\s*([^,}]*)`)
-	action    = regexp.MustCompile(`\{\{.*?\}\}`)
+	actions   = regexp.MustCompile(`\{\{.*?\}\}`)
 )
 
 // sections splits a template.
@@ -74,7 +74,7 @@ func sections(text string) []section {
 		if m := kindLine.FindStringSubmatch(line); m != nil && s.kind == "" {
 			s.kind = m[1]
 		}
-		if m := nameLine.FindStringSubmatch(action.ReplaceAllString(line, "\x00")); m != nil && s.names == nil {
+		if m := nameLine.FindStringSubmatch(actions.ReplaceAllString(line, "\x00")); m != nil && s.names == nil {
 			s.names = slices.DeleteFunc(strings.Split(strings.Trim(m[1], "\"' "), "\x00"), func(part string) bool { return part == "" })
 		}
 	}

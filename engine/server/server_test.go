@@ -149,7 +149,7 @@ func TestServeEndless(t *testing.T) {
 func TestServeEndsWhenNothingReads(t *testing.T) {
 	broken := errors.New("broken pipe")
 	in := io.MultiReader(strings.NewReader(`{"id":1,"method":"load","params":{}}`+"\n"), strings.NewReader(`{"id":2,"method":"hello"}`+"\n"))
-	if err := Serve(context.Background(), in, failingWriter{broken}, protocol.HelloResult{}, fake{}); !errors.Is(err, broken) {
+	if err := Serve(context.Background(), in, failingWriter{broken}, protocol.HelloResult{}, fake{}, fake{}); !errors.Is(err, broken) {
 		t.Errorf("error is %v, want %v", err, broken)
 	}
 }

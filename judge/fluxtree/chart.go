@@ -321,8 +321,9 @@ func (c *chart) has(prefix, name string) bool {
 		return true
 	}
 	for file := range c.files {
-		version, packaged := strings.CutPrefix(file, prefix+"charts/"+name+"-")
-		if version, packaged = strings.CutSuffix(version, ".tgz"); packaged && ranges.Exact(version) {
+		rest, named := strings.CutPrefix(file, prefix+"charts/"+name+"-")
+		version, packaged := strings.CutSuffix(rest, ".tgz")
+		if named && packaged && ranges.Exact(version) {
 			return true
 		}
 	}
