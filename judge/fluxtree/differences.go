@@ -7,11 +7,11 @@ import (
 )
 
 // differences returns the fields of an object of a release that change with values which are
-// not known, and the object with the others. all says whether every variant was rendered: if
-// not, or if the object is not in all of them, all of it is unknown.
-func differences(m made, variants [][]made, all bool, why string) ([]Unknown, []json.RawMessage) {
+// not known, and the object with the others. If it is not in all variants that could be rendered,
+// or there is no other, all of it is unknown.
+func differences(m made, variants [][]made, why string) ([]Unknown, []json.RawMessage) {
 	var others []json.RawMessage
-	everywhere := all
+	everywhere := len(variants) > 0
 	for _, variant := range variants {
 		at := slices.IndexFunc(variant, func(other made) bool { return other.id == m.id })
 		if at < 0 {

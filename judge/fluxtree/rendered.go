@@ -69,7 +69,7 @@ func (p *Place) objects(ctx context.Context, r release, c *chart, in inputs) (ou
 			}
 			o.At, o.Template = p.origin(r, c, m)
 			if len(in.unknown) > 0 {
-				o.Unknown, o.Renderings = differences(m, slices.Concat(all[:i], all[i+1:]), len(in.variants) == len(all), why)
+				o.Unknown, o.Renderings = differences(m, slices.Concat(all[:i], all[i+1:]), why)
 			}
 			out.objects = append(out.objects, o)
 		}
