@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -150,9 +151,7 @@ func TestImpactHelm(t *testing.T) {
 			"charts/hooks/templates/test.yaml": strings.Replace(controller("Deployment", "x", "test", "      hostNetwork: true\n"), ", namespace: x", ", annotations: {\"helm.sh/hook\": test}", 1)},
 		{"charts/makes/Chart.yaml": "apiVersion: v2\nname: makes\nversion: 1.0.0\n", "charts/makes/templates/r.yaml": helmRelease("inner", git, ", values: {host: true}")},
 	} {
-		for name, text := range some {
-			files[name] = text
-		}
+		maps.Copy(files, some)
 	}
 	given := t.TempDir()
 	for _, version := range []string{"1.0.0", "1.4.0", "2.0.0"} {
@@ -232,9 +231,7 @@ func TestHostileChart(t *testing.T) {
 		"charts/bomb/Chart.yaml":                   "apiVersion: v2\nname: bomb\nversion: 1.0.0\n",
 		"charts/bomb/templates/x.yaml":             "{{ repeat 3000000000 `x` }}",
 	}
-	for name, text := range chartFiles("charts/web", "web", "1.2.3", nil) {
-		files[name] = text
-	}
+	maps.Copy(files, chartFiles("charts/web", "web", "1.2.3", nil))
 	report, _ := impactOf(t, files, &fluxtree.Helm{})
 	if got := found(report, "disallow-host-namespaces"); len(got) != 1 || !strings.Contains(got[0], "Deployment shop/web") {
 		t.Error(got)
