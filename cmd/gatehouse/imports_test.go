@@ -22,6 +22,9 @@ func TestImports(t *testing.T) {
 		if strings.HasPrefix(pkg, "github.com/kyverno/") {
 			t.Errorf("gatehouse needs %s: only engine/ may import Kyverno", pkg)
 		}
+		if strings.HasPrefix(pkg, "helm.sh/") {
+			t.Errorf("gatehouse needs %s: only engine/ may import Helm", pkg)
+		}
 		if strings.HasPrefix(pkg, "k8s.io/api/") {
 			t.Errorf("gatehouse needs %s: the types of all APIs are a tenth of what it costs to compile", pkg)
 		}
