@@ -337,7 +337,35 @@ type Control struct {
 	MaxStage *string `json:"maxStage,omitempty"`
 	// Parameters of the control. `gatehouse catalog show ID` lists them.
 	Parameters map[string]any `json:"parameters,omitempty"`
+	// Tiers to which the control applies; in others it is off. Default: all.
+	Tiers []string `json:"tiers,omitempty"`
+	// Namespaces to which the control applies; in others it is off. Default: all.
+	// docs/scopes.md says what this means for each kind of control. What extends a profile,
+	// or overrides it, replaces the field as a whole: {} is all namespaces.
+	Namespaces *ControlNamespaces `json:"namespaces,omitempty"`
 }
+
+// ControlNamespaces are the namespaces to which a control applies. Set include or exclude,
+// not both.
+type ControlNamespaces struct {
+	// Include lists the only namespaces to which the control applies. Objects without a
+	// namespace are then not judged.
+	Include []NamespaceChoice `json:"include,omitempty"`
+	// Exclude lists namespaces to which the control does not apply.
+	Exclude []NamespaceChoice `json:"exclude,omitempty"`
+}
+
+// NamespaceChoice is a namespace, or those with some labels. A bare text is a name.
+type NamespaceChoice struct {
+	// Name of a namespace, as it is: there are no wildcards.
+	Name *string `json:"name,omitempty"`
+	// Labels that a namespace must have in spec.namespaces. What labels are in the cluster
+	// does not matter: who may set them there would decide where the control applies.
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// TextField names the field that a bare string stands for.
+func (NamespaceChoice) TextField() string { return "name" }
 
 // ExceptionRules are the rules for exceptions.
 type ExceptionRules struct {

@@ -92,7 +92,8 @@ spec:
     - {name: one, references: [ghcr.io/acme/*], attestors: [a, b], tiers: [apps], mutateDigest: true, requireDigest: false,
        attestations: [{type: "https://slsa.dev/provenance/v1", attestors: {count: 1, of: [a, b]}, conditions: [{path: a.b, equals: x}, {path: c, in: [1, true]}, {path: d, matches: "^x$"}, {path: e, atLeast: 1, atMost: 2}]}]}
     - {name: two, references: [ghcr.io/acme/*], attestors: {count: 1, of: [a, b]}}
-  controls: {require-labels: {enabled: true, maxStage: audit, parameters: {labels: [a], deep: {n: 1, f: 1.5, z: null}}}}
+  controls: {require-labels: {enabled: true, maxStage: audit, parameters: {labels: [a], deep: {n: 1, f: 1.5, z: null}}, tiers: [apps], namespaces: {include: [a, {name: b}, {labels: {c: d}}]}},
+    require-probes: {namespaces: {exclude: [a]}}}
   catalogs: [controls]
   exceptions: {namespace: policy-exceptions, allowPermanent: false, maxDays: 365, warnDays: 7}
   deployers: [system:serviceaccount:ci:deploy, {user: jane}, {group: platform-team}]

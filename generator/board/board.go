@@ -84,6 +84,20 @@ func controls(b *strings.Builder, tiers []string, policies []plan.Policy) {
 		}
 		t.Row(row...)
 	}
+	scopes(b, policies)
+}
+
+// scopes says which controls do not judge in all namespaces of the tiers in which they are on.
+func scopes(b *strings.Builder, policies []plan.Policy) {
+	var lines []string
+	for _, p := range policies {
+		if !p.Scope.All() {
+			lines = append(lines, fmt.Sprintf("- %s: %s", p.Name, p.Scope))
+		}
+	}
+	if len(lines) > 0 {
+		b.WriteString("\nThese controls do not judge in all namespaces:\n\n" + strings.Join(lines, "\n") + "\n")
+	}
 }
 
 // deployers names those whom everything accepts that is enforced and asks who writes.

@@ -16,6 +16,9 @@ import (
 type check struct {
 	policy plan.Policy
 	catalog.Check
+	// within is the start of an expression that ends it outside of the scope of the policy,
+	// or empty (see object.inScope).
+	within string
 }
 
 // id names the check in messages, reports and exemptions.
@@ -59,9 +62,9 @@ func (c check) fails(exceptions waivers) string {
 	return fails
 }
 
-// concerns is the start of an expression that ends it for a Pod that the check has nothing to
-// do with, or empty: most Pods have few of the fields that checks look at. fields is where
-// their names are.
+// concerns is the start of an expression that ends it where the check does not judge, and for
+// a Pod that it has nothing to do with, or empty: most Pods have few of the fields that checks
+// look at. fields is where their names are.
 func (c check) concerns(fields string) string {
 	var has []string
 	for _, field := range c.Fields {
@@ -69,11 +72,11 @@ func (c check) concerns(fields string) string {
 	}
 	switch len(has) {
 	case 0:
-		return ""
+		return c.within
 	case 1:
-		return has[0] + " && "
+		return c.within + has[0] + " && "
 	}
-	return "(" + strings.Join(has, " || ") + ") && "
+	return c.within + "(" + strings.Join(has, " || ") + ") && "
 }
 
 // fieldsOf is an expression for the names of all fields of a Pod or template that checks of
@@ -93,10 +96,10 @@ func (c check) exempted(exceptions waivers) []string {
 	var out []string
 	if exceptions.narrowed() {
 		faulty := fmt.Sprintf("variables.%s.size() == 0 && variables.%s.size() > 0", c.variable(), c.whole())
-		out = append(out, names(faulty, fmt.Sprintf(`%s in x.checks && ("containers" in x || "images" in x)`, quoted(c.id()))))
+		out = append(out, names(c.within+faulty, fmt.Sprintf(`%s in x.checks && ("containers" in x || "images" in x)`, quoted(c.id()))))
 	}
 	if exceptions.whole() {
-		out = append(out, names(fmt.Sprintf("variables.%s.size() > 0", c.variable()), exempts(c)))
+		out = append(out, names(fmt.Sprintf("%svariables.%s.size() > 0", c.within, c.variable()), exempts(c)))
 	}
 	return out
 }

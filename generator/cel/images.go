@@ -23,7 +23,7 @@ func imageFiles(p *plan.Plan, env plan.Environment, folder layout.Folder) []mani
 		file := manifest.File{Path: folder.File(policy.Name), Folder: folder, Origin: policy.At.File}
 		for _, action := range []plan.Action{plan.Enforce, plan.Audit} {
 			if tiers := p.TiersAt(policy, action); len(tiers) > 0 {
-				o := imageObject{plan: p, env: env, check: check{policy, policy.Checks()[0]}, action: action, tiers: tiers}
+				o := imageObject{plan: p, env: env, check: check{policy: policy, Check: policy.Checks()[0]}, action: action, tiers: tiers}
 				file.Objects = append(file.Objects, o.objects()...)
 			}
 		}
@@ -44,7 +44,7 @@ type imageObject struct {
 // objects returns the policies for each of the selectors of the tiers.
 func (o imageObject) objects() []manifest.Object {
 	var all []manifest.Object
-	for _, s := range selectors(o.plan, o.env, o.tiers) {
+	for _, s := range selectors(o.plan, o.env, o.tiers, o.check.policy.Scope) {
 		all = append(all, o.validating(s))
 		if o.mutates() {
 			all = append(all, o.mutating(s))

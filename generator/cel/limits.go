@@ -148,6 +148,9 @@ func (o *object) sized() []any {
 	if exempt != "" {
 		large = "!" + exempt + " && " + large
 	}
+	if where := o.someScope(); where != "" {
+		large = where + "(" + large + ")"
+	}
 	return []any{
 		variable("oversized", large),
 		variable("same", unchanged()+" ||\n"+kept(list)+" && variables.oversized"),

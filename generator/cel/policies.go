@@ -51,12 +51,12 @@ func objectsOf(p *plan.Plan, env plan.Environment) []*object {
 		}
 		for _, one := range policy.Checks() {
 			if policy.Control.ClusterScoped {
-				add(check{policy, one}, "", policy.Strictest())
+				add(check{policy: policy, Check: one}, "", policy.Strictest())
 				continue
 			}
 			for _, tier := range p.Tiers {
 				if action := policy.Actions[tier]; action != plan.Off {
-					add(check{policy, one}, tier, action)
+					add(check{policy: policy, Check: one}, tier, action)
 				}
 			}
 		}
@@ -249,7 +249,7 @@ func (o *object) spec() map[string]any {
 	if o.family.pods {
 		variables = append(variables, variable("templates", templatesOf("variables.objects")), variable("pods", podsOf("variables.templates", "")), variable("fields", fieldsOf("variables.templates[0]")))
 	}
-	variables = append(variables, o.sized()...)
+	variables = append(append(variables, o.scoped()...), o.sized()...)
 	if suspect := o.suspect(); suspect != "" && !o.conditional() {
 		variables = append(variables, variable("suspect", suspect))
 	}
@@ -257,6 +257,7 @@ func (o *object) spec() map[string]any {
 	variables = append(variables, exceptions.variables()...)
 	var faulty, failed, exempted, texts []string
 	for _, c := range o.checks {
+		c.within = o.inScope(c.policy)
 		variables = append(variables, c.variables(exceptions.of(c))...)
 		faulty = append(faulty, c.faulty(exceptions.of(c)))
 		failed = append(failed, fmt.Sprintf(`%s ? %s : ""`, c.fails(exceptions.of(c)), quoted(c.id())))

@@ -41,6 +41,9 @@ func (o *object) suspect() string {
 		if c.Refusals != "" || len(c.LookUps) > 0 || unconditional.MatchString(c.Offenders) {
 			return ""
 		}
+		if c.within = ""; !c.policy.Scope.All() {
+			c.within = requestIn(c.policy.Scope) + " && "
+		}
 		finds = append(finds, fmt.Sprintf(`%s(%s).join("").replace("\n", "") != ""`, c.concerns("fields"), c.Offenders))
 	}
 	expression := fmt.Sprintf("%s\n.exists(pod, [%s].exists(fields, %s))", podsOf(templatesOf("[object]"), ""), fieldsOf("pod"), strings.Join(finds, " ||\n"))

@@ -27,14 +27,14 @@ func (o *object) selectors() []selector {
 	if o.family.open {
 		return o.open()
 	}
-	return selectors(o.plan, o.env, []string{o.tier})
+	return selectors(o.plan, o.env, []string{o.tier}, o.scope())
 }
 
 // open returns disjoint selectors for the namespaces of the tier that the profile does not
 // have. Labels name those that gatehouse creates, and a tenant can set one of the two only:
 // who has one without the other is judged.
 func (o *object) open() []selector {
-	labels := selectors(o.plan, o.env, []string{o.tier})[0].labels
+	labels := selectors(o.plan, o.env, []string{o.tier}, o.scope())[0].labels
 	by := func(key, operator string, values ...string) map[string]any {
 		more := map[string]any{"key": key, "operator": operator}
 		if len(values) > 0 {
@@ -51,11 +51,14 @@ func (o *object) open() []selector {
 	return all
 }
 
-// selectors return disjoint selectors for the namespaces of some tiers.
-func selectors(p *plan.Plan, env plan.Environment, tiers []string) []selector {
+// selectors return disjoint selectors for the namespaces of some tiers that are in a scope.
+func selectors(p *plan.Plan, env plan.Environment, tiers []string, scope plan.Scope) []selector {
 	named := env.SelectedByName(p.Tiers)
 	others := slices.DeleteFunc(slices.Clone(p.Tiers), func(t string) bool { return slices.Contains(tiers, t) })
-	byLabel := []any{expression(labelName, "NotIn", slices.Concat(env.SystemNamespaces, named))}
+	byLabel := []any{expression(labelName, "NotIn", slices.Concat(env.SystemNamespaces, named, scope.Exclude))}
+	if len(scope.Include) > 0 {
+		byLabel = append(byLabel, expression(labelName, "In", scope.Include))
+	}
 	switch {
 	case !slices.Contains(tiers, p.LastTier()):
 		byLabel = append([]any{expression(v1alpha1.LabelTier, "In", tiers)}, byLabel...)
@@ -63,7 +66,7 @@ func selectors(p *plan.Plan, env plan.Environment, tiers []string) []selector {
 		byLabel = append([]any{expression(v1alpha1.LabelTier, "NotIn", others)}, byLabel...)
 	}
 	all := []selector{{"", map[string]any{"matchExpressions": byLabel}}}
-	if names := env.SelectedByName(tiers); len(names) > 0 {
+	if names := scope.Of(env.SelectedByName(tiers)); len(names) > 0 {
 		all = append(all, selector{".named", map[string]any{"matchExpressions": []any{expression(labelName, "In", names)}}})
 	}
 	return all

@@ -67,6 +67,7 @@ func validatePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy) mani
 	}
 	for _, r := range spec["rules"].([]any) {
 		rule := r.(map[string]any)
+		within(rule, policy.Scope)
 		if len(exclude) > 0 {
 			rule["exclude"] = map[string]any{"any": runtime.DeepCopyJSONValue(exclude)}
 		}
@@ -178,6 +179,7 @@ func imagePolicy(p *plan.Plan, env plan.Environment, policy plan.Policy, name st
 	mutate := enforce && policy.Image.MutateDigest && !policy.Image.RequireDigest
 	for _, r := range spec["rules"].([]any) {
 		rule := r.(map[string]any)
+		within(rule, policy.Scope)
 		rule["exclude"] = map[string]any{"any": exclusions(p, env, policy, others(p, tiers))}
 		if len(keys.entries) > 0 {
 			rule["context"] = keys.entries

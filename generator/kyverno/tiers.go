@@ -11,13 +11,16 @@ import (
 // labelName is the label with its name that the API server sets on every namespace.
 const labelName = "kubernetes.io/metadata.name"
 
-// exclusions keeps a policy away from the system namespaces and from the tiers
-// where it is off, and a policy that asks for a closed network away from namespaces that
-// are not closed yet. Excluding by namespace keeps Kyverno's autogen on.
+// exclusions keeps a policy away from the system namespaces, from the tiers where it is off
+// and from the namespaces that its scope leaves out, and a policy that asks for a closed
+// network away from namespaces that are not closed yet. Excluding by namespace keeps Kyverno's autogen on.
 func exclusions(p *plan.Plan, env plan.Environment, policy plan.Policy, off []string) []any {
 	exclude := []any{map[string]any{"resources": map[string]any{"namespaces": list(env.SystemNamespaces)}}}
 	if open := env.WaitingToClose(); len(open) > 0 && policy.Control.Follows == catalog.DefaultDeny {
 		exclude = append(exclude, map[string]any{"resources": map[string]any{"namespaces": list(open)}})
+	}
+	if names := policy.Scope.Exclude; len(names) > 0 {
+		exclude = append(exclude, map[string]any{"resources": map[string]any{"namespaces": list(names)}})
 	}
 	if len(off) == 0 || policy.Control.ClusterScoped {
 		return exclude
@@ -27,6 +30,17 @@ func exclusions(p *plan.Plan, env plan.Environment, policy plan.Policy, off []st
 		exclude = append(exclude, map[string]any{"resources": map[string]any{"namespaces": list(names)}})
 	}
 	return exclude
+}
+
+// within limits a rule to the namespaces that a scope includes. Kyverno compares the name of
+// the namespace of the request, and needs no labels, which it may not know yet of a new one.
+func within(rule map[string]any, scope plan.Scope) {
+	if len(scope.Include) == 0 {
+		return
+	}
+	for _, filter := range rule["match"].(map[string]any)["any"].([]any) {
+		filter.(map[string]any)["resources"].(map[string]any)["namespaces"] = list(scope.Include)
+	}
 }
 
 // closed excludes the namespaces of the profile, which default-deny closes. They are not

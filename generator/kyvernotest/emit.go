@@ -28,9 +28,10 @@ const (
 // Emit returns the files for `kyverno test tests/`: a folder
 // tests/<env>/policies/<policy>/ for every policy with cases whose results are
 // known, and tests/<env>/exceptions/<name>/ for every exception that one of these
-// cases shows. All cases are in a namespace of the strictest tier. The other tiers
-// have one case for each rule, which must be skipped if the policy is off there. So
-// the size depends on policies and tiers, not on namespaces.
+// cases shows. All cases are in a namespace of the strictest tier in which the policy
+// judges. The other tiers have one case for each rule, which must be skipped if the policy
+// is off there, and so has a namespace that the scope of the policy leaves out. So the size
+// depends on policies and tiers, not on namespaces.
 //
 // `kyverno test` supports no update of another object, no subresource and no second
 // user, and its policies see no cluster. Emit leaves out what needs these, and policies in
@@ -159,16 +160,22 @@ func (s *suite) expect(rule, result, resource string) {
 func (e *testEmitter) policy(policy plan.Policy) []manifest.File {
 	cases := e.cases[caseKey(policy)]
 	strictest := e.plan.StrictestTier(policy)
+	judged, tier := e.judgedIn(policy, strictest)
 	s := newSuite("policies/"+policy.Name, policy)
 	for _, j := range cases.good {
-		resource := s.add(j, objectName(j), e.namespace(j, strictest), strictest)
+		at := namespace(j, judged)
+		resource := s.add(j, objectName(j), at, tier)
 		for rule, result := range j.Rules {
+			if policy.ActionFor(at, tier) == plan.Off {
+				result = skip
+			}
 			s.expect(rule, result, resource)
 		}
 	}
 	for _, j := range cases.bad {
-		resource, result := s.add(j, objectName(j), e.namespace(j, strictest), strictest), fail
-		if j.Namespace == "" && e.offWithoutTier(policy) {
+		at := namespace(j, judged)
+		resource, result := s.add(j, objectName(j), at, tier), fail
+		if policy.ActionFor(at, tier) == plan.Off || j.Namespace == "" && e.offWithoutTier(policy) {
 			result = skip
 		}
 		for _, rule := range failing(j) {
@@ -176,31 +183,51 @@ func (e *testEmitter) policy(policy plan.Policy) []manifest.File {
 		}
 	}
 	if !policy.Control.ClusterScoped {
-		e.otherTiers(s, cases.bad, strictest)
+		e.elsewhere(s, cases.bad, judged, strictest)
 	}
 	return e.files(s, policy.At.File)
 }
 
-// otherTiers tests that each rule applies in the tiers where it is on, and only there.
-func (e *testEmitter) otherTiers(s *suite, bad []catalog.JudgedCase, strictest string) {
+// judgedIn returns a namespace in which a policy judges, and its tier: one that is made up,
+// of the strictest tier, unless the policy judges only in namespaces that it names.
+func (e *testEmitter) judgedIn(policy plan.Policy, strictest string) (namespace, tier string) {
+	namespace, tier = policy.Scope.Example(catalog.TestNamespace(strictest)), strictest
+	for _, name := range policy.Scope.Include {
+		if of := e.plan.TierOf(e.env, name); policy.Actions[of] > policy.Actions[tier] || namespace == name {
+			namespace, tier = name, of
+		}
+	}
+	return namespace, tier
+}
+
+// elsewhere tests that each rule applies in the other tiers where it is on, and only there,
+// and not in a namespace outside of the scope of the policy.
+func (e *testEmitter) elsewhere(s *suite, bad []catalog.JudgedCase, judged, strictest string) {
 	for _, tier := range e.plan.Tiers {
-		if tier == strictest {
+		if at := catalog.TestNamespace(tier); at != judged && (tier != strictest || !s.policy.Scope.Covers(at)) {
+			e.oneOfEach(s, bad, at, tier)
+		}
+	}
+	if names := s.policy.Scope.Exclude; len(names) > 0 && !slices.Contains(e.env.SystemNamespaces, names[0]) {
+		e.oneOfEach(s, bad, names[0], e.plan.TierOf(e.env, names[0]))
+	}
+}
+
+// oneOfEach adds a case for each rule in a namespace.
+func (e *testEmitter) oneOfEach(s *suite, bad []catalog.JudgedCase, at, tier string) {
+	result, shown := fail, map[string]bool{}
+	if s.policy.ActionFor(at, tier) == plan.Off {
+		result = skip
+	}
+	for _, j := range bad {
+		rules := failing(j)
+		if j.Namespace != catalog.CaseNamespace || !slices.ContainsFunc(rules, func(rule string) bool { return !shown[rule] }) {
 			continue
 		}
-		result, shown := fail, map[string]bool{}
-		if s.policy.Actions[tier] == plan.Off {
-			result = skip
-		}
-		for _, j := range bad {
-			rules := failing(j)
-			if j.Namespace != catalog.CaseNamespace || !slices.ContainsFunc(rules, func(rule string) bool { return !shown[rule] }) {
-				continue
-			}
-			resource := s.add(j, objectName(j), e.namespace(j, tier), tier)
-			for _, rule := range rules {
-				shown[rule] = true
-				s.expect(rule, result, resource)
-			}
+		resource := s.add(j, objectName(j), at, tier)
+		for _, rule := range rules {
+			shown[rule] = true
+			s.expect(rule, result, resource)
 		}
 	}
 }
@@ -230,22 +257,26 @@ func (e *testEmitter) exception(x plan.Exception) []manifest.File {
 func (e *testEmitter) waive(s *suite, x plan.Exception, waived []string) {
 	for _, j := range e.cases[caseKey(s.policy)].bad {
 		object, found := exempted(x, j.Kind.Kind)
-		namespace, tier := "", e.plan.StrictestTier(s.policy)
+		at, tier := "", e.plan.StrictestTier(s.policy)
 		if len(x.Namespaces) > 0 && !slices.Contains(x.ClusterKinds, j.Kind.Kind) {
-			namespace = x.Namespaces[0]
-			tier = e.plan.TierOf(e.env, namespace)
+			at = x.Namespaces[0]
+			tier = e.plan.TierOf(e.env, at)
 		}
-		if s.policy.ActionIn(tier) == plan.Off {
+		if s.policy.ActionFor(at, tier) == plan.Off {
 			continue
 		}
-		if !found || j.Namespace != "" && j.Namespace != catalog.CaseNamespace || (j.Namespace == "") != (namespace == "") {
+		if !found || j.Namespace != "" && j.Namespace != catalog.CaseNamespace || (j.Namespace == "") != (at == "") {
 			continue
 		}
-		exempt := s.add(j, object.Stored(), namespace, tier)
+		exempt := s.add(j, object.Stored(), at, tier)
 		if object.OwnerReference != nil {
 			s.resources[len(s.resources)-1].Metadata()["ownerReferences"] = []any{object.OwnerReference}
 		}
-		other := s.add(j, objectName(j), e.namespace(j, tier), tier)
+		elsewhere := catalog.TestNamespace(tier)
+		if !s.policy.Scope.Covers(elsewhere) {
+			elsewhere = at
+		}
+		other := s.add(j, objectName(j), namespace(j, elsewhere), tier)
 		for _, rule := range failing(j) {
 			s.expect(rule, fail, other)
 			if slices.Contains(waived, rule) {
@@ -273,11 +304,11 @@ func exempted(x plan.Exception, kind string) (made.Sent, bool) {
 	return made.Sent{}, false
 }
 
-// namespace returns the namespace of a case in a tier. A case that depends on its
+// namespace returns the namespace of a case that may be in any. A case that depends on its
 // namespace keeps it.
-func (e *testEmitter) namespace(j catalog.JudgedCase, tier string) string {
+func namespace(j catalog.JudgedCase, any string) string {
 	if j.Namespace == catalog.CaseNamespace {
-		return catalog.TestNamespace(tier)
+		return any
 	}
 	return j.Namespace
 }

@@ -251,6 +251,8 @@ type Policy struct {
 	catalog.Policy
 	// Actions by tier; a tier without an entry is off.
 	Actions map[string]Action
+	// Scope says in which namespaces of these tiers the policy judges.
+	Scope Scope
 	// Stage is the control's effective stage here.
 	Stage string
 	// Parameters that the template was rendered with.

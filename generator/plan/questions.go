@@ -150,7 +150,7 @@ func (e Environment) WaitingToClose() []string {
 }
 
 // Action returns the action of a policy in a tier, with any of its contents, by its Base;
-// Off if the policy does not exist.
+// Off if the policy does not exist. Its scope does not matter.
 func (e Environment) Action(policy, tier string) Action {
 	action := Off
 	for _, p := range e.Policies {
@@ -185,13 +185,23 @@ func (p Policy) Strictest() Action {
 	return strictest
 }
 
-// ActionIn returns the action of the policy for an object in a namespace of a tier.
-// What a cluster-scoped policy judges has no namespace and gets the strictest action.
+// ActionIn returns the action of the policy for an object in a namespace of a tier that is in
+// the scope of the policy. What a cluster-scoped policy judges has no namespace and gets
+// the strictest action.
 func (p Policy) ActionIn(tier string) Action {
 	if p.Control.ClusterScoped {
 		return p.Strictest()
 	}
 	return p.Actions[tier]
+}
+
+// ActionFor returns the action of the policy for an object in a namespace that is in a tier;
+// the namespace is empty for what has none.
+func (p Policy) ActionFor(namespace, tier string) Action {
+	if !p.Scope.Covers(namespace) {
+		return Off
+	}
+	return p.ActionIn(tier)
 }
 
 // AuditName returns the name of the second policy of an image rule, for the tiers in
@@ -243,12 +253,17 @@ func ExceptionOf(object string) string {
 	return name
 }
 
-// Exempting returns the exceptions from an image rule that are for some images only.
+// Exempting returns the exceptions from an image rule that are for some images only, in the
+// namespaces in which it judges.
 func (e Environment) Exempting(p Policy) []Exception {
-	return slices.DeleteFunc(slices.Clone(e.Exceptions), func(x Exception) bool {
+	var all []Exception
+	for _, x := range e.Exceptions {
 		waived := slices.ContainsFunc(x.Policies, func(w ExceptionPolicy) bool { return w.Name == p.Name })
-		return p.Image == nil || len(x.Images) == 0 || !waived
-	})
+		if x.Namespaces = p.Scope.Of(x.Namespaces); p.Image != nil && len(x.Images) > 0 && waived && len(x.Namespaces) > 0 {
+			all = append(all, x)
+		}
+	}
+	return all
 }
 
 // maxPolicyName is the length of the longest name of a policy: Kyverno makes a label of it.

@@ -356,13 +356,13 @@ func (l *loader) merge(doc *source.Document, chain []string) *source.Document {
 		if base == nil {
 			base = parent
 		} else {
-			base = source.Merge(base, parent)
+			base = source.Merge(base, parent, oneValue)
 		}
 	}
 	if base == nil {
 		return doc
 	}
-	return source.Merge(base, doc)
+	return source.Merge(base, doc, oneValue)
 }
 
 func (l *loader) parent(doc *source.Document, e *yaml.Node, field string) (*source.Document, string) {

@@ -56,7 +56,7 @@ func fieldNames(t reflect.Type) []string {
 // was reported where it was written.
 func (l *loader) overridden(root *source.Document, environments []*source.Document) map[string]Loaded[v1alpha1.Profile] {
 	all := map[string]Loaded[v1alpha1.Profile]{}
-	overlay := source.Overlay{From: overridesField, Onto: "spec", Named: map[string]string{"spec.namespaces": "name"}}
+	overlay := source.Overlay{From: overridesField, Onto: "spec", Named: map[string]string{"spec.namespaces": "name"}, Whole: oneValue}
 	for _, doc := range environments {
 		merged := overlay.Merge(root, doc)
 		if merged == nil {

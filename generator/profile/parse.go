@@ -46,7 +46,7 @@ type parser struct {
 	spec  v1alpha1.ProfileSpec
 	src   *Source
 	out   *Spec
-	named map[string]bool // namespaces; see knownNamespace
+	named map[string]bool // see namedNamespaces
 }
 
 func newParser(in *Input, profile Loaded[v1alpha1.Profile], src *Source, now time.Time) *parser {
@@ -77,6 +77,7 @@ func (p *parser) parse(environments []string) {
 	p.out.Network = p.clusterNetwork("spec.network", *p.spec.Network)
 	p.knownNamespace("spec.network.dns.namespace", codePeerNamespace, p.out.Network.DNS.Namespace)
 	p.namespaces(environments)
+	p.scopes()
 	p.workloadLints()
 }
 

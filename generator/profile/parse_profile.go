@@ -172,8 +172,10 @@ func (p *parser) controls() {
 		if settings.MaxStage != nil {
 			limit = p.stageIndex(&p.reporter, field+".maxStage", *settings.MaxStage)
 		}
-		if control, ok := p.src.Catalog.Control(id); ok && p.enabled(id) {
-			p.out.Controls = append(p.out.Controls, Control{Control: control, MaxStage: limit, Parameters: settings.Parameters, Field: field})
+		control, ok := p.src.Catalog.Control(id)
+		scope := p.scope(field, control, settings)
+		if ok && p.enabled(id) {
+			p.out.Controls = append(p.out.Controls, Control{Control: control, MaxStage: limit, Scope: scope, Parameters: settings.Parameters, Field: field})
 		}
 	}
 }

@@ -85,6 +85,8 @@ type Control struct {
 	*catalog.Control
 	// MaxStage is the highest stage that it may reach, an index of Stages.
 	MaxStage int
+	// Scope is where the control applies.
+	Scope Scope
 	// Parameters as written; nil for none.
 	Parameters map[string]any
 	// Field is the path of its settings in the profile.

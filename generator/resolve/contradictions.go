@@ -33,6 +33,7 @@ func (r *resolver) contradictions() {
 		s.deployedObjects()
 		s.refusedValues()
 		s.refusedByLevel()
+		s.releasedByScope()
 	}
 	r.idleImageRules(found)
 	r.Problems = append(r.Problems, found.problems...)
@@ -121,8 +122,11 @@ func (s situation) excepted(p plan.Policy, namespace string) bool {
 	})
 }
 
-// least returns the loosest action of a policy in some tiers.
-func least(p plan.Policy, tiers []string) plan.Action {
+// least returns the loosest action of a policy in some tiers, where another one judges.
+func least(p plan.Policy, tiers []string, where plan.Scope) plan.Action {
+	if !where.Within(p.Scope) {
+		return plan.Off
+	}
 	action := plan.Enforce
 	for _, t := range tiers {
 		action = min(action, p.ActionIn(t))

@@ -32,7 +32,8 @@ func (s situation) refusedImages() {
 // refusedReferences reports the references of a rule that lie outside the allowed
 // registries. In a tier in which the policy is off, the images can run.
 func (s situation) refusedReferences(p plan.Policy, rule profile.Image, allowed []string) {
-	action := least(p, s.activeTiers(rule))
+	active, where := s.activeTiers(rule)
+	action := least(p, active, where)
 	if action == plan.Off {
 		return
 	}
@@ -52,8 +53,9 @@ func (s situation) refusedReferences(p plan.Policy, rule profile.Image, allowed 
 func (s situation) openRegistries() {
 	for _, rule := range s.Images {
 		for _, t := range rule.Tiers {
+			_, where := s.activeTiers(rule)
 			if s.enforced(t, func(p plan.Policy) bool { return p.Base == rule.Policy }) &&
-				!s.enforced(t, func(p plan.Policy) bool { return p.Control.Claims.Refuses.ImagesOutside != "" }) {
+				!s.enforced(t, func(p plan.Policy) bool { return p.Control.Claims.Refuses.ImagesOutside != "" && where.Within(p.Scope) }) {
 				s.report(diag.Warning, rule.Policy, rule.Field, "enforce restrict-image-registries there, too",
 					"verifies only what it matches: tier %s of environment %s admits images from any registry, and other spellings of these names (host:443)", t, s.env.Name)
 			}
@@ -66,17 +68,21 @@ func (s situation) enforced(tier string, some func(plan.Policy) bool) bool {
 	return slices.ContainsFunc(s.asked, func(p plan.Policy) bool { return some(p) && p.ActionIn(tier) == plan.Enforce })
 }
 
-// activeTiers returns the tiers in which an image rule is on; none if it is off.
-func (s situation) activeTiers(rule profile.Image) []string {
-	var tiers []string
+// activeTiers returns the tiers in which an image rule is on, none if it is off, and where it
+// judges in these.
+func (s situation) activeTiers(rule profile.Image) (tiers []string, where plan.Scope) {
 	for _, p := range s.asked {
+		if p.Base != rule.Policy {
+			continue
+		}
+		where = p.Scope
 		for _, t := range rule.Tiers {
-			if p.Base == rule.Policy && p.Actions[t] > plan.Off {
+			if p.Actions[t] > plan.Off {
 				tiers = append(tiers, t)
 			}
 		}
 	}
-	return tiers
+	return tiers, where
 }
 
 // meetsAny reports whether some image that a glob matches is from one of the registries
@@ -120,7 +126,7 @@ func (r *resolver) idleImageRules(found *findings) {
 		for _, rule := range s.Images {
 			if slices.Contains(rule.Tiers, r.plan.LastTier()) || slices.ContainsFunc(s.here(), func(n profile.Namespace) bool { return slices.Contains(rule.Tiers, n.Tier) }) {
 				busy[rule.At] = true
-			} else if len(s.activeTiers(rule)) > 0 {
+			} else if active, _ := s.activeTiers(rule); len(active) > 0 {
 				idle[rule.At] = s
 			}
 		}
@@ -208,9 +214,10 @@ func (s situation) refusedValues() {
 	}
 }
 
-// asStrict reports whether a policy is at least as strict as another one in every tier.
+// asStrict reports whether a policy is at least as strict as another one in every tier and
+// namespace.
 func (s situation) asStrict(p, other plan.Policy) bool {
-	return !slices.ContainsFunc(s.resolver.plan.Tiers, func(t string) bool { return p.ActionIn(t) < other.ActionIn(t) })
+	return other.Scope.Within(p.Scope) && !slices.ContainsFunc(s.resolver.plan.Tiers, func(t string) bool { return p.ActionIn(t) < other.ActionIn(t) })
 }
 
 // subject is a parameter with the values that a control admits, and how to ask another

@@ -11,9 +11,7 @@ import (
 )
 
 // here returns the namespaces of the profile that are in the environment.
-func (s situation) here() []profile.Namespace {
-	return slices.DeleteFunc(slices.Clone(s.Namespaces), func(n profile.Namespace) bool { return !n.In(s.env.Name) })
-}
+func (s situation) here() []profile.Namespace { return s.namespacesOf(s.env) }
 
 // withoutEffect warns of controls that ask for what a control that is off would bring.
 func (s situation) withoutEffect() {
@@ -33,8 +31,8 @@ func (s situation) withoutEffect() {
 func (s situation) openNamespaces() {
 	for _, n := range s.here() {
 		for _, p := range s.asked {
-			if n.Network == nil && p.Control.Follows == catalog.DefaultDeny && p.Actions[n.Tier] > plan.Off {
-				s.report(diag.Error, p.Name, n.Field+".network.defaultDeny", "remove it, or switch "+p.Name+" off",
+			if n.Network == nil && p.Control.Follows == catalog.DefaultDeny && p.ActionFor(n.Name, n.Tier) > plan.Off {
+				s.report(diag.Error, p.Name, n.Field+".network.defaultDeny", "remove it, or exclude the namespace from "+p.Name,
 					"namespace %s is open, but %s (%s) asks for a default deny in it in environment %s", n.Name, p.Name, p.At, s.env.Name)
 			}
 		}
@@ -46,7 +44,7 @@ func (s situation) openNamespaces() {
 func (s situation) refusedNamespaces() {
 	for _, n := range s.here() {
 		for _, p := range s.asked {
-			action := p.ActionIn(n.Tier)
+			action := p.ActionFor(n.Name, n.Tier)
 			if action == plan.Off || !slices.Contains(p.Control.Claims.Refuses.Namespaces, n.Name) || s.excepted(p, n.Name) {
 				continue
 			}

@@ -37,6 +37,29 @@ func (s situation) refusedByLevel() {
 // a higher one, where the control is on.
 func (s situation) levelled(p plan.Policy) []profile.Namespace {
 	return slices.DeleteFunc(s.here(), func(n profile.Namespace) bool {
-		return n.Existing || n.PodSecurity != p.Control.PodSecurity && n.PodSecurity != "restricted" || p.ActionIn(n.Tier) == plan.Off
+		return n.Existing || n.PodSecurity != p.Control.PodSecurity && n.PodSecurity != "restricted" || p.ActionFor(n.Name, n.Tier) == plan.Off
 	})
+}
+
+// releasedByScope warns of namespaces that the scope of a control leaves out, and for which
+// the profile sets a level that the control is part of: there Pod Security Admission refuses
+// what the control no longer judges.
+func (s situation) releasedByScope() {
+	for _, c := range s.controls[s.Spec] {
+		scope, _ := s.scope(c, s.env)
+		level := c.policy.Control.PodSecurity
+		if level == "" || scope.All() {
+			continue
+		}
+		var refused []string
+		for _, n := range s.here() {
+			if !n.Existing && (n.PodSecurity == level || n.PodSecurity == "restricted") && !scope.Covers(n.Name) && c.scope.In(n.Tier) {
+				refused = append(refused, n.Name)
+			}
+		}
+		if id := c.policy.Control.ID; len(refused) > 0 {
+			s.report(diag.Warning, id, c.field+".namespaces", "give these namespaces a lower podSecurity, or none for the level that the controls amount to",
+				"Pod Security Admission refuses in %s what %s does not judge there: the profile sets the level of the namespace", and(refused), id)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 type resolvedControl struct {
 	policy   plan.Policy
 	maxStage int
+	scope    profile.Scope
 	field    string // of its settings in the profile
 	// conditional is what image rules with conditions on attestations are made from.
 	conditional catalog.Policy
@@ -49,7 +50,7 @@ func (r *resolver) resolveControls(spec *profile.Spec) {
 			continue
 		}
 		policy := plan.Policy{Name: c.ID, Base: c.ID, Control: c.Control, Policy: rendered.policy, Parameters: rendered.parameters, At: spec.At(c.Field)}
-		resolved := resolvedControl{policy: policy, maxStage: c.MaxStage, field: c.Field}
+		resolved := resolvedControl{policy: policy, maxStage: c.MaxStage, scope: c.Scope, field: c.Field}
 		if c.Instances != "" {
 			resolved.conditional = r.conditional(&report, spec, c, target, rendered)
 		}

@@ -32,10 +32,14 @@ func (r *resolver) offInNamespace(rep *source.Reporter, field string, e profile.
 	var off []string
 	for _, env := range held {
 		tier, policies := r.plan.TierOf(*env, namespace), waivable(env, id)
-		if slices.ContainsFunc(policies, func(p plan.Policy) bool { return p.ActionIn(tier) != plan.Off }) || e.Environments != nil && len(policies) == 0 {
+		if slices.ContainsFunc(policies, func(p plan.Policy) bool { return p.ActionFor(namespace, tier) != plan.Off }) || e.Environments != nil && len(policies) == 0 {
 			continue // or reported at the control
 		}
-		off = append(off, fmt.Sprintf("%s (tier %s)", env.Name, tier))
+		why := "tier " + tier
+		if slices.ContainsFunc(policies, func(p plan.Policy) bool { return p.ActionIn(tier) != plan.Off }) {
+			why = "outside of its namespaces"
+		}
+		off = append(off, fmt.Sprintf("%s (%s)", env.Name, why))
 	}
 	if len(off) > 0 && (e.Environments != nil || len(off) == len(held)) {
 		rep.Warn(field, code, hint, "%s is off for %s in %s", id, namespace, strings.Join(off, ", "))

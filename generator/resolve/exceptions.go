@@ -74,7 +74,9 @@ func (r *resolver) enforcesOn(env plan.Environment, p plan.Policy, x plan.Except
 	if len(x.ClusterKinds) > 0 || p.Control != nil && p.Control.ClusterScoped {
 		return p.Strictest() == plan.Enforce
 	}
-	return slices.ContainsFunc(x.Namespaces, func(n string) bool { return p.Actions[r.plan.TierOf(env, n)] == plan.Enforce })
+	return slices.ContainsFunc(x.Namespaces, func(n string) bool {
+		return p.Scope.Covers(n) && p.Actions[r.plan.TierOf(env, n)] == plan.Enforce
+	})
 }
 
 // ends reports whether an exception ends before another one.

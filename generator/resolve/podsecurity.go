@@ -62,10 +62,10 @@ func givenLevel(level string, action plan.Action, waived bool) plan.PodSecurity 
 // parameter that is not the default.
 func (r *resolver) derivedLevels(env *plan.Environment, needed map[string][]string) {
 	for _, level := range []string{"baseline", "restricted"} {
-		actions, waived := r.podSecurityActions(env, needed[level]), waivedNamespaces(env, needed[level])
+		action, waived := r.podSecurityActions(env, needed[level]), waivedNamespaces(env, needed[level])
 		for j := range env.Namespaces {
 			n := &env.Namespaces[j]
-			action := actions[n.Tier]
+			action := action(n.Name, n.Tier)
 			if action >= plan.Audit {
 				n.PodSecurity.Audit = level
 			}
@@ -76,30 +76,56 @@ func (r *resolver) derivedLevels(env *plan.Environment, needed map[string][]stri
 	}
 }
 
-// podSecurityActions returns the loosest action of the needed controls for each
-// tier. It is at most Audit if one of them has parameters that are not the defaults.
-func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) map[string]plan.Action {
-	actions := map[string]plan.Action{}
-	for _, t := range r.plan.Tiers {
-		actions[t] = plan.Enforce
-		for _, id := range needed {
-			actions[t] = min(actions[t], podSecurityAction(env, id, t))
+// podSecurityActions returns a function that returns the loosest action of the needed
+// controls for a namespace in a tier. It is at most Audit if one of them has parameters
+// that are not the defaults. Most namespaces are named by no scope, and are alike.
+func (r *resolver) podSecurityActions(env *plan.Environment, needed []string) func(namespace, tier string) plan.Action {
+	policies, named := map[string][]plan.Policy{}, map[string]bool{}
+	for _, p := range env.Policies {
+		if !slices.Contains(needed, p.Base) {
+			continue
+		}
+		if !p.HasDefaults() {
+			p.Actions = capped(p.Actions, plan.Audit)
+		}
+		policies[p.Base] = append(policies[p.Base], p)
+		for _, name := range slices.Concat(p.Scope.Include, p.Scope.Exclude) {
+			named[name] = true
 		}
 	}
-	return actions
+	known := map[[2]string]plan.Action{}
+	return func(namespace, tier string) plan.Action {
+		if !named[namespace] {
+			namespace = unnamed
+		}
+		at := [2]string{namespace, tier}
+		if _, done := known[at]; !done {
+			known[at] = plan.Enforce
+			for _, id := range needed {
+				known[at] = min(known[at], strictestFor(policies[id], namespace, tier))
+			}
+		}
+		return known[at]
+	}
 }
 
-// podSecurityAction returns what a control does in a tier, with any of its contents.
-func podSecurityAction(env *plan.Environment, id, tier string) plan.Action {
+// unnamed stands for every namespace that no scope names. No namespace has this name.
+const unnamed = "*"
+
+// capped returns actions of which none is above a limit.
+func capped(actions map[string]plan.Action, limit plan.Action) map[string]plan.Action {
+	out := map[string]plan.Action{}
+	for tier, action := range actions {
+		out[tier] = min(action, limit)
+	}
+	return out
+}
+
+// strictestFor returns the strictest action of some policies for a namespace in a tier.
+func strictestFor(policies []plan.Policy, namespace, tier string) plan.Action {
 	action := plan.Off
-	for _, p := range env.Policies {
-		switch {
-		case p.Base != id:
-		case p.HasDefaults():
-			action = max(action, p.Actions[tier])
-		default:
-			action = max(action, min(p.Actions[tier], plan.Audit))
-		}
+	for _, p := range policies {
+		action = max(action, p.ActionFor(namespace, tier))
 	}
 	return action
 }

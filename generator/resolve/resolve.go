@@ -165,6 +165,11 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 	policy := c.policy
 	stage, _ := e.StageOf(policy.Control.ID)
 	policy.Stage, policy.Actions = r.plan.Stages[stage].Name, r.actions(c, e)
+	scope, some := r.scope(c, e)
+	if !some {
+		return nil
+	}
+	policy.Scope = scope
 	if followed := policy.Control.Follows; followed != "" {
 		limit := r.actions(r.control(e.Spec, followed), e)
 		for t := range policy.Actions {
@@ -194,8 +199,23 @@ func (r *resolver) policies(c resolvedControl, e profile.Environment) []plan.Pol
 	return all
 }
 
+// scope returns where a control judges in an environment. It reports false if that is
+// nowhere: the environment has none of the namespaces.
+func (r *resolver) scope(c resolvedControl, e profile.Environment) (plan.Scope, bool) {
+	if len(c.scope.Choices) == 0 {
+		return plan.Scope{}, true
+	}
+	return c.scope.Among(r.namespacesOf(e))
+}
+
+// namespacesOf returns the namespaces of the profile that an environment has.
+func (r *resolver) namespacesOf(e profile.Environment) []profile.Namespace {
+	return slices.DeleteFunc(slices.Clone(e.Spec.Namespaces), func(n profile.Namespace) bool { return !n.In(e.Name) })
+}
+
 // actions returns the action of a control in each tier of an environment: that of its
-// stage, limited by its highest stage. A control that is off has none.
+// stage, limited by its highest stage. A control that is off has none, and neither has a
+// tier outside of its scope.
 func (r *resolver) actions(c resolvedControl, e profile.Environment) map[string]plan.Action {
 	actions := map[string]plan.Action{}
 	if c.policy.Control == nil {
@@ -204,7 +224,9 @@ func (r *resolver) actions(c resolvedControl, e profile.Environment) map[string]
 	stage, _ := e.StageOf(c.policy.Control.ID)
 	at, limit := r.plan.Stages[stage], r.plan.Stages[c.maxStage]
 	for _, t := range r.plan.Tiers {
-		actions[t] = min(at.Actions[t], limit.Actions[t])
+		if c.scope.In(t) {
+			actions[t] = min(at.Actions[t], limit.Actions[t])
+		}
 	}
 	return actions
 }

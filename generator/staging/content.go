@@ -15,8 +15,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
-// Content is what a policy checks, without the stage, the scope and the names: what
-// must be audited before it is enforced.
+// Content is what a policy checks, and in which namespaces, without the stage, the tiers
+// and the names: what must be audited before it is enforced.
 type Content struct {
 	// Control is the id of the control.
 	Control string `json:"control"`
@@ -29,6 +29,9 @@ type Content struct {
 	Deployers      []string       `json:"deployers,omitempty"`
 	DeployerGroups []string       `json:"deployerGroups,omitempty"`
 	Appliers       []plan.Applier `json:"appliers,omitempty"`
+	// Scope is where the policy judges. Contents of policies that judge everywhere do not
+	// have the field.
+	Scope plan.Scope `json:"scope,omitzero"`
 	// Image is set for an image rule. Its keys are in it, not in objects beside it.
 	Image *plan.Image `json:"image,omitempty"`
 	// Body is the rendered template; nil for a control that is not a policy in the cluster.
@@ -41,7 +44,7 @@ const hashLength = 16
 // ContentOf returns the content of a policy. trust holds the objects that the
 // attestors of an image rule refer to.
 func ContentOf(p plan.Policy, deployers plan.Deployers, trust []plan.TrustObject) Content {
-	c := Content{Control: p.Control.ID, Target: p.Target, Parameters: p.Parameters, Body: p.Body}
+	c := Content{Control: p.Control.ID, Target: p.Target, Parameters: p.Parameters, Scope: p.Scope, Body: p.Body}
 	if p.Control.ExemptDeployers {
 		c.Deployers, c.DeployerGroups, c.Appliers = deployers.Users, deployers.Groups, deployers.Appliers
 	}
@@ -96,7 +99,7 @@ func nameless(image plan.Image) plan.Image {
 // Hash returns the identity of the content. Texts for people and names are no part of
 // it, and neither are the parameters: they are in the body.
 func (c Content) Hash() string {
-	same := Content{Control: c.Control, Target: c.Target, Deployers: c.Deployers, DeployerGroups: c.DeployerGroups, Appliers: c.Appliers}
+	same := Content{Control: c.Control, Target: c.Target, Deployers: c.Deployers, DeployerGroups: c.DeployerGroups, Appliers: c.Appliers, Scope: c.Scope}
 	if c.Body != nil {
 		same.Body = withoutMessages(c.Body)
 	}
@@ -187,7 +190,7 @@ func integers(v any) any {
 // loosens reports whether everything that the new content refuses, or changes, the
 // old one did too. It reports false if it cannot know.
 func loosens(control *catalog.Control, old, new Content) bool {
-	if old.Control != new.Control || old.Target != new.Target || !exemptsMore(old, new) {
+	if old.Control != new.Control || old.Target != new.Target || !new.Scope.Within(old.Scope) || !exemptsMore(old, new) {
 		return false
 	}
 	if old.Image != nil || new.Image != nil {
@@ -202,9 +205,23 @@ func loosens(control *catalog.Control, old, new Content) bool {
 }
 
 // loosest returns a content that is enforced, with what the content of the source
-// loosens: a new deployer, or one more registry, takes effect at once even if another
-// part of the change, such as another kind of policies, waits.
-func loosest(control *catalog.Control, old, new Content) Content {
+// loosens: a new deployer, one more registry, or a namespace less takes effect at once even
+// if another part of the change, such as another kind of policies, waits. It reports false
+// if nothing is left that the content judges.
+func loosest(control *catalog.Control, old, new Content) (Content, bool) {
+	both := loosestChecks(control, old, new)
+	scope, some := old.Scope.Both(new.Scope)
+	if len(scope.Exclude) <= maxExcluded {
+		both.Scope = scope
+	}
+	return both, some
+}
+
+// maxExcluded is how many namespaces a content may leave out: those of two scopes of a profile.
+const maxExcluded = 1000
+
+// loosestChecks is loosest without the namespaces.
+func loosestChecks(control *catalog.Control, old, new Content) Content {
 	if old.Control != new.Control || old.Image != nil || new.Image != nil {
 		return old
 	}

@@ -52,7 +52,7 @@ func (e *Environment) pending(s *staged, tier string) {
 		}
 	}
 	effect := "is new here and audited; then it is enforced"
-	if len(e.prior.enforced(s.Name, tier)) > 0 {
+	if s.enforces(tier) {
 		effect = "goes on enforcing what it enforced, and audits the change beside it; then the change is enforced"
 	}
 	e.Pending = append(e.Pending, plan.Pending{What: what, Effect: effect, Since: since})

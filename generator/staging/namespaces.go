@@ -44,16 +44,16 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 			switch {
 			case !known:
 			case !slices.Contains(e.options.Tiers, before.Tier):
-				before.Tier = e.withinTier(policies, n.Tier, enforcedBefore(before))
+				before.Tier = e.withinTier(policies, n.Name, n.Tier, enforcedBefore(before))
 			case before.Tier == n.Tier && before.Enforced != nil:
-				before.Tier = e.withinTier(policies, n.Tier, *before.Enforced)
+				before.Tier = e.withinTier(policies, n.Name, n.Tier, *before.Enforced)
 			}
 			e.move(n, before, &after, policies)
 			if known && was != n.Tier {
 				moved = append(moved, n.Name)
 			}
 		}
-		enforced := enforcedIn(policies, n.Tier)
+		enforced := enforcedIn(policies, n.Name, n.Tier)
 		after.Tier, after.Enforced = n.Tier, &enforced
 		e.network(n, before, &after, policies)
 		e.Locked.Namespaces = append(e.Locked.Namespaces, after)
@@ -81,7 +81,7 @@ func (e *Environment) move(n *plan.Namespace, before manifest.LockedNamespace, a
 		return
 	}
 	what := waitTier + ":" + n.Tier
-	stricter, unaudited := compareTiers(policies, before.Tier, n.Tier)
+	stricter, unaudited := compareTiers(policies, n.Name, before.Tier, n.Tier)
 	if !stricter || !unaudited && e.acceptsWait(before, what) {
 		return
 	}
@@ -103,8 +103,8 @@ func (e *Environment) movesEarly(n *plan.Namespace, before manifest.LockedNamesp
 		return true
 	}
 	return !n.Existing && slices.ContainsFunc(policies, func(p plan.Policy) bool {
-		return !p.Control.ClusterScoped && p.Actions[n.Tier] == plan.Enforce &&
-			e.prior.action(p.Base, before.Tier) == plan.Enforce && e.prior.action(p.Base, n.Tier) != plan.Enforce
+		return !p.Control.ClusterScoped && p.ActionFor(n.Name, n.Tier) == plan.Enforce &&
+			e.enforcedFor(p.Base, n.Name, before.Tier) && !e.enforcedFor(p.Base, n.Name, n.Tier)
 	})
 }
 
@@ -117,26 +117,46 @@ func stay(n *plan.Namespace, tier string) {
 	}
 }
 
-// withinTier returns the tier, or if it enforces more policies than a number, other than
-// by a line of the environment, the last one that does not.
-func (e *Environment) withinTier(policies []plan.Policy, tier string, enforced int) string {
-	if e.standing(policies, tier) <= enforced {
+// withinTier returns the tier, or if it enforces more policies on a namespace than a number,
+// other than by a line of the environment, the last one that does not.
+func (e *Environment) withinTier(policies []plan.Policy, namespace, tier string, enforced int) string {
+	if e.standing(policies, namespace, tier) <= enforced {
 		return tier
 	}
 	for _, other := range slices.Backward(e.options.Tiers) {
-		if e.standing(policies, other) <= enforced {
+		if e.standing(policies, namespace, other) <= enforced {
 			return other
 		}
 	}
 	return tier
 }
 
-// standing counts the policies that are enforced for the objects of a tier, without
-// those that a line of the environment begins to enforce with this build.
-func (e *Environment) standing(policies []plan.Policy, tier string) int {
+// standing counts the policies that are enforced for the objects of a namespace in a tier,
+// without those that a line of the environment begins to enforce there with this build.
+func (e *Environment) standing(policies []plan.Policy, namespace, tier string) int {
 	return enforcedIn(slices.DeleteFunc(slices.Clone(policies), func(p plan.Policy) bool {
-		return e.Climbed(p.Base, tier) && e.prior.action(p.Base, tier) != plan.Enforce
-	}), tier)
+		return e.Climbed(p.Base, tier) && !e.enforcedFor(p.Base, namespace, tier)
+	}), namespace, tier)
+}
+
+// enforcedFor reports whether the last build enforced a policy on a namespace in a tier, with
+// one of its contents.
+func (e *Environment) enforcedFor(policy, namespace, tier string) bool {
+	return slices.ContainsFunc(e.prior.enforced(policy, tier), func(f manifest.LockedPolicy) bool {
+		return e.scopeOf(f.Content).Covers(namespace)
+	})
+}
+
+// scopeOf returns the scope of a content of the last build. One that is not kept has none.
+func (e *Environment) scopeOf(hash string) plan.Scope {
+	scope, known := e.scopes[hash]
+	if !known {
+		if content, err := e.content(hash); err == nil {
+			scope = content.Scope
+		}
+		e.scopes[hash] = scope
+	}
+	return scope
 }
 
 // enforcedBefore is how many policies were enforced in a namespace; none if that is not known.
@@ -147,7 +167,7 @@ func enforcedBefore(n manifest.LockedNamespace) int {
 	return *n.Enforced
 }
 
-// unlisted stands in the lock for every namespace that the profile does not list. No
+// unlisted stands in the lock for every namespace that the profile does not name. No
 // namespace has this name.
 const unlisted = "*"
 
@@ -155,13 +175,13 @@ const unlisted = "*"
 // list more strictly, other than a line of the environment: they have no tier that could
 // stay as it was.
 func (e *Environment) unlistedNamespaces(policies []plan.Policy) {
-	enforced := enforcedIn(policies, e.lastTier())
+	enforced := enforcedIn(policies, unlisted, e.lastTier())
 	e.Locked.Namespaces = append(e.Locked.Namespaces, manifest.LockedNamespace{Name: unlisted, Tier: e.lastTier(), Enforced: &enforced})
 	most, known := 0, false
 	for _, before := range e.prior.byName[unlisted] {
 		most, known = max(most, enforcedBefore(before)), true
 	}
-	if !known || e.standing(policies, e.lastTier()) <= most || e.options.Immediate {
+	if !known || e.standing(policies, unlisted, e.lastTier()) <= most || e.options.Immediate {
 		return
 	}
 	e.Problems.Add(diag.Diagnostic{Code: "tiers-changed", Position: e.source.At("spec.stage"), Path: "spec.stage",
@@ -169,22 +189,22 @@ func (e *Environment) unlistedNamespaces(policies []plan.Policy) {
 		Hint:    "keep the last tier, and move namespaces by naming them"})
 }
 
-// enforcedIn counts the policies that are enforced for the objects of a tier.
-func enforcedIn(policies []plan.Policy, tier string) int {
+// enforcedIn counts the policies that are enforced for the objects of a namespace in a tier.
+func enforcedIn(policies []plan.Policy, namespace, tier string) int {
 	bases := map[string]bool{} // a policy that is of two kinds for a time is one
 	for _, p := range policies {
-		if !p.Control.ClusterScoped && p.Actions[tier] == plan.Enforce {
+		if !p.Control.ClusterScoped && p.ActionFor(namespace, tier) == plan.Enforce {
 			bases[p.Base] = true
 		}
 	}
 	return len(bases)
 }
 
-// compareTiers reports whether a policy enforces in one tier what it does not enforce in
-// another, and whether it does not even audit it there.
-func compareTiers(policies []plan.Policy, from, to string) (stricter, unaudited bool) {
+// compareTiers reports whether a policy enforces on a namespace in one tier what it does not
+// enforce in another, and whether it does not even audit it there.
+func compareTiers(policies []plan.Policy, namespace, from, to string) (stricter, unaudited bool) {
 	for _, p := range policies {
-		if !p.Control.ClusterScoped && p.Actions[to] == plan.Enforce && p.Actions[from] != plan.Enforce {
+		if !p.Control.ClusterScoped && p.ActionFor(namespace, to) == plan.Enforce && p.Actions[from] != plan.Enforce {
 			stricter = true
 			unaudited = unaudited || p.Actions[from] == plan.Off && p.Control.Judges()
 		}

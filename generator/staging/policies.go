@@ -94,14 +94,15 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 	}
 	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepts(s, tier) {
 		e.do(s, tier, plan.Enforce, s.Content, e.day())
-		if before.Target != s.Content.Target && !e.options.Immediate {
-			kept := loosest(s.Control, before, s.Content)
+		if kept, some := loosest(s.Control, before, s.Content); some && before.Target != s.Content.Target && !e.options.Immediate {
 			e.do(s, tier, plan.Enforce, kept, old.Since)
 			e.leaving(s, kept, e.day())
 		}
 		return
 	}
-	e.do(s, tier, plan.Enforce, loosest(s.Control, before, s.Content), old.Since)
+	if kept, some := loosest(s.Control, before, s.Content); some {
+		e.do(s, tier, plan.Enforce, kept, old.Since)
+	}
 	e.do(s, tier, plan.Audit, s.Content, e.auditedSince(s, tier))
 	e.pending(s, tier)
 	if what := policyName(s.Name); before.Target != s.Content.Target && !slices.Contains(e.beside, what) {
@@ -119,9 +120,10 @@ func (e *Environment) keepOther(s *staged, tier string, enforced []manifest.Lock
 		if f.Content == s.hash || err != nil || old.Target == s.Content.Target || e.source.Changes > e.prior.Changes {
 			continue
 		}
-		old = loosest(s.Control, old, s.Content)
-		e.do(s, tier, plan.Enforce, old, f.Since)
-		e.leaving(s, old, max(since, f.Since)) // since when both are
+		if old, some := loosest(s.Control, old, s.Content); some {
+			e.do(s, tier, plan.Enforce, old, f.Since)
+			e.leaving(s, old, max(since, f.Since)) // since when both are
+		}
 		return
 	}
 }
@@ -246,6 +248,16 @@ func (e *Environment) split(s *staged) []plan.Policy {
 	return all
 }
 
+// enforces reports whether a tier enforces one of the contents.
+func (s *staged) enforces(tier string) bool {
+	for _, actions := range s.actions {
+		if actions[tier] == plan.Enforce {
+			return true
+		}
+	}
+	return false
+}
+
 // others returns the contents besides that of the source, in the order of the tiers.
 func (s *staged) others(tiers []string) []string {
 	var others []string
@@ -267,7 +279,7 @@ func (s *staged) with(hash string) plan.Policy {
 		return p // with its references to objects that hold keys
 	}
 	p.Held = true
-	p.Parameters, p.Image = content.Parameters, content.Image
+	p.Parameters, p.Image, p.Scope = content.Parameters, content.Image, content.Scope
 	if content.Body != nil {
 		p.Policy = catalog.Read(content.Target, content.Body)
 	}

@@ -92,7 +92,7 @@ func (p prior) namespace(name, tier string, policies []plan.Policy) (fact manife
 
 // looser combines two facts about a namespace that shall be in a tier.
 func looser(a, b manifest.LockedNamespace, tier string, policies []plan.Policy) manifest.LockedNamespace {
-	if stricter, _ := compareTiers(policies, b.Tier, tier); stricter {
+	if stricter, _ := compareTiers(policies, a.Name, b.Tier, tier); stricter {
 		a.Tier = b.Tier
 	}
 	a.Closed = a.Closed && b.Closed

@@ -75,6 +75,8 @@ type Environment struct {
 	asked map[string]*request
 	// networks holds each network of a namespace as the lock has it.
 	networks map[*plan.Network]json.RawMessage
+	// scopes holds those of contents of the last build, by hash.
+	scopes map[string]plan.Scope
 	// both holds the pending policies that are of two kinds for a time, beside those of which
 	// the new kind only audits.
 	both, beside []string
@@ -86,7 +88,7 @@ type Environment struct {
 
 // New begins the work on an environment.
 func New(source profile.Environment, o Options) *Environment {
-	e := &Environment{options: o, source: source, prior: newPrior(o.Prior, o.Tiers), asked: map[string]*request{}, climbed: map[[2]string]bool{}, networks: map[*plan.Network]json.RawMessage{}}
+	e := &Environment{options: o, source: source, prior: newPrior(o.Prior, o.Tiers), asked: map[string]*request{}, climbed: map[[2]string]bool{}, networks: map[*plan.Network]json.RawMessage{}, scopes: map[string]plan.Scope{}}
 	e.Locked = manifest.LockedEnvironment{
 		Clusters: source.Clusters, Stages: []string{o.Stages[source.Stage].Name}, Changes: max(source.Changes, e.prior.Changes), Controls: map[string][]string{},
 	}

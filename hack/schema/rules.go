@@ -52,6 +52,10 @@ var rules = map[string]rule{
 	"ProfileSpec.tiers":             {pattern: labelPattern, maxLength: 40, minItems: 1},
 	"ProfileSpec.systemNamespaces":  label(63),
 	"ProfileSpec.owners":            {pattern: ownerPattern},
+	"Control.tiers":                 {pattern: labelPattern, maxLength: 40, minItems: 1},
+	"ControlNamespaces.include":     {minItems: 1},
+	"ControlNamespaces.exclude":     {minItems: 1},
+	"NamespaceChoice.name":          label(63),
 	"Kyverno.version":               enumDefault(v1alpha1.KyvernoVersions()...),
 	"Kyverno.policyType":            enum("ClusterPolicy", "ValidatingPolicy", "ValidatingAdmissionPolicy"), // the default depends on the others
 	"Kyverno.install":               enumDefault(v1alpha1.KyvernoInstalls()...),

@@ -7,18 +7,22 @@ import (
 )
 
 // Merge lays over on top of base, mapping by mapping; lists and scalars of
-// over replace those of base. Neither document is changed.
-func Merge(base, over *Document) *Document { return newMerger(base, over, nil).document() }
+// over replace those of base, and so do mappings whose path whole accepts; it may be nil.
+// Neither document is changed.
+func Merge(base, over *Document, whole func(path string) bool) *Document {
+	return newMerger(base, over, nil, whole).document()
+}
 
 // merger merges two documents into a new one.
 type merger struct {
 	base, over, into *Document
-	named            map[string]string // see Overlay.Named
+	named            map[string]string      // see Overlay.Named
+	whole            func(path string) bool // see Overlay.Whole
 }
 
-func newMerger(base, over *Document, named map[string]string) *merger {
+func newMerger(base, over *Document, named map[string]string, whole func(path string) bool) *merger {
 	into := &Document{File: over.File, APIVersion: over.APIVersion, Kind: over.Kind, Name: over.Name, text: over.text, origins: map[*yaml.Node]*origin{}}
-	return &merger{base: base, over: over, into: into, named: named}
+	return &merger{base: base, over: over, into: into, named: named, whole: whole}
 }
 
 func (m *merger) document() *Document {
@@ -31,7 +35,7 @@ func (m *merger) merge(b, o *yaml.Node, path string) *yaml.Node {
 	if key, ok := m.named[path]; ok && b.Kind == yaml.SequenceNode && o.Kind == yaml.SequenceNode {
 		return m.list(b, o, path, key)
 	}
-	if b.Kind != yaml.MappingNode || o.Kind != yaml.MappingNode {
+	if b.Kind != yaml.MappingNode || o.Kind != yaml.MappingNode || m.whole != nil && m.whole(path) {
 		return m.adopt(m.over, o)
 	}
 	result, over := m.copy(o), map[string]int{}

@@ -16,6 +16,9 @@ type Overlay struct {
 	// as name. The result has only the entries on top, each merged with the one of the
 	// base that has the same value: a list may be long, and what is on top short.
 	Named map[string]string
+	// Whole reports whether the mapping at a path of the base is replaced like a list. It
+	// may be nil.
+	Whole func(path string) bool
 }
 
 // Merge returns the base with the field of over on top. Mappings are merged key by
@@ -33,7 +36,7 @@ func (o Overlay) Merge(base, over *Document) *Document {
 	text := *over.text
 	top := &Document{File: over.File, APIVersion: base.APIVersion, Kind: base.Kind, Name: base.Name, Node: node, text: &text}
 	text.written = o.written
-	return newMerger(base, top, o.Named).document()
+	return newMerger(base, top, o.Named, o.Whole).document()
 }
 
 // under returns a mapping with one key, at the position of its value.

@@ -76,7 +76,7 @@ func TestLookup(t *testing.T) {
 	base, _ := Parse("base.yaml", []byte("name: a\nparts: {p: {size: s}}\n"))
 	over, _ := Parse("over.yaml", []byte("count: ~\nparts: {q: {}}\n"))
 	var v thing
-	positions, problems := Decode(Merge(base[0], over[0]), &v)
+	positions, problems := Decode(Merge(base[0], over[0], nil), &v)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -106,7 +106,7 @@ func TestMergeKeepsOrigins(t *testing.T) {
 	base, _ := Parse("base.yaml", []byte("name: a\ncount: 1\nlist: [x, y]\nparts: {p: {size: s}}\n"))
 	over, _ := Parse("over.yaml", []byte("name: b\nlist: [z]\nparts: {q: {}}\ncount:\n"))
 	var v thing
-	positions, problems := Decode(Merge(base[0], over[0]), &v)
+	positions, problems := Decode(Merge(base[0], over[0], nil), &v)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -91,18 +91,19 @@ func (k *cluster) everywhere(policy plan.Policy, p probe) ([]check, error) {
 // tiers returns the checks of a document in each tier.
 func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
 	if clusterScoped(p.Case, policy) {
-		c, err := k.check(policy, p, place{namespace: p.Namespace}, k.action(policy, ""))
+		c, err := k.check(policy, p, place{namespace: p.Namespace}, k.action(policy, p.Namespace, ""))
 		return []check{c}, err
 	}
 	var checks []check
 	for _, tier := range k.plan.Tiers {
-		for _, at := range k.places(tier, len(policy.LookUps) > 0) {
-			action := k.action(policy, tier)
+		for _, at := range k.places(policy, tier) {
 			if !movable(p.Case) {
-				if at = k.labelled(tier); slices.Contains(k.env.SystemNamespaces, p.Namespace) {
-					action = plan.Off
-				}
+				at = k.labelled(tier)
 				at.namespace = p.Namespace
+			}
+			action := k.action(policy, at.namespace, tier)
+			if slices.Contains(k.env.SystemNamespaces, at.namespace) {
+				action = plan.Off
 			}
 			c, err := k.check(policy, p, at, action)
 			if err != nil {

@@ -87,21 +87,48 @@ type place struct {
 	labels map[string]string
 }
 
-// places returns the namespaces in which a tier is checked: a namespace of the bundle
-// without exceptions, or else one that has only the label of the tier; and one that
+// places returns the namespaces in which a policy is checked in a tier: a namespace of the
+// bundle without exceptions, or else one that has only the label of the tier; and one that
 // policies select by name, with the label of another tier. The last tier is also checked
-// in a namespace that the profile does not list. If empty is true, the namespaces
-// contain no objects: rules that read the cluster are checked there.
-func (k *cluster) places(tier string, empty bool) []place {
-	out := []place{k.labelled(tier)}
-	if name := k.without(tier, false); name != "" && !empty {
+// in a namespace that the profile does not list. A policy that does not judge in all
+// namespaces is checked on both sides of its scope. If the policy reads the cluster, the
+// namespaces contain no objects.
+func (k *cluster) places(policy plan.Policy, tier string) []place {
+	out, empty := []place{k.labelled(tier)}, len(policy.LookUps) > 0
+	if name := k.without(policy, tier, false); name != "" && !empty {
 		out[0] = place{tier: tier, namespace: name}
 	}
-	if name := k.without(tier, true); name != "" && !empty {
+	if name := k.without(policy, tier, true); name != "" && !empty {
 		out = append(out, place{tier: tier, namespace: name, labels: k.forged(tier)})
 	}
 	if tier == k.plan.LastTier() {
 		out = append(out, place{tier: tier, namespace: catalog.TestNamespace("unknown"), labels: map[string]string{}})
+	}
+	return append(out, k.scoped(policy, tier, out[0], empty)...)
+}
+
+// scoped returns namespaces of a tier for which the scope of a policy makes a difference:
+// the first that it excludes; or where it includes some, one that it does not, and the first
+// that it includes of those that the profile does not list. first is checked already.
+func (k *cluster) scoped(policy plan.Policy, tier string, first place, empty bool) []place {
+	var out []place
+	if len(policy.Scope.Include) > 0 && policy.Scope.Covers(first.namespace) {
+		out = append(out, k.labelled(tier))
+	}
+	for _, name := range slices.Concat(policy.Scope.Include, policy.Scope.Exclude) {
+		i := slices.IndexFunc(k.env.Namespaces, func(n plan.Namespace) bool { return n.Name == name })
+		at := place{tier: tier, namespace: name}
+		switch {
+		case k.plan.TierOf(k.env, name) != tier || k.excepted(name) || slices.Contains(k.env.SystemNamespaces, name):
+			continue
+		case i < 0:
+			at.labels = map[string]string{}
+		case empty || len(policy.Scope.Include) > 0: // the profile has put objects in it, or it is checked already
+			continue
+		case k.env.Namespaces[i].Existing:
+			at.labels = k.forged(tier)
+		}
+		return append(out, at)
 	}
 	return out
 }
@@ -111,11 +138,11 @@ func (k *cluster) labelled(tier string) place {
 	return place{tier: tier, namespace: catalog.TestNamespace(tier), labels: map[string]string{v1alpha1.LabelTier: tier}}
 }
 
-// without returns a namespace of a tier in which no exception applies, one that exists
-// already or one of the bundle; empty if there is none.
-func (k *cluster) without(tier string, existing bool) string {
+// without returns a namespace of a tier in which a policy judges and no exception applies,
+// one that exists already or one of the bundle; empty if there is none.
+func (k *cluster) without(policy plan.Policy, tier string, existing bool) string {
 	for _, n := range k.env.Namespaces {
-		if n.Tier == tier && n.Existing == existing && !k.excepted(n.Name) {
+		if n.Tier == tier && n.Existing == existing && policy.Scope.Covers(n.Name) && !k.excepted(n.Name) {
 			return n.Name
 		}
 	}
@@ -142,11 +169,11 @@ func (k *cluster) scansAll(policy plan.Policy) bool {
 	return !slices.ContainsFunc(k.names(policy), func(name string) bool { return !k.scans[name] })
 }
 
-// action returns the action of a policy in a tier. Cluster-scoped objects have no tier;
-// they get the action of the last one.
-func (k *cluster) action(policy plan.Policy, tier string) plan.Action {
+// action returns the action of a policy in a namespace that is in a tier. Cluster-scoped
+// objects have neither; they get the action of the last tier.
+func (k *cluster) action(policy plan.Policy, namespace, tier string) plan.Action {
 	if tier == "" {
 		tier = k.plan.LastTier()
 	}
-	return policy.ActionIn(tier)
+	return policy.ActionFor(namespace, tier)
 }

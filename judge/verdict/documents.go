@@ -37,7 +37,7 @@ func Documents(policy plan.Policy, tier string, base int) ([]Document, error) {
 	}
 	var all []Document
 	add := func(c catalog.Case, check string, twin int) error {
-		at := place{tier: tier, namespace: catalog.TestNamespace(tier), labels: map[string]string{v1alpha1.LabelTier: tier}}
+		at := place{tier: tier, namespace: policy.Scope.Example(catalog.TestNamespace(tier)), labels: map[string]string{v1alpha1.LabelTier: tier}}
 		switch {
 		case clusterScoped(c, policy):
 			at = place{namespace: c.Namespace}

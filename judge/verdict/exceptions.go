@@ -126,19 +126,22 @@ func (r *run) subject(t trial, s subject) error {
 	if s.namespace != "" {
 		tier = t.cluster.plan.TierOf(t.cluster.env, s.namespace)
 	}
-	bad := wantBad(t.cluster.action(t.policy, tier))
+	bad := wantBad(t.cluster.action(t.policy, s.namespace, tier))
 	if bad == silent {
 		where := "in tier " + tier
-		if tier == "" {
+		switch {
+		case tier == "":
 			where = "for what has no namespace"
+		case !t.policy.Scope.Covers(s.namespace):
+			where = "in namespace " + s.namespace
 		}
 		r.skip(t.result(s, "exempt"), "the policy is off "+where)
 		return nil
 	}
 	other, found := t.other(s)
 	probe := other
-	if !found && s.namespace != "" { // every name is exempt
-		probe = t.elsewhere(s)
+	if elsewhere, some := t.elsewhere(s); !found && some { // every name is exempt
+		probe = elsewhere
 	}
 	object, err := r.violation(t, probe, bad)
 	if err != nil {
@@ -181,8 +184,8 @@ func (t trial) checks(s subject, object map[string]any, bad verdict) []check {
 	if !x.Expires.IsZero() {
 		out = append(out, t.check(s, "after the expiry", object, x.Expires, want{bad, x.Name}))
 	}
-	if s.namespace != "" {
-		out = append(out, t.check(t.elsewhere(s), "another namespace", object, now, want{bad, x.Name}))
+	if elsewhere, some := t.elsewhere(s); some {
+		out = append(out, t.check(elsewhere, "another namespace", object, now, want{bad, x.Name}))
 	}
 	if other := t.otherImage(); other != "" {
 		out = append(out, t.rest(s, "another image", withImages(object, other), bad))
@@ -266,7 +269,7 @@ func (t trial) unnamedImages(s subject, object map[string]any, now time.Time) []
 	for _, p := range t.cluster.env.Policies {
 		image := t.cluster.trials[p.Name]
 		named := slices.ContainsFunc(t.exception.Policies, func(w plan.ExceptionPolicy) bool { return w.Name == p.Name })
-		if named || !judges(p, s.Kind) || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, t.cluster.plan.TierOf(t.cluster.env, s.namespace)) == plan.Off {
+		if named || !judges(p, s.Kind) || image == nil || len(image.samples) == 0 || len(t.cluster.names(p)) == 0 || t.cluster.action(p, s.namespace, t.cluster.plan.TierOf(t.cluster.env, s.namespace)) == plan.Off {
 			continue
 		}
 		c := t.check(s, "an image rule that it does not name", withImages(object, image.unsigned(image.repositories[0])), now, want{untouched, t.exception.Name})
@@ -287,10 +290,22 @@ func (t trial) other(s subject) (subject, bool) {
 	return s, false
 }
 
-// elsewhere returns the subject in a namespace of the same tier that no exception names.
-func (t trial) elsewhere(s subject) subject {
-	s.namespace = catalog.TestNamespace(t.cluster.plan.TierOf(t.cluster.env, s.namespace))
-	return s
+// elsewhere returns the subject in a namespace of the same tier in which the policy judges, and
+// that no exception names. It reports whether there is one.
+func (t trial) elsewhere(s subject) (subject, bool) {
+	if s.namespace == "" {
+		return s, false
+	}
+	k, scope := t.cluster, t.policy.Scope
+	tier := k.plan.TierOf(k.env, s.namespace)
+	for _, name := range append([]string{catalog.TestNamespace(tier)}, scope.Include...) {
+		_, made := catalog.CutTestNamespace(name)
+		if scope.Covers(name) && !k.excepted(name) && (made || k.plan.TierOf(k.env, name) == tier) && !slices.Contains(k.env.SystemNamespaces, name) {
+			s.namespace = name
+			return s, true
+		}
+	}
+	return s, false
 }
 
 // names reports whether the exception names an object itself, by its kind and name.

@@ -178,7 +178,7 @@ func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
 		return engine.Evaluation{Result: result}
 	}
 	for _, p := range f.env.Policies {
-		action := p.Actions[f.tier(request)]
+		action := p.ActionFor(request.Namespace, f.tier(request))
 		if !slices.Contains(request.Policies, p.Name) || action == plan.Off {
 			continue
 		}
