@@ -452,3 +452,68 @@ func (h *history) locked() manifest.LockedEnvironment {
 	}
 	return lock.Environments["prod"]
 }
+
+// scoped is a profile in which one control applies where a scope says.
+func scoped(scope string) string {
+	return "  namespaces: [{name: edge, tier: platform}, {name: shop, labels: {team: a}}, {name: cart}]\n" +
+		"  controls: {disallow-host-path: {" + scope + "}, default-deny: {enabled: false}}\n"
+}
+
+// A scope that becomes narrower holds at once, and one that becomes wider is audited first, in
+// each kind of policies.
+func TestScopeChanges(t *testing.T) {
+	h := newHistory(t)
+	h.climb(scoped("namespaces: {exclude: [cart]}"), "audit", "enforce-platform", "enforce")
+	h.holds("policies/disallow-host-path.yaml", "- cart")
+	h.want(h.build(scoped("namespaces: {}"), "stage: enforce"), "change-pending")
+	h.holds("policies/disallow-host-path.yaml", "- cart")
+	h.holds("policies/disallow-host-path-next.yaml", "failureAction: Audit")
+	h.ok(h.build(scoped("namespaces: {}"), "stage: enforce, changes: 2026-01-05"))
+	h.gone("policies/disallow-host-path-next.yaml")
+	h.ok(h.build(scoped("namespaces: {exclude: [shop]}"), "stage: enforce, changes: 2026-01-05"))
+	h.holds("policies/disallow-host-path.yaml", "- shop")
+	h.gone("policies/disallow-host-path-next.yaml")
+	// What does both is taken apart.
+	h.want(h.build(scoped("namespaces: {exclude: [cart]}"), "stage: enforce, changes: 2026-01-05"), "change-pending")
+	h.holds("policies/disallow-host-path.yaml", "- cart\n          - shop")
+	h.ok(h.build(scoped("namespaces: {exclude: [cart]}"), "stage: enforce, changes: 2026-01-07"))
+	// Nothing is left of it.
+	h.want(h.build(scoped("namespaces: {include: [cart]}"), "stage: enforce, changes: 2026-01-07"), "change-pending")
+	h.holds("policies/disallow-host-path.yaml", "failureAction: Audit")
+	if board := string(h.output["README.md"].Data); !strings.Contains(board, "is new here and audited") {
+		h.Errorf("the board: %s", board)
+	}
+	h.ok(h.build(scoped("namespaces: {include: [cart]}"), "stage: enforce, changes: 2026-01-09"))
+	h.holds("policies/disallow-host-path.yaml", "failureAction: Enforce")
+}
+
+// A namespace that gains a label in the profile comes into the scope that asks for it, and a
+// tier more is a change like a namespace more.
+func TestScopeByLabelAndTier(t *testing.T) {
+	h := newHistory(t)
+	labelled := "namespaces: {include: [{labels: {team: a}}]}"
+	more := strings.Replace(scoped(labelled), "{name: cart}", "{name: cart, labels: {team: a}}", 1)
+	h.climb(scoped(labelled), "audit", "enforce-platform", "enforce")
+	h.want(h.build(more, "stage: enforce"), "change-pending")
+	h.holds("policies/disallow-host-path.yaml", "namespaces:\n          - shop\n")
+	h.holds("policies/disallow-host-path-next.yaml", "- cart\n          - shop")
+	h.ok(h.build(scoped(labelled), "stage: enforce"))
+	h.gone("policies/disallow-host-path-next.yaml")
+
+	h = newHistory(t)
+	h.climb(scoped("tiers: [platform]"), "audit", "enforce-platform", "enforce")
+	h.want(h.build(scoped(""), "stage: enforce"), "change-pending")
+	h.holds("policies/disallow-host-path.yaml", "action: Audit")
+	h.ok(h.build(scoped(""), "stage: enforce, changes: 2026-01-05"))
+	if text := string(h.output["environments/prod/policies/disallow-host-path.yaml"].Data); strings.Contains(text, "Audit") {
+		t.Errorf("it is audited: %s", text)
+	}
+}
+
+// gone fails the test if the environment has a file.
+func (h *history) gone(path string) {
+	h.Helper()
+	if f := h.output["environments/prod/"+path]; f != nil {
+		h.Errorf("%s is there: %s", path, f.Data)
+	}
+}

@@ -223,7 +223,7 @@ func signers(s seen, p plan.Policy, env plan.Environment, c *cluster) {
 		if label := c.objects["/Namespace//"+name].String("metadata", "labels", "gatehouse.dev/tier"); label != "" {
 			tier = label
 		}
-		if p.Actions[tier] != plan.Enforce || slices.Contains(env.SystemNamespaces, name) {
+		if p.ActionFor(name, tier) != plan.Enforce || slices.Contains(env.SystemNamespaces, name) {
 			continue
 		}
 		for _, ref := range p.Image.References {

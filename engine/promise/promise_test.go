@@ -206,7 +206,7 @@ func (h *history) instants(name string, from *cluster, i int) {
 func (h *history) edit(s source) (next source, what string, loosens bool) {
 	all := []func(source) (source, string, bool){
 		h.merge, h.raise, h.raise, h.raise, h.raise, h.raise, h.lower, h.ownStage, h.accept, h.accept, h.accept, h.accept, h.accept, h.registry, h.label, h.control, h.maxStage, h.house,
-		h.namespace, h.tier, h.network, h.podSecurity, h.exception, h.exception, h.policyType, h.policyType, h.policyType, h.key, h.image, h.system, h.revert, h.nothing,
+		h.scope, h.scope, h.scope, h.tiers, h.team, h.namespace, h.tier, h.network, h.podSecurity, h.exception, h.exception, h.policyType, h.policyType, h.policyType, h.key, h.image, h.system, h.revert, h.nothing,
 	}
 	if h.merging { // its sides are single edits
 		all = all[1:]
@@ -287,8 +287,63 @@ func (h *history) control(s source) (source, string, bool) {
 func (h *history) maxStage(s source) (source, string, bool) {
 	id := pick(h.Rand, slices.Sorted(maps.Keys(s.Controls)))
 	s.Controls = maps.Clone(s.Controls)
-	s.Controls[id] = control{MaxStage: pick(h.Rand, []string{"", "audit", "enforce-platform"})}
-	return s, fmt.Sprintf("%s at most %q", id, s.Controls[id].MaxStage), false
+	c := s.Controls[id]
+	c.MaxStage = pick(h.Rand, []string{"", "audit", "enforce-platform"})
+	s.Controls[id] = c
+	return s, fmt.Sprintf("%s at most %q", id, c.MaxStage), false
+}
+
+// scope changes the namespaces to which a control, or the image rule, applies. To exclude one
+// more only loosens.
+func (h *history) scope(s source) (source, string, bool) {
+	scopable := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Controls)), func(id string) bool { return id == "default-deny" || id == "require-network-policy" })
+	if len(scopable) == 0 || h.IntN(6) == 0 {
+		before := s.Signed
+		s.Signed = h.scoped(s.Signed)
+		return s, fmt.Sprintf("image rule: %+v", s.Signed), excludesMore(before, s.Signed)
+	}
+	id := pick(h.Rand, scopable)
+	before := s.Controls[id]
+	s.Controls = maps.Clone(s.Controls)
+	s.Controls[id] = h.scoped(before)
+	return s, fmt.Sprintf("%s: %+v", id, s.Controls[id]), excludesMore(before, s.Controls[id])
+}
+
+// excludesMore reports whether a scope leaves out one more namespace than before, in whatever
+// tier. Labels that no namespace has are an error.
+func excludesMore(before, after control) bool {
+	return after.Exclude && (before.Exclude || len(before.Namespaces) == 0) && len(after.Namespaces) > len(before.Namespaces) &&
+		len(after.Tiers) == 0 && !slices.Contains(after.Namespaces, "team:a")
+}
+
+// scoped returns a control with one namespace more or less, or with the other direction.
+func (h *history) scoped(c control) control {
+	switch {
+	case h.IntN(6) == 0 && len(c.Namespaces) > 0:
+		c.Exclude = !c.Exclude
+	case h.IntN(8) == 0:
+		c.Namespaces = nil
+	case len(c.Namespaces) == 0:
+		c.Exclude, c.Namespaces = h.IntN(2) == 0, []string{pick(h.Rand, namespaceNames())}
+	default:
+		c.Namespaces = toggle(c.Namespaces, pick(h.Rand, append(namespaceNames(), "team:a")))
+	}
+	return c
+}
+
+// tiers limits a control to a tier, or not.
+func (h *history) tiers(s source) (source, string, bool) {
+	id := pick(h.Rand, slices.Sorted(maps.Keys(s.Controls)))
+	c := s.Controls[id]
+	c.Tiers = pick(h.Rand, [][]string{nil, {"platform"}, {"apps"}})
+	s.Controls = maps.Clone(s.Controls)
+	s.Controls[id] = c
+	return s, fmt.Sprintf("%s in tiers %v", id, c.Tiers), false
+}
+
+// team changes the label of a namespace, by which scopes may choose it.
+func (h *history) team(s source) (source, string, bool) {
+	return h.change(s, func(n *namespace) { n.Team = pick(h.Rand, []string{"", "a", "a", "b"}) })
 }
 
 func (h *history) house(s source) (source, string, bool) {

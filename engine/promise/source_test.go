@@ -23,18 +23,27 @@ type source struct {
 	Exceptions map[string]exception
 	Keys       []string // that must all have signed
 	Images     []string // that must be signed
+	Signed     control  // where they must be
 	Soak       int
 	PolicyType string
 	Envs       [2]environment
 }
 
-type control struct{ MaxStage string }
+// control is on. Namespaces limit it to some, or with Exclude to all others; an item with
+// a colon in it is the label of a namespace.
+type control struct {
+	MaxStage   string
+	Tiers      []string
+	Namespaces []string
+	Exclude    bool
+}
 
 type namespace struct {
 	Tier        string
 	Open        bool // defaultDeny: false
 	Ports       []int
 	PodSecurity string
+	Team        string // the value of its label
 }
 
 type exception struct {
@@ -122,6 +131,12 @@ func (s source) profile() object {
 		if c.MaxStage != "" {
 			settings["maxStage"] = c.MaxStage
 		}
+		if len(c.Tiers) > 0 {
+			settings["tiers"] = c.Tiers
+		}
+		if len(c.Namespaces) > 0 {
+			settings["namespaces"] = object{map[bool]string{false: "include", true: "exclude"}[c.Exclude]: choices(c.Namespaces)}
+		}
 		if id == "require-labels" {
 			settings["parameters"] = object{"labels": s.Labels}
 		}
@@ -144,6 +159,9 @@ func (s source) profile() object {
 		if n.PodSecurity != "" {
 			spec["podSecurity"] = n.PodSecurity
 		}
+		if n.Team != "" {
+			spec["labels"] = object{"team": n.Team}
+		}
 		namespaces = append(namespaces, spec)
 	}
 	profile := object{
@@ -159,9 +177,25 @@ func (s source) profile() object {
 			attestors = append(attestors, object{"name": name, "keys": object{"configMap": object{"name": "keys", "key": name + ".pub", "file": "keys/" + name + ".pub"}}})
 		}
 		controls["verify-images"] = object{}
+		if c := s.Signed; len(c.Namespaces) > 0 {
+			controls["verify-images"] = object{"namespaces": object{map[bool]string{false: "include", true: "exclude"}[c.Exclude]: choices(c.Namespaces)}}
+		}
 		profile["trust"] = object{"attestors": attestors, "images": []any{object{"name": "signed", "references": s.Images, "attestors": s.Keys}}}
 	}
 	return profile
+}
+
+// choices returns the namespaces of a scope as they are written.
+func choices(namespaces []string) []any {
+	var all []any
+	for _, n := range namespaces {
+		if _, team, labelled := strings.Cut(n, ":"); labelled {
+			all = append(all, object{"labels": object{"team": team}})
+		} else {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 const houseControl = `apiVersion: gatehouse.dev/v1alpha1
