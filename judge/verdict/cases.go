@@ -122,13 +122,23 @@ func (k *cluster) tiers(policy plan.Policy, p probe) ([]check, error) {
 func (k *cluster) check(policy plan.Policy, p probe, at place, action plan.Action) (check, error) {
 	request, err := requestOf(p.Case, at)
 	request.Policies = k.names(policy)
-	c := check{request: request, want: want{verdict: p.wanted(action)}, unsure: p.unsure, result: Result{
+	w := want{verdict: p.wanted(action)}
+	if w.verdict == silent && sharesObject(policy) && !policy.Scope.Covers(at.namespace) {
+		w.verdict = clean // other controls of the object judge there
+	}
+	c := check{request: request, want: w, unsure: p.unsure, result: Result{
 		Environment: k.env.Name, Tier: at.tier, Check: p.check, Policy: policy.Name, Case: p.Name, Resource: nameOf(p.Case, request.Namespace), Origin: p.origin,
 	}}
 	if p.spec != nil {
 		c.spec = p.spec(action)
 	}
 	return c, err
+}
+
+// sharesObject reports whether a policy is in an object with other controls, which may judge
+// outside of its scope: the engine then has a result for it, too.
+func sharesObject(policy plan.Policy) bool {
+	return policy.Target != catalog.ClusterPolicy && policy.Image == nil
 }
 
 // names returns the names of a policy in the engine. An image rule may have several as
