@@ -152,6 +152,24 @@ func TestEveryControl(t *testing.T) {
 	wantPassing(t, bundle)
 }
 
+// TestScopes runs the tests of controls that apply to some namespaces only.
+func TestScopes(t *testing.T) {
+	fsys, _ := everything(t)
+	scopes := map[string]any{}
+	for id, namespaces := range map[string]any{
+		"disallow-host-path": map[string]any{"exclude": []any{"edge"}}, "disallow-host-namespaces": map[string]any{"include": []any{"agents", "edge"}},
+		"disallow-latest-tag": map[string]any{"include": []any{"edge"}}, "disallow-default-namespace": map[string]any{"include": []any{"edge"}},
+		"restrict-escalation-verbs": map[string]any{"include": []any{"new"}}, "restrict-wildcard-verbs": map[string]any{"exclude": []any{"new", "edge"}},
+	} {
+		scopes[id] = map[string]any{"namespaces": namespaces}
+	}
+	fsys.(fstest.MapFS)["scopes.yaml"] = &fstest.MapFile{Data: encode(t, map[string]any{
+		"apiVersion": "gatehouse.dev/v1alpha1", "kind": "Profile", "metadata": map[string]any{"name": "scopes"}, "spec": map[string]any{
+			"extends": []any{"everything.yaml"}, "controls": scopes, "namespaces": []any{map[string]any{"name": "edge", "tier": "platform", "create": false}, map[string]any{"name": "agents"}},
+		}})}
+	wantPassing(t, compile(t, fsys))
+}
+
 // TestExample runs the tests of the example.
 func TestExample(t *testing.T) {
 	wantPassing(t, compile(t, os.DirFS("../../examples/acme")))

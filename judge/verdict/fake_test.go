@@ -103,6 +103,8 @@ type fake struct {
 	distort func(engine.EvaluateParams, *engine.Evaluation)
 	// Faults of exceptions.
 	everyName, everyNamespace, everyImage, everyUser, everyOwner, endless, never, everyPolicy bool
+	// Faults of scopes.
+	everyScope, noScope bool
 
 	// Faults of image rules: how many attestors fewer are enough; what does not count.
 	fewer                                     int
@@ -179,6 +181,12 @@ func (f *fake) answer(request engine.EvaluateParams) engine.Evaluation {
 	}
 	for _, p := range f.env.Policies {
 		action := p.ActionFor(request.Namespace, f.tier(request))
+		switch {
+		case f.everyScope:
+			action = p.Actions[f.tier(request)]
+		case f.noScope && !p.Scope.All():
+			action = plan.Off
+		}
 		if !slices.Contains(request.Policies, p.Name) || action == plan.Off {
 			continue
 		}
