@@ -510,6 +510,26 @@ func TestScopeByLabelAndTier(t *testing.T) {
 	}
 }
 
+// Labels choose other namespaces in each environment, and still a later ring does not accept a
+// wider scope first.
+func TestScopesOfRings(t *testing.T) {
+	h := newHistory(t)
+	fleet := func(scope string) string {
+		return "  namespaces: [{name: shop, labels: {team: a}}, {name: cart, labels: {team: a}, environments: [dev]}, {name: edge}]\n" +
+			"  controls: {disallow-host-path: {" + scope + "}, default-deny: {enabled: false}}\n"
+	}
+	at := func(dev, prod string) map[string]string {
+		return map[string]string{"dev": "ring: 1, stage: enforce, allowSkip: true" + dev, "prod": "ring: 2, stage: enforce, allowSkip: true" + prod}
+	}
+	const include = "namespaces: {include: [edge]}"
+	const wider = "namespaces: {include: [edge, {labels: {team: a}}]}"
+	h.ok(h.buildAll(fleet(include), at("", "")))
+	h.want(h.buildAll(fleet(wider), at("", "")), "change-pending")
+	h.want(h.buildAll(fleet(wider), at("", ", changes: 2026-01-02")), "ring-ahead")
+	h.ok(h.buildAll(fleet(wider), at(", changes: 2026-01-02", "")))
+	h.ok(h.buildAll(fleet(wider), at(", changes: 2026-01-02", ", changes: 2026-01-02")))
+}
+
 // gone fails the test if the environment has a file.
 func (h *history) gone(path string) {
 	h.Helper()

@@ -165,7 +165,7 @@ func TestScopes(t *testing.T) {
 	}
 	fsys.(fstest.MapFS)["scopes.yaml"] = &fstest.MapFile{Data: encode(t, map[string]any{
 		"apiVersion": "gatehouse.dev/v1alpha1", "kind": "Profile", "metadata": map[string]any{"name": "scopes"}, "spec": map[string]any{
-			"extends": []any{"everything.yaml"}, "controls": scopes, "namespaces": []any{map[string]any{"name": "edge", "tier": "platform", "create": false}, map[string]any{"name": "agents"}},
+			"extends": []any{"everything.yaml"}, "controls": scopes, "namespaces": []any{map[string]any{"name": "edge", "tier": "platform", "create": false}, map[string]any{"name": "agents", "labels": map[string]any{"owner": "team"}}},
 		}})}
 	wantPassing(t, compile(t, fsys))
 }

@@ -245,6 +245,8 @@ type Policy struct {
 	// the source has another content, and the environment goes on enforcing this one.
 	Content string
 	Held    bool
+	// Unscoped is the hash that the content would have without its scope.
+	Unscoped string
 	// Control is the control of the catalogue that the policy is made from.
 	Control *catalog.Control
 	// Policy is the rendered template, without strictness, and what its rules say.

@@ -204,6 +204,11 @@ func (p Policy) ActionFor(namespace, tier string) Action {
 	return p.ActionIn(tier)
 }
 
+// ChecksWithin reports whether another policy checks the same, wherever this one judges.
+func (p Policy) ChecksWithin(other Policy) bool {
+	return p.Base == other.Base && p.Unscoped == other.Unscoped && p.Scope.Within(other.Scope)
+}
+
 // AuditName returns the name of the second policy of an image rule, for the tiers in
 // which it is audited: Kyverno cannot override the action of an image rule.
 func (p Policy) AuditName() string { return p.Name + "-audit" }

@@ -46,16 +46,16 @@ func isAhead(p plan.Policy, earlier plan.Environment, tier string) bool {
 	for _, other := range earlier.Policies {
 		if other.Base == p.Base {
 			action = max(action, other.Actions[tier])
-			enforces = enforces || other.Actions[tier] == plan.Enforce && other.Content == p.Content
+			enforces = enforces || other.Actions[tier] == plan.Enforce && p.ChecksWithin(other)
 		}
 	}
 	return p.Actions[tier] > action || p.Actions[tier] == plan.Enforce && !enforces && pendingIn(earlier, p, tier)
 }
 
-// pendingIn reports whether an environment audits the content of a policy to enforce it later.
+// pendingIn reports whether an environment audits what a policy checks, to enforce it later.
 func pendingIn(env plan.Environment, p plan.Policy, tier string) bool {
 	return slices.ContainsFunc(env.Policies, func(other plan.Policy) bool {
-		return other.Base == p.Base && other.Content == p.Content && other.Actions[tier] == plan.Audit
+		return other.Actions[tier] == plan.Audit && p.ChecksWithin(other)
 	})
 }
 

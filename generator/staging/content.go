@@ -115,6 +115,15 @@ func (c Content) Hash() string {
 	return hex.EncodeToString(sum[:])[:hashLength]
 }
 
+// unscoped returns the hash of the content without its scope. hash is its own.
+func (c Content) unscoped(hash string) string {
+	if c.Scope.All() {
+		return hash
+	}
+	c.Scope = plan.Scope{}
+	return c.Hash()
+}
+
 // withoutMessages returns a copy of a rendered policy without the messages of its rules.
 func withoutMessages(body map[string]any) map[string]any {
 	object := manifest.Object(runtime.DeepCopyJSON(body))

@@ -275,6 +275,7 @@ func (s *staged) others(tiers []string) []string {
 func (s *staged) with(hash string) plan.Policy {
 	p, content := s.Policy, s.contents[hash]
 	p.Base, p.Content, p.Actions, p.Deployers = s.Name, hash, s.actions[hash], content.exempt()
+	p.Unscoped = content.unscoped(hash)
 	if hash == s.hash {
 		return p // with its references to objects that hold keys
 	}

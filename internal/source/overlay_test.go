@@ -92,3 +92,25 @@ func TestOverlayOfNothing(t *testing.T) {
 		}
 	}
 }
+
+// A mapping that is one value is replaced, also by an empty one; null says nothing.
+func TestMergeWhole(t *testing.T) {
+	whole := func(path string) bool { return path == "parts.p" }
+	for over, want := range map[string]map[string]part{
+		"parts: {p: {}}\n":          {"p": {}, "q": {"t"}},
+		"parts: {p: }\n":            {"p": {"s"}, "q": {"t"}},
+		"parts: {q: {}}\n":          {"p": {"s"}, "q": {"t"}},
+		"parts: {p: {size: u}}\n":   {"p": {"u"}, "q": {"t"}},
+		"name: a\nparts: {r: {}}\n": {"p": {"s"}, "q": {"t"}, "r": {}},
+	} {
+		base, _ := Parse("base.yaml", []byte("parts: {p: {size: s}, q: {size: t}}\n"))
+		top, _ := Parse("over.yaml", []byte(over))
+		var v thing
+		if _, problems := Decode(Merge(base[0], top[0], whole), &v); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if diff := cmp.Diff(want, v.Parts); diff != "" {
+			t.Errorf("%s: %s", over, diff)
+		}
+	}
+}
