@@ -101,9 +101,9 @@ func TestMergeWhole(t *testing.T) {
 		"parts: {p: }\n":            {"p": {"s"}, "q": {"t"}},
 		"parts: {q: {}}\n":          {"p": {"s"}, "q": {"t"}},
 		"parts: {p: {size: u}}\n":   {"p": {"u"}, "q": {"t"}},
-		"name: a\nparts: {r: {}}\n": {"p": {"s"}, "q": {"t"}, "r": {}},
+		"name: b\nparts: {r: {}}\n": {"p": {"s"}, "q": {"t"}, "r": {}},
 	} {
-		base, _ := Parse("base.yaml", []byte("parts: {p: {size: s}, q: {size: t}}\n"))
+		base, _ := Parse("base.yaml", []byte("name: a\nparts: {p: {size: s}, q: {size: t}}\n"))
 		top, _ := Parse("over.yaml", []byte(over))
 		var v thing
 		if _, problems := Decode(Merge(base[0], top[0], whole), &v); len(problems) > 0 {
