@@ -78,11 +78,15 @@ func (c Choice) names(namespaces []Namespace) []string {
 func (s Scope) In(tier string) bool { return s.Tiers == nil || slices.Contains(s.Tiers, tier) }
 
 // Among returns the scope with the names that labels stand for among the namespaces of an
-// environment. It reports false if no namespace is left.
-func (s Scope) Among(namespaces []Namespace) (plan.Scope, bool) {
+// environment. It reports false if no namespace is left. A namespace that only other
+// environments have is not left out here: whoever creates one of its name would not be
+// judged. listed reports whether some environment has a namespace.
+func (s Scope) Among(namespaces []Namespace, listed func(name string) bool) (plan.Scope, bool) {
 	var names []string
 	for _, c := range s.Choices {
-		names = append(names, c.names(namespaces)...)
+		if s.Include || c.Name == "" || !listed(c.Name) || slices.ContainsFunc(namespaces, c.Chooses) {
+			names = append(names, c.names(namespaces)...)
+		}
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)

@@ -105,6 +105,8 @@ type resolver struct {
 	written staging.Written
 	// before holds the ids of the objects in each environment's layers in the last build.
 	before map[string][]string
+	// listed are the namespaces of the profile in all environments; see lists.
+	listed map[string]bool
 	// staged holds the comparison of each environment with the last build.
 	staged []*staging.Environment
 }
@@ -205,7 +207,20 @@ func (r *resolver) scope(c resolvedControl, e profile.Environment) (plan.Scope, 
 	if len(c.scope.Choices) == 0 {
 		return plan.Scope{}, true
 	}
-	return c.scope.Among(r.namespacesOf(e))
+	return c.scope.Among(r.namespacesOf(e), r.lists)
+}
+
+// lists reports whether the profile, or the overrides of an environment, list a namespace.
+func (r *resolver) lists(namespace string) bool {
+	if r.listed == nil {
+		r.listed = map[string]bool{}
+		for _, e := range r.src.Environments {
+			for _, n := range e.Spec.Namespaces {
+				r.listed[n.Name] = true
+			}
+		}
+	}
+	return r.listed[namespace]
 }
 
 // namespacesOf returns the namespaces of the profile that an environment has.
