@@ -235,6 +235,7 @@ func (m mutator) mutant(t *testing.T, one catalog.Case) (catalog.Case, bool) {
 	}
 	withoutNulls(one.Object)
 	metadata, _ := one.Object["metadata"].(object)
+	maps.DeleteFunc(metadata, func(_ string, value any) bool { return empty(value) }) // as they are decoded and encoded
 	if metadata == nil || !readable(&one) || nameless(one.Object) {
 		return one, false
 	}
@@ -261,6 +262,13 @@ func withoutNulls(v any) {
 			withoutNulls(value)
 		}
 	}
+}
+
+// empty reports whether a value is a list or a map with nothing in it.
+func empty(v any) bool {
+	list, isList := v.([]any)
+	fields, isMap := v.(object)
+	return isList && len(list) == 0 || isMap && len(fields) == 0
 }
 
 // nameless reports whether a container in an object has no name, which the API server
