@@ -43,12 +43,14 @@ func within(path, above string) bool { return path == above || strings.HasPrefix
 func TestChartValuesAreClassified(t *testing.T) {
 	defaults := chartValues(t)
 	known := func(path string) bool {
-		at, has := any(defaults), true
+		at := any(defaults)
 		for key := range strings.SplitSeq(path, ".") {
 			below, _ := at.(map[string]any)
-			if at, has = below[key]; !has {
+			value, has := below[key]
+			if !has {
 				return false
 			}
+			at = value
 		}
 		return true
 	}
