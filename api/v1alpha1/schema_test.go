@@ -47,7 +47,7 @@ metadata: {name: acme}
 spec:
   gatehouse: ">=0.4"
   extends: [restricted, ./base.yaml]
-  kyverno: {version: "1.19", policyType: ClusterPolicy, install: helm, namespace: kyverno, replicas: 3}
+  kyverno: {version: "1.19", policyType: ClusterPolicy, install: helm, namespace: kyverno, replicas: 3, values: {grafana: {enabled: true}}}
   flux:
     install: operator
     source: {kind: GitRepository, name: flux-system}

@@ -63,7 +63,7 @@ type wanted struct {
 	pull    engine.PullParams
 	// place says where it is.
 	place string
-	// unknown says why it cannot be pulled; empty if it can.
+	// unpullable says why it cannot be pulled; empty if it can.
 	unpullable string
 }
 
