@@ -54,7 +54,7 @@ func TestServe(t *testing.T) {
 	denied := `{"policy":"x","rule":"r","type":"Validation","result":"fail","action":"Enforce","blocks":true,"message":"refused"}`
 	want := []string{
 		`0 bad-request`,
-		`1 {"protocol":4,"kyverno":`,
+		fmt.Sprintf(`1 {"protocol":%d,"kyverno":`, protocol.Protocol),
 		`2 not-loaded`,
 		`3 {"policies":[{"name":"x","rules":["r"]}],"problems":[`,
 		`4 {"blocked":true,"results":[` + denied + `]}`,
