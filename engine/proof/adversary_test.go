@@ -25,6 +25,7 @@ func exemptions() []exemption {
 		{"require-probes", "CronJob", "its Pods end by themselves"},
 		{"require-probes", "Job", "its Pods end by themselves"},
 		{"require-requests-limits", "ephemeralContainers", "they may not have resources"},
+		{"require-cpu-limits", "ephemeralContainers", "they may not have resources"},
 	}
 }
 
