@@ -26,7 +26,7 @@ func (p *Puller) fromRegistry(ctx context.Context, params protocol.PullParams) (
 	}
 	repository, err := name.NewRepository(strings.TrimPrefix(params.URL, "oci://"), options...)
 	if err != nil {
-		return protocol.PullResult{}, fmt.Errorf("%q is no repository of a registry: %w", params.URL, err)
+		return protocol.PullResult{}, fmt.Errorf("%q is not a repository of a registry: %w", params.URL, err)
 	}
 	with := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(p.Registries)}
 	version, err := p.tag(repository, params, with)

@@ -115,7 +115,7 @@ func TestScopeByName(t *testing.T) {
 					request := violation("new")
 					request.NamespaceLabels = labels
 					if got := k.ask(t, request); got.Blocked != (choice == "exclude") {
-						t.Errorf("a namespace that nobody names, with %v: refused %v", labels, got.Blocked)
+						t.Errorf("a namespace of another name, with %v: refused %v", labels, got.Blocked)
 					}
 				}
 			})

@@ -25,7 +25,7 @@ func (s Scope) Covers(namespace string) bool {
 	return (len(s.Include) == 0 || included) && !excluded
 }
 
-// Within reports whether every namespace of the scope, also one that nobody has named yet,
+// Within reports whether every namespace of the scope, also one that no scope names,
 // is in another one.
 func (s Scope) Within(other Scope) bool {
 	switch {

@@ -10,7 +10,7 @@ import (
 )
 
 // A profile may set values of Kyverno's chart where nothing that gatehouse promises rests on
-// them. What is in neither list below is refused too: nobody has looked at what it does.
+// them. What is in neither list below is refused too: it was never looked at.
 // Paths have dots between keys, and * stands for any key.
 
 // controllers are the keys of Kyverno's four controllers.

@@ -264,7 +264,7 @@ func (p *parser) chosenName(c Control, choice Choice) {
 }
 
 // somethingLeft reports whether a scope with some names leaves the control a namespace to
-// judge, be it one that nobody has named yet.
+// judge, also one that no scope names.
 func (p *parser) somethingLeft(c Control, names map[string]bool, listed []Namespace) bool {
 	last, known := p.spec.Tiers[len(p.spec.Tiers)-1], map[string]bool{}
 	for _, n := range listed {
