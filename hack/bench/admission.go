@@ -60,19 +60,18 @@ spec:
 type bundle struct {
 	what    string
 	objects []manifest.Object
-	// overhead is what they add to a request, plain a request before they are applied; ready is
-	// how long it takes from the first one until all are in force.
-	overhead, plain, ready []time.Duration
+	// overhead is what they add to a request, unjudged a request in the same turns that they do
+	// not judge; ready is how long it takes from the first one until all are in force.
+	overhead, unjudged, ready []time.Duration
 }
 
-// cost returns what the bundle adds to a request, if one without policies takes as long as
-// normal. One bundle is measured after the other, and a machine may change its speed
-// meanwhile. While the bundle is there, no request tells that speed: policies that Kyverno
-// runs in the background slow down also what they do not judge.
+// cost returns what the bundle adds to a request, if one that it does not judge takes as
+// long as normal. One bundle is measured after the other, and a machine may change its speed
+// meanwhile.
 func (b *bundle) cost(normal time.Duration) time.Duration {
 	costs := make([]time.Duration, len(b.overhead))
 	for i := range costs {
-		costs[i] = time.Duration(float64(b.overhead[i]) * float64(normal) / float64(b.plain[i]))
+		costs[i] = time.Duration(float64(b.overhead[i]) * float64(normal) / float64(b.unjudged[i]))
 	}
 	return median(costs)
 }
@@ -127,7 +126,7 @@ func (b *bench) admission(ctx context.Context) (err error) {
 			}
 		}
 	}
-	b.report.add("Admission", fmt.Sprintf(`What the policies, all at Enforce, add to the creation of a good Pod (server-side dry run, median of %d in turns with Pods that no policy judges; the speed of the machine is corrected by the time of these before the policies are applied); median of %d. Ready: from the first object that is applied until all policies are in force.
+	b.report.add("Admission", fmt.Sprintf(`What the policies, all at Enforce, add to the creation of a good Pod (server-side dry run, median of %d in turns with Pods that no policy judges, by whose time the speed of the machine is corrected); median of %d. Ready: from the first object that is applied until all policies are in force.
 ClusterPolicies have no limit: they do not reach the goals ([ADR 12](adr/0012-what-cluster-policies-cost.md)).`, asked, b.rounds), admissionFigures(charts, targets)...)
 	return nil
 }
@@ -165,7 +164,7 @@ func (b *bench) bundles(ctx context.Context, targets []*target) (charts, all []*
 
 func admissionFigures(charts []*bundle, targets []*target) []figure {
 	var figures []figure
-	normal := median(charts[0].plain)
+	normal := median(charts[0].unjudged)
 	cost := func(b *bundle) {
 		figures = append(figures, figure{what: b.what, value: "+" + duration(b.cost(normal))})
 	}

@@ -51,7 +51,7 @@ func TestKindsCountsObjectsInPieces(t *testing.T) {
 
 // TestCostIsCorrected measures a bundle twice, once while the machine had half its speed.
 func TestCostIsCorrected(t *testing.T) {
-	b := &bundle{overhead: []time.Duration{4, 8}, plain: []time.Duration{10, 20}}
+	b := &bundle{overhead: []time.Duration{4, 8}, unjudged: []time.Duration{10, 20}}
 	if got := b.cost(10); got != 4 {
 		t.Errorf("cost %d, want 4", got)
 	}
