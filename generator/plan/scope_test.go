@@ -15,7 +15,7 @@ func scopes() []Scope {
 }
 
 // TestScope compares what is said of two scopes with what is in them: c stands for a
-// namespace that nobody names, and the empty name for what has no namespace.
+// namespace that no scope names, and the empty name for what has no namespace.
 func TestScope(t *testing.T) {
 	names := []string{"", "a", "b", "c"}
 	all := func(holds func(name string) bool) bool {

@@ -34,7 +34,7 @@ func Highest(versions []string, wanted string, newer func(i, than int) bool) (in
 	}
 	constraint, err := semver.NewConstraint(wanted)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no range of versions: %w", wanted, err)
+		return 0, fmt.Errorf("%q is not a range of versions: %w", wanted, err)
 	}
 	best, at := (*semver.Version)(nil), -1
 	for i, text := range versions {

@@ -55,7 +55,7 @@ type Manifest struct {
 	Line int `json:"line,omitempty"`
 	// Hooks are the events of a hook, such as pre-install; none for any other object.
 	Hooks []string `json:"hooks,omitempty"`
-	// CRD is set for what lies in the folder crds, which is applied before the release and is no part of it.
+	// CRD is set for what lies in the folder crds, which is applied before the release and is not part of it.
 	CRD bool `json:"crd,omitempty"`
 	// Object as JSON. It may be a list.
 	Object json.RawMessage `json:"object"`

@@ -30,7 +30,7 @@ func (p *Place) inputs(r release, first *helmRelease) (inputs, error) {
 	var in inputs
 	for _, u := range r.Unknown {
 		if matter(u.Keys) {
-			in.unknown = append(in.unknown, whys([]Unknown{u})...)
+			in.unknown = append(in.unknown, Whys([]Unknown{u})...)
 		}
 	}
 	var sources [][]json.RawMessage // each with its variants

@@ -220,8 +220,8 @@ func namespaceOf(o Object) string {
 	return cmp.Or(h.Metadata.Namespace, o.Namespace, defaultNamespace)
 }
 
-// whys returns why fields are not known, each once.
-func whys(fields []Unknown) []string {
+// Whys says of fields why they are not known, each text once.
+func Whys(fields []Unknown) []string {
 	var all []string
 	for _, f := range fields {
 		text := f.Why

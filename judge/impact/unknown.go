@@ -124,16 +124,7 @@ func same(outcomes map[string]bool, asked int) bool {
 // said says what is not known.
 func said(fields []fluxtree.Unknown) string {
 	const most = 3
-	var texts []string
-	for _, f := range fields {
-		text := f.Why
-		if f.Path != "" {
-			text = f.Path + ": " + f.Why
-		}
-		if !slices.Contains(texts, text) {
-			texts = append(texts, text)
-		}
-	}
+	texts := fluxtree.Whys(fields)
 	if more := len(texts) - most; more > 0 {
 		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
 	}
