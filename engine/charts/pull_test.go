@@ -73,7 +73,7 @@ func TestPullIndex(t *testing.T) {
 		{"with a login", "/private", "web", "1.x", "1.10.0"},
 		{"no such version", "", "web", "3.x", "none of its versions is in the range 3.x"},
 		{"no such chart", "", "db", "3.x", "the chart db in "},
-		{"no range", "", "web", "newest", "no range of versions"},
+		{"no range", "", "web", "newest", "is not a range of versions"},
 		{"another digest", "", "forged", "", "and the index says sha256:aaaa"},
 		{"a file", "", "file", "", "no place to load from"},
 		{"no URL", "", "nowhere", "", "no URL for it"},
