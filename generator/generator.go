@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/flux"
 	"github.com/gatehouse-dev/gatehouse/generator/kyverno"
 	"github.com/gatehouse-dev/gatehouse/generator/kyvernotest"
+	"github.com/gatehouse-dev/gatehouse/generator/limits"
 	"github.com/gatehouse-dev/gatehouse/generator/namespaces"
 	"github.com/gatehouse-dev/gatehouse/generator/network"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
@@ -128,6 +129,7 @@ func emit(p *plan.Plan) ([]manifest.File, diag.List) {
 	files = append(files, kyverno.Policies(p)...)
 	files = append(files, cel.Policies(p)...)
 	files = append(files, network.Emit(p)...)
+	files = append(files, limits.Emit(p)...)
 	files = append(files, p.Contents...)
 	if !p.KyvernoTests {
 		return files, nil

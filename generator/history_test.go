@@ -537,3 +537,91 @@ func (h *history) gone(path string) {
 		h.Errorf("%s is there: %s", path, f.Data)
 	}
 }
+
+// limitsOf returns the file with the limits of a namespace; empty if there is none.
+func (h *history) limitsOf(namespace string) string {
+	if f := h.output["environments/prod/limits/"+namespace+".yaml"]; f != nil {
+		return string(f.Data)
+	}
+	return ""
+}
+
+// Nothing audits a quota: it holds from the stage that enforces the tier, and what allows
+// less waits for the environment. What allows more holds at once.
+func TestLimitsAreStaged(t *testing.T) {
+	const (
+		audit, enforce = "stage: audit", "stage: enforce-platform"
+		head           = "  extends: [baseline]\n  namespaces:\n    - name: shop\n      tier: platform\n"
+		container      = "      limitRange: {limits: [{type: Container, "
+	)
+	steps := []struct {
+		name, profile, environment string
+		want, never                []string
+	}{
+		{"audited", head + "      resourceQuota: {hard: {pods: 10}}\n", audit, nil, []string{"ResourceQuota"}},
+		{"enforced", head + "      resourceQuota: {hard: {pods: 10}}\n", enforce, []string{`pods: "10"`}, nil},
+		{"raised", head + "      resourceQuota: {hard: {pods: 12}}\n", enforce, []string{`pods: "12"`}, nil},
+		{"lowered and another", head + "      resourceQuota: {hard: {pods: 5, services: 3}}\n", enforce, []string{`pods: "12"`}, []string{"services"}},
+		{"accepted too early", head + "      resourceQuota: {hard: {pods: 5, services: 3}}\n", enforce + ", changes: 2026-01-01", []string{`pods: "12"`}, []string{"services"}},
+		{"accepted", head + "      resourceQuota: {hard: {pods: 5, services: 3}}\n", enforce + ", changes: 2026-01-05", []string{`pods: "5"`, `services: "3"`}, nil},
+		{"a range comes", head + "      resourceQuota: {hard: {pods: 5}}\n" + container + "max: {memory: 4Gi}, default: {memory: 1Gi}}]}\n", enforce + ", changes: 2026-01-05",
+			[]string{`pods: "5"`}, []string{"LimitRange", "services"}},
+		{"it is accepted", head + "      resourceQuota: {hard: {pods: 5}}\n" + container + "max: {memory: 4Gi}, default: {memory: 1Gi}}]}\n", enforce + ", changes: 2026-01-08",
+			[]string{"      memory: 1Gi\n", "      memory: 4Gi\n"}, nil},
+		{"its maximum is raised, its default is left out", head + "      resourceQuota: {hard: {pods: 5}}\n" + container + "max: {memory: 8Gi}}]}\n", enforce + ", changes: 2026-01-08",
+			[]string{"default:\n      memory: 1Gi\n", "max:\n      memory: 8Gi\n"}, nil},
+		{"the same", head + "      resourceQuota: {hard: {pods: 5}}\n" + container + "max: {memory: 8Gi}}]}\n", enforce + ", changes: 2026-01-08",
+			[]string{"default:\n      memory: 1Gi\n", "max:\n      memory: 8Gi\n"}, nil},
+		{"accepted, and a quota that needs defaults", head + "      resourceQuota: {hard: {limits.memory: 9Gi}}\n" + container + "max: {memory: 8Gi}}]}\n", enforce + ", changes: 2026-01-11",
+			[]string{"default:\n      memory: 8Gi\n"}, []string{"limits.memory"}},
+		{"it is accepted", head + "      resourceQuota: {hard: {limits.memory: 9Gi}}\n" + container + "max: {memory: 8Gi}}]}\n", enforce + ", changes: 2026-01-12",
+			[]string{"limits.memory: 9Gi"}, nil},
+		{"the range goes, and the quota needs it", head + "      resourceQuota: {hard: {limits.memory: 9Gi}}\n", enforce + ", changes: 2026-01-12",
+			[]string{"limits.memory: 9Gi", "default:\n      memory: 8Gi\n"}, []string{"max:"}},
+		{"both go", head, enforce + ", changes: 2026-01-12", nil, []string{"kind"}},
+		{"they come back", head + "      resourceQuota: {hard: {pods: 10}}\n", enforce + ", changes: 2026-01-12", nil, []string{"kind"}},
+		{"back to audit", head + "      resourceQuota: {hard: {pods: 10}}\n", audit + ", changes: 2026-01-12", nil, []string{"kind"}},
+		{"and up again", head + "      resourceQuota: {hard: {pods: 10}}\n", enforce + ", changes: 2026-01-12", []string{`pods: "10"`}, nil},
+	}
+	h := newHistory(t)
+	for _, step := range steps {
+		h.ok(h.build(step.profile, step.environment))
+		file := h.limitsOf("shop")
+		for _, want := range step.want {
+			if !strings.Contains(file, want) {
+				t.Errorf("day %d, %s: no %q in\n%s", h.day, step.name, want, file)
+			}
+		}
+		for _, never := range step.never {
+			if strings.Contains(file, never) {
+				t.Errorf("day %d, %s: %q in\n%s", h.day, step.name, never, file)
+			}
+		}
+	}
+	if got := fmt.Sprint(h.effects); !strings.Contains(got, "applies the resource quota of") {
+		t.Errorf("the build does not say that the quota begins: %v", got)
+	}
+}
+
+// A merge of two branches limits nothing more than each of them.
+func TestLimitsAfterAMerge(t *testing.T) {
+	const head = "  extends: [baseline]\n  namespaces:\n    - name: shop\n      tier: platform\n      resourceQuota: {hard: "
+	h := newHistory(t)
+	h.climb(head+"{pods: 10, services: 5}}\n", "audit", "enforce-platform")
+	lock := h.output["gatehouse.lock"].Data
+	more := strings.Replace(string(lock), `{"pods":"10","services":"5"}`, `{"pods":"20","secrets":"5"}`, 1)
+	if more == string(lock) {
+		t.Fatalf("the lock does not hold the quota:\n%s", lock)
+	}
+	var line string
+	for l := range strings.Lines(more) {
+		if strings.Contains(l, `"secrets":"5"`) {
+			line = l
+		}
+	}
+	h.output["gatehouse.lock"].Data = []byte(string(lock) + "\n# merged\n" + line)
+	h.ok(h.build(head+"{pods: 10, services: 5, secrets: 5}}\n", "stage: enforce-platform"))
+	if file := h.limitsOf("shop"); !strings.Contains(file, `hard:`+"\n"+`    pods: "20"`+"\n") || strings.Contains(file, "services") {
+		t.Errorf("after the merge:\n%s", file)
+	}
+}

@@ -229,6 +229,46 @@ type Namespace struct {
 	PodSecurity *string `json:"podSecurity,omitempty"`
 	// Network lists the connections that are allowed; all others are denied.
 	Network *Network `json:"network,omitempty"`
+	// ResourceQuota limits what the namespace may use in total. It holds where the stage
+	// of the environment enforces the tier.
+	ResourceQuota *ResourceQuota `json:"resourceQuota,omitempty"`
+	// LimitRange limits each container, Pod or claim of the namespace, and sets what
+	// containers request by default. It holds where the stage of the environment enforces
+	// the tier.
+	LimitRange *LimitRange `json:"limitRange,omitempty"`
+}
+
+// ResourceQuota limits what a namespace may use in total. Its field is that of the spec of
+// a ResourceQuota of Kubernetes. docs/quotas.md says what a change does.
+type ResourceQuota struct {
+	// Hard is the limit of each resource, such as requests.cpu, pods, requests.storage or
+	// count/deployments.apps. Limits are quantities of Kubernetes, such as 4, 500m or 16Gi.
+	Hard map[string]any `json:"hard"`
+}
+
+// LimitRange limits each container, Pod or claim of a namespace. Its field is that of the
+// spec of a LimitRange of Kubernetes. docs/quotas.md says what a change does.
+type LimitRange struct {
+	// Limits has at most one entry for each type.
+	Limits []LimitRangeItem `json:"limits"`
+}
+
+// LimitRangeItem limits objects of one type. Absent fields get the values that the API
+// server gives them: default is max, and defaultRequest is default, or else min.
+type LimitRangeItem struct {
+	// Type of what is limited: Container, Pod or PersistentVolumeClaim.
+	Type string `json:"type"`
+	// Max is the most that may be requested or be the limit, by resource.
+	Max map[string]any `json:"max,omitempty"`
+	// Min is the least that may be requested or be the limit, by resource.
+	Min map[string]any `json:"min,omitempty"`
+	// Default is the limit of containers that set none, by resource.
+	Default map[string]any `json:"default,omitempty"`
+	// DefaultRequest is the request of containers that set neither it nor a limit, by
+	// resource.
+	DefaultRequest map[string]any `json:"defaultRequest,omitempty"`
+	// MaxLimitRequestRatio is how many times its request a limit may be, by resource.
+	MaxLimitRequestRatio map[string]any `json:"maxLimitRequestRatio,omitempty"`
 }
 
 // ClusterNetwork says where a cluster has what every namespace may need to reach.

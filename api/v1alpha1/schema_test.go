@@ -68,6 +68,8 @@ spec:
     annotations: {linkerd.io/inject: enabled}
     create: true
     podSecurity: restricted
+    resourceQuota: {hard: {pods: 20, requests.memory: 8Gi}}
+    limitRange: {limits: [{type: Container, max: {cpu: 2}, min: {cpu: 10m}, default: {cpu: 1}, defaultRequest: {cpu: 100m}, maxLimitRequestRatio: {cpu: 10}}]}
     environments: [prod]
     network:
       defaultDeny: true

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -151,6 +152,11 @@ type seen struct {
 	Passes map[string][]string
 	// Level is what Pod Security Admission enforces in each namespace: 0 nothing, 1 baseline, 2 restricted.
 	Level map[string]int
+	// Limits are what a quota or a limit range allows at most, by namespace, field and
+	// resource. A minimum is its negative. Defaults are what a container gets, or "" for
+	// nothing; those of two branches after a merge.
+	Limits   map[string]int64
+	Defaults map[string][]string
 	// Signers are the keys that must have signed an image, by namespace and image.
 	Signers map[string][]string
 }
@@ -165,7 +171,7 @@ type observer struct {
 
 func (o *observer) look(t *testing.T, c *cluster, env plan.Environment) seen {
 	t.Helper()
-	s := seen{Refused: map[string][]string{}, Reported: map[string][]string{}, Unjudged: map[string]bool{}, Closed: map[string]bool{}, Passes: map[string][]string{}, Level: map[string]int{}, Signers: map[string][]string{}}
+	s := seen{Refused: map[string][]string{}, Reported: map[string][]string{}, Unjudged: map[string]bool{}, Closed: map[string]bool{}, Passes: map[string][]string{}, Level: map[string]int{}, Signers: map[string][]string{}, Limits: map[string]int64{}, Defaults: map[string][]string{}}
 	for _, object := range c.objects {
 		switch object.Kind() {
 		case "NetworkPolicy":
@@ -174,6 +180,12 @@ func (o *observer) look(t *testing.T, c *cluster, env plan.Environment) seen {
 			} else {
 				s.Passes[object.Namespace()] = append(s.Passes[object.Namespace()], object.Name())
 			}
+		case "ResourceQuota":
+			for resource := range object.Map("spec", "hard") {
+				s.Limits[object.Namespace()+" quota "+resource] = quantity(t, object.String("spec", "hard", resource))
+			}
+		case "LimitRange":
+			limitRange(t, s, object)
 		case "Namespace":
 			level := object.String("metadata", "labels", "pod-security.kubernetes.io/enforce")
 			s.Level[object.Name()] = max(0, slices.Index([]string{"privileged", "baseline", "restricted"}, level))
@@ -199,6 +211,44 @@ func (o *observer) look(t *testing.T, c *cluster, env plan.Environment) seen {
 		}
 	}
 	return s
+}
+
+func quantity(t *testing.T, text string) int64 {
+	t.Helper()
+	q, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// limitRange notes what an object limits. The API server refuses one that contradicts itself.
+func limitRange(t *testing.T, s seen, o manifest.Object) {
+	t.Helper()
+	items, _ := o.Map("spec")["limits"].([]any)
+	for _, item := range items {
+		item := manifest.Object(item.(map[string]any))
+		last := int64(0)
+		for _, field := range []string{"min", "defaultRequest", "default", "max"} {
+			text := item.String(field, "cpu")
+			if text == "" {
+				continue
+			}
+			q := quantity(t, text)
+			if q < last {
+				t.Errorf("%s of %s is below another one: %v", field, o.Namespace(), item)
+			}
+			last = q
+			switch key := o.Namespace() + " " + field; field {
+			case "min":
+				s.Limits[key] = -q
+			case "max":
+				s.Limits[key] = q
+			default:
+				s.Defaults[key] = []string{text}
+			}
+		}
+	}
 }
 
 // signers notes which keys an image must be signed with in each namespace. The tier is
@@ -384,6 +434,17 @@ func either(a, b seen) seen {
 	out := seen{
 		Refused: lists(a.Refused, b.Refused), Reported: lists(a.Reported, b.Reported), Signers: lists(a.Signers, b.Signers),
 		Unjudged: map[string]bool{}, Closed: map[string]bool{}, Passes: map[string][]string{}, Level: maps.Clone(a.Level),
+		Limits: maps.Clone(a.Limits), Defaults: lists(a.Defaults, b.Defaults),
+	}
+	for key, most := range b.Limits {
+		if other, both := out.Limits[key]; !both || most < other {
+			out.Limits[key] = most
+		}
+	}
+	for key := range out.Defaults {
+		if a.Defaults[key] == nil || b.Defaults[key] == nil {
+			out.Defaults[key] = append(out.Defaults[key], "")
+		}
 	}
 	for _, from := range []seen{a, b} {
 		maps.Copy(out.Unjudged, from.Unjudged)
@@ -427,6 +488,24 @@ func stricter(before, after seen) (stricter, unaudited []string) {
 			if !slices.Contains(after.Passes[namespace], rule) {
 				stricter = append(stricter, fmt.Sprintf("%s of %s is gone", rule, namespace))
 			}
+		}
+	}
+	for key, most := range after.Limits {
+		if was, had := before.Limits[key]; !had || most < was {
+			stricter = append(stricter, fmt.Sprintf("%s goes from %d to %d", key, was, most))
+		}
+	}
+	for _, key := range slices.Collect(maps.Keys(either(before, after).Defaults)) {
+		value, old := "", before.Defaults[key]
+		if now := after.Defaults[key]; now != nil {
+			value = now[0]
+		}
+		if old == nil {
+			old = []string{""}
+		}
+		namespace, _, _ := strings.Cut(key, " ")
+		if _, needed := after.Limits[namespace+" quota requests.cpu"]; !slices.Contains(old, value) && (value != "" || needed) {
+			stricter = append(stricter, fmt.Sprintf("%s goes from %v to %q", key, old, value))
 		}
 	}
 	for namespace, level := range after.Level {

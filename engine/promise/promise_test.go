@@ -206,7 +206,7 @@ func (h *history) instants(name string, from *cluster, i int) {
 func (h *history) edit(s source) (next source, what string, loosens bool) {
 	all := []func(source) (source, string, bool){
 		h.merge, h.raise, h.raise, h.raise, h.raise, h.raise, h.lower, h.ownStage, h.accept, h.accept, h.accept, h.accept, h.accept, h.registry, h.label, h.control, h.maxStage, h.house,
-		h.scope, h.scope, h.scope, h.tiers, h.team, h.namespace, h.tier, h.network, h.podSecurity, h.exception, h.exception, h.policyType, h.policyType, h.policyType, h.key, h.image, h.system, h.revert, h.nothing,
+		h.scope, h.scope, h.scope, h.tiers, h.team, h.namespace, h.tier, h.network, h.limits, h.limits, h.podSecurity, h.exception, h.exception, h.policyType, h.policyType, h.policyType, h.key, h.image, h.system, h.revert, h.nothing,
 	}
 	if h.merging { // its sides are single edits
 		all = all[1:]
@@ -393,6 +393,27 @@ func (h *history) network(s source) (source, string, bool) {
 		} else {
 			n.Ports = append(n.Ports, port)
 		}
+	})
+}
+
+// limits changes a quantity of a quota or a limit range, or removes it. No minimum is above
+// a default, and no default above a maximum.
+func (h *history) limits(s source) (source, string, bool) {
+	return h.change(s, func(n *namespace) {
+		of := pick(h.Rand, []*map[string]int{&n.Quota, &n.Quota, &n.Max, &n.Min, &n.Default})
+		resource, most := "cpu", 3
+		if of == &n.Quota {
+			resource, most = pick(h.Rand, []string{"requests.cpu", "pods", "count/jobs.batch"}), 9
+		}
+		changed := maps.Clone(*of)
+		if changed == nil {
+			changed = map[string]int{}
+		}
+		from := map[*map[string]int]int{&n.Max: 8, &n.Default: 4}[of]
+		if changed[resource] = from + 1 + h.IntN(most); h.IntN(3) == 0 {
+			delete(changed, resource)
+		}
+		*of = changed
 	})
 }
 

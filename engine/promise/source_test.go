@@ -44,6 +44,8 @@ type namespace struct {
 	Ports       []int
 	PodSecurity string
 	Team        string // the value of its label
+	// Quota, Max, Min and Default are quantities by resource.
+	Quota, Max, Min, Default map[string]int
 }
 
 type exception struct {
@@ -158,6 +160,12 @@ func (s source) profile() object {
 		}
 		if n.PodSecurity != "" {
 			spec["podSecurity"] = n.PodSecurity
+		}
+		if len(n.Quota) > 0 {
+			spec["resourceQuota"] = object{"hard": n.Quota}
+		}
+		if len(n.Max)+len(n.Min)+len(n.Default) > 0 {
+			spec["limitRange"] = object{"limits": []any{object{"type": "Container", "max": n.Max, "min": n.Min, "default": n.Default}}}
 		}
 		if n.Team != "" {
 			spec["labels"] = object{"team": n.Team}

@@ -245,6 +245,8 @@ func (m mutator) mutant(t *testing.T, one catalog.Case) (catalog.Case, bool) {
 			one.Namespace = "apps"
 		}
 		metadata["namespace"] = one.Namespace
+	} else {
+		delete(metadata, "namespace") // which it refuses
 	}
 	return one, true
 }

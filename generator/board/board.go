@@ -54,6 +54,7 @@ func board(p *plan.Plan, values map[string]map[string]any, waits map[string]map[
 		controls(&b, p.Tiers, env.Policies)
 		existing(&b, p.Tiers, env)
 		networks(&b, p.Tiers, env)
+		limits(&b, env)
 		workloads(&b, waits[env.Name])
 		podSecurity(&b, env.Namespaces)
 		exceptions(&b, env.Exceptions)

@@ -2,13 +2,16 @@ package board
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/markdown"
 )
 
-// maxListed is the number of namespaces that the board lists for one tier and state.
+// maxListed is the number of namespaces that the board lists for one tier and state, and of
+// those with limits.
 const maxListed = 50
 
 // networks writes which namespaces of an environment default-deny closes, and which it
@@ -51,4 +54,32 @@ func some(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
+}
+
+// limits writes which namespaces of an environment have a quota or a limit range, and which
+// will have one: neither can audit.
+func limits(b *strings.Builder, env plan.Environment) {
+	var lines []string
+	for _, n := range env.Namespaces {
+		var parts []string
+		for _, resource := range slices.Sorted(maps.Keys(n.Quota)) {
+			parts = append(parts, resource+" "+n.Quota[resource])
+		}
+		if n.LimitRange != nil {
+			parts = append(parts, "a limit range")
+		}
+		if n.Unlimited {
+			parts = append(parts, "more is not applied yet")
+		}
+		if parts != nil {
+			lines = append(lines, fmt.Sprintf("- %s: %s", n.Name, strings.Join(parts, ", ")))
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	b.WriteString("\nResource quotas and limit ranges:\n\n" + strings.Join(lines[:min(len(lines), maxListed)], "\n") + "\n")
+	if more := len(lines) - maxListed; more > 0 {
+		fmt.Fprintf(b, "- %d more namespaces\n", more)
+	}
 }

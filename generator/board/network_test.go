@@ -45,3 +45,27 @@ Network, by default-deny. In parentheses: the rules that allow something, DNS as
 		t.Errorf("without default-deny the board says %q", b.String())
 	}
 }
+
+func TestLimits(t *testing.T) {
+	env := plan.Environment{Namespaces: []plan.Namespace{
+		{Name: "free"},
+		{Name: "shop", Quota: plan.Quota{"pods": "5", "cpu": "2"}, LimitRange: []plan.LimitRange{{Type: plan.LimitPod}}},
+		{Name: "waits", Unlimited: true},
+	}}
+	var b strings.Builder
+	limits(&b, env)
+	if want := "\nResource quotas and limit ranges:\n\n- shop: cpu 2, pods 5, a limit range\n- waits: more is not applied yet\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+	for i := range maxListed {
+		env.Namespaces = append(env.Namespaces, plan.Namespace{Name: fmt.Sprint("n", i), Unlimited: true})
+	}
+	b.Reset()
+	if limits(&b, env); !strings.HasSuffix(b.String(), "\n- 2 more namespaces\n") || strings.Count(b.String(), "\n- ") != maxListed+1 {
+		t.Errorf("a long list is %q", b.String())
+	}
+	b.Reset()
+	if limits(&b, plan.Environment{Namespaces: env.Namespaces[:1]}); b.Len() > 0 {
+		t.Errorf("without limits the board says %q", b.String())
+	}
+}

@@ -53,6 +53,8 @@ func layers() table {
 		// What a policy requires must not come after it, so network rules wait for their
 		// namespaces only (docs/adr/0011-network-rules-do-not-wait-for-policies.md).
 		{kind: layout.Network, prune: true, guards: true},
+		// Defaults of a LimitRange are set when a Pod is created, so workloads wait for them.
+		{kind: layout.Limits, prune: true, guards: true},
 		{kind: layout.Kyverno, gate: waitForReleases, releases: &role{
 			name: "Kyverno", provides: []string{groupKyverno, groupPolicies}, deployment: admissionController, webhooks: true,
 		}},

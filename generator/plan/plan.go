@@ -167,7 +167,12 @@ type Namespace struct {
 	// Network is nil where the profile leaves the namespace open. It is applied only
 	// where [Environment.Closes] is Enforce. The environments share it.
 	Network *Network
-	At      diag.Position
+	// Quota and LimitRange are what holds in the environment; nil for none.
+	Quota      Quota
+	LimitRange []LimitRange
+	// Unlimited is set if the profile has a quota or limits that do not hold yet.
+	Unlimited bool
+	At        diag.Position
 }
 
 // ClusterNetwork says where a cluster has what rules name without an address.

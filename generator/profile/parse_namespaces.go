@@ -41,11 +41,12 @@ func (p *parser) namespaces(environments []string) {
 		}
 		p.out.Namespaces = append(p.out.Namespaces, Namespace{
 			Name: n.Name, Tier: tier, Labels: n.Labels, Annotations: n.Annotations, Existing: !*n.Create, PodSecurity: *n.PodSecurity,
-			Network: p.network(field+".network", n), Field: field, Positions: p.Positions, At: p.Positions.At(field), environments: n.Environments,
+			Network: p.network(field+".network", n), Quota: p.quota(field+".resourceQuota", n.ResourceQuota), LimitRange: p.limitRange(field+".limitRange", n.LimitRange), Field: field, Positions: p.Positions, At: p.Positions.At(field), environments: n.Environments,
 		})
 	}
 	p.onePerNamespace(names)
 	p.networkLints()
+	p.quotaLints()
 }
 
 // onePerNamespace refuses two entries of one name, also in different environments: an

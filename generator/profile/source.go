@@ -67,6 +67,8 @@ type Namespace struct {
 	// PodSecurity is the level that the profile sets; empty for the derived one.
 	PodSecurity string
 	Network     *plan.Network // nil if the profile leaves the namespace open
+	Quota       plan.Quota
+	LimitRange  []plan.LimitRange
 	// Field is its path, and Positions has the positions of what is written there.
 	Field     string
 	Positions source.Positions

@@ -148,7 +148,7 @@ func (r *resolver) environment(e profile.Environment) plan.Environment {
 }
 
 func namespace(n profile.Namespace, environment string) plan.Namespace {
-	out := plan.Namespace{Name: n.Name, Tier: n.Tier, Existing: n.Existing, Network: n.Network, At: n.At}
+	out := plan.Namespace{Name: n.Name, Tier: n.Tier, Existing: n.Existing, Network: n.Network, Quota: n.Quota, LimitRange: n.LimitRange, At: n.At}
 	if n.Existing {
 		return out
 	}

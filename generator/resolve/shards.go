@@ -61,13 +61,13 @@ func fillShards(names []string, before map[string]int, size, others int) map[str
 }
 
 // priorShards returns the shard of each namespace in a lock, by environment: that of
-// the Namespace, or of its network if gatehouse did not create it.
+// the Namespace, or of its network or limits if gatehouse did not create it.
 func priorShards(lock *manifest.Lock) map[string]map[string]int {
 	before := map[string]map[string]int{}
 	if lock == nil {
 		return before
 	}
-	for _, kind := range []layout.Kind{layout.Network, layout.Namespaces} { // the second one wins
+	for _, kind := range []layout.Kind{layout.Limits, layout.Network, layout.Namespaces} { // the last one wins
 		for _, f := range lock.Files {
 			folder, ok := layout.Parse(f.Layer)
 			if !ok || folder.Kind != kind {
@@ -86,17 +86,18 @@ func priorShards(lock *manifest.Lock) map[string]map[string]int {
 	return before
 }
 
-// shardedNamespace returns the name of a Namespace, or the namespace of a
-// NetworkPolicy, from the id of an object; empty for other objects. Both are in the
-// same shard.
+// shardedNamespace returns the name of a Namespace, or the namespace of what is in a
+// layer with it, from the id of an object; empty for other objects. All of a namespace are
+// in the same shard.
 func shardedNamespace(id string) string {
 	if name, ok := strings.CutPrefix(id, "/Namespace//"); ok {
 		return name
 	}
-	rest, ok := strings.CutPrefix(id, "networking.k8s.io/NetworkPolicy/")
-	if !ok {
-		return ""
+	for _, kind := range []string{"networking.k8s.io/NetworkPolicy/", "/ResourceQuota/", "/LimitRange/"} {
+		if rest, ok := strings.CutPrefix(id, kind); ok {
+			name, _, _ := strings.Cut(rest, "/")
+			return name
+		}
 	}
-	name, _, _ := strings.Cut(rest, "/")
-	return name
+	return ""
 }

@@ -1,6 +1,8 @@
 package staging
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -114,7 +116,7 @@ func scanned(p plan.Policy) bool {
 	return p.Control.Background && (p.Control.ExemptDeployers || p.Image != nil)
 }
 
-// namespaces compares the levels of Pod Security Admission and the networks.
+// namespaces compares the levels of Pod Security Admission, the networks and the limits.
 func (c *comparison) namespaces() {
 	var closed, open []string
 	levels := map[string][]string{}
@@ -133,6 +135,12 @@ func (c *comparison) namespaces() {
 			change := fmt.Sprintf("judges as tier %s", is.Tier)
 			levels[change] = append(levels[change], is.Name)
 		}
+		for what, raw := range map[string][2]json.RawMessage{"resource quota": {was.ResourceQuota, is.ResourceQuota}, "limit range": {was.LimitRange, is.LimitRange}} {
+			if verb := changed(raw[0], raw[1]); verb != "" {
+				change := fmt.Sprintf("%s the %s of", verb, what)
+				levels[change] = append(levels[change], is.Name)
+			}
+		}
 		if was.PodSecurity != is.PodSecurity {
 			change := fmt.Sprintf("Pod Security goes from %s to %s in", level(was.PodSecurity), level(is.PodSecurity))
 			levels[change] = append(levels[change], is.Name)
@@ -143,6 +151,19 @@ func (c *comparison) namespaces() {
 	for _, change := range slices.Sorted(maps.Keys(levels)) {
 		c.add(change, levels[change])
 	}
+}
+
+// changed says what happens to something that the lock has; empty if nothing does.
+func changed(was, is json.RawMessage) string {
+	switch {
+	case bytes.Equal(was, is):
+		return ""
+	case was == nil:
+		return "applies"
+	case is == nil:
+		return "removes"
+	}
+	return "changes"
 }
 
 // exceptions lists those that exempted in the last build, and do not any more.

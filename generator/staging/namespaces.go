@@ -19,6 +19,8 @@ const (
 	waitNetwork     = "network"
 	waitRules       = "rules"
 	waitPodSecurity = "podSecurity"
+	waitQuota       = "resourceQuota"
+	waitLimitRange  = "limitRange"
 )
 
 // Namespaces decides in which tier each namespace is, and whether it is closed by
@@ -56,6 +58,7 @@ func (e *Environment) Namespaces(namespaces []plan.Namespace, policies []plan.Po
 		enforced := enforcedIn(policies, n.Name, n.Tier)
 		after.Tier, after.Enforced = n.Tier, &enforced
 		e.network(n, before, &after, policies)
+		e.limits(n, before, &after)
 		e.Locked.Namespaces = append(e.Locked.Namespaces, after)
 	}
 	e.sayNamespaces(namespaces, appeared, moved)
@@ -253,7 +256,7 @@ func (e *Environment) acceptsWait(before manifest.LockedNamespace, what string) 
 	if !waits || !e.acceptsSince(since) {
 		return false
 	}
-	audited := what != waitNetwork && what != waitRules // which nothing can report
+	audited := !slices.Contains([]string{waitNetwork, waitRules, waitQuota, waitLimitRange}, what) // which nothing can report
 	ready := !audited || e.soaked(since)
 	e.ask("spec.changes", "namespace "+before.Name, since, ready, audited)
 	return ready

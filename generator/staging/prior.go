@@ -111,6 +111,7 @@ func looser(a, b manifest.LockedNamespace, tier string, policies []plan.Policy) 
 	}
 	a.Waits = waits
 	a.Network = bothNetworks(a.Network, b.Network)
+	a.ResourceQuota, a.LimitRange = looserLimits(a, b)
 	return a
 }
 

@@ -76,6 +76,8 @@ var rules = map[string]rule{
 	"Rollout.stages":                {minItems: 1},
 	"Stage.name":                    label(63),
 	"Namespace.name":                label(63),
+	"LimitRange.limits":             {minItems: 1},
+	"LimitRangeItem.type":           enum("Container", "Pod", "PersistentVolumeClaim"),
 	"Network.defaultDeny":           flag(true),
 	"Network.dns":                   flag(true),
 	"Peer.namespace":                label(63),

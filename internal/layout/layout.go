@@ -25,6 +25,7 @@ type Kind string
 const (
 	Namespaces  Kind = "namespaces"
 	Network     Kind = "network"
+	Limits      Kind = "limits"
 	Kyverno     Kind = "kyverno"
 	KyvernoRBAC Kind = "kyverno-rbac"
 	Trust       Kind = "trust"

@@ -127,6 +127,9 @@ type LockedNamespace struct {
 	Closed bool `json:"closed,omitempty"`
 	// Network is what passes the network of a closed namespace.
 	Network json.RawMessage `json:"network,omitempty"`
+	// ResourceQuota and LimitRange are what holds in the namespace.
+	ResourceQuota json.RawMessage `json:"resourceQuota,omitempty"`
+	LimitRange    json.RawMessage `json:"limitRange,omitempty"`
 	// Waits holds what the source has and the environment has not accepted, such as
 	// tier:platform, and the day since which the source has it.
 	Waits map[string]string `json:"waits,omitempty"`

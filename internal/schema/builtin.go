@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -44,6 +45,39 @@ type namespace struct {
 			Message            string      `json:"message"`
 		} `json:"conditions"`
 	} `json:"status"`
+}
+
+type resourceQuota struct {
+	object `json:",inline"`
+	Spec   struct {
+		Hard          map[string]resource.Quantity `json:"hard"`
+		Scopes        []string                     `json:"scopes"`
+		ScopeSelector *struct {
+			MatchExpressions []struct {
+				ScopeName string   `json:"scopeName"`
+				Operator  string   `json:"operator"`
+				Values    []string `json:"values"`
+			} `json:"matchExpressions"`
+		} `json:"scopeSelector"`
+	} `json:"spec"`
+	Status struct {
+		Hard map[string]resource.Quantity `json:"hard"`
+		Used map[string]resource.Quantity `json:"used"`
+	} `json:"status"`
+}
+
+type limitRange struct {
+	object `json:",inline"`
+	Spec   struct {
+		Limits []struct {
+			Type                 string                       `json:"type"`
+			Max                  map[string]resource.Quantity `json:"max"`
+			Min                  map[string]resource.Quantity `json:"min"`
+			Default              map[string]resource.Quantity `json:"default"`
+			DefaultRequest       map[string]resource.Quantity `json:"defaultRequest"`
+			MaxLimitRequestRatio map[string]resource.Quantity `json:"maxLimitRequestRatio"`
+		} `json:"limits"`
+	} `json:"spec"`
 }
 
 type networkPolicy struct {

@@ -43,6 +43,8 @@ func TestBuiltin(t *testing.T) {
 		{reflect.TypeFor[configMap](), reflect.TypeFor[corev1.ConfigMap]()},
 		{reflect.TypeFor[secret](), reflect.TypeFor[corev1.Secret]()},
 		{reflect.TypeFor[namespace](), reflect.TypeFor[corev1.Namespace]()},
+		{reflect.TypeFor[resourceQuota](), reflect.TypeFor[corev1.ResourceQuota]()},
+		{reflect.TypeFor[limitRange](), reflect.TypeFor[corev1.LimitRange]()},
 		{reflect.TypeFor[networkPolicy](), reflect.TypeFor[networkingv1.NetworkPolicy]()},
 		{reflect.TypeFor[clusterRole](), reflect.TypeFor[rbacv1.ClusterRole]()},
 		{reflect.TypeFor[admissionPolicy](), reflect.TypeFor[admissionv1.ValidatingAdmissionPolicy]()},

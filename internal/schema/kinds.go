@@ -40,6 +40,8 @@ var checks = map[typeOf]kind{
 	{"v1", "ConfigMap"}:                                  {strict[configMap], validation.NameIsDNSSubdomain},
 	{"v1", "Namespace"}:                                  {strict[namespace], validation.NameIsDNSLabel},
 	{"v1", "Secret"}:                                     {strict[secret], validation.NameIsDNSSubdomain},
+	{"v1", "ResourceQuota"}:                              {strict[resourceQuota], validation.NameIsDNSSubdomain},
+	{"v1", "LimitRange"}:                                 {strict[limitRange], validation.NameIsDNSSubdomain},
 	{"networking.k8s.io/v1", "NetworkPolicy"}:            {strict[networkPolicy], validation.NameIsDNSSubdomain},
 	{"rbac.authorization.k8s.io/v1", "ClusterRole"}:      {strict[clusterRole], pathSegment},
 	{"kustomize.config.k8s.io/v1beta1", "Kustomization"}: {strict[kustomization], nil},

@@ -56,6 +56,9 @@ func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
 	if reason := closes(b.now.env, above.env); reason != "" {
 		b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: catalog.DefaultDeny, Reason: reason})
 	}
+	if reason := limits(b.now.env, above.env); reason != "" {
+		b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: limitsOf, Reason: reason})
+	}
 	for _, p := range above.env.Judges() {
 		if reason := notAsked(p); reason != "" {
 			b.summary.NotEvaluated = append(b.summary.NotEvaluated, NotEvaluated{Control: p.Name, Reason: reason})

@@ -7,29 +7,50 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 )
 
-// maxClosed is the number of namespaces that closes names.
-const maxClosed = 10
+// maxBegins is the number of namespaces that are named of those in which something begins.
+const maxBegins = 10
+
+// limitsOf stands for quotas and limit ranges, which are not a control, among what is not
+// evaluated.
+const limitsOf = "limits"
 
 // closes returns which namespaces default-deny closes at the next stage and not at the
 // current one; empty for none. What their Pods connect to is not in the objects.
 func closes(now, next plan.Environment) string {
-	closed := map[string]bool{}
+	closed := func(env plan.Environment, n plan.Namespace) bool { return env.Closes(n) == plan.Enforce }
+	if names := begins(now, next, closed); names != "" {
+		return "closes the network of " + names + ": only what the network rules allow still connects"
+	}
+	return ""
+}
+
+// limits returns in which namespaces a quota or limits begin to hold; empty for none. What
+// is used in a cluster, and what a LimitRange makes of a Pod, is not in the objects.
+func limits(now, next plan.Environment) string {
+	limited := func(_ plan.Environment, n plan.Namespace) bool { return n.Quota != nil || n.LimitRange != nil }
+	if names := begins(now, next, limited); names != "" {
+		return "the resource quotas and limit ranges of " + names + " begin to hold: compare them with what is used there"
+	}
+	return ""
+}
+
+// begins returns the names of the namespaces of which something is true at the next stage
+// and not at the current one, and only the first of a long list.
+func begins(now, next plan.Environment, holds func(plan.Environment, plan.Namespace) bool) string {
+	held := map[string]bool{}
 	for _, n := range now.Namespaces {
-		closed[n.Name] = now.Closes(n) == plan.Enforce
+		held[n.Name] = holds(now, n)
 	}
 	var names []string
 	for _, n := range next.Namespaces {
-		if next.Closes(n) == plan.Enforce && !closed[n.Name] {
+		if holds(next, n) && !held[n.Name] {
 			names = append(names, n.Name)
 		}
 	}
-	if len(names) == 0 {
-		return ""
-	}
 	more := ""
-	if len(names) > maxClosed {
-		more = fmt.Sprintf(" and %d more", len(names)-maxClosed)
-		names = names[:maxClosed]
+	if len(names) > maxBegins {
+		more = fmt.Sprintf(" and %d more", len(names)-maxBegins)
+		names = names[:maxBegins]
 	}
-	return "closes the network of " + strings.Join(names, ", ") + more + ": only what the network rules allow still connects"
+	return strings.Join(names, ", ") + more
 }

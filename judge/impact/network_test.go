@@ -35,3 +35,17 @@ func TestCloses(t *testing.T) {
 		})
 	}
 }
+
+func TestLimits(t *testing.T) {
+	env := func(namespaces ...plan.Namespace) plan.Environment { return plan.Environment{Namespaces: namespaces} }
+	quota := plan.Namespace{Name: "quota", Quota: plan.Quota{"pods": "5"}}
+	limited := plan.Namespace{Name: "limited", LimitRange: []plan.LimitRange{{Type: plan.LimitPod}}}
+	now := env(plan.Namespace{Name: "free"}, plan.Namespace{Name: "limited", Unlimited: true}, plan.Namespace{Name: "quota", Unlimited: true})
+	next := env(plan.Namespace{Name: "free"}, limited, quota)
+	if got, want := limits(now, next), "the resource quotas and limit ranges of limited, quota begin to hold: compare them with what is used there"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := limits(next, next); got != "" {
+		t.Errorf("got %q for limits that hold already", got)
+	}
+}

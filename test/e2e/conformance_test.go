@@ -5,17 +5,23 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 )
 
@@ -39,6 +45,126 @@ func TestConformance(t *testing.T) {
 	t.Run("clusters", func(t *testing.T) {
 		accept(t, c.Client(), readObjects(t, output, "clusters"))
 	})
+	t.Run("limits", func(t *testing.T) { limitsConform(t, c.Client()) })
+}
+
+// limitsConform draws quotas and limit ranges, and asks the API server what it says of each:
+// it stores what gatehouse writes as it is, and refuses what gatehouse refuses, but for what
+// it would accept and never count.
+func limitsConform(t *testing.T, client *kube.Client) {
+	random := rand.New(rand.NewPCG(1, 1))
+	var namespaces []any
+	for i := range 800 {
+		n := object{"name": fmt.Sprintf("limits-%d", i)}
+		if i%2 == 0 {
+			n["resourceQuota"] = randomQuota(random)
+		} else {
+			n["limitRange"] = randomLimitRange(random)
+		}
+		namespaces = append(namespaces, n)
+	}
+	apply(t, client, newObject("v1", "Namespace", "", "limits", nil))
+	accepted, refused := 0, 0
+	for _, n := range namespaces {
+		n := manifest.Object(n.(object))
+		bundle, problems := generator.Compile(limitsSource(t, n), ".", generator.Options{Version: "e2e", Now: time.Now()})
+		if bundle == nil {
+			refused++
+			if o := written(n); !stricter(problems) && accepts(t, client, o) {
+				t.Errorf("gatehouse refuses what the API server accepts: %v: %v", n, problems)
+			}
+			continue
+		}
+		for _, f := range bundle.Files {
+			if f.Folder.Kind != layout.Limits || len(f.Objects) == 0 || f.Objects[0].Namespace() == "" {
+				continue
+			}
+			accepted++
+			o := f.Objects[0]
+			o["metadata"].(object)["namespace"] = "limits"
+			stored, err := client.DryRun().Apply(t.Context(), o, "kustomize-controller")
+			if err != nil {
+				t.Errorf("the API server refuses what gatehouse accepts: %v: %v", n, err)
+			} else if diff := cmp.Diff(o["spec"], stored["spec"]); diff != "" {
+				t.Errorf("of %v, gatehouse writes - and the API server stores +\n%s", n, diff)
+			}
+		}
+	}
+	if accepted < 40 || refused < 40 {
+		t.Errorf("%d are accepted and %d refused: too few to say anything", accepted, refused)
+	}
+	t.Logf("%d accepted, %d refused", accepted, refused)
+}
+
+func limitsSource(t *testing.T, namespace object) fstest.MapFS {
+	t.Helper()
+	source := fstest.MapFS{}
+	for kind, spec := range map[string]object{
+		"Profile":     {"namespaces": []any{namespace}},
+		"Environment": {"ring": 1, "stage": "enforce", "allowSkip": true},
+	} {
+		raw, err := json.Marshal(object{"apiVersion": "gatehouse.dev/v1alpha1", "kind": kind, "metadata": object{"name": "e2e"}, "spec": spec})
+		if err != nil {
+			t.Fatal(err)
+		}
+		source[kind+".yaml"] = &fstest.MapFile{Data: raw}
+	}
+	return source
+}
+
+// written returns the object that a namespace of a profile asks for.
+func written(n manifest.Object) manifest.Object {
+	kind, spec := "ResourceQuota", n.Map("resourceQuota")
+	if spec == nil {
+		kind, spec = "LimitRange", n.Map("limitRange")
+	}
+	return newObject("v1", kind, "limits", "e2e", object{"spec": spec})
+}
+
+func accepts(t *testing.T, client *kube.Client, o manifest.Object) bool {
+	t.Helper()
+	_, err := client.DryRun().Apply(t.Context(), o, "e2e")
+	return err == nil
+}
+
+// stricter reports whether gatehouse refuses something because it would have no effect, or
+// would refuse everything.
+func stricter(problems diag.List) bool {
+	return slices.ContainsFunc(problems, func(d diag.Diagnostic) bool {
+		return strings.Contains(d.Summary, "counts nothing") || strings.Contains(d.Summary, "counts only requests") ||
+			strings.Contains(d.Summary, "limits nothing") || strings.Contains(d.Summary, "refuses every container") || strings.Contains(d.Summary, "has no resource") || strings.Contains(d.Summary, "only containers have defaults") ||
+			strings.HasPrefix(d.Path, "spec.namespaces[0].limitRange.") && strings.Contains(d.Summary, "must not be negative")
+	})
+}
+
+func randomQuota(r *rand.Rand) object {
+	hard := object{}
+	for range 1 + r.IntN(3) {
+		resource := []string{
+			"pods", "cpu", "requests.cpu", "limits.memory", "requests.storage", "services.loadbalancers", "count/deployments.apps", "count/deployments", "count/widgets.acme.example",
+			"requests.nvidia.com/gpu", "nvidia.com/gpu", "hugepages-2Mi", "requests.hugepages-1Gi", "limits.hugepages-1Gi", "storage", "gold.storageclass.storage.k8s.io/requests.storage",
+			"gold.storageclass.storage.k8s.io/persistentvolumeclaims", "pod", "ephemeral-storage", "limits.ephemeral-storage", "a/b/c", "Pods", "resourcequotas",
+		}[r.IntN(23)]
+		hard[resource] = []any{1, 0, 2, 3, "10", "4Gi", "1e3", "1Ti", "2500m", []any{"1.5", -1, "4GB", ""}[r.IntN(4)]}[r.IntN(10)]
+	}
+	return object{"hard": hard}
+}
+
+func randomLimitRange(r *rand.Rand) object {
+	var items []any
+	for range 1 + r.IntN(2) {
+		item := object{"type": []string{"Container", "Container", "Pod", "PersistentVolumeClaim"}[r.IntN(4)]}
+		for range 1 + r.IntN(3) {
+			resource := []string{"cpu", "cpu", "cpu", "memory", "memory", "storage", "storage", "ephemeral-storage", "hugepages-2Mi", "nvidia.com/gpu", "nvidia.com/gpu", []string{"gpu", "requests.cpu"}[r.IntN(2)]}[r.IntN(12)]
+			field := []string{"max", "min", "default", "defaultRequest", "maxLimitRequestRatio"}[r.IntN(5)]
+			if item[field] == nil {
+				item[field] = object{}
+			}
+			item[field].(object)[resource] = []any{1, 2, 2, "3", "500m", "1Gi", "1", "2", 0, []any{-1, "x"}[r.IntN(2)]}[r.IntN(10)]
+		}
+		items = append(items, item)
+	}
+	return object{"limits": items}
 }
 
 // accept applies Namespaces, which the others need, and the others as a dry run.
