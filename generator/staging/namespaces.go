@@ -320,5 +320,5 @@ func (e *Environment) sayNamespaces(namespaces []plan.Namespace, appeared, moved
 	}
 	report(appeared, "namespace-added", "new in the profile; until now judged as the last tier, if it exists")
 	report(moved, "namespace-moved", "now judged as another tier")
-	report(gone, "namespace-removed", "no longer in the profile; Flux leaves the Namespace and its labels in the cluster, and deletes its network policies")
+	report(gone, "namespace-removed", "no longer in the profile; Flux leaves the Namespace and its labels in the cluster, and deletes its network policies, quota and limits")
 }
