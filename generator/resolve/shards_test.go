@@ -42,11 +42,13 @@ func TestPriorShards(t *testing.T) {
 		{Path: "environments/dev/namespaces-02/a.yaml", Layer: "environments/dev/namespaces-02", Objects: []string{"/Namespace//a"}},
 		{Path: "environments/prod/network-02/a.yaml", Layer: "environments/prod/network-02", Objects: []string{"networking.k8s.io/NetworkPolicy/a/default-deny"}},
 		{Path: "environments/prod/network-03/theirs.yaml", Layer: "environments/prod/network-03", Objects: []string{"networking.k8s.io/NetworkPolicy/theirs/default-deny"}},
+		{Path: "environments/prod/limits-02/a.yaml", Layer: "environments/prod/limits-02", Objects: []string{"/ResourceQuota/a/gatehouse"}},
+		{Path: "environments/prod/limits-04/limited.yaml", Layer: "environments/prod/limits-04", Objects: []string{"/LimitRange/limited/gatehouse"}},
 		{Path: "environments/prod/namespaces-02/kustomization.yaml", Layer: "environments/prod/namespaces-02"},
 		{Path: "environments/prod/namespaces-x/c.yaml", Layer: "environments/prod/namespaces-x", Objects: []string{"/Namespace//c"}},
 		{Path: "README.md"},
 	}}
-	want := map[string]map[string]int{"prod": {"a": 1, "b": 12, "theirs": 3}, "dev": {"a": 2}}
+	want := map[string]map[string]int{"prod": {"a": 1, "b": 12, "theirs": 3, "limited": 4}, "dev": {"a": 2}}
 	if diff := cmp.Diff(want, priorShards(lock)); diff != "" {
 		t.Error(diff)
 	}
