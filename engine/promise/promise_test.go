@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 200, "number of random histories")
+	histories = flag.Int("histories", 120, "number of random histories")
 	seed      = flag.Uint64("seed", 1, "seed of the first history; 0 takes the clock")
 )
 

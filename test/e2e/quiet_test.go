@@ -16,6 +16,7 @@ import (
 // Then two teams change different things on two branches, and the merge reaches the
 // cluster.
 func TestQuiet(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t)
 	for _, namespace := range []string{platformNamespace, appsNamespace} {

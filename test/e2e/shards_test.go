@@ -15,6 +15,7 @@ import (
 // TestShards installs the example with 300 more namespaces, which is more than one layer
 // holds, in an empty cluster, and reports how long it took.
 func TestShards(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t)
 	var teams []string
