@@ -19,63 +19,115 @@ import (
 // control depends on one if its rules name the field, or if the verdicts about several values
 // differ: either may be wrong alone, and what is not known must never look fine.
 func unsure(b *bump, s *side, w workload.Workload, findings []Finding, verdicts []engine.Evaluation) []Finding {
-	outcomes := map[string]map[string]bool{} // what each control says
-	asked := 0
-	for _, v := range verdicts {
-		if _, failed := failure(v); failed {
-			continue // a value that makes no sense
-		}
-		asked++
-		for policy, outcome := range outcomesOf(v.Result) {
-			if outcomes[policy] == nil {
-				outcomes[policy] = map[string]bool{}
-			}
-			outcomes[policy][fmt.Sprint(asked, outcome)] = true
-		}
-	}
+	said, asked := opinionsOf(verdicts)
 	base := Finding{Environment: b.step.Environment, Owner: b.owner(w), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Position: w.At, Cluster: w.Root, By: w.By, Template: w.Template, Status: Unknown}
-	if asked == 0 {
-		base.Message = said(w.Unknown)
+	if kind := kindOf(w.Unknown); asked == 0 || len(kind) > 0 {
+		if len(kind) == 0 {
+			kind = w.Unknown
+		}
+		base.Message = why(kind)
 		return []Finding{base}
 	}
-	for _, policy := range slices.Sorted(maps.Keys(outcomes)) {
+	for _, policy := range slices.Sorted(maps.Keys(said)) {
 		fields := s.reads(policy, w.Unknown)
-		if len(fields) == 0 && same(outcomes[policy], asked) {
+		at := slices.IndexFunc(findings, func(f Finding) bool { return f.Control == policy })
+		same := said[policy].same(asked) && (at < 0 || findings[at].Status != Errored || said[policy].errors == asked)
+		if len(fields) == 0 && same {
 			continue
 		}
 		if len(fields) == 0 {
 			fields = w.Unknown
 		}
-		at := slices.IndexFunc(findings, func(f Finding) bool { return f.Control == policy })
-		if at >= 0 && findings[at].Status == Exempt && same(outcomes[policy], asked) {
+		if at >= 0 && findings[at].Status == Exempt && same {
 			continue
 		}
 		if at >= 0 {
 			findings = slices.Delete(findings, at, at+1)
 		}
 		f := base
-		f.Control, f.Message = policy, said(fields)
+		f.Control, f.Message = policy, why(fields)
 		findings = append(findings, f)
 	}
 	for _, p := range s.env.Judges() {
-		if fields := selected(p, w); len(fields) > 0 && outcomes[p.Name] == nil && slices.Contains(s.policies, p.Name) {
+		if fields := selected(p, w); len(fields) > 0 && said[p.Name] == nil && slices.Contains(s.policies, p.Name) {
 			f := base
-			f.Control, f.Message = p.Name, said(fields)
+			f.Control, f.Message = p.Name, why(fields)
 			findings = append(findings, f)
 		}
 	}
 	return slices.DeleteFunc(findings, func(f Finding) bool { return f.Status == Errored && f.Control == "" })
 }
 
-// selected returns the labels that are not known, for a policy that selects some objects of
-// the kind by their labels: that it says nothing then does not mean that it will not.
+// opinion is what one control says of a workload with several values for what is not known.
+type opinion struct {
+	// texts are its outcomes, and heard is how many there were.
+	texts map[string]bool
+	heard int
+	// errors is how many values it could not judge, such as a number where a text belongs.
+	errors int
+}
+
+// same reports whether it said the same of all values that it could judge, of those that were
+// asked about. Of one that makes no sense, the API server says no.
+func (o *opinion) same(asked int) bool {
+	if o.errors == asked {
+		return true
+	}
+	return len(o.texts) == 1 && o.heard+o.errors == asked
+}
+
+// opinionsOf returns what each control says, and about how many values one was asked.
+func opinionsOf(verdicts []engine.Evaluation) (all map[string]*opinion, asked int) {
+	all = map[string]*opinion{}
+	for _, v := range verdicts {
+		if _, failed := failure(v); failed {
+			continue // a value that makes no sense
+		}
+		asked++
+		for policy, outcome := range outcomesOf(v.Result) {
+			o := all[policy]
+			if o == nil {
+				o = &opinion{texts: map[string]bool{}}
+				all[policy] = o
+			}
+			if outcome == "" {
+				o.errors++
+				continue
+			}
+			o.heard++
+			o.texts[outcome] = true
+		}
+	}
+	return all, asked
+}
+
+// kindOf returns the fields that say what an object is. No policy is asked about a kind that is
+// made up.
+func kindOf(unknown []fluxtree.Unknown) []fluxtree.Unknown {
+	var fields []fluxtree.Unknown
+	for _, f := range unknown {
+		if len(f.Keys) == 1 && (f.Keys[0] == "kind" || f.Keys[0] == "apiVersion") {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// selected returns the fields that are not known, and by which a policy selects some objects of
+// the kind: their namespaces or their labels. That it says nothing then does not mean that it
+// will not.
 func selected(p plan.Policy, w workload.Workload) []fluxtree.Unknown {
 	var fields []fluxtree.Unknown
-	if !selects(p.Body) || !slices.ContainsFunc(p.Matches, func(ref kinds.Ref) bool { return ref.Matches(kinds.Group(w.APIVersion), w.Kind) }) {
+	if !slices.ContainsFunc(p.Matches, func(ref kinds.Ref) bool { return ref.Matches(kinds.Group(w.APIVersion), w.Kind) }) {
 		return nil
 	}
+	byLabels := selects(p.Body)
 	for _, f := range w.Unknown {
-		if len(f.Keys) > 1 && f.Keys[0] == "metadata" && (f.Keys[1] == "labels" || f.Keys[1] == "annotations") {
+		field := ""
+		if len(f.Keys) > 1 && f.Keys[0] == "metadata" {
+			field = f.Keys[1]
+		}
+		if field == "namespace" || byLabels && (len(f.Keys) == 0 || field == "labels" || field == "annotations") {
 			fields = append(fields, f)
 		}
 	}
@@ -103,26 +155,23 @@ func has(value any, key string) bool {
 	return ok
 }
 
-// outcomesOf returns what each policy says, as text.
+// outcomesOf returns what each policy says, as text; empty for one that could not say it.
 func outcomesOf(r *engine.EvaluateResult) map[string]string {
-	all := map[string]string{}
+	all, failed := map[string]string{}, map[string]bool{}
 	for _, one := range r.Results {
 		all[one.Policy] += fmt.Sprint(one.Rule, one.Result, one.Blocks, one.Exceptions, ";")
+		failed[one.Policy] = failed[one.Policy] || one.Result == engine.OutcomeError
+	}
+	for policy := range failed {
+		if failed[policy] {
+			all[policy] = ""
+		}
 	}
 	return all
 }
 
-// same reports whether a policy said the same of all values that were asked about.
-func same(outcomes map[string]bool, asked int) bool {
-	texts := map[string]bool{}
-	for o := range outcomes {
-		texts[strings.TrimLeft(o, "0123456789")] = true
-	}
-	return len(texts) == 1 && len(outcomes) == asked
-}
-
-// said says what is not known.
-func said(fields []fluxtree.Unknown) string {
+// why says what is not known.
+func why(fields []fluxtree.Unknown) string {
 	const most = 3
 	texts := fluxtree.Whys(fields)
 	if more := len(texts) - most; more > 0 {

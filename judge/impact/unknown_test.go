@@ -66,16 +66,25 @@ func TestUnknown(t *testing.T) {
 		{"a violation elsewhere", field("spec", "containers", "env", "value"), []string{"disallow-host-path"}, []string{"blocked disallow-host-path: validation error: disallow-host-path | no."}},
 		{"verdicts that differ", field("spec", "x", "y"), []string{"disallow-host-path", "disallow-host-path=pass"}, []string{"unknown disallow-host-path: spec.x.y: ${X} is not set"}},
 		{"a violation with one of the values", field("spec", "x", "y"), []string{"x=pass", "disallow-host-path"}, []string{"unknown disallow-host-path: spec.x.y: ${X} is not set"}},
-		{"the namespace", field("metadata", "namespace"), []string{"disallow-host-path=pass"}, []string{"unknown disallow-host-path: metadata.namespace: ${X} is not set"}},
+		{"the namespace, and what judges in others only", field("metadata", "namespace"), []string{"disallow-host-path=pass"}, []string{"unknown disallow-host-path: metadata.namespace: ${X} is not set",
+			"unknown disallow-host-ports: metadata.namespace: ${X} is not set", "unknown require-labels: metadata.namespace: ${X} is not set"}},
+		{"the kind", field("kind"), nil, []string{"unknown : kind: ${X} is not set"}},
+		{"the version", field("apiVersion"), []string{"disallow-host-path=pass"}, []string{"unknown : apiVersion: ${X} is not set"}},
 		{"the specification", field("spec"), []string{"require-labels=pass"}, []string{"unknown require-labels: spec: ${X} is not set"}},
 		{"a label", field("metadata", "labels", "app"), []string{"require-labels=pass", "disallow-host-path=pass"}, []string{"unknown require-labels: metadata.labels.app: ${X} is not set"}},
 		{"exempt with each value", field("spec", "volumes", "hostPath"), []string{"disallow-host-path=exempt"}, []string{"exempt disallow-host-path:"}},
 		{"one value without a verdict", field("spec", "x", "y"), []string{"x=panic", "disallow-host-path=pass"}, nil},
+		{"one value that a control cannot judge", field("spec", "x", "y"), []string{"disallow-host-path", "disallow-host-path=error", "disallow-host-path"}, []string{"blocked disallow-host-path: validation error: disallow-host-path | no."}},
+		{"the first value that a control cannot judge", field("spec", "x", "y"), []string{"disallow-host-path=error", "disallow-host-path"}, []string{"unknown disallow-host-path: spec.x.y: ${X} is not set"}},
+		{"no value that a control can judge", field("spec", "x", "y"), []string{"disallow-host-path=error", "disallow-host-path=error"}, []string{"error disallow-host-path: cannot be evaluated"}},
 		{"no value with a verdict", field("spec", "x", "y"), []string{"x=panic", "x=panic"}, []string{"unknown : spec.x.y: ${X} is not set"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var objects []json.RawMessage
+			if tt.faults == nil {
+				objects = append(objects, json.RawMessage(`{}`))
+			}
 			for _, fault := range tt.faults {
 				one := []string{fault}
 				if tt.name == "a label" {
