@@ -120,6 +120,11 @@ func (e Environment) Policy(name string) (Policy, bool) {
 	return e.Policies[i], true
 }
 
+// Creates reports whether the bundle of the environment has a Namespace of a name.
+func (e Environment) Creates(namespace string) bool {
+	return slices.ContainsFunc(e.Namespaces, func(n Namespace) bool { return n.Name == namespace && !n.Existing })
+}
+
 // Judges returns the policies that judge admission requests: all but default-deny.
 func (e Environment) Judges() []Policy {
 	return slices.DeleteFunc(slices.Clone(e.Policies), func(p Policy) bool { return !p.Control.Judges() })

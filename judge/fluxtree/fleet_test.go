@@ -124,6 +124,14 @@ resources: [pod.yaml]
 			want:     []string{"web/web Pod apps/web/app/pod.yaml:1 clusters/prod"},
 			problems: []string{"apps/old: warning: not judged: no root leads to 1 file [workload-unreached]"}},
 
+		{name: "patches of old versions", files: sync + strings.Replace(apps, "/v1\n", "/v1beta2\n", 1) + `  patchesStrategicMerge: [{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {a: b}}}, {apiVersion: v1, kind: Pod, metadata: {name: old}, $patch: delete}]
+  patchesJson6902: [{target: {kind: Pod, name: web}, patch: [{op: replace, path: /metadata/name, value: patched}]}]
+` + pod("apps/pod.yaml", "web") + "---\n{apiVersion: v1, kind: Pod, metadata: {name: old}}\n",
+			want: []string{"/patched Pod apps/pod.yaml clusters/prod"}},
+
+		{name: "words that YAML 1.1 takes for booleans", files: sync + apps + "  commonMetadata: {labels: {a: y}}\n  postBuild: {substitute: {A: on}}\n" + pod("apps/pod.yaml", "web"),
+			want: []string{"/web Pod apps/pod.yaml:1 clusters/prod"}},
+
 		{name: "no root that says so", files: `
 -- apps/kustomization.yaml --
 resources: [web/ks.yaml]

@@ -155,6 +155,19 @@ func TestHelm(t *testing.T) {
 		{"depends on itself", apps + release + inRepository("web", "") + "-- charts/web/Chart.yaml --\n{apiVersion: v2, name: web, version: 1.0.0, dependencies: [{name: web, version: 1.x, repository: 'file://../web'}]}\n" + shows, nil, []string{
 			"HelmRelease shop/web: not judged: its chart depends on others that depend on others, more than 5 times"}},
 		{"a chart that makes a release of itself", apps + release + inRepository("web", "") + chartYAML + shows + strings.Replace(inRepository("web", ""), "\nspec", "\nspec", 1), []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+		{"a chart that makes a list", apps + release + inRepository("web", "") + chartYAML + "-- charts/web/templates/web.yaml --\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: x}}\n" +
+			"- apiVersion: helm.toolkit.fluxcd.io/v2\n  kind: HelmRelease\n  metadata: {name: inner}\n  spec: {chart: {spec: {chart: charts/none, sourceRef: {kind: GitRepository, name: flux-system}}}}\n" +
+			"- {apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: inner, namespace: flux-system}, spec: {path: inner}}\n" + pod("inner/pod.yaml", "inner"),
+			[]string{"/inner Pod inner/pod.yaml:1 <nil>", "/x ConfigMap charts/web/templates/web.yaml:1 <nil>"}, []string{"HelmRelease shop/inner: not judged: its chart none "}},
+		{"a namespace of its own", apps + release + inRepository("web", ", targetNamespace: other, install: {createNamespace: true}") + inRepository("api", ", targetNamespace: other, install: {createNamespace: true}") + chartYAML + shows,
+			[]string{"/other Namespace apps/release.yaml <nil> if missing", "/other-api ConfigMap charts/web/templates/web.yaml:1 <nil>", "/other-web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+		{"a namespace that is there", apps + release + inRepository("web", ", targetNamespace: other, install: {createNamespace: true}") + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: other}}\n" + chartYAML + shows,
+			[]string{"/other Namespace apps/release.yaml <nil>", "/other-web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+		{"its own namespace", apps + release + inRepository("web", ", install: {createNamespace: true}") + chartYAML + shows, []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+		{"in another cluster", apps + release + inRepository("web", ", kubeConfig: {secretRef: {name: x}}") + chartYAML + shows, []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil> elsewhere"}, nil},
+		{"of a Kustomization in another cluster", strings.Replace(apps, "  prune: true\n", "  prune: true\n  kubeConfig: {secretRef: {name: x}}\n", 1) + release + inRepository("web", "") + chartYAML + shows, []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil> elsewhere"}, nil},
+		{"a switch that is not known", variables + release + inRepository("web", `, test: {enable: "${B}"}`) + chartYAML + shows, []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, []string{
+			"HelmRelease shop/web: judged in part: spec.test.enable: ${B} "}},
 		{"a chart that makes Kustomizations", apps + release + inRepository("web", "") + chartYAML + shows + "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: inner, namespace: flux-system}\nspec: {path: inner}\n" + pod("inner/pod.yaml", "inner"),
 			[]string{"/inner Pod inner/pod.yaml:1 <nil>", "/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
 	}
@@ -206,6 +219,12 @@ func readHelm(t *testing.T, dir string, helm *fluxtree.Helm) (objects, problems 
 		}
 		if h.Metadata.Labels["a"] != "" {
 			line += " a=" + h.Metadata.Labels["a"]
+		}
+		if o.Elsewhere {
+			line += " elsewhere"
+		}
+		if o.IfMissing {
+			line += " if missing"
 		}
 		objects = append(objects, line)
 		if h.Kind == "ConfigMap" && h.Metadata.Name != "hook" && (h.Metadata.Labels["app.kubernetes.io/managed-by"] != "Helm" || h.Metadata.Labels["helm.toolkit.fluxcd.io/name"] == "") {

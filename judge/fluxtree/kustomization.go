@@ -24,23 +24,27 @@ const fluxGroup = "kustomize.toolkit.fluxcd.io"
 
 // Kustomization has the fields of a Kustomization of Flux that decide what it applies.
 type Kustomization struct {
-	Metadata struct {
+	APIVersion string `json:"apiVersion"`
+	Metadata   struct {
 		Name      string `json:"name"`
 		Namespace string `json:"namespace"`
 	} `json:"metadata"`
 	Spec struct {
-		Path                    string         `json:"path"`
-		SourceRef               reference      `json:"sourceRef"`
-		TargetNamespace         string         `json:"targetNamespace"`
-		NamePrefix              string         `json:"namePrefix"`
-		NameSuffix              string         `json:"nameSuffix"`
-		Components              []string       `json:"components"`
-		IgnoreMissingComponents bool           `json:"ignoreMissingComponents"`
-		DependsOn               []reference    `json:"dependsOn"`
-		Patches                 []patch        `json:"patches"`
-		Images                  []image        `json:"images"`
-		CommonMetadata          commonMetadata `json:"commonMetadata"`
-		PostBuild               *postBuild     `json:"postBuild"`
+		Path                    string            `json:"path"`
+		SourceRef               reference         `json:"sourceRef"`
+		TargetNamespace         string            `json:"targetNamespace"`
+		NamePrefix              string            `json:"namePrefix"`
+		NameSuffix              string            `json:"nameSuffix"`
+		Components              []string          `json:"components"`
+		IgnoreMissingComponents bool              `json:"ignoreMissingComponents"`
+		DependsOn               []reference       `json:"dependsOn"`
+		Patches                 []patch           `json:"patches"`
+		PatchesStrategicMerge   []json.RawMessage `json:"patchesStrategicMerge"` // until v1beta2
+		PatchesJSON6902         []jsonPatch       `json:"patchesJson6902"`
+		KubeConfig              *struct{}         `json:"kubeConfig"`
+		Images                  []image           `json:"images"`
+		CommonMetadata          commonMetadata    `json:"commonMetadata"`
+		PostBuild               *postBuild        `json:"postBuild"`
 	} `json:"spec"`
 
 	// at is where it begins, root what it is reached from, and depth the number of
@@ -48,6 +52,8 @@ type Kustomization struct {
 	at    diag.Position
 	root  string
 	depth int
+	// elsewhere says that what applies it applies it to another cluster.
+	elsewhere bool
 	// unknown variables of postBuild.substitute: their values depend on others.
 	unknown map[string]Unknown
 }
@@ -60,16 +66,32 @@ type reference struct {
 }
 
 type patch struct {
-	Patch  string `json:"patch"`
-	Target *struct {
-		Group              string `json:"group"`
-		Version            string `json:"version"`
-		Kind               string `json:"kind"`
-		Name               string `json:"name"`
-		Namespace          string `json:"namespace"`
-		AnnotationSelector string `json:"annotationSelector"`
-		LabelSelector      string `json:"labelSelector"`
-	} `json:"target"`
+	Patch  string  `json:"patch"`
+	Target *target `json:"target"`
+}
+
+// jsonPatch is a patch of versions before v1.
+type jsonPatch struct {
+	Patch  json.RawMessage `json:"patch"`
+	Target target          `json:"target"`
+}
+
+// target is what a patch is applied to.
+type target struct {
+	Group              string `json:"group"`
+	Version            string `json:"version"`
+	Kind               string `json:"kind"`
+	Name               string `json:"name"`
+	Namespace          string `json:"namespace"`
+	AnnotationSelector string `json:"annotationSelector"`
+	LabelSelector      string `json:"labelSelector"`
+}
+
+func (t target) selector() *kustomize.Selector {
+	return &kustomize.Selector{
+		ResId:         resid.ResId{Gvk: resid.Gvk{Group: t.Group, Version: t.Version, Kind: t.Kind}, Name: t.Name, Namespace: t.Namespace},
+		LabelSelector: t.LabelSelector, AnnotationSelector: t.AnnotationSelector,
+	}
 }
 
 type image struct {
@@ -112,6 +134,9 @@ func parseKustomization(object json.RawMessage, at diag.Position) (*Kustomizatio
 
 // id names the Kustomization in its cluster.
 func (k *Kustomization) id() string { return k.Metadata.Namespace + "/" + k.Metadata.Name }
+
+// remote reports whether it applies to another cluster than that of its root.
+func (k *Kustomization) remote() bool { return k.elsewhere || k.Spec.KubeConfig != nil }
 
 // dir is the path of what it applies, relative to the repository, and clean.
 func (k *Kustomization) dir() string {
@@ -162,13 +187,11 @@ func (k *Kustomization) merge(into *kustomize.Kustomization, d *Disk, dir string
 	for _, p := range k.Spec.Patches {
 		added := kustomize.Patch{Patch: p.Patch}
 		if t := p.Target; t != nil {
-			added.Target = &kustomize.Selector{
-				ResId:         resid.ResId{Gvk: resid.Gvk{Group: t.Group, Version: t.Version, Kind: t.Kind}, Name: t.Name, Namespace: t.Namespace},
-				LabelSelector: t.LabelSelector, AnnotationSelector: t.AnnotationSelector,
-			}
+			added.Target = t.selector()
 		}
 		into.Patches = append(into.Patches, added)
 	}
+	k.mergeOld(into)
 	for _, c := range k.Spec.Components {
 		if strings.Contains(c, "://") || filepath.IsAbs(c) {
 			return fmt.Errorf("the component %s must be a path in the repository", c)
@@ -192,6 +215,20 @@ func (k *Kustomization) merge(into *kustomize.Kustomization, d *Disk, dir string
 		}
 	}
 	return nil
+}
+
+// mergeOld adds the patches that only versions before v1 have: the API server drops them from
+// a Kustomization of v1.
+func (k *Kustomization) mergeOld(into *kustomize.Kustomization) {
+	if !strings.HasPrefix(k.APIVersion, fluxGroup+"/v1beta") {
+		return
+	}
+	for _, p := range k.Spec.PatchesStrategicMerge {
+		into.Patches = append(into.Patches, kustomize.Patch{Patch: string(p)})
+	}
+	for _, p := range k.Spec.PatchesJSON6902 {
+		into.Patches = append(into.Patches, kustomize.Patch{Patch: string(p.Patch), Target: p.Target.selector()})
+	}
 }
 
 // refusal is a file below a generated kustomization that is no manifest. Flux then applies

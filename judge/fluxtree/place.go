@@ -45,13 +45,14 @@ type Place struct {
 	repository *Repository
 	other      func(ref reference, missing bool) string
 
-	configs map[string]Object // ConfigMaps and Secrets
-	size    int               // of them
-	lost    bool              // some were too many
-	sources map[string]json.RawMessage
-	apis    []string
-	pending []release
-	seen    map[string]bool
+	configs    map[string]Object // ConfigMaps and Secrets
+	namespaces map[string]bool   // those that something applies
+	size       int               // of them
+	lost       bool              // some were too many
+	sources    map[string]json.RawMessage
+	apis       []string
+	pending    []release
+	seen       map[string]bool
 }
 
 // release is a HelmRelease that waits.
@@ -68,7 +69,7 @@ const maxCharts = 10
 
 // NewPlace returns a place without a repository: no chart is read from one.
 func NewPlace(helm *Helm) *Place {
-	return &Place{helm: helm, configs: map[string]Object{}, sources: map[string]json.RawMessage{}, seen: map[string]bool{}}
+	return &Place{helm: helm, configs: map[string]Object{}, namespaces: map[string]bool{}, sources: map[string]json.RawMessage{}, seen: map[string]bool{}}
 }
 
 // Note takes what matters for releases of an object that is applied.
@@ -89,6 +90,8 @@ func (p *Place) note(o Object, depth int) {
 		}
 		p.seen[key()] = true
 		p.pending = append(p.pending, release{o, depth})
+	case h.is("", "Namespace"):
+		p.namespaces[h.Metadata.Name] = true
 	case p.helm == nil:
 	case h.is("", "ConfigMap"), h.is("", "Secret"):
 		p.keep(key(), o)
@@ -176,7 +179,7 @@ func (p *Place) render(ctx context.Context, r release, problems *diag.List, yiel
 			return notJudged("not known is %s: %s", cmp.Or(u.Path, "what it is"), u.Why)
 		}
 	}
-	first, err := parseRelease(r.JSON)
+	first, err := r.parse()
 	if err != nil {
 		say(diag.Error, CodeRender, ": "+err.Error())
 		return nil
@@ -208,11 +211,28 @@ func (p *Place) render(ctx context.Context, r release, problems *diag.List, yiel
 		say(diag.Warning, CodePart, SaidPart+strings.Join(in.unknown, "; "))
 	}
 	for _, o := range out.objects {
+		if h, _ := headerOf(o.JSON); o.IfMissing && p.namespaces[h.Metadata.Name] {
+			continue
+		}
 		if err := yield(o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// parse returns the release with the first value for what is not known that makes sense there.
+func (r release) parse() (*helmRelease, error) {
+	first, err := parseRelease(r.JSON)
+	for _, other := range r.Renderings {
+		if err == nil {
+			break
+		}
+		if one, failed := parseRelease(other); failed == nil {
+			return one, nil
+		}
+	}
+	return first, err
 }
 
 func namespaceOf(o Object) string {

@@ -31,6 +31,7 @@ type helmRelease struct {
 		ChartRef        *reference        `json:"chartRef"`
 		ReleaseName     string            `json:"releaseName"`
 		TargetNamespace string            `json:"targetNamespace"`
+		KubeConfig      *struct{}         `json:"kubeConfig"`
 		Values          json.RawMessage   `json:"values"`
 		ValuesFrom      []json.RawMessage `json:"valuesFrom"`
 		CommonMetadata  commonMetadata    `json:"commonMetadata"`
@@ -40,12 +41,15 @@ type helmRelease struct {
 				Images  []image `json:"images"`
 			} `json:"kustomize"`
 		} `json:"postRenderers"`
-		PostRenderStrategy string      `json:"postRenderStrategy"`
-		Install            releaseStep `json:"install"`
-		Upgrade            releaseStep `json:"upgrade"`
-		Rollback           releaseStep `json:"rollback"`
-		Uninstall          releaseStep `json:"uninstall"`
-		Test               struct {
+		PostRenderStrategy string `json:"postRenderStrategy"`
+		Install            struct {
+			releaseStep
+			CreateNamespace bool `json:"createNamespace"`
+		} `json:"install"`
+		Upgrade   releaseStep `json:"upgrade"`
+		Rollback  releaseStep `json:"rollback"`
+		Uninstall releaseStep `json:"uninstall"`
+		Test      struct {
 			Enable bool `json:"enable"`
 		} `json:"test"`
 	} `json:"spec"`

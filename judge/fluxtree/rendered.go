@@ -26,6 +26,8 @@ type made struct {
 	engine.Manifest
 	// id tells objects of one release apart: kind, namespace, name, and a number for repeats.
 	id string
+	// ifMissing says that Helm only makes it if it is not there.
+	ifMissing bool
 }
 
 // objects renders a release, once for each variant of what is not known.
@@ -64,6 +66,7 @@ func (p *Place) objects(ctx context.Context, r release, c *chart, in inputs) (ou
 			}
 			seen[m.id] = true
 			o := Object{JSON: m.Object, Root: r.Root, By: "HelmRelease " + release.id(), Namespace: release.namespace()}
+			o.Elsewhere, o.IfMissing = r.Elsewhere || release.Spec.KubeConfig != nil, m.ifMissing
 			if r.By != "" {
 				o.By += " of " + r.By
 			}
@@ -92,7 +95,7 @@ func (p *Place) origin(r release, c *chart, m made) (at diag.Position, template 
 // post-renderers, with the marks of Helm and helm-controller.
 func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([]made, error) {
 	var crds, hooks, others []engine.Manifest
-	for _, m := range manifests {
+	for _, m := range items(manifests) {
 		switch {
 		case m.CRD && r.crds():
 			crds = append(crds, m)
@@ -119,6 +122,13 @@ func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([
 		return nil, err
 	}
 	var all []made
+	if r.Spec.TargetNamespace != "" && r.Spec.Install.CreateNamespace {
+		one, err := namespace(r.Spec.TargetNamespace)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
 	numbers := map[string]int{}
 	for _, m := range slices.Concat(crds, hooks, others) {
 		if len(m.Hooks) > 0 && !r.runs(m.Hooks) {
@@ -137,9 +147,44 @@ func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([
 		if numbers[id]++; numbers[id] > 1 {
 			id += strings.Repeat("*", numbers[id]-1)
 		}
-		all = append(all, made{m, id})
+		all = append(all, made{Manifest: m, id: id})
 	}
 	return all, nil
+}
+
+// namespace is the Namespace that Helm makes for a release, if there is none.
+func namespace(name string) (made, error) {
+	object, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": map[string]any{"name": name}}})
+	return made{Manifest: engine.Manifest{Object: object}, id: "v1 Namespace " + name + " (of Helm)", ifMissing: true}, err
+}
+
+// items returns manifests with the items of lists instead of the lists, as helm-controller
+// applies them. A list of what has no kind stays.
+func items(manifests []engine.Manifest) []engine.Manifest {
+	var all []engine.Manifest
+	for _, m := range manifests {
+		var list struct {
+			Kind  string
+			Items []json.RawMessage
+		}
+		if !strings.Contains(string(m.Object), `List"`) || json.Unmarshal(m.Object, &list) != nil || !strings.HasSuffix(list.Kind, "List") || list.Items == nil || slices.ContainsFunc(list.Items, kindless) {
+			all = append(all, m)
+			continue
+		}
+		var inner []engine.Manifest
+		for _, item := range list.Items {
+			one := m
+			one.Object = item
+			inner = append(inner, one)
+		}
+		all = append(all, items(inner)...)
+	}
+	return all
+}
+
+func kindless(object json.RawMessage) bool {
+	h, err := headerOf(object)
+	return err != nil || h.Kind == ""
 }
 
 // own marks an object as Helm marks what belongs to a release.

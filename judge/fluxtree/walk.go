@@ -30,6 +30,10 @@ type Object struct {
 	Namespace string
 	// Template is the template that made an object of a chart that is not in the repository.
 	Template string
+	// Elsewhere says that it is applied to another cluster than that of the root.
+	Elsewhere bool
+	// IfMissing says that it is only made if it is not there: it has no other object to be.
+	IfMissing bool
 	// Unknown are the fields that are not known, and Renderings the object with other values there.
 	Unknown    []Unknown
 	Renderings []json.RawMessage
@@ -74,7 +78,11 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "kustomization-roots", Position: diag.Position{File: r.display},
 			Summary: "no Kustomization here applies itself, so the roots are guessed: " + names(roots), Hint: "name the folder that a cluster applies with --flux"})
 	}
-	problems = append(problems, r.unreadable...) // Sort drops what a root has met, too
+	for _, d := range r.unreadable { // what a root leads to was read as kustomize reads it
+		if name, err := filepath.Rel(r.display, d.File); err != nil || !r.read(filepath.ToSlash(name)) {
+			problems.Add(d)
+		}
+	}
 	for _, d := range r.disk.Warnings(r.shown) {
 		problems.Add(d)
 	}
@@ -139,7 +147,7 @@ func (w *walk) run() error {
 		}
 		err := w.place.Render(w.ctx, w.problems, func(o Object) error {
 			if h, err := headerOf(o.JSON); err == nil {
-				w.follow(&Kustomization{root: root}, h, o.JSON, o.Unknown, o.At)
+				w.follow(&Kustomization{root: root, elsewhere: o.Elsewhere}, h, o.JSON, o.Unknown, o.At)
 			}
 			return w.yield(o)
 		})
@@ -296,7 +304,7 @@ func (w *walk) object(k *Kustomization, b Built, v *variables, at diag.Position)
 	if err == nil {
 		w.follow(k, h, object, fields, at)
 	}
-	o := Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Unknown: fields, Renderings: renderings}
+	o := Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Elsewhere: k.remote(), Unknown: fields, Renderings: renderings}
 	w.place.Note(o)
 	return w.yield(o)
 }
@@ -334,6 +342,7 @@ func (w *walk) add(parent *Kustomization, object json.RawMessage, fields []Unkno
 		return
 	}
 	w.seen[k.id()] = true
+	k.elsewhere = parent.remote()
 	if k.depth = parent.depth + 1; k.depth > maxDepth {
 		w.problem(k, CodeBuild, diag.Error, "more than %d Kustomizations apply each other", maxDepth)
 		return
@@ -357,7 +366,7 @@ func matters(keys []string) bool {
 	if len(keys) < 2 || keys[0] != "spec" {
 		return len(keys) == 0 || keys[0] == "metadata" && slices.Contains(keys, "name")
 	}
-	return slices.Contains([]string{"path", "sourceRef", "targetNamespace", "namePrefix", "nameSuffix", "components", "patches", "images", "commonMetadata", "postBuild"}, keys[1])
+	return slices.Contains([]string{"path", "sourceRef", "targetNamespace", "namePrefix", "nameSuffix", "components", "patches", "patchesStrategicMerge", "patchesJson6902", "images", "commonMetadata", "postBuild"}, keys[1])
 }
 
 // mark sets the common metadata of a Kustomization.

@@ -296,11 +296,14 @@ func (r *run) unneeded(b *bump, above *side, here []workload.Workload, found [][
 }
 
 // in returns the workloads of the chunk that an environment has: all, but for those of a
-// cluster of another one.
+// cluster of another one, and Namespaces that only are made where the bundle has none.
 func (r *run) in(b *bump) []workload.Workload {
 	here := make([]workload.Workload, 0, len(r.chunk))
 	for _, w := range r.chunk {
-		if environments := r.environments(w.Root); environments == nil || slices.Contains(environments, b.step.Environment) {
+		if w.IfMissing && b.now.env.Creates(w.Name) {
+			continue
+		}
+		if environments := r.environments(w.Root); w.Elsewhere || environments == nil || slices.Contains(environments, b.step.Environment) {
 			here = append(here, w)
 		}
 	}

@@ -134,6 +134,26 @@ func TestClusters(t *testing.T) {
 	}
 }
 
+// TestElsewhere: what Flux applies to another cluster than that of the root may be of any
+// environment, and a Namespace is made only where the bundle has none.
+func TestElsewhere(t *testing.T) {
+	one := func(kind, name string) workload.Workload {
+		return workload.Workload{Object: json.RawMessage(`{"apiVersion":"v1","kind":"` + kind + `","metadata":{"name":"` + name + `"},"faults":["disallow-host-path"]}`),
+			APIVersion: "v1", Kind: kind, Name: name, At: diag.Position{File: "a.yaml"}, Root: "clusters/dev", By: "HelmRelease ops/web"}
+	}
+	remote, listed, made := one("Pod", "web"), one("Namespace", "ops"), one("Namespace", "other")
+	remote.Namespace, remote.Elsewhere = "ops", true
+	listed.IfMissing, made.IfMissing = true, true
+	report, _ := judged(t, given{workloads: []workload.Workload{remote, listed, made}})
+	var got []string
+	for _, f := range report.Findings {
+		got = append(got, f.Environment+" "+f.Workload())
+	}
+	if diff := cmp.Diff([]string{"dev Namespace other", "dev Pod ops/web", "prod Pod ops/web"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestNotJudged: what has workloads that are not seen is counted, unless it runs in a cluster.
 func TestNotJudged(t *testing.T) {
 	at := diag.Position{File: "a.yaml", Line: 1}

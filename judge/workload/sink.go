@@ -107,6 +107,7 @@ func (s sink) read(object json.RawMessage, at diag.Position, list header) (Workl
 	if s.applied != nil {
 		w, err := resolved(object, s.applied.Renderings, s.applied.Unknown, at, list)
 		w.Root, w.By, w.Template = s.applied.Root, s.applied.By, s.applied.Template
+		w.Elsewhere, w.IfMissing = s.applied.Elsewhere, s.applied.IfMissing
 		return w, err
 	}
 	object, unknown := fluxtree.Decrypt(object)

@@ -37,6 +37,10 @@ type Workload struct {
 	// Template is the template of a chart that made the object, if the position is not in it:
 	// the chart is not in the repository.
 	Template string
+	// Elsewhere says that Flux applies it to another cluster than that of Root.
+	Elsewhere bool
+	// IfMissing says that it is only made if it is not there.
+	IfMissing bool
 	// Unknown are the fields of the object that are not known, and Others the object with
 	// other values for them.
 	Unknown []fluxtree.Unknown
