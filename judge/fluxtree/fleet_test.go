@@ -129,6 +129,9 @@ resources: [pod.yaml]
 ` + pod("apps/pod.yaml", "web") + "---\n{apiVersion: v1, kind: Pod, metadata: {name: old}}\n",
 			want: []string{"/patched Pod apps/pod.yaml clusters/prod"}},
 
+		{name: "the root of a repository that is not known", files: sync + strings.Replace(strings.Replace(apps, "./apps", "./", 1), "name: flux-system}\n", "name: tenant}\n", 1) + pod("pod.yaml", "web"),
+			problems: []string{"clusters/prod/apps.yaml:1: warning: Kustomization flux-system/apps: not judged: it applies GitRepository tenant", "pod.yaml: warning: not judged: "}},
+
 		{name: "words that YAML 1.1 takes for booleans", files: sync + apps + "  commonMetadata: {labels: {a: y}}\n  postBuild: {substitute: {A: on}}\n" + pod("apps/pod.yaml", "web"),
 			want: []string{"/web Pod apps/pod.yaml:1 clusters/prod"}},
 

@@ -114,6 +114,8 @@ func TestHelm(t *testing.T) {
 			nil, []string{"error: HelmRelease shop/web: cannot be rendered: spec.postRenderers: "}},
 		{"patched", apps + release + inRepository("web", `, postRenderers: [{kustomize: {patches: [{patch: "- {op: add, path: /data/v, value: patched}", target: {kind: ConfigMap}}]}}]`) + chartYAML + shows + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook}\ndata: {}\n",
 			[]string{"/hook ConfigMap charts/web/templates/web.yaml:1 patched", "/web ConfigMap charts/web/templates/web.yaml:1 patched"}, nil},
+		{"patched, in an old version", apps + release + strings.Replace(inRepository("web", `, postRenderers: [{kustomize: {patchesStrategicMerge: [{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {v: merged}}], patchesJson6902: [{target: {kind: ConfigMap}, patch: [{op: add, path: /metadata/labels/a, value: b}]}]}}]`), "/v2", "/v2beta2", 1) + chartYAML + strings.Replace(shows, "{name: NAME}", "{name: NAME, labels: {c: d}}", 1),
+			[]string{"/web ConfigMap charts/web/templates/web.yaml:1 merged a=b"}, nil},
 		{"hooks stay", apps + release + inRepository("web", `, postRenderStrategy: nohooks, postRenderers: [{kustomize: {patches: [{patch: "- {op: add, path: /data/v, value: patched}", target: {kind: ConfigMap}}]}}]`) + chartYAML + shows + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook}\ndata: {}\n",
 			[]string{"/hook ConfigMap charts/web/templates/web.yaml:1 ", "/web ConfigMap charts/web/templates/web.yaml:1 patched"}, nil},
 		{"hooks off", apps + release + inRepository("web", ", install: {disableHooks: true}") + chartYAML + shows + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook}\n", []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},

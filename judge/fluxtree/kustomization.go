@@ -129,6 +129,9 @@ func parseKustomization(object json.RawMessage, at diag.Position) (*Kustomizatio
 	if k.Metadata.Namespace == "" {
 		k.Metadata.Namespace = "flux-system"
 	}
+	if !strings.HasPrefix(k.APIVersion, fluxGroup+"/v1beta") { // the API server drops them
+		k.Spec.PatchesStrategicMerge, k.Spec.PatchesJSON6902 = nil, nil
+	}
 	return k, nil
 }
 
@@ -191,7 +194,12 @@ func (k *Kustomization) merge(into *kustomize.Kustomization, d *Disk, dir string
 		}
 		into.Patches = append(into.Patches, added)
 	}
-	k.mergeOld(into)
+	for _, p := range k.Spec.PatchesStrategicMerge {
+		into.Patches = append(into.Patches, kustomize.Patch{Patch: string(p)})
+	}
+	for _, p := range k.Spec.PatchesJSON6902 {
+		into.Patches = append(into.Patches, kustomize.Patch{Patch: string(p.Patch), Target: p.Target.selector()})
+	}
 	for _, c := range k.Spec.Components {
 		if strings.Contains(c, "://") || filepath.IsAbs(c) {
 			return fmt.Errorf("the component %s must be a path in the repository", c)
@@ -215,20 +223,6 @@ func (k *Kustomization) merge(into *kustomize.Kustomization, d *Disk, dir string
 		}
 	}
 	return nil
-}
-
-// mergeOld adds the patches that only versions before v1 have: the API server drops them from
-// a Kustomization of v1.
-func (k *Kustomization) mergeOld(into *kustomize.Kustomization) {
-	if !strings.HasPrefix(k.APIVersion, fluxGroup+"/v1beta") {
-		return
-	}
-	for _, p := range k.Spec.PatchesStrategicMerge {
-		into.Patches = append(into.Patches, kustomize.Patch{Patch: string(p)})
-	}
-	for _, p := range k.Spec.PatchesJSON6902 {
-		into.Patches = append(into.Patches, kustomize.Patch{Patch: string(p.Patch), Target: p.Target.selector()})
-	}
 }
 
 // refusal is a file below a generated kustomization that is no manifest. Flux then applies

@@ -55,6 +55,9 @@ func (r *helmRelease) postRender(ctx context.Context, manifests []engine.Manifes
 		}
 		var k Kustomization
 		k.Spec.Patches, k.Spec.Images = p.Kustomize.Patches, p.Kustomize.Images
+		if strings.HasPrefix(r.APIVersion, helmGroup+"/v2beta") {
+			k.Spec.PatchesStrategicMerge, k.Spec.PatchesJSON6902 = p.Kustomize.PatchesStrategicMerge, p.Kustomize.PatchesJSON6902
+		}
 		var err error
 		if manifests, err = k.over(ctx, manifests); err != nil {
 			return nil, fmt.Errorf("spec.postRenderers: %w", err)

@@ -20,7 +20,8 @@ const (
 
 // helmRelease has the fields of a HelmRelease that decide what it applies.
 type helmRelease struct {
-	Metadata struct {
+	APIVersion string `json:"apiVersion"`
+	Metadata   struct {
 		Name      string `json:"name"`
 		Namespace string `json:"namespace"`
 	} `json:"metadata"`
@@ -37,8 +38,10 @@ type helmRelease struct {
 		CommonMetadata  commonMetadata    `json:"commonMetadata"`
 		PostRenderers   []struct {
 			Kustomize *struct {
-				Patches []patch `json:"patches"`
-				Images  []image `json:"images"`
+				Patches               []patch           `json:"patches"`
+				PatchesStrategicMerge []json.RawMessage `json:"patchesStrategicMerge"` // until v2beta2
+				PatchesJSON6902       []jsonPatch       `json:"patchesJson6902"`
+				Images                []image           `json:"images"`
 			} `json:"kustomize"`
 		} `json:"postRenderers"`
 		PostRenderStrategy string `json:"postRenderStrategy"`

@@ -203,7 +203,9 @@ func (w *walk) apply(k *Kustomization) error {
 	dir := k.dir()
 	info, err := fs.Stat(w.repository.fsys, dir)
 	missing := err != nil || !info.IsDir()
-	switch other := w.otherSource(k.Spec.SourceRef, missing); {
+	// Any repository has its own root.
+	unclear := missing || dir == "." && w.urls[k.Spec.SourceRef.Kind+"/"+k.Spec.SourceRef.Name] == ""
+	switch other := w.otherSource(k.Spec.SourceRef, unclear); {
 	case other != "":
 		w.problem(k, CodeSource, diag.Warning, "not judged: it applies %s, which is not this repository", other)
 		return nil
