@@ -24,7 +24,8 @@ import (
 )
 
 // fakeHelm renders charts whose templates only have NAME, for the name of the release, and VALUE,
-// for the value v of the release or of the last source of values that has it. It notes what it is asked.
+// for the value v of the release or of the last source of values that has it. A document is made only for the release of
+// ONLY, and where there is the version of NEEDS. It notes what it is asked.
 type fakeHelm struct {
 	asked  []engine.RenderParams
 	pulled []engine.PullParams
@@ -63,6 +64,17 @@ func (f *fakeHelm) Render(_ context.Context, params engine.RenderParams) (engine
 		for document := range strings.SplitSeq(text, "---\n") {
 			if strings.Contains(document, "FAIL") {
 				return result, &engine.Error{Code: engine.CodeChart, Message: name + ": never"}
+			}
+			first, rest, _ := strings.Cut(document, "\n")
+			if name, only := strings.CutPrefix(first, "ONLY "); only {
+				if document = rest; name != params.Name {
+					continue
+				}
+			}
+			if api, needs := strings.CutPrefix(first, "NEEDS "); needs {
+				if document = rest; !slices.Contains(params.APIVersions, api) {
+					continue
+				}
 			}
 			object, err := yaml.YAMLToJSON([]byte(document))
 			if err != nil {
@@ -157,6 +169,9 @@ func TestHelm(t *testing.T) {
 		{"depends on itself", apps + release + inRepository("web", "") + "-- charts/web/Chart.yaml --\n{apiVersion: v2, name: web, version: 1.0.0, dependencies: [{name: web, version: 1.x, repository: 'file://../web'}]}\n" + shows, nil, []string{
 			"HelmRelease shop/web: not judged: its chart depends on others that depend on others, more than 5 times"}},
 		{"a chart that makes a release of itself", apps + release + inRepository("web", "") + chartYAML + shows + strings.Replace(inRepository("web", ""), "\nspec", "\nspec", 1), []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+		{"a chart that asks for what a later one brings", apps + release + inRepository("api", "") + inRepository("web", ", targetNamespace: crd") + chartYAML + "-- charts/web/templates/web.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\n---\nONLY crd-web\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: hook}\nspec: {group: example.com, names: {kind: Thing}, versions: [{name: v1, served: true}]}\n---\nNEEDS example.com/v1/Thing\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: thing}\n",
+			[]string{"/api ConfigMap charts/web/templates/web.yaml:1 <nil>", "/crd-web ConfigMap charts/web/templates/web.yaml:1 <nil>", "/hook CustomResourceDefinition charts/web/templates/web.yaml:1 <nil>",
+				"/thing ConfigMap charts/web/templates/web.yaml:1 <nil>", "/thing ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
 		{"a chart that makes a list", apps + release + inRepository("web", "") + chartYAML + "-- charts/web/templates/web.yaml --\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: x}}\n" +
 			"- apiVersion: helm.toolkit.fluxcd.io/v2\n  kind: HelmRelease\n  metadata: {name: inner}\n  spec: {chart: {spec: {chart: charts/none, sourceRef: {kind: GitRepository, name: flux-system}}}}\n" +
 			"- {apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: inner, namespace: flux-system}, spec: {path: inner}}\n" + pod("inner/pod.yaml", "inner"),

@@ -26,7 +26,7 @@ type variant struct {
 }
 
 // inputs returns what a release is rendered with. The error says why it cannot be.
-func (p *Place) inputs(r release, first *helmRelease) (inputs, error) {
+func (p *Place) inputs(r *release, first *helmRelease) (inputs, error) {
 	var in inputs
 	for _, u := range r.Unknown {
 		if matter(u.Keys) {

@@ -3,6 +3,7 @@ package fluxtree
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -50,15 +51,22 @@ type Place struct {
 	size       int               // of them
 	lost       bool              // some were too many
 	sources    map[string]json.RawMessage
-	apis       []string
-	pending    []release
-	seen       map[string]bool
+	apis       []string        // what CustomResourceDefinitions add
+	serves     map[string]bool // those
+	// pending are to be rendered, and done were.
+	pending, done []*release
+	seen          map[string]bool
 }
 
 // release is a HelmRelease that waits.
 type release struct {
 	Object
 	depth int
+	// apis is how many API versions its chart was told of, yielded what it made, and said what
+	// is to be said of it.
+	apis    int
+	yielded map[[sha256.Size]byte]bool
+	said    diag.List
 }
 
 // maxConfigs bounds the ConfigMaps and Secrets that are kept in one place, in bytes.
@@ -69,7 +77,7 @@ const maxCharts = 10
 
 // NewPlace returns a place without a repository: no chart is read from one.
 func NewPlace(helm *Helm) *Place {
-	return &Place{helm: helm, configs: map[string]Object{}, namespaces: map[string]bool{}, sources: map[string]json.RawMessage{}, seen: map[string]bool{}}
+	return &Place{helm: helm, configs: map[string]Object{}, namespaces: map[string]bool{}, serves: map[string]bool{}, sources: map[string]json.RawMessage{}, seen: map[string]bool{}}
 }
 
 // Note takes what matters for releases of an object that is applied.
@@ -89,7 +97,7 @@ func (p *Place) note(o Object, depth int) {
 			return // of a chart that makes itself
 		}
 		p.seen[key()] = true
-		p.pending = append(p.pending, release{o, depth})
+		p.pending = append(p.pending, &release{Object: o, depth: depth, yielded: map[[sha256.Size]byte]bool{}})
 	case h.is("", "Namespace"):
 		p.namespaces[h.Metadata.Name] = true
 	case p.helm == nil:
@@ -98,7 +106,12 @@ func (p *Place) note(o Object, depth int) {
 	case kinds.Group(h.APIVersion) == sourceGroup:
 		p.sources[key()] = o.JSON
 	case h.Kind == "CustomResourceDefinition":
-		p.apis = append(p.apis, served(o.JSON)...)
+		for _, version := range served(o.JSON) {
+			if !p.serves[version] {
+				p.serves[version] = true
+				p.apis = append(p.apis, version)
+			}
+		}
 	}
 }
 
@@ -142,27 +155,56 @@ func served(object json.RawMessage) []string {
 
 // Render renders the releases that were noted, and calls yield for each object that they
 // apply. What it yields is not noted by itself. It stops at the first error of yield.
+//
+// A chart may bring a CustomResourceDefinition that another one asks for, and which is first in
+// the cluster is not known. So a release that was rendered before is rendered once more, and
+// what it makes then is yielded, too.
 func (p *Place) Render(ctx context.Context, problems *diag.List, yield func(Object) error) error {
-	for len(p.pending) > 0 {
-		next := p.pending[0]
-		p.pending = p.pending[1:]
-		err := p.render(ctx, next, problems, func(o Object) error {
-			p.note(o, next.depth+1)
-			return yield(o)
-		})
-		if err != nil {
-			return err
+	defer func() {
+		for _, r := range p.done {
+			*problems = append(*problems, r.said...)
+		}
+	}()
+	for range maxCharts {
+		for len(p.pending) > 0 {
+			next := p.pending[0]
+			p.pending = p.pending[1:]
+			if !slices.Contains(p.done, next) {
+				p.done = append(p.done, next)
+			}
+			next.apis, next.said = len(p.apis), nil
+			if err := p.render(ctx, next, p.once(next, yield)); err != nil {
+				return err
+			}
+		}
+		for _, r := range p.done {
+			if r.apis < len(p.apis) {
+				p.pending = append(p.pending, r)
+			}
 		}
 	}
 	return nil
 }
 
+// once yields and notes what a release makes and did not make before.
+func (p *Place) once(r *release, yield func(Object) error) func(Object) error {
+	return func(o Object) error {
+		sum := sha256.Sum256(o.JSON)
+		if r.yielded[sum] {
+			return nil
+		}
+		r.yielded[sum] = true
+		p.note(o, r.depth+1)
+		return yield(o)
+	}
+}
+
 // render renders one release.
-func (p *Place) render(ctx context.Context, r release, problems *diag.List, yield func(Object) error) error {
+func (p *Place) render(ctx context.Context, r *release, yield func(Object) error) error {
 	say := func(severity diag.Severity, code, text string) {
 		h, _ := headerOf(r.JSON) // it was read before
 		id := cmp.Or(h.Metadata.Namespace, r.Namespace, defaultNamespace) + "/" + h.Metadata.Name
-		problems.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.At, Summary: "HelmRelease " + id + text})
+		r.said.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.At, Summary: "HelmRelease " + id + text})
 	}
 	notJudged := func(format string, args ...any) error {
 		say(diag.Warning, CodeRelease, SaidNotJudged+fmt.Sprintf(format, args...))
@@ -222,7 +264,7 @@ func (p *Place) render(ctx context.Context, r release, problems *diag.List, yiel
 }
 
 // parse returns the release with the first value for what is not known that makes sense there.
-func (r release) parse() (*helmRelease, error) {
+func (r *release) parse() (*helmRelease, error) {
 	first, err := parseRelease(r.JSON)
 	for _, other := range r.Renderings {
 		if err == nil {

@@ -31,7 +31,7 @@ type made struct {
 }
 
 // objects renders a release, once for each variant of what is not known.
-func (p *Place) objects(ctx context.Context, r release, c *chart, in inputs) (output, error) {
+func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (output, error) {
 	var all [][]made
 	var first error
 	var version string
@@ -82,7 +82,7 @@ func (p *Place) objects(ctx context.Context, r release, c *chart, in inputs) (ou
 
 // origin returns where the template of an object is in the repository. One that is not there is
 // named, with the place of the release.
-func (p *Place) origin(r release, c *chart, m made) (at diag.Position, template string) {
+func (p *Place) origin(r *release, c *chart, m made) (at diag.Position, template string) {
 	_, file, _ := strings.Cut(m.Template, "/") // after the name of the chart
 	origin, known := c.origins[file]
 	if !known {
