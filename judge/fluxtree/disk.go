@@ -61,6 +61,10 @@ func (d *Disk) ReadFile(name string) ([]byte, error) {
 		if data, err = d.FileSystem.ReadFile(name); err != nil {
 			return nil, err
 		}
+		if err := expand(data); err != nil {
+			d.read[name] = true
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	d.read[name] = true
 	if slices.Contains(kustomizations, filepath.Base(name)) {

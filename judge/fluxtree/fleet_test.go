@@ -99,6 +99,15 @@ spec:
 `
 )
 
+// bomb is a ConfigMap with aliases of aliases: nine to the power of its levels.
+func bomb(levels int) string {
+	text := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\na0: &a0 x\n"
+	for i := range levels {
+		text += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9))
+	}
+	return text
+}
+
 func pod(file, name string) string {
 	return fmt.Sprintf("-- %s --\napiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec: {containers: [{name: c, image: x}]}\n", file, name)
 }
@@ -131,6 +140,14 @@ resources: [pod.yaml]
 
 		{name: "the root of a repository that is not known", files: sync + strings.Replace(strings.Replace(apps, "./apps", "./", 1), "name: flux-system}\n", "name: tenant}\n", 1) + pod("pod.yaml", "web"),
 			problems: []string{"clusters/prod/apps.yaml:1: warning: Kustomization flux-system/apps: not judged: it applies GitRepository tenant", "pod.yaml: warning: not judged: "}},
+
+		{name: "aliases of aliases", files: sync + apps + pod("apps/pod.yaml", "web") + "-- apps/bomb.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: bomb}}\n---\n" + bomb(10),
+			want:     []string{"/web Pod apps/pod.yaml:1 clusters/prod"},
+			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: no manifest of Kubernetes, so Flux applies nothing of it: apps/bomb.yaml: the aliases of a document stand for more than 100000 values"}},
+
+		{name: "an alias of itself", files: sync + apps + pod("apps/pod.yaml", "web") + "-- apps/bomb.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\ndata: &a {a: *a}\n",
+			want:     []string{"/web Pod apps/pod.yaml:1 clusters/prod"},
+			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: no manifest of Kubernetes"}},
 
 		{name: "words that YAML 1.1 takes for booleans", files: sync + apps + "  commonMetadata: {labels: {a: y}}\n  postBuild: {substitute: {A: on}}\n" + pod("apps/pod.yaml", "web"),
 			want: []string{"/web Pod apps/pod.yaml:1 clusters/prod"}},
