@@ -2,6 +2,7 @@ package profile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -155,8 +156,10 @@ func (p *parser) chartValuesBelow(field, above string, values map[string]any, re
 		switch {
 		case reason != "":
 			p.Report(field, "kyverno-value-reserved", "remove it", "gatehouse decides this value of Kyverno's chart: %s", reason)
+		case strings.Contains(key, "."):
+			p.Report(field, "kyverno-value-unknown", "write each key below the one before it", "Helm does not take %q apart, so the chart has no such value", key)
 		case known:
-			p.chartLabels(field, values[key])
+			p.chartValue(path, field, values[key])
 		case isMap && len(keysBelow(path+".", reasons)) > 0:
 			p.chartValuesBelow(field, path+".", below, reasons)
 		default:
@@ -179,17 +182,77 @@ func keysBelow(above string, paths map[string]string) []string {
 	return slices.Compact(keys)
 }
 
-// chartLabels refuses labels by which the chart finds its own Pods: a Service without Pods is
-// a webhook that does not answer.
-func (p *parser) chartLabels(field string, value any) {
-	last := field[strings.LastIndex(field, ".")+1:]
-	labels, isMap := value.(map[string]any)
-	if !isMap || !strings.HasSuffix(strings.ToLower(last), "labels") {
-		return
-	}
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if strings.HasPrefix(key, "app.kubernetes.io/") || strings.HasPrefix(key, "helm.sh/") {
-			p.Report(field, "kyverno-value-reserved", "choose another label", "the chart finds what belongs to Kyverno by %s", key)
+// verbatim are the free values that may have several lines: the chart knows how to write them.
+var verbatim = []string{"prometheusRule.spec", "global.caCertificates.data", "admissionController.caCertificates.data", "backgroundController.caCertificates.data", "reportsController.caCertificates.data"}
+
+// chartValue checks a value that a profile may set.
+func (p *parser) chartValue(path, field string, value any) {
+	last := path[strings.LastIndex(path, ".")+1:]
+	if labels, isMap := value.(map[string]any); isMap && strings.HasSuffix(strings.ToLower(last), "labels") {
+		for _, key := range slices.Sorted(maps.Keys(labels)) { // a Service without Pods is a webhook that does not answer
+			if strings.HasPrefix(key, "app.kubernetes.io/") {
+				p.Report(field, "kyverno-value-reserved", "choose another label", "the chart finds what belongs to Kyverno by %s", key)
+			}
 		}
 	}
+	if workers, isNumber := number(value); isNumber && last == "backgroundScanWorkers" && workers < 1 {
+		p.Report(field, "kyverno-value-reserved", "at least 1", "a stage is raised by what the reports of the stage below say, and without workers there are none")
+	}
+	p.chartText(path, field, last, value)
+}
+
+// chartText refuses text with which a value would be more than itself: the chart writes many
+// values as they are into its YAML. (It runs many as templates, too, and internal/source refuses
+// those.) And it refuses what Helm and Flux read in labels and annotations: a hook, for example,
+// is no part of the release.
+func (p *parser) chartText(path, field, last string, value any) {
+	if slices.ContainsFunc(verbatim, func(v string) bool { return path == v || strings.HasPrefix(path, v+".") }) {
+		return
+	}
+	last = strings.ToLower(last)
+	annotations := strings.HasSuffix(last, "annotations")
+	text := func(text string) {
+		if strings.Contains(text, "\n") && !annotations {
+			p.Report(field, "kyverno-value-reserved", "write one line", "a line break could add anything to what Kyverno is told")
+		}
+	}
+	switch value := value.(type) {
+	case string:
+		text(value)
+	case []any:
+		for i, item := range value {
+			p.chartText(path, fmt.Sprintf("%s[%d]", field, i), last, item)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			text(key)
+			if marks := annotations || strings.HasSuffix(last, "labels") && last != "matchlabels"; marks && decides(key) {
+				p.Report(field, "kyverno-value-reserved", "remove it", "Helm and Flux read %s: with it, they could leave out or forget what belongs to Kyverno", key)
+			}
+			below := key
+			if annotations {
+				below = last
+			}
+			p.chartText(path+"."+key, field+"."+key, below, value[key])
+		}
+	}
+}
+
+// decides reports whether Helm or Flux read a label or an annotation.
+func decides(key string) bool {
+	domain, _, _ := strings.Cut(key, "/")
+	return domain == "helm.sh" || domain == "meta.helm.sh" || domain == "toolkit.fluxcd.io" || strings.HasSuffix(domain, ".toolkit.fluxcd.io")
+}
+
+// number returns a value that is a number.
+func number(value any) (float64, bool) {
+	switch value := value.(type) {
+	case float64:
+		return value, true
+	case int64:
+		return float64(value), true
+	case int:
+		return float64(value), true
+	}
+	return 0, false
 }

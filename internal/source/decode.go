@@ -256,7 +256,7 @@ func (d *decoder) text(n *yaml.Node, path, s string) {
 		i := strings.IndexFunc(s, control)
 		r, _ := utf8.DecodeRuneInString(s[i:])
 		d.problem(n, "text-control", path, "remove it", "holds the character %U, which a reader does not see for what it is", r)
-	case strings.Contains(s, "{{") || strings.Contains(s, "}}"):
+	case (strings.Contains(s, "{{") || strings.Contains(s, "}}")) && !inAlert(path):
 		d.problem(n, "text-variable", path, "", "{{ and }} are not allowed: Kyverno would evaluate them")
 	case strings.Contains(s, "$(") || strings.Contains(s, "${") && !inWorkload(path):
 		d.problem(n, "text-variable", path, "${env} and ${cluster} are allowed only in spec.flux.workloads[*].path", "${ and $( are not allowed: Kyverno or Flux would evaluate them")
@@ -268,6 +268,12 @@ func (d *decoder) text(n *yaml.Node, path, s string) {
 // inWorkload reports whether a path leads into a workload of a profile or of overrides.
 func inWorkload(path string) bool {
 	return strings.HasPrefix(path, "spec.flux.workloads[") || strings.HasPrefix(path, "spec.overrides.flux.workloads[")
+}
+
+// inAlert reports whether a path leads into alerts of Kyverno's chart: they are what Prometheus
+// evaluates, and nothing else does.
+func inAlert(path string) bool {
+	return strings.HasPrefix(path, "spec.kyverno.values.prometheusRule.spec") || strings.HasPrefix(path, "spec.overrides.kyverno.values.prometheusRule.spec")
 }
 
 // control reports whether a reader of the text would not see the character, or not what it
