@@ -214,7 +214,8 @@ func (p *parser) scopable(field string, control *catalog.Control, settings v1alp
 func (p *parser) scopes() {
 	var listed []Namespace
 	for _, c := range p.out.Controls {
-		if len(c.Scope.Choices) == 0 || len(p.spec.Tiers) == 0 {
+		unknown := func(tier string) bool { return !slices.Contains(p.spec.Tiers, tier) }
+		if len(c.Scope.Choices) == 0 || len(p.spec.Tiers) == 0 || slices.ContainsFunc(c.Scope.Tiers, unknown) {
 			continue
 		}
 		if listed == nil {

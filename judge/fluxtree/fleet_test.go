@@ -141,6 +141,10 @@ resources: [pod.yaml]
 		{name: "the root of a repository that is not known", files: sync + strings.Replace(strings.Replace(apps, "./apps", "./", 1), "name: flux-system}\n", "name: tenant}\n", 1) + pod("pod.yaml", "web"),
 			problems: []string{"clusters/prod/apps.yaml:1: warning: Kustomization flux-system/apps: not judged: it applies GitRepository tenant", "pod.yaml: warning: not judged: "}},
 
+		{name: "a ResourceSet", files: sync + apps + pod("apps/pod.yaml", "web") + "---\n{apiVersion: fluxcd.controlplane.io/v1, kind: ResourceSet, metadata: {name: sets}, spec: {}}\n",
+			want:     []string{"/sets ResourceSet apps/pod.yaml:6 clusters/prod", "/web Pod apps/pod.yaml:1 clusters/prod"},
+			problems: []string{"apps/pod.yaml:6: warning: ResourceSet default/sets: not judged: the Flux operator makes its objects in the cluster"}},
+
 		{name: "aliases of aliases", files: sync + apps + pod("apps/pod.yaml", "web") + "-- apps/bomb.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: bomb}}\n---\n" + bomb(10),
 			want:     []string{"/web Pod apps/pod.yaml:1 clusters/prod"},
 			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: no manifest of Kubernetes, so Flux applies nothing of it: apps/bomb.yaml: the aliases of a document stand for more than 100000 values"}},

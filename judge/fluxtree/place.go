@@ -21,6 +21,8 @@ const (
 	CodeRelease = "helm-release"
 	// CodePart is the code of a warning: values of the release are not known.
 	CodePart = "helm-values"
+	// CodeMade is the code of a warning: what it makes is made in the cluster.
+	CodeMade = "flux-made"
 	// CodeRendered is the code of a note about the chart that was taken.
 	CodeRendered = "helm-rendered"
 )
@@ -56,6 +58,8 @@ type Place struct {
 	// pending are to be rendered, and done were.
 	pending, done []*release
 	seen          map[string]bool
+	// made is what is to be said of objects that others make more of.
+	made diag.List
 }
 
 // release is a HelmRelease that waits.
@@ -92,6 +96,9 @@ func (p *Place) note(o Object, depth int) {
 		return h.Kind + "/" + cmp.Or(h.Metadata.Namespace, cmp.Or(o.Namespace, defaultNamespace)) + "/" + h.Metadata.Name
 	}
 	switch {
+	case h.is(operatorGroup, "ResourceSet"):
+		p.made.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeMade, Position: o.At,
+			Summary: strings.Replace(key(), "/", " ", 1) + SaidNotJudged + "the Flux operator makes its objects in the cluster"})
 	case h.is(helmGroup, "HelmRelease"):
 		if depth > 0 && p.seen[key()] {
 			return // of a chart that makes itself
@@ -164,6 +171,7 @@ func (p *Place) Render(ctx context.Context, problems *diag.List, yield func(Obje
 		for _, r := range p.done {
 			*problems = append(*problems, r.said...)
 		}
+		*problems = append(*problems, p.made...)
 	}()
 	for range maxCharts {
 		for len(p.pending) > 0 {

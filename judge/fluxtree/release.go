@@ -14,8 +14,9 @@ import (
 
 // Groups of the kinds of Flux that say what a release is.
 const (
-	helmGroup   = "helm.toolkit.fluxcd.io"
-	sourceGroup = "source.toolkit.fluxcd.io"
+	helmGroup     = "helm.toolkit.fluxcd.io"
+	sourceGroup   = "source.toolkit.fluxcd.io"
+	operatorGroup = "fluxcd.controlplane.io"
 )
 
 // helmRelease has the fields of a HelmRelease that decide what it applies.

@@ -13,7 +13,7 @@ import (
 
 // NotJudged is something with workloads that were not judged.
 type NotJudged struct {
-	// Kind is HelmRelease, Kustomization or chart.
+	// Kind is HelmRelease, Kustomization, ResourceSet or chart.
 	Kind string `json:"kind"`
 	// Name is namespace/name of an object; empty for a chart, which is a folder.
 	Name string `json:"name,omitempty"`
@@ -49,6 +49,10 @@ func (r *Report) list(problems diag.List) diag.List {
 		case d.Code == fluxtree.CodeRelease:
 			name, reason := release(d, fluxtree.SaidNotJudged)
 			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "HelmRelease", Name: name, Position: d.Position, Reason: reason})
+		case d.Code == fluxtree.CodeMade:
+			kind, named, _ := strings.Cut(d.Summary, " ")
+			name, reason, _ := strings.Cut(named, fluxtree.SaidNotJudged)
+			r.NotJudged = append(r.NotJudged, NotJudged{Kind: kind, Name: name, Position: d.Position, Reason: reason})
 		case d.Code == fluxtree.CodePart:
 			name, reason := release(d, fluxtree.SaidPart)
 			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "HelmRelease", Name: name, Position: d.Position, Reason: reason, Part: true})
@@ -94,7 +98,7 @@ const maxNamed = 10
 // gaps returns sentences about all that was not judged, unless r has findings about it.
 func (r *Report) gaps() []string {
 	var lines []string
-	for _, kind := range []string{"HelmRelease", "Kustomization", "chart"} {
+	for _, kind := range []string{"HelmRelease", "Kustomization", "ResourceSet", "chart"} {
 		if names := r.names(kind, false); len(names) > 0 {
 			lines = append(lines, "not judged: "+counted(len(names), map[string]string{"chart": "Helm chart"}[kind], kind)+": "+named(names))
 		}

@@ -161,6 +161,7 @@ func TestNotJudged(t *testing.T) {
 		{Severity: diag.Warning, Code: fluxtree.CodeSource, Position: diag.Position{File: "b.yaml"}, Summary: "Kustomization x/y: not judged: it applies another"},
 		{Severity: diag.Warning, Code: fluxtree.CodeUnreached, Position: diag.Position{File: "old"}, Summary: "not judged: no root leads to 1 file"},
 		{Severity: diag.Warning, Code: workload.CodeChart, Position: diag.Position{File: "chart"}, Summary: "not judged: a Helm chart"},
+		{Severity: diag.Warning, Code: fluxtree.CodeMade, Position: at, Summary: "ResourceSet ops/apps: not judged: the Flux operator makes its objects in the cluster"},
 		{Severity: diag.Error, Code: "yaml-syntax", Position: diag.Position{File: "c.yaml", Line: 3}, Summary: "no"},
 	}
 	problems = append(problems, diag.List{
@@ -175,6 +176,7 @@ func TestNotJudged(t *testing.T) {
 		{Kind: "HelmRelease", Name: "ops/db", Position: at, Reason: "its chart is not rendered"},
 		{Kind: "HelmRelease", Name: "ops/web", Position: at, Reason: "spec.values.a: ${A}: not judged: that", Part: true},
 		{Kind: "Kustomization", Name: "x/y", Position: diag.Position{File: "b.yaml"}, Reason: "it applies another"},
+		{Kind: "ResourceSet", Name: "ops/apps", Position: at, Reason: "the Flux operator makes its objects in the cluster"},
 		{Kind: "chart", Position: diag.Position{File: "chart"}, Reason: "it has to be rendered"},
 	}
 	if diff := cmp.Diff(want, report.NotJudged); diff != "" {
