@@ -2,13 +2,16 @@ package impact
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/verdict"
+	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
 // bump is a step with the state that the engine needs for it.
@@ -66,6 +69,18 @@ func newBump(now, next *generator.Bundle, step Step) (*bump, error) {
 		b.deployersExempt[p.Name] = p.Control.ExemptDeployers
 	}
 	return b, nil
+}
+
+// namespaced reports whether some policy takes the kind of a workload for one with namespaces.
+func (b *bump) namespaced(w workload.Workload) bool {
+	ofKind := func(ref kinds.Ref) bool { return ref.Matches(kinds.Group(w.APIVersion), w.Kind) }
+	policies := b.now.env.Judges()
+	if b.next != nil {
+		policies = b.next.env.Judges()
+	}
+	return slices.ContainsFunc(policies, func(p plan.Policy) bool {
+		return !p.Control.ClusterScoped && slices.ContainsFunc(p.Matches, ofKind)
+	})
 }
 
 func newSide(b *generator.Bundle, environment string) (*side, error) {

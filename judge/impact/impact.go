@@ -303,6 +303,9 @@ func (r *run) in(b *bump) []workload.Workload {
 		if w.IfMissing && b.now.env.Creates(w.Name) {
 			continue
 		}
+		if w.Namespace == "" && b.namespaced(w) {
+			w.Namespace = w.Usual
+		}
 		if environments := r.environments(w.Root); w.Elsewhere || environments == nil || slices.Contains(environments, b.step.Environment) {
 			here = append(here, w)
 		}

@@ -154,6 +154,24 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// TestUsualNamespace: what a file does not say of a kind, a policy about it does.
+func TestUsualNamespace(t *testing.T) {
+	w := workload.Workload{Object: json.RawMessage(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"faults":["disallow-host-path"]}`),
+		APIVersion: "v1", Kind: "Pod", Usual: "ops", Name: "web", At: diag.Position{File: "a.yaml"}}
+	other := w
+	other.Kind = "Unheard"
+	report, _ := judged(t, given{workloads: []workload.Workload{w, other}})
+	var got []string
+	for _, f := range report.Findings {
+		if f.Environment == "dev" {
+			got = append(got, f.Workload())
+		}
+	}
+	if diff := cmp.Diff([]string{"Unheard web", "Pod ops/web"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestNotJudged: what has workloads that are not seen is counted, unless it runs in a cluster.
 func TestNotJudged(t *testing.T) {
 	at := diag.Position{File: "a.yaml", Line: 1}

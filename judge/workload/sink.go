@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/internal/plain"
 	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
@@ -90,8 +91,12 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 			return nil
 		}
 	}
-	if w.Namespace == "" && namespaced(w.APIVersion, w.Kind) {
+	switch _, known := kinds.Find(kinds.Group(w.APIVersion), w.Kind); {
+	case w.Namespace != "":
+	case namespaced(w.APIVersion, w.Kind):
 		w.Namespace = s.namespace
+	case !known:
+		w.Usual = s.namespace
 	}
 	if s.place != nil {
 		s.place.Note(fluxtree.Object{JSON: w.Object, At: w.At, Namespace: s.namespace, Unknown: w.Unknown, Renderings: w.Others})

@@ -25,6 +25,9 @@ type Workload struct {
 	// Object as JSON, with apiVersion and kind.
 	Object                      json.RawMessage
 	APIVersion, Kind, Namespace string
+	// Usual is the namespace of an object that names none, if its kind has namespaces: of a
+	// kind that belongs to others, the object does not show that. Empty if it is known.
+	Usual string
 	// Name of the object. One that gets its name from the API server has its generateName
 	// and a star, which is no name; several objects may have the same.
 	Name string
