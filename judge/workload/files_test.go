@@ -100,6 +100,8 @@ func TestReadsWrong(t *testing.T) {
 		{"PodList without a list", "apiVersion: v1\nkind: PodList\nitems: {a: 1}\n", "f:1: items must be a list, not an object [workload-kind]"},
 		{"a Pod without a specification", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: x\n", "f:1: the API server would refuse it: spec must be an object, not a string [workload-kind]"},
 		{"containers in a mapping", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {spec: {containers: {name: a}}}}\n", "f:1: the API server would refuse it: spec.template.spec.containers must be a list, not an object [workload-kind]"},
+		{"a version that is gone", "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: a}\n", "f:1: the API server would refuse it: Kubernetes has no CronJob of batch/v1beta1 any more, but of batch/v1 [workload-kind]"},
+		{"a group that is gone", "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: a}\n", "f:1: the API server would refuse it: Kubernetes has no Ingress of extensions/v1beta1 any more, but of networking.k8s.io/v1 [workload-kind]"},
 		{"an image as a number", "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\nspec: {jobTemplate: {spec: {template: {spec: {initContainers: [{image: 1}]}}}}}\n", "f:1: the API server would refuse it: spec.jobTemplate.spec.template.spec.initContainers.image must be a string, not a number [workload-kind]"},
 		{"a name as a number", "apiVersion: v1\nkind: Pod\nmetadata: {name: 1}\n", "f:1: not a Kubernetes object: metadata.name must be a string, not a number [workload-kind]"},
 		{"metadata as a list", "apiVersion: v1\nkind: Pod\nmetadata: []\n", "f:1: not a Kubernetes object: metadata must be an object, not a list [workload-kind]"},

@@ -2,6 +2,9 @@ package workload
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/plain"
@@ -39,9 +42,36 @@ type podTemplate struct {
 	Spec podSpec `json:"spec"`
 }
 
+// moved are the kinds that were in the group extensions.
+var moved = map[string]string{"Deployment": "apps", "DaemonSet": "apps", "ReplicaSet": "apps", "Ingress": "networking.k8s.io", "NetworkPolicy": "networking.k8s.io"}
+
+// checkVersion returns an error about a workload or an Ingress of a version that Kubernetes has
+// no more: a policy asks for what it has, and would say nothing.
+func checkVersion(h header) error {
+	group := kinds.Group(h.APIVersion)
+	if now, has := moved[h.Kind]; has && group == "extensions" {
+		group = now
+	}
+	kind, known := kinds.Find(group, h.Kind)
+	if !known || len(kind.Makes) == 0 && moved[h.Kind] == "" {
+		return nil
+	}
+	var served []string
+	for _, version := range kind.Versions {
+		served = append(served, strings.TrimPrefix(group+"/"+version, "/"))
+	}
+	if slices.Contains(served, h.APIVersion) {
+		return nil
+	}
+	return fmt.Errorf("Kubernetes has no %s of %s any more, but of %s", h.Kind, h.APIVersion, strings.Join(served, ", "))
+}
+
 // checkShape returns an error about a Pod, or an object with the template of Pods, in which a
 // value has a form that Kubernetes does not know.
 func checkShape(raw json.RawMessage, h header) error {
+	if err := checkVersion(h); err != nil {
+		return err
+	}
 	kind, known := kinds.Find(kinds.Group(h.APIVersion), h.Kind)
 	if !known {
 		return nil
