@@ -9,16 +9,16 @@ import (
 // differences returns the fields of an object of a release that change with values which are
 // not known, and the object with the others. If it is not in all variants that could be rendered,
 // or there is no other, all of it is unknown.
-func differences(m made, variants [][]made, why string) ([]Unknown, []json.RawMessage) {
+func differences(m made, variants []map[string]json.RawMessage, why string) ([]Unknown, []json.RawMessage) {
 	var others []json.RawMessage
 	everywhere := len(variants) > 0
 	for _, variant := range variants {
-		at := slices.IndexFunc(variant, func(other made) bool { return other.id == m.id })
-		if at < 0 {
+		other, known := variant[m.id]
+		if !known {
 			everywhere = false
 			continue
 		}
-		others = append(others, variant[at].Object)
+		others = append(others, other)
 	}
 	if !everywhere && len(others) == 0 {
 		return []Unknown{{Why: why}}, nil

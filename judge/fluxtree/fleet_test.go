@@ -145,6 +145,9 @@ resources: [pod.yaml]
 			want:     []string{"/sets ResourceSet apps/pod.yaml:6 clusters/prod", "/web Pod apps/pod.yaml:1 clusters/prod"},
 			problems: []string{"apps/pod.yaml:6: warning: ResourceSet default/sets: not judged: the Flux operator makes its objects in the cluster"}},
 
+		{name: "a folder that is left out", files: sync + apps + pod("apps/pod.yaml", "web") + "-- .sourceignore --\n/*\n!/clusters\n",
+			problems: []string{"clusters/prod/apps.yaml:1: Kustomization flux-system/apps: there is no folder apps in the repository"}},
+
 		{name: "aliases of aliases", files: sync + apps + pod("apps/pod.yaml", "web") + "-- apps/bomb.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: bomb}}\n---\n" + bomb(10),
 			want:     []string{"/web Pod apps/pod.yaml:1 clusters/prod"},
 			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: no manifest of Kubernetes, so Flux applies nothing of it: apps/bomb.yaml: the aliases of a document stand for more than 100000 values"}},

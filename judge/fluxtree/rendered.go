@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -33,6 +34,7 @@ type made struct {
 // objects renders a release, once for each variant of what is not known.
 func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (output, error) {
 	var all [][]made
+	var index []map[string]json.RawMessage // the objects of each by their ids
 	var first error
 	var version string
 	for _, v := range in.variants {
@@ -41,7 +43,7 @@ func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (o
 			version = one.Chart + " " + one.Version
 			var objects []made
 			if objects, err = v.release.apply(ctx, one.Manifests); err == nil {
-				all = append(all, objects)
+				all, index = append(all, objects), append(index, byID(objects))
 				continue
 			}
 		}
@@ -72,12 +74,20 @@ func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (o
 			}
 			o.At, o.Template = p.origin(r, c, m)
 			if len(in.unknown) > 0 {
-				o.Unknown, o.Renderings = differences(m, slices.Concat(all[:i], all[i+1:]), why)
+				o.Unknown, o.Renderings = differences(m, slices.Concat(index[:i], index[i+1:]), why)
 			}
 			out.objects = append(out.objects, o)
 		}
 	}
 	return out, nil
+}
+
+func byID(objects []made) map[string]json.RawMessage {
+	all := make(map[string]json.RawMessage, len(objects))
+	for _, m := range objects {
+		all[m.id] = m.Object
+	}
+	return all
 }
 
 // origin returns where the template of an object is in the repository. One that is not there is
@@ -121,13 +131,9 @@ func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([
 	if err != nil {
 		return nil, err
 	}
-	var all []made
-	if r.Spec.TargetNamespace != "" && r.Spec.Install.CreateNamespace {
-		one, err := namespace(r.Spec.TargetNamespace)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
+	all, err := r.ownNamespace()
+	if err != nil {
+		return nil, err
 	}
 	numbers := map[string]int{}
 	for _, m := range slices.Concat(crds, hooks, others) {
@@ -145,17 +151,21 @@ func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([
 		}
 		id := strings.Join([]string{h.APIVersion, h.Kind, cmp.Or(h.Metadata.Namespace, r.namespace()), h.Metadata.Name}, " ")
 		if numbers[id]++; numbers[id] > 1 {
-			id += strings.Repeat("*", numbers[id]-1)
+			id += " " + strconv.Itoa(numbers[id])
 		}
 		all = append(all, made{Manifest: m, id: id})
 	}
 	return all, nil
 }
 
-// namespace is the Namespace that Helm makes for a release, if there is none.
-func namespace(name string) (made, error) {
+// ownNamespace returns the Namespace that Helm makes for a release, if there is none.
+func (r *helmRelease) ownNamespace() ([]made, error) {
+	name := r.Spec.TargetNamespace
+	if name == "" || !r.Spec.Install.CreateNamespace {
+		return nil, nil
+	}
 	object, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": map[string]any{"name": name}}})
-	return made{Manifest: engine.Manifest{Object: object}, id: "v1 Namespace " + name + " (of Helm)", ifMissing: true}, err
+	return []made{{Manifest: engine.Manifest{Object: object}, id: "the Namespace of Helm", ifMissing: true}}, err
 }
 
 // items returns manifests with the items of lists instead of the lists, as helm-controller

@@ -51,6 +51,8 @@ type Repository struct {
 	instances []string
 	// indexes are the kustomizations of kustomize, by folder, with what they list.
 	indexes map[string][]string
+	// leftOut reports whether Flux leaves a folder out of the source.
+	leftOut func(dir string) bool
 	// failed are the folders that could not be built.
 	failed []string
 }
@@ -91,6 +93,7 @@ func Open(fsys fs.FS, disk filesys.FileSystem, root, display, scope string, o Op
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", display, err)
 	}
+	r.leftOut = func(dir string) bool { return dir != "." && ignored.Match(strings.Split(dir, "/"), true) }
 	d.absent = func(name string) bool { return name != "." && ignored.Match(strings.Split(name, "/"), false) }
 	if err := r.scan(r.fsys, r.scope, ignored, r.note); err != nil {
 		return nil, fmt.Errorf("reading the folder %s: %w", display, err)

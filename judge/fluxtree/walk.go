@@ -202,7 +202,7 @@ func (w *walk) problem(k *Kustomization, code string, severity diag.Severity, fo
 func (w *walk) apply(k *Kustomization) error {
 	dir := k.dir()
 	info, err := fs.Stat(w.repository.fsys, dir)
-	missing := err != nil || !info.IsDir()
+	missing := err != nil || !info.IsDir() || w.repository.leftOut(dir)
 	// Any repository has its own root.
 	unclear := missing || dir == "." && w.urls[k.Spec.SourceRef.Kind+"/"+k.Spec.SourceRef.Name] == ""
 	switch other := w.otherSource(k.Spec.SourceRef, unclear); {

@@ -63,7 +63,7 @@ func checkVersion(h header) error {
 	if slices.Contains(served, h.APIVersion) {
 		return nil
 	}
-	return fmt.Errorf("Kubernetes has no %s of %s any more, but of %s", h.Kind, h.APIVersion, strings.Join(served, ", "))
+	return fmt.Errorf("%s of %s is gone from Kubernetes, which has %s", h.Kind, h.APIVersion, strings.Join(served, ", "))
 }
 
 // checkShape returns an error about a Pod, or an object with the template of Pods, in which a
