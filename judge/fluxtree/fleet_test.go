@@ -454,6 +454,25 @@ metadata: {name: apps, namespace: flux-system}
 spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: fleet}}
 ` + pod("apps/web.yaml", "web"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},
 
+		{name: "sources of one name in two namespaces", files: sync + `
+-- clusters/prod/tenants.yaml --
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: flux-system, namespace: team-a}
+spec: {url: "https://example.com/team-a/apps", interval: 1m}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: team-a}
+spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: team-b}
+spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}
+` + pod("apps/web.yaml", "web"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
+			problems: []string{"team-a/apps: not judged: it applies GitRepository flux-system (https://example.com/team-a/apps)"}},
+
 		{name: "a folder of Kustomizations that patch others, with variables from one of them", files: `
 -- kubernetes/flux/cluster/ks.yaml --
 apiVersion: kustomize.toolkit.fluxcd.io/v1

@@ -1,6 +1,7 @@
 package fluxtree
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,6 +19,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/plain"
 )
+
+// defaultFlux is the namespace and the source of what does not name them.
+const defaultFlux = "flux-system"
 
 // fluxGroup is the API group of Flux's Kustomizations.
 const fluxGroup = "kustomize.toolkit.fluxcd.io"
@@ -127,7 +131,7 @@ func parseKustomization(object json.RawMessage, at diag.Position) (*Kustomizatio
 		return nil, plain.JSONError(err)
 	}
 	if k.Metadata.Namespace == "" {
-		k.Metadata.Namespace = "flux-system"
+		k.Metadata.Namespace = defaultFlux
 	}
 	if !strings.HasPrefix(k.APIVersion, fluxGroup+"/v1beta") { // the API server drops them
 		k.Spec.PatchesStrategicMerge, k.Spec.PatchesJSON6902 = nil, nil
@@ -137,6 +141,13 @@ func parseKustomization(object json.RawMessage, at diag.Position) (*Kustomizatio
 
 // id names the Kustomization in its cluster.
 func (k *Kustomization) id() string { return k.Metadata.Namespace + "/" + k.Metadata.Name }
+
+// source returns the reference to its source, with its namespace.
+func (k *Kustomization) source() reference {
+	ref := k.Spec.SourceRef
+	ref.Namespace = cmp.Or(ref.Namespace, k.Metadata.Namespace)
+	return ref
+}
 
 // remote reports whether it applies to another cluster than that of its root.
 func (k *Kustomization) remote() bool { return k.elsewhere || k.Spec.KubeConfig != nil }

@@ -307,7 +307,7 @@ func (r *Repository) rootAt(dir string) *Kustomization {
 		}
 	}
 	k := &Kustomization{root: dir}
-	k.Metadata.Name, k.Metadata.Namespace, k.Spec.Path = path.Base(dir), "flux-system", dir
+	k.Metadata.Name, k.Metadata.Namespace, k.Spec.Path = path.Base(dir), defaultFlux, dir
 	return k
 }
 

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// otherSource returns a source if it is not the repository: it has another name than that of the
-// root, and another URL or nothing at the path.
+// otherSource returns a source if it is not the repository: it is another one than that of the
+// root, and has another URL or nothing at the path. The reference has a namespace.
 func (w *walk) otherSource(ref reference, missing bool) string {
 	own := w.own
 	if own.Name == "" {
-		own = reference{Kind: ref.Kind, Name: "flux-system"}
+		own = reference{Kind: ref.Kind, Namespace: defaultFlux, Name: defaultFlux}
 	}
-	if ref.Name == "" || ref.Kind == own.Kind && ref.Name == own.Name {
+	url := w.urls[sourceKey(ref)]
+	if ref.Name == "" || ref.Kind == own.Kind && ref.Name == own.Name && (ref.Namespace == own.Namespace || url == "") {
 		return ""
 	}
-	url := w.urls[ref.Kind+"/"+ref.Name]
-	same := sameURL(url, w.urls[own.Kind+"/"+own.Name])
+	same := sameURL(url, w.urls[sourceKey(own)])
 	for _, remote := range w.repository.remotes() {
 		same = same || sameURL(url, remote)
 	}
@@ -42,7 +42,7 @@ func (w *walk) source(h header, object json.RawMessage) {
 		}
 	}
 	if json.Unmarshal(object, &source) == nil {
-		w.urls[h.Kind+"/"+h.Metadata.Name] = cmp.Or(source.Spec.URL, strings.Trim(source.Spec.Endpoint+"/"+source.Spec.BucketName, "/"))
+		w.urls[sourceKey(reference{Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, defaultFlux), Name: h.Metadata.Name})] = cmp.Or(source.Spec.URL, strings.Trim(source.Spec.Endpoint+"/"+source.Spec.BucketName, "/"))
 	}
 }
 

@@ -62,7 +62,7 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 			end++
 		}
 		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string]bool{},
-			store: store{given: r.options.Values, built: map[string]Values{}}, own: roots[begin].Spec.SourceRef, urls: map[string]string{}}
+			store: store{given: r.options.Values, built: map[string]Values{}}, own: roots[begin].source(), urls: map[string]string{}}
 		w.place = NewPlace(r.options.Helm)
 		w.place.repository, w.place.other = r, w.otherSource
 		for _, root := range w.queue {
@@ -204,8 +204,8 @@ func (w *walk) apply(k *Kustomization) error {
 	info, err := fs.Stat(w.repository.fsys, dir)
 	missing := err != nil || !info.IsDir() || w.repository.leftOut(dir)
 	// Any repository has its own root.
-	unclear := missing || dir == "." && w.urls[k.Spec.SourceRef.Kind+"/"+k.Spec.SourceRef.Name] == ""
-	switch other := w.otherSource(k.Spec.SourceRef, unclear); {
+	unclear := missing || dir == "." && w.urls[sourceKey(k.source())] == ""
+	switch other := w.otherSource(k.source(), unclear); {
 	case other != "":
 		w.problem(k, CodeSource, diag.Warning, "not judged: it applies %s, which is not this repository", other)
 		return nil
