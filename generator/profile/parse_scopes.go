@@ -214,8 +214,7 @@ func (p *parser) scopable(field string, control *catalog.Control, settings v1alp
 func (p *parser) scopes() {
 	var listed []Namespace
 	for _, c := range p.out.Controls {
-		unknown := func(tier string) bool { return !slices.Contains(p.spec.Tiers, tier) }
-		if len(c.Scope.Choices) == 0 || len(p.spec.Tiers) == 0 || slices.ContainsFunc(c.Scope.Tiers, unknown) {
+		if len(c.Scope.Choices) == 0 || len(p.spec.Tiers) == 0 {
 			continue
 		}
 		if listed == nil {
@@ -229,7 +228,9 @@ func (p *parser) scopes() {
 
 // controlScope checks the scope of a control that chooses namespaces.
 func (p *parser) controlScope(c Control, listed []Namespace) {
-	names, at, sound := map[string]bool{}, c.Field+".namespaces", true
+	names, at := map[string]bool{}, c.Field+".namespaces"
+	unknown := func(tier string) bool { return !slices.Contains(p.spec.Tiers, tier) }
+	sound := !slices.ContainsFunc(c.Scope.Tiers, unknown)
 	for _, choice := range c.Scope.Choices {
 		chosen := choice.names(listed)
 		if len(chosen) == 0 {
