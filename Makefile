@@ -42,7 +42,7 @@ results: ## Record what the engine says of each document of the catalogue
 	cd engine && go test ./clitest -run TestResults -update
 
 .PHONY: e2e
-e2e: ## Run the end-to-end tests on a real API server, Kyverno and Flux, which it builds first (once, 15 minutes)
+e2e: ## Run the end-to-end tests on a real API server, Kyverno and Flux, which it builds first (once, 20 minutes)
 	go run ./hack/cluster build
 	go test -vet=off -tags e2e -short -timeout 70m -v ./test/e2e
 

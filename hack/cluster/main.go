@@ -9,7 +9,7 @@
 //
 // FILE is a HelmRelease, such as environments/<env>/kyverno/helmrelease.yaml of a
 // built repository, or values of Kyverno's chart; later files win. build, or the first
-// start, builds the programs, which takes about 15 minutes on two cores, and keeps them in
+// start, builds the programs, which takes about 20 minutes on two cores, and keeps them in
 // the user's cache. Package controlplane says what is real and what is not.
 package main
 
@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	switch args[0] {
 	case "build":
-		_, err := controlplane.Build(ctx, controlplane.Options{Root: root, Log: log})
+		_, err := controlplane.Build(ctx, controlplane.Options{Root: root, Helm: true, Log: log})
 		return err
 	case "start":
 		if o.foreground {

@@ -25,6 +25,7 @@ const (
 	controllerManagerProgram = "kube-controller-manager"
 	sourceProgram            = "source-controller"
 	kustomizeProgram         = "kustomize-controller"
+	helmProgram              = "helm-controller"
 	chartProgram             = "kyverno-chart"
 )
 
@@ -34,6 +35,9 @@ func modules(options Options) []string {
 	all := []string{"kubernetes", "kyverno"}
 	if !options.WithoutFlux {
 		all = append(all, "source-controller", "kustomize-controller")
+	}
+	if options.Helm {
+		all = append(all, "helm-controller")
 	}
 	return all
 }
@@ -46,7 +50,7 @@ type Programs struct {
 	root string
 }
 
-// Build builds the programs that are not in the cache yet. All of them take 15 minutes on
+// Build builds the programs that are not in the cache yet. All of them take 20 minutes on
 // two cores. The key consists of go.mod, go.sum, the flags and the Go release.
 func Build(ctx context.Context, options Options) (*Programs, error) {
 	if options.Log == nil {
@@ -146,15 +150,15 @@ func buildModule(ctx context.Context, folder, target, flags string, log io.Write
 }
 
 // moduleDir returns the folder of a module that a module in hack/cluster/modules requires.
+// It need not be built.
 func (p *Programs) moduleDir(ctx context.Context, module, path string) (string, error) {
-	out, err := goCommand(ctx, filepath.Join(p.root, "hack", "cluster", "modules", module), "list", "-m", "-f", "{{.Dir}}", path)
-	return strings.TrimSpace(string(out)), err
+	return downloadedDir(ctx, filepath.Join(p.root, "hack", "cluster", "modules", module), path)
 }
 
-// downloadedDir returns the folder of a module of which only files are needed. Go
-// downloads and verifies it, and never builds it.
-func downloadedDir(ctx context.Context, module string) (string, error) {
-	out, err := goCommand(ctx, os.TempDir(), "mod", "download", "-json", module)
+// downloadedDir returns the folder of a module, which Go downloads and verifies: with its
+// version, or without it in the folder of a module that requires it.
+func downloadedDir(ctx context.Context, folder, module string) (string, error) {
+	out, err := goCommand(ctx, folder, "mod", "download", "-json", module)
 	if err != nil {
 		return "", err
 	}

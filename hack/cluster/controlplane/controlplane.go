@@ -27,6 +27,7 @@ const (
 	KyvernoReports      = "kyverno-reports-controller"
 	SourceController    = "source-controller"
 	KustomizeController = "kustomize-controller"
+	HelmController      = "helm-controller"
 )
 
 // readyTimeout is generous: CI machines build while they test.
@@ -46,6 +47,8 @@ type Options struct {
 	// FluxLater leaves out all of Flux. The caller applies what
 	// [ControlPlane.FluxExport] returns and then calls [ControlPlane.RunFlux].
 	FluxLater bool
+	// Helm runs helm-controller, too. [ControlPlane.InstallKyverno] needs it not to run.
+	Helm bool
 	// Log gets one line per step; nil is silent.
 	Log io.Writer
 }

@@ -16,6 +16,7 @@
 //   - There is no scheduler and no kubelet: Pods are admitted and stored, and stay
 //     Pending. Only the Pods of Kyverno's and Flux's own Deployments are marked
 //     Ready, each as long as its process is: health checks see what they would see.
-//   - There is no helm-controller: the caller that applies a HelmRelease calls
-//     [ControlPlane.InstallKyverno] with it.
+//   - helm-controller runs only if [Options] say so. Without it, the caller that applies
+//     the HelmRelease of Kyverno calls [ControlPlane.InstallKyverno] with it: no Pod runs
+//     that a release could wait for.
 package controlplane

@@ -20,17 +20,14 @@ const (
 	fluxNamespace = "flux-system"
 	// fluxModule holds what `flux install` adds to the manifests of the controllers.
 	fluxModule = "github.com/fluxcd/flux2/v2@v2.9.5"
-	// helmController is installed but does not run: it cannot be built with this Go.
-	helmController       = "helm-controller"
-	helmControllerModule = "github.com/fluxcd/helm-controller@v1.6.4"
 )
 
-// FluxExport returns the output of `flux install --export` for the controllers that the
-// control plane runs and for helm-controller, made from the same manifests in the modules
-// of Flux. NetworkPolicies are left out, because nothing here enforces them.
+// FluxExport returns the output of `flux install --export` for source, kustomize and
+// helm-controller, made from the same manifests in the modules of Flux. NetworkPolicies are
+// left out, because nothing here enforces them.
 func (c *ControlPlane) FluxExport(ctx context.Context) ([]byte, error) {
 	disk := filesys.MakeFsInMemory()
-	flux, err := downloadedDir(ctx, fluxModule)
+	flux, err := downloadedDir(ctx, os.TempDir(), fluxModule)
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +35,8 @@ func (c *ControlPlane) FluxExport(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	resources := []string{"namespace.yaml", "../rbac"}
-	for _, controller := range []string{SourceController, KustomizeController, helmController} {
-		dir, err := c.fluxModuleDir(ctx, controller)
+	for _, controller := range []string{SourceController, KustomizeController, HelmController} {
+		dir, err := c.programs.moduleDir(ctx, controller, "github.com/fluxcd/"+controller)
 		if err != nil {
 			return nil, err
 		}
@@ -63,13 +60,6 @@ func (c *ControlPlane) FluxExport(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("building the manifests of Flux: %w", err)
 	}
 	return built.AsYaml()
-}
-
-func (c *ControlPlane) fluxModuleDir(ctx context.Context, controller string) (string, error) {
-	if controller == helmController {
-		return downloadedDir(ctx, helmControllerModule)
-	}
-	return c.programs.moduleDir(ctx, controller, "github.com/fluxcd/"+controller)
 }
 
 // released returns the manifests of a controller's release, which are in its module.
@@ -142,9 +132,9 @@ func (c *ControlPlane) installFlux(ctx context.Context) error {
 	return c.RunFlux(ctx)
 }
 
-// RunFlux does what a kubelet does with the Deployments of Flux's source and
-// kustomize controllers: it starts them with their flags and ServiceAccounts, and
-// returns when they are ready.
+// RunFlux does what a kubelet does with the Deployments of the controllers of Flux that
+// the options ask for: it starts them with their flags and ServiceAccounts, and returns
+// when they are ready.
 func (c *ControlPlane) RunFlux(ctx context.Context) error {
 	ports, err := c.ports.take(1)
 	if err != nil {
@@ -157,7 +147,11 @@ func (c *ControlPlane) RunFlux(ctx context.Context) error {
 		return err
 	}
 	// The default of 30 s between looks at a dependency only makes tests slow.
-	return c.runFlux(ctx, KustomizeController, kustomizeProgram, "--requeue-dependency=2s")
+	const dependencies = "--requeue-dependency=2s"
+	if err := c.runFlux(ctx, KustomizeController, kustomizeProgram, dependencies); err != nil || !c.options.Helm {
+		return err
+	}
+	return c.runFlux(ctx, HelmController, helmProgram, dependencies)
 }
 
 // runFlux starts the controller of a Deployment. The flags for running outside of

@@ -34,7 +34,7 @@ func (c *ControlPlane) markPodsOnce(ctx context.Context) error {
 			continue
 		}
 		status := "True"
-		if err := c.Ready(ctx, process); err != nil && process != helmController { // the caller of InstallKyverno stands in for it
+		if err := c.Ready(ctx, process); err != nil && process != HelmController { // without it, the caller of InstallKyverno stands in
 			status = "False"
 		}
 		if pod.Condition("Ready").String("status") == status {
