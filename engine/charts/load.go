@@ -55,9 +55,7 @@ func load(params protocol.RenderParams) (*chart.Chart, error) {
 		}
 		merged = chartutil.MergeMaps(merged, values)
 	}
-	if len(merged) > 0 { // source-controller keeps the values of the chart if there are no others
-		c.Values = merged
-	}
+	c.Values = merged
 	return c, nil
 }
 

@@ -3,6 +3,7 @@ package charts
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/fluxcd/pkg/chartutil"
+	"github.com/gatehouse-dev/gatehouse/internal/ranges"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 	"helm.sh/helm/v4/pkg/chart/common"
 	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
@@ -22,8 +24,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// kubernetes is the version that templates are told. What Kubernetes serves is that of the same libraries.
+// kubernetes is the version that templates are told.
 const kubernetes = "v1.36.0"
+
+// served is what an API server of that version serves. Helm without a cluster would say what its libraries know: versions
+// that were removed long ago, and no kinds.
+//
+//go:embed kubernetes-1.36.txt
+var served string
 
 // maxOutput bounds what a chart makes, in bytes.
 const maxOutput = 32 << 20
@@ -49,9 +57,19 @@ func render(ctx context.Context, params protocol.RenderParams) (protocol.RenderR
 	if err := helmutil.ProcessDependencies(c, values); err != nil {
 		return protocol.RenderResult{}, fmt.Errorf("processing the dependencies: %w", err)
 	}
-	capabilities, err := capabilities(params.APIVersions)
+	made := protocol.RenderResult{Chart: c.Name(), Version: c.Metadata.Version, Manifests: []protocol.Manifest{}}
+	m := maker{lines: linesOf(c), result: &made}
+	if err := m.crds(c); err != nil {
+		return made, err
+	}
+	capabilities, err := capabilities(params, made.Manifests)
 	if err != nil {
 		return protocol.RenderResult{}, err
+	}
+	if params.Metadata != "" {
+		if c.Metadata.Version, err = ranges.Stamp(c.Metadata.Version, params.Metadata); err != nil {
+			return protocol.RenderResult{}, err
+		}
 	}
 	options := common.ReleaseOptions{Name: params.Name, Namespace: params.Namespace, Revision: 1, IsInstall: true}
 	all, err := commonutil.ToRenderValuesWithSchemaValidation(c, values, options, capabilities, true)
@@ -62,12 +80,8 @@ func render(ctx context.Context, params protocol.RenderParams) (protocol.RenderR
 	if err != nil {
 		return protocol.RenderResult{}, err
 	}
-	result := protocol.RenderResult{Chart: c.Name(), Version: c.Metadata.Version, Manifests: []protocol.Manifest{}}
-	m := maker{lines: linesOf(c), result: &result}
-	if err := m.crds(c); err != nil {
-		return result, err
-	}
-	return result, m.manifests(files)
+	err = m.manifests(files)
+	return made, err
 }
 
 // values merges the values of a release as helm-controller does.
@@ -89,15 +103,21 @@ func values(ctx context.Context, params protocol.RenderParams) (common.Values, e
 	return merged, nil
 }
 
-// capabilities returns what the cluster is said to have.
-func capabilities(more []string) (*common.Capabilities, error) {
+// capabilities returns what the cluster is said to have when the templates are rendered. The release has installed the
+// definitions of the chart by then, unless it skips them.
+func capabilities(params protocol.RenderParams, crds []protocol.Manifest) (*common.Capabilities, error) {
 	version, err := common.ParseKubeVersion(kubernetes)
 	if err != nil {
 		return nil, err
 	}
 	c := common.DefaultCapabilities.Copy()
 	c.KubeVersion = *version
-	c.APIVersions = append(slices.Clone(c.APIVersions), more...)
+	c.APIVersions = slices.Concat(strings.Fields(served), params.APIVersions)
+	if !params.SkipCRDs {
+		for _, m := range crds {
+			c.APIVersions = append(c.APIVersions, protocol.Served(m.Object)...)
+		}
+	}
 	return c, nil
 }
 

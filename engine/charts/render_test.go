@@ -34,7 +34,7 @@ metadata: {name: shown}
 data: {value: {{ toJson .Values.v | quote }}}
 `
 
-// shown renders a chart with the template configMap, and returns the value that it shows.
+// shown renders a chart with the template configMap, and returns the value that its last object shows.
 func shown(t *testing.T, params protocol.RenderParams) string {
 	t.Helper()
 	if params.Files == nil && params.Archive == nil {
@@ -45,7 +45,7 @@ func shown(t *testing.T, params protocol.RenderParams) string {
 		return "error: " + err.Error()
 	}
 	var object struct{ Data map[string]string }
-	if err := json.Unmarshal(result.Manifests[0].Object, &object); err != nil {
+	if err := json.Unmarshal(result.Manifests[len(result.Manifests)-1].Object, &object); err != nil {
 		t.Fatal(err)
 	}
 	return object.Data["value"]
@@ -85,7 +85,7 @@ func TestValues(t *testing.T) {
 		{"files of the chart", protocol.RenderParams{ValuesFiles: []string{"values.yaml", "./prod.yaml"}, Files: files(map[string]string{
 			"templates/c.yaml": configMap, "values.yaml": "v: {chart: 1, both: chart}\n", "prod.yaml": "v: {both: prod}\n"})}, `{"both":"prod","chart":1}`},
 		{"no such file", protocol.RenderParams{ValuesFiles: []string{"prod.yaml"}}, "error: loading the chart: it has no file prod.yaml, which spec.chart.spec.valuesFiles lists"},
-		{"no such file, ignored", protocol.RenderParams{ValuesFiles: []string{"prod.yaml"}, IgnoreMissing: true}, `{"both":"chart","chart":1}`},
+		{"no such file, ignored", protocol.RenderParams{ValuesFiles: []string{"prod.yaml"}, IgnoreMissing: true}, `null`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestRender(t *testing.T) {
 			"templates/same.yaml":             object("ConfigMap", "{{ .Release.Name }}-a", "") + "---\n" + object("ConfigMap", "{{ .Release.Name }}-b", ""),
 			"templates/loop.yaml":             "{{ range list 1 2 }}\n---\n" + object("Secret", "s{{ . }}", "") + "{{ end }}",
 			"templates/hook.yaml":             object("Job", "hook", hook("pre-install,post-upgrade")) + "---\n" + object("Pod", "test", hook("test-success")) + "---\n" + object("Pod", "odd", hook("crd-install")),
-			"templates/about.yaml":            object("Namespace", "about", `, labels: {x: "{{ .Release.Namespace }} {{ .Release.Service }} {{ .Chart.Name }} {{ .Capabilities.KubeVersion.Minor }} {{ .Capabilities.APIVersions.Has "acme.io/v1/Thing" }} {{ .Capabilities.APIVersions.Has "apps/v1" }} {{ .Files.Get "note" }}"}`),
+			"templates/about.yaml":            object("Namespace", "about", `, labels: {x: "{{ .Release.Namespace }} {{ .Release.Service }} {{ .Chart.Name }} {{ .Capabilities.KubeVersion.Minor }} {{ .Capabilities.APIVersions.Has "acme.io/v1/Thing" }} {{ .Capabilities.APIVersions.Has "apps/v1" }} {{ .Chart.Version }} {{ .Files.Get "note" }}"}`),
 			"note":                            "hello",
 			"charts/db/Chart.yaml":            "apiVersion: v2\nname: db\nversion: 0.1.0\n",
 			"charts/db/templates/db.yaml":     object("ServiceAccount", "db-{{ .Values.global.x }}-{{ .Values.w }}", ""),
@@ -127,7 +127,7 @@ func TestRender(t *testing.T) {
 			"values.schema.json":              `{"$ref": "http://127.0.0.1:1/schema.json"}`,
 			"templates/tests/test-some.yaml":  object("Pod", "some", hook("test")),
 		}),
-		Name: "r", Namespace: "shop", APIVersions: []string{"acme.io/v1/Thing"},
+		Name: "r", Namespace: "shop", APIVersions: []string{"acme.io/v1/Thing"}, Metadata: "1",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestRender(t *testing.T) {
 		"web/templates/hook.yaml:5 Pod test test",
 		"web/templates/tests/test-some.yaml:1 Pod some test",
 		"web/templates/hook.yaml:1 Job hook pre-install,post-upgrade",
-		"web/templates/about.yaml:1 Namespace about shop Helm web 36 true true hello",
+		"web/templates/about.yaml:1 Namespace about shop Helm web 36 true true 1.2.3+1 hello",
 		"web/charts/db/templates/db.yaml:1 ServiceAccount db-g-w",
 		"web/templates/loop.yaml:3 Secret s1",
 		"web/templates/loop.yaml:3 Secret s2",
@@ -162,6 +162,38 @@ func TestRender(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || result.Chart != "web" || result.Version != "1.2.3" {
 		t.Error(result.Chart, result.Version, diff)
+	}
+}
+
+// TestCapabilities: what templates are told of the cluster. TestReading compares all of it with an API server.
+func TestCapabilities(t *testing.T) {
+	definition := func(group string) string {
+		return "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things." + group + "}\n" +
+			"spec: {group: " + group + ", names: {kind: Thing}, versions: [{name: v1, served: true}, {name: v1alpha1, served: false}]}\n"
+	}
+	params := protocol.RenderParams{Name: "r", Namespace: "shop", APIVersions: []string{"given.io/v1"}, Files: files(map[string]string{
+		"Chart.yaml":              "apiVersion: v2\nname: web\nversion: 1.2.3\ndependencies: [{name: used, version: x}, {name: idle, version: x, condition: idle.enabled}]\n",
+		"values.yaml":             "v: {}\nidle: {enabled: false}\n",
+		"crds/own.yaml":           definition("own.io"),
+		"charts/used/Chart.yaml":  "apiVersion: v2\nname: used\nversion: 0.1.0\n",
+		"charts/used/crds/c.yaml": definition("used.io"),
+		"charts/idle/Chart.yaml":  "apiVersion: v2\nname: idle\nversion: 0.1.0\n",
+		"charts/idle/crds/c.yaml": definition("idle.io"),
+		"templates/c.yaml": `{{- $has := list }}
+{{- range list "v1/Pod" "networking.k8s.io/v1/Ingress" "apps/v1/Pod" "policy/v1beta1" "batch/v1beta1/CronJob" "given.io/v1" "own.io/v1/Thing" "own.io/v1alpha1" "used.io/v1" "idle.io/v1" }}
+{{- if $.Capabilities.APIVersions.Has . }}{{ $has = append $has . }}{{ end }}{{ end }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: shown}
+data: {value: {{ join " " $has | quote }}}`,
+	})}
+	const always = "v1/Pod networking.k8s.io/v1/Ingress given.io/v1"
+	if got := shown(t, params); got != always+" own.io/v1/Thing used.io/v1" {
+		t.Errorf("got %s", got)
+	}
+	params.SkipCRDs = true
+	if got := shown(t, params); got != always {
+		t.Errorf("without definitions: got %s", got)
 	}
 }
 

@@ -55,3 +55,16 @@ func Highest(versions []string, wanted string, newer func(i, than int) bool) (in
 func parse(text string) (*semver.Version, error) {
 	return semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
 }
+
+// Stamp returns a version with other build metadata, as source-controller writes it into a chart.
+func Stamp(version, metadata string) (string, error) {
+	parsed, err := semver.NewVersion(version)
+	if err != nil {
+		return "", fmt.Errorf("the version %q: %w", version, err)
+	}
+	stamped, err := parsed.SetMetadata(metadata)
+	if err != nil {
+		return "", fmt.Errorf("the metadata %q of a version: %w", metadata, err)
+	}
+	return stamped.String(), nil
+}

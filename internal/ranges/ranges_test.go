@@ -21,3 +21,14 @@ func TestHighest(t *testing.T) {
 		t.Error("what is a version, and what is a range")
 	}
 }
+
+func TestStamp(t *testing.T) {
+	for version, want := range map[string]string{"1.2.3": "1.2.3+7", "v1.2.3-rc.1+b": "1.2.3-rc.1+7", "1.2": "1.2.0+7", "": "", "x": ""} {
+		if got, err := Stamp(version, "7"); got != want || err == nil == (want == "") {
+			t.Errorf("%q: %q, %v", version, got, err)
+		}
+	}
+	if _, err := Stamp("1.2.3", "a b"); err == nil {
+		t.Error("no error about the metadata")
+	}
+}

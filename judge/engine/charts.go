@@ -36,6 +36,35 @@ type RenderParams struct {
 	Sources []json.RawMessage `json:"sources,omitempty"`
 	// APIVersions are what the cluster has in addition to Kubernetes itself, such as monitoring.coreos.com/v1.
 	APIVersions []string `json:"apiVersions,omitempty"`
+	// SkipCRDs says that the release does not install what is in the folders crds, so APIVersions do not get it.
+	SkipCRDs bool `json:"skipCRDs,omitempty"`
+	// Metadata replaces the build metadata of the chart's version; empty keeps it.
+	Metadata string `json:"metadata,omitempty"`
+}
+
+// Served returns what a CustomResourceDefinition adds to [RenderParams.APIVersions]: each version that it serves, as
+// group/version and with the kind.
+func Served(definition json.RawMessage) []string {
+	var crd struct {
+		Spec struct {
+			Group    string
+			Names    struct{ Kind string }
+			Versions []struct {
+				Name   string
+				Served bool
+			}
+		}
+	}
+	var all []string
+	if json.Unmarshal(definition, &crd) == nil {
+		for _, v := range crd.Spec.Versions {
+			if v.Served {
+				version := crd.Spec.Group + "/" + v.Name
+				all = append(all, version, version+"/"+crd.Spec.Names.Kind)
+			}
+		}
+	}
+	return all
 }
 
 // RenderResult is what a chart makes.

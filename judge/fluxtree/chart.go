@@ -233,7 +233,9 @@ func (p *Place) inRepository(ctx context.Context, dir string, spec chartSpec) (*
 			return nil, fmt.Errorf("the values file %s: %w", name, err)
 		}
 	}
-	c.spec.ValuesFiles = nil
+	if c.spec.ValuesFiles = nil; len(spec.ValuesFiles) > 0 && len(c.defaults) == 0 {
+		c.defaults = [][]byte{[]byte("{}")} // without those that are missing, there are no values
+	}
 	if info, err := fs.Stat(p.repository.fsys, dir); err != nil || !info.IsDir() {
 		data, err := fs.ReadFile(p.repository.fsys, dir)
 		c.archive = data
@@ -400,10 +402,15 @@ func eachFile(fsys fs.FS, dir string, absent func(name string) bool, yield func(
 // params are what the chart is rendered with.
 func (c *chart) params(v variant, apis []string) engine.RenderParams {
 	r := v.release
+	var metadata string
+	if len(c.defaults)+len(c.spec.ValuesFiles) > 0 {
+		metadata = "1" // source-controller counts how often the files of values were changed
+	}
 	return engine.RenderParams{
 		Files: c.files, Archive: c.archive, Defaults: c.defaults, ValuesFiles: c.spec.ValuesFiles, IgnoreMissing: c.spec.IgnoreMissingValuesFiles,
 		Name: r.name(), Namespace: r.namespace(), Owner: r.Metadata.Namespace,
 		Values: r.Spec.Values, ValuesFrom: r.Spec.ValuesFrom, Sources: v.sources, APIVersions: apis,
+		SkipCRDs: !r.installsCRDs(), Metadata: metadata,
 	}
 }
 

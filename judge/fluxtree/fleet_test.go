@@ -159,6 +159,12 @@ resources: [pod.yaml]
 		{name: "words that YAML 1.1 takes for booleans", files: sync + apps + "  commonMetadata: {labels: {a: y}}\n  postBuild: {substitute: {A: on}}\n" + pod("apps/pod.yaml", "web"),
 			want: []string{"/web Pod apps/pod.yaml:1 clusters/prod"}},
 
+		{name: "what Flux leaves out by itself", files: sync + apps + pod("apps/web.yaml", "web") + pod("apps/.github/ci.yaml", "ci"),
+			want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},
+
+		{name: "what Flux leaves out is replaced", files: sync + apps + pod("apps/web.yaml", "web") + pod("apps/.github/ci.yaml", "ci") + pod("apps/old.yaml", "old") + "-- apps/.sourceignore --\n/old.yaml\n",
+			want: []string{"/ci Pod apps/.github/ci.yaml:1 clusters/prod", "/web Pod apps/web.yaml:1 clusters/prod"}},
+
 		{name: "no root that says so", files: `
 -- apps/kustomization.yaml --
 resources: [web/ks.yaml]

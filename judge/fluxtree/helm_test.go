@@ -131,6 +131,9 @@ func TestHelm(t *testing.T) {
 		{"hooks stay", apps + release + inRepository("web", `, postRenderStrategy: nohooks, postRenderers: [{kustomize: {patches: [{patch: "- {op: add, path: /data/v, value: patched}", target: {kind: ConfigMap}}]}}]`) + chartYAML + shows + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook}\ndata: {}\n",
 			[]string{"/hook ConfigMap charts/web/templates/web.yaml:1 ", "/web ConfigMap charts/web/templates/web.yaml:1 patched"}, nil},
 		{"hooks off", apps + release + inRepository("web", ", install: {disableHooks: true}") + chartYAML + shows + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook}\n", []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+		{"lists", apps + release + inRepository("web", "") + chartYAML + "-- charts/web/templates/web.yaml --\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n" +
+			"- {apiVersion: v1, kind: ConfigMapList, items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: {v: VALUE}}]}\n---\napiVersion: v1\nkind: NoList\nmetadata: {name: c}\nitems: {}\n",
+			[]string{"/a ConfigMap charts/web/templates/web.yaml:1 <nil>", "/b ConfigMap charts/web/templates/web.yaml:1 <nil>", "/c NoList charts/web/templates/web.yaml:1 <nil>"}, nil},
 		{"known variable", variables + release + inRepository("web", `, values: {v: "${A}"}`) + chartYAML + shows, []string{"/web ConfigMap charts/web/templates/web.yaml:1 a"}, nil},
 		{"unknown variable", variables + release + inRepository("web", `, values: {v: "${B}"}`) + chartYAML + shows, []string{"/web ConfigMap charts/web/templates/web.yaml:1 unknown ?data.v"}, []string{
 			"HelmRelease shop/web: judged in part: spec.values.v: ${B} may come from Secret flux-system/none, which is not in the repository"}},
@@ -264,6 +267,36 @@ func readHelm(t *testing.T, dir string, helm *fluxtree.Helm) (objects, problems 
 	slices.Sort(objects)
 	slices.Sort(problems)
 	return objects, problems
+}
+
+// TestHelmOrder: a release comes after those that it depends on, and after those of the Kustomizations that its own one
+// depends on, so that it knows their definitions. Files of values are told by the version, and missing ones leave none.
+func TestHelmOrder(t *testing.T) {
+	chart := func(name, template string) string {
+		return "-- charts/" + name + "/Chart.yaml --\n{apiVersion: v2, name: web, version: 1.0.0}\n-- charts/" + name + "/templates/web.yaml --\n" + template
+	}
+	with := func(name, spec, chart string) string {
+		return strings.Replace(inRepository(name, spec), "charts/web", "charts/"+chart, 1)
+	}
+	first := strings.ReplaceAll(strings.Replace(apps, "./apps", "./first", 1), "apps", "first")
+	last := strings.Replace(apps, "  prune: true\n", "  prune: true\n  dependsOn: [{name: first}]\n", 1)
+	definition := "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.NAME}\n" +
+		"spec: {group: NAME, names: {kind: Thing}, versions: [{name: v1, served: true}]}\n"
+	files := chart("web", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\n") + chart("crd", definition) + last + first +
+		"-- apps/release.yaml --\n" + with("a", ", dependsOn: [{name: b}, {name: none}], install: {crds: Skip}", "web") + with("b", ", dependsOn: [{name: b}]", "crd") +
+		"-- first/release.yaml --\n" + strings.Replace(with("c", "", "crd"), "flux-system}}}", "flux-system}, valuesFiles: [none.yaml], ignoreMissingValuesFiles: true}}", 1)
+	helm := &fakeHelm{}
+	_, problems := readHelm(t, write(t, sync+files), &fluxtree.Helm{Renderer: helm})
+	var got []string
+	for _, asked := range helm.asked {
+		got = append(got, fmt.Sprintf("%s %q %t %q %s", asked.Name, asked.APIVersions, asked.SkipCRDs, asked.Metadata, asked.Defaults))
+	}
+	all := `["c/v1" "c/v1/Thing" "b/v1" "b/v1/Thing"]`
+	want := []string{`c [] false "1" [{}]`, `b ["c/v1" "c/v1/Thing"] false "" []`, `a ` + all + ` true "" []`,
+		`c ` + all + ` false "1" [{}]`, `b ` + all + ` false "" []`} // as on the next upgrade
+	if diff := cmp.Diff(want, got); diff != "" || len(problems) > 0 {
+		t.Error(diff, problems)
+	}
 }
 
 // TestHelmOnce: a release is rendered once for equal charts and values, in however many places.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 // Codes of problems about HelmReleases.
@@ -71,6 +72,9 @@ type release struct {
 	apis    int
 	yielded map[[sha256.Size]byte]bool
 	said    diag.List
+	// id has its namespace and name, and after those of the releases that it depends on.
+	id    string
+	after []string
 }
 
 // maxConfigs bounds the ConfigMaps and Secrets that are kept in one place, in bytes.
@@ -104,7 +108,8 @@ func (p *Place) note(o Object, depth int) {
 			return // of a chart that makes itself
 		}
 		p.seen[key()] = true
-		p.pending = append(p.pending, &release{Object: o, depth: depth, yielded: map[[sha256.Size]byte]bool{}})
+		id := cmp.Or(h.Metadata.Namespace, o.Namespace, defaultNamespace)
+		p.pending = append(p.pending, &release{Object: o, depth: depth, yielded: map[[sha256.Size]byte]bool{}, id: id + "/" + h.Metadata.Name, after: dependencies(o.JSON, id)})
 	case h.is("", "Namespace"):
 		p.namespaces[h.Metadata.Name] = true
 	case p.helm == nil:
@@ -113,7 +118,7 @@ func (p *Place) note(o Object, depth int) {
 	case kinds.Group(h.APIVersion) == sourceGroup:
 		p.sources[key()] = o.JSON
 	case h.Kind == "CustomResourceDefinition":
-		for _, version := range served(o.JSON) {
+		for _, version := range engine.Served(o.JSON) {
 			if !p.serves[version] {
 				p.serves[version] = true
 				p.apis = append(p.apis, version)
@@ -135,31 +140,6 @@ func (p *Place) keep(key string, o Object) {
 	p.configs[key] = o
 }
 
-// served returns the versions that a CustomResourceDefinition adds, as group/version and with
-// the kind.
-func served(object json.RawMessage) []string {
-	var crd struct {
-		Spec struct {
-			Group    string
-			Names    struct{ Kind string }
-			Versions []struct {
-				Name   string
-				Served bool
-			}
-		}
-	}
-	var all []string
-	if json.Unmarshal(object, &crd) == nil {
-		for _, v := range crd.Spec.Versions {
-			if v.Served {
-				version := crd.Spec.Group + "/" + v.Name
-				all = append(all, version, version+"/"+crd.Spec.Names.Kind)
-			}
-		}
-	}
-	return all
-}
-
 // Render renders the releases that were noted, and calls yield for each object that they
 // apply. What it yields is not noted by itself. It stops at the first error of yield.
 //
@@ -175,8 +155,9 @@ func (p *Place) Render(ctx context.Context, problems *diag.List, yield func(Obje
 	}()
 	for range maxCharts {
 		for len(p.pending) > 0 {
-			next := p.pending[0]
-			p.pending = p.pending[1:]
+			at := max(slices.IndexFunc(p.pending, func(r *release) bool { return !p.waits(r) }), 0)
+			next := p.pending[at]
+			p.pending = slices.Delete(p.pending, at, at+1)
 			if !slices.Contains(p.done, next) {
 				p.done = append(p.done, next)
 			}
@@ -205,6 +186,11 @@ func (p *Place) once(r *release, yield func(Object) error) func(Object) error {
 		p.note(o, r.depth+1)
 		return yield(o)
 	}
+}
+
+// waits reports whether a release depends on another one that is not rendered yet.
+func (p *Place) waits(r *release) bool {
+	return slices.ContainsFunc(p.pending, func(other *release) bool { return other.id != r.id && slices.Contains(r.after, other.id) })
 }
 
 // render renders one release.
@@ -283,6 +269,15 @@ func (r *release) parse() (*helmRelease, error) {
 		}
 	}
 	return first, err
+}
+
+// by names a release, and what applies it.
+func (r *release) by(h *helmRelease) string {
+	by := "HelmRelease " + h.id()
+	if r.By != "" {
+		by += " of " + r.By
+	}
+	return by
 }
 
 func namespaceOf(o Object) string {

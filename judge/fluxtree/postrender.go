@@ -63,9 +63,8 @@ func (r *helmRelease) postRender(ctx context.Context, manifests []engine.Manifes
 			return nil, fmt.Errorf("spec.postRenderers: %w", err)
 		}
 	}
-	origin := commonMetadata{Labels: map[string]string{helmGroup + "/name": r.Metadata.Name, helmGroup + "/namespace": r.Metadata.Namespace}}
 	for i := range manifests {
-		for _, marks := range []commonMetadata{r.Spec.CommonMetadata, origin} {
+		for _, marks := range []commonMetadata{r.Spec.CommonMetadata, r.origin()} {
 			var err error
 			if manifests[i].Object, err = marks.set(manifests[i].Object); err != nil {
 				return nil, err
@@ -73,6 +72,11 @@ func (r *helmRelease) postRender(ctx context.Context, manifests []engine.Manifes
 		}
 	}
 	return manifests, nil
+}
+
+// origin has the labels that helm-controller sets.
+func (r *helmRelease) origin() commonMetadata {
+	return commonMetadata{Labels: map[string]string{helmGroup + "/name": r.Metadata.Name, helmGroup + "/namespace": r.Metadata.Namespace}}
 }
 
 // over builds the fields of a Kustomization over objects of a chart, which keep their templates.

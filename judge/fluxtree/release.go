@@ -45,7 +45,8 @@ type helmRelease struct {
 				Images                []image           `json:"images"`
 			} `json:"kustomize"`
 		} `json:"postRenderers"`
-		PostRenderStrategy string `json:"postRenderStrategy"`
+		DependsOn          []reference `json:"dependsOn"`
+		PostRenderStrategy string      `json:"postRenderStrategy"`
 		Install            struct {
 			releaseStep
 			CreateNamespace bool `json:"createNamespace"`
@@ -124,11 +125,24 @@ func (r *helmRelease) name() string {
 
 // crds reports whether the folders crds of the chart are applied, in an installation or later.
 func (r *helmRelease) crds() bool {
-	install := cmp.Or(r.Spec.Install.CRDs, "Create")
-	if r.Spec.Install.SkipCRDs {
-		install = "Skip"
+	return r.installsCRDs() || cmp.Or(r.Spec.Upgrade.CRDs, "Skip") != "Skip"
+}
+
+func (r *helmRelease) installsCRDs() bool {
+	return !r.Spec.Install.SkipCRDs && r.Spec.Install.CRDs != "Skip"
+}
+
+// dependencies returns the namespaces and names of the releases that a HelmRelease depends on.
+func dependencies(object json.RawMessage, namespace string) []string {
+	r, err := parseRelease(object)
+	if err != nil {
+		return nil // a problem when it is rendered
 	}
-	return install != "Skip" || cmp.Or(r.Spec.Upgrade.CRDs, "Skip") != "Skip"
+	var all []string
+	for _, ref := range r.Spec.DependsOn {
+		all = append(all, cmp.Or(ref.Namespace, namespace)+"/"+ref.Name)
+	}
+	return all
 }
 
 // runs reports whether a hook is ever applied: for one of its events, hooks are not off.

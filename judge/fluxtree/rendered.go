@@ -57,9 +57,9 @@ func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (o
 	if len(all) == 0 {
 		return output{}, first
 	}
+	release := in.variants[0].release
 	out := output{version: version}
 	why := strings.Join(in.unknown[:min(3, len(in.unknown))], "; ")
-	release := in.variants[0].release
 	seen := map[string]bool{}
 	for i, objects := range all {
 		for _, m := range objects {
@@ -67,11 +67,8 @@ func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (o
 				continue
 			}
 			seen[m.id] = true
-			o := Object{JSON: m.Object, Root: r.Root, By: "HelmRelease " + release.id(), Namespace: release.namespace()}
+			o := Object{JSON: m.Object, Root: r.Root, By: r.by(release), Namespace: release.namespace()}
 			o.Elsewhere, o.IfMissing = r.Elsewhere || release.Spec.KubeConfig != nil, m.ifMissing
-			if r.By != "" {
-				o.By += " of " + r.By
-			}
 			o.At, o.Template = p.origin(r, c, m)
 			if len(in.unknown) > 0 {
 				o.Unknown, o.Renderings = differences(m, slices.Concat(index[:i], index[i+1:]), why)
@@ -104,30 +101,7 @@ func (p *Place) origin(r *release, c *chart, m made) (at diag.Position, template
 // apply returns the objects of a release as they are sent to the cluster: after its
 // post-renderers, with the marks of Helm and helm-controller.
 func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([]made, error) {
-	var crds, hooks, others []engine.Manifest
-	for _, m := range items(manifests) {
-		switch {
-		case m.CRD && r.crds():
-			crds = append(crds, m)
-		case m.CRD:
-		case len(m.Hooks) > 0:
-			hooks = append(hooks, m)
-		default:
-			others = append(others, m)
-		}
-	}
-	var err error
-	switch r.Spec.PostRenderStrategy {
-	case "nohooks":
-		others, err = r.postRender(ctx, others)
-	case "separate":
-		if hooks, err = r.postRender(ctx, hooks); err == nil {
-			others, err = r.postRender(ctx, others)
-		}
-	default:
-		others, err = r.postRender(ctx, slices.Concat(hooks, others))
-		hooks = nil
-	}
+	manifests, err := r.rendered(ctx, manifests)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +110,7 @@ func (r *helmRelease) apply(ctx context.Context, manifests []engine.Manifest) ([
 		return nil, err
 	}
 	numbers := map[string]int{}
-	for _, m := range slices.Concat(crds, hooks, others) {
+	for _, m := range manifests {
 		if len(m.Hooks) > 0 && !r.runs(m.Hooks) {
 			continue
 		}
@@ -166,6 +140,41 @@ func (r *helmRelease) ownNamespace() ([]made, error) {
 	}
 	object, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": map[string]any{"name": name}}})
 	return []made{{Manifest: engine.Manifest{Object: object}, id: "the Namespace of Helm", ifMissing: true}}, err
+}
+
+// rendered returns the manifests of a release after its post-renderers.
+func (r *helmRelease) rendered(ctx context.Context, manifests []engine.Manifest) ([]engine.Manifest, error) {
+	var crds, hooks, others []engine.Manifest
+	for _, m := range items(manifests) {
+		switch {
+		case m.CRD && r.crds():
+			crds = append(crds, m)
+		case m.CRD:
+		case len(m.Hooks) > 0:
+			hooks = append(hooks, m)
+		default:
+			others = append(others, m)
+		}
+	}
+	for i := range crds {
+		var err error
+		if crds[i].Object, err = r.origin().set(crds[i].Object); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	switch r.Spec.PostRenderStrategy {
+	case "nohooks":
+		others, err = r.postRender(ctx, others)
+	case "separate":
+		if hooks, err = r.postRender(ctx, hooks); err == nil {
+			others, err = r.postRender(ctx, others)
+		}
+	default:
+		others, err = r.postRender(ctx, slices.Concat(hooks, others))
+		hooks = nil
+	}
+	return slices.Concat(crds, hooks, others), err
 }
 
 // items returns manifests with the items of lists instead of the lists, as helm-controller

@@ -101,8 +101,9 @@ func Open(fsys fs.FS, disk filesys.FileSystem, root, display, scope string, o Op
 	return r, nil
 }
 
-// matcher returns what Flux leaves out of a source: the usual files of version control and
-// CI, and what .sourceignore and the patterns say.
+// matcher returns what Flux leaves out of a source: files of version control, and what
+// .sourceignore says, or else the usual files of CI, pictures and archives. What the patterns
+// exclude is left out, too.
 func matcher(fsys fs.FS, exclude []string) (gitignore.Matcher, error) {
 	var patterns []gitignore.Pattern
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -128,8 +129,11 @@ func matcher(fsys fs.FS, exclude []string) (gitignore.Matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	patterns = append(patterns, Patterns(exclude)...)
-	return sourceignore.NewDefaultMatcher(patterns, nil), nil
+	left := sourceignore.VCSPatterns(nil)
+	if len(patterns) == 0 {
+		left = append(left, sourceignore.DefaultPatterns(nil)...)
+	}
+	return sourceignore.NewMatcher(slices.Concat(left, patterns, Patterns(exclude))), nil
 }
 
 // Patterns parses patterns of .gitignore.

@@ -160,10 +160,13 @@ func (w *walk) run() error {
 }
 
 // kustomizations builds the queue. A Kustomization waits for its variables, which another one may
-// apply.
+// apply, and then for those that it depends on, so that releases come in the order of Flux.
 func (w *walk) kustomizations(root string) error {
 	for len(w.queue) > 0 {
-		i := max(slices.IndexFunc(w.queue, w.store.ready), 0)
+		i := slices.IndexFunc(w.queue, func(k *Kustomization) bool { return w.store.ready(k) && !w.waits(k) })
+		if i < 0 {
+			i = max(slices.IndexFunc(w.queue, w.store.ready), 0)
+		}
 		k := w.queue[i]
 		w.queue = slices.Delete(w.queue, i, i+1)
 		k.root = root
@@ -175,6 +178,14 @@ func (w *walk) kustomizations(root string) error {
 		}
 	}
 	return nil
+}
+
+// waits reports whether a Kustomization depends on another one in the queue.
+func (w *walk) waits(k *Kustomization) bool {
+	return slices.ContainsFunc(k.Spec.DependsOn, func(ref reference) bool {
+		id := cmp.Or(ref.Namespace, k.Metadata.Namespace) + "/" + ref.Name
+		return id != k.id() && slices.ContainsFunc(w.queue, func(other *Kustomization) bool { return other.id() == id })
+	})
 }
 
 // dependencies warns about Kustomizations that wait for what nothing applies.
