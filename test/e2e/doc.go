@@ -21,6 +21,8 @@
 //	  - images_test.go: signatures against a registry on loopback.
 //	  - controllers_test.go: what Kubernetes' own controllers make of exempt workloads.
 //	  - tenants_test.go: what tenants can write through Flux.
+//	  - reading_test.go, charts_test.go: gatehouse impact reads a repository as Flux
+//	    applies it, with its charts (testdata/charts.txtar).
 //	  - shards_test.go: 300 namespaces, in more than one layer.
 //
 // The tests need the build tag e2e, git and Go, and minutes: the first run builds

@@ -3,20 +3,25 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/gatehouse-dev/gatehouse/internal/kinds"
+	"github.com/gatehouse-dev/gatehouse/hack/cluster/controlplane"
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/judge/engine"
 	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
@@ -88,12 +93,20 @@ spec:
 	}
 }
 
-// TestReading compares what `gatehouse impact` reads in a repository with what the real kustomize-controller applies of
-// it: the same objects, in the same namespaces, with the same content.
+// TestReading compares what `gatehouse impact` reads in a repository with what the real kustomize-controller and
+// helm-controller apply of it: the same objects, in the same namespaces, with the same content.
 func TestReading(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t)
-	for name, text := range fieldRepository() {
+	f := newFleetOn(t, controlplane.Options{Helm: true})
+	charts, err := txtar.ParseFile(filepath.Join("testdata", "charts.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fieldRepository()
+	for _, file := range charts.Files {
+		files[file.Name] = string(file.Data)
+	}
+	for name, text := range files {
 		file := filepath.Join(f.repository, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -104,59 +117,110 @@ func TestReading(t *testing.T) {
 	}
 	f.git(t, "add", "--all")
 	f.git(t, "commit", "-q", "-m", "The field")
-	read := reading(t, f.repository)
 	f.followPath(t, "./clusters/prod")
 	commit := f.push(t)
-	for _, by := range slices.Sorted(maps.Keys(read)) {
-		name := strings.TrimPrefix(by, "Kustomization flux-system/")
+	kustomizations, releases := f.reading(t)
+	for _, name := range slices.Sorted(maps.Keys(kustomizations)) {
 		f.waitFor(t, name, commit)
-		live := f.get(t, newObject(kustomizationAPI, "Kustomization", "flux-system", name, nil))
-		var applied []string
-		for _, entry := range live.Maps("status", "inventory", "entries") {
-			applied = append(applied, entry.String("id"))
-		}
-		slices.Sort(applied)
-		if got := slices.Sorted(maps.Keys(read[by])); !slices.Equal(got, applied) {
-			t.Errorf("%s: read %q\napplied %q", by, got, applied)
-		}
-		for id, o := range read[by] {
-			if missing := beyond("", map[string]any(o), map[string]any(f.get(t, o))); len(missing) > 0 {
-				t.Errorf("%s: %s: what is read and not applied: %q", by, id, missing)
-			}
-		}
+		f.compareKustomization(t, name, kustomizations[name])
 	}
-	if len(read) != 5 {
-		t.Errorf("%d Kustomizations are read", len(read))
+	if len(kustomizations) != 8 || len(releases) != 13 {
+		t.Errorf("%d Kustomizations and %d HelmReleases are read", len(kustomizations), len(releases))
+	}
+	for _, id := range slices.Sorted(maps.Keys(releases)) {
+		f.compareRelease(t, id, releases[id])
 	}
 }
 
-// reading returns what is read of a repository, by the Kustomization that applies it and as its inventory names it.
-func reading(t *testing.T, dir string) map[string]map[string]manifest.Object {
+// compareKustomization compares with the inventory of a Kustomization.
+func (f *fleet) compareKustomization(t *testing.T, name string, read []manifest.Object) {
 	t.Helper()
-	repository, err := fluxtree.Open(os.DirFS(dir), filesys.MakeFsOnDisk(), dir, ".", ".", fluxtree.Options{})
+	live := f.get(t, newObject(kustomizationAPI, "Kustomization", "flux-system", name, nil))
+	var got, applied []string
+	for _, entry := range live.Maps("status", "inventory", "entries") {
+		applied = append(applied, entry.String("id"))
+	}
+	for _, o := range read {
+		f.inNamespace(t, o, "default")
+		got = append(got, strings.Join([]string{o.Namespace(), o.Name(), o.Group(), o.Kind()}, "_"))
+		f.compareLive(t, name, o)
+	}
+	slices.Sort(applied)
+	slices.Sort(got)
+	if !slices.Equal(got, applied) {
+		t.Errorf("%s: read %q\napplied %q", name, got, applied)
+	}
+}
+
+// compareLive reports fields that are read and not in the cluster.
+func (f *fleet) compareLive(t *testing.T, by string, o manifest.Object) {
+	t.Helper()
+	live, err := f.Client().Get(t.Context(), o.APIVersion(), o.Kind(), o.Namespace(), o.Name())
+	if err != nil {
+		t.Errorf("%s: %s is read: %v", by, o.ID(), err)
+		return
+	}
+	text, err := json.Marshal(live)
+	var plain manifest.Object // whose numbers are all of one type
+	if err := errorsOf(err, json.Unmarshal(text, &plain)); err != nil {
+		t.Fatal(err)
+	}
+	if missing := beyond("", map[string]any(o), map[string]any(plain)); len(missing) > 0 {
+		t.Errorf("%s: %s: what is read and not applied: %q", by, o.ID(), missing)
+	}
+}
+
+// inNamespace sets the namespace of an object that needs one and has none.
+func (f *fleet) inNamespace(t *testing.T, o manifest.Object, namespace string) {
+	t.Helper()
+	resource, err := f.Client().Resource(t.Context(), o.APIVersion(), o.Kind())
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if resource.Namespaced && o.Namespace() == "" {
+		o.Metadata()["namespace"] = namespace
+	}
+}
+
+// reading returns what is read of the repository: by the name of the Kustomization, and by namespace and name of the
+// HelmRelease, that applies it. What a release makes has the namespace where it goes.
+func (f *fleet) reading(t *testing.T) (kustomizations, releases map[string][]manifest.Object) {
+	t.Helper()
+	program := filepath.Join(repositoryRoot(t), "bin", "gatehouse-engine-e2e")
+	build(t, filepath.Join(repositoryRoot(t), "engine"), program, "./cmd/gatehouse-engine")
+	renderer := &engine.Renderer{Start: func(ctx context.Context) (*engine.Client, error) {
+		return engine.Start(ctx, exec.Command(program), "")
+	}}
+	defer renderer.Close()
+	repository, err := fluxtree.Open(os.DirFS(f.repository), filesys.MakeFsOnDisk(), f.repository, ".", ".", fluxtree.Options{Helm: &fluxtree.Helm{Renderer: renderer}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := map[string]map[string]manifest.Object{}
+	kustomizations, releases = map[string][]manifest.Object{}, map[string][]manifest.Object{}
 	problems, err := repository.Each(t.Context(), func(o fluxtree.Object) error {
 		var object manifest.Object
 		if err := json.Unmarshal(o.JSON, &object); err != nil {
 			return err
 		}
-		kind, _ := kinds.Find(object.Group(), object.Kind())
-		if object.Namespace() == "" && kind.Scope == kinds.Namespaced {
-			object.Metadata()["namespace"] = "default"
+		by, _, _ := strings.Cut(o.By, " of ")
+		if id, ok := strings.CutPrefix(by, "HelmRelease "); ok {
+			releases[id] = append(releases[id], object)
+			return nil
 		}
-		if read[o.By] == nil {
-			read[o.By] = map[string]manifest.Object{}
-		}
-		read[o.By][strings.Join([]string{object.Namespace(), object.Name(), object.Group(), object.Kind()}, "_")] = object
+		name := strings.TrimPrefix(by, "Kustomization flux-system/")
+		kustomizations[name] = append(kustomizations[name], object)
 		return nil
 	})
-	if err != nil || problems.HasErrors() {
-		t.Fatal(err, problems)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return read
+	for _, p := range problems {
+		if p.Severity == diag.Error || p.Code == fluxtree.CodeRelease {
+			t.Error(p)
+		}
+	}
+	return kustomizations, releases
 }
 
 // beyond returns the fields of an object that another one does not have.
@@ -180,7 +244,7 @@ func beyond(at string, want, got any) []string {
 		}
 		return missing
 	}
-	if !reflect.DeepEqual(want, got) && fmt.Sprint(want) != fmt.Sprint(got) {
+	if !reflect.DeepEqual(want, got) {
 		return []string{fmt.Sprintf("%s: %v, not %v", at, want, got)}
 	}
 	return nil
