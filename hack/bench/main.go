@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) (err error) {
 	output := flags.String("o", "", "write the report to `FILE`")
 	sizes := flags.String("sizes", "100,1000,10000", "`NUMBERS` of namespaces, ascending; the limits are about the last two")
 	rounds := flags.Int("rounds", 3, "measure each size this `OFTEN` and take the median")
-	only := flags.String("only", "", "measure only this `STEP`: start, size, growth, layers, objects, evaluations, impact or admission")
+	only := flags.String("only", "", "measure only this `STEP`: start, size, growth, layers, objects, evaluations, impact, repository or admission")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) (err error) {
 		run  func(context.Context) error
 	}{
 		{"start", b.start}, {"size", b.size}, {"growth", b.growth}, {"layers", b.layers}, {"objects", b.objects},
-		{"evaluations", b.evaluations}, {"impact", b.impact}, {"admission", b.admission},
+		{"evaluations", b.evaluations}, {"impact", b.impact}, {"repository", b.repository}, {"admission", b.admission},
 	} {
 		if *only != "" && *only != step.name {
 			continue
