@@ -164,14 +164,15 @@ func writeFleet(dir string, folders int) error {
 	for i := range folders {
 		files[fmt.Sprintf("clusters/prod-1/app-%d.yaml", i)] = fmt.Sprintf(fleetKustomization, i, i%10)
 		app := fmt.Sprintf("apps/%d/", i)
-		index := "resources:\n"
+		var index strings.Builder
+		index.WriteString("resources:\n")
 		for j := range fleetEach {
 			name := fmt.Sprintf("web-%d.yaml", j)
-			index += "  - " + name + "\n"
+			fmt.Fprintf(&index, "  - %s\n", name)
 			n := i*fleetEach + j
 			files[app+name] = fmt.Sprintf(workload, n, n%10, n%10 != 0)
 		}
-		files[app+"kustomization.yaml"] = index
+		files[app+"kustomization.yaml"] = index.String()
 	}
 	for name, text := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))

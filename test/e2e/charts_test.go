@@ -36,14 +36,15 @@ func (f *fleet) compareRelease(t *testing.T, id string, read []manifest.Object) 
 	t.Helper()
 	namespace, name, _ := strings.Cut(id, "/")
 	var release manifest.Object
+	var history []manifest.Object // it may come after the condition
 	eventually(t, layerTimeout, "the HelmRelease "+id, func() error {
 		release = f.get(t, newObject(releaseAPI, "HelmRelease", namespace, name, nil))
-		if ready := release.Condition("Ready"); ready.String("status") != "True" {
+		history = release.Maps("status", "history")
+		if ready := release.Condition("Ready"); ready.String("status") != "True" || len(history) == 0 {
 			return fmt.Errorf("%v", release["status"])
 		}
 		return nil
 	})
-	history := release.Maps("status", "history")
 	if len(history) != 1 {
 		t.Fatalf("%s: there are %d releases", id, len(history))
 	}
