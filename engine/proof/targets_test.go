@@ -236,7 +236,7 @@ func (m mutator) mutant(t *testing.T, one catalog.Case) (catalog.Case, bool) {
 	withoutNulls(one.Object)
 	metadata, _ := one.Object["metadata"].(object)
 	maps.DeleteFunc(metadata, func(_ string, value any) bool { return empty(value) }) // as they are decoded and encoded
-	if metadata == nil || !readable(&one) || nameless(one.Object) {
+	if metadata == nil || !readable(&one) || misnamed(one.Object) {
 		return one, false
 	}
 	// The API server has settled the namespace before it asks.
@@ -273,20 +273,23 @@ func empty(v any) bool {
 	return isList && len(list) == 0 || isMap && len(fields) == 0
 }
 
-// nameless reports whether a container in an object has no name, which the API server
-// refuses: CEL drops its empty text.
-func nameless(v any) bool {
+// misnamed reports whether a container in an object has no name, or that of another one of its
+// Pod. The API server refuses both: CEL drops an empty text, and looks containers up by name.
+func misnamed(v any) bool {
 	switch v := v.(type) {
 	case []any:
-		return slices.ContainsFunc(v, nameless)
+		return slices.ContainsFunc(v, misnamed)
 	case object:
+		names := map[string]bool{"": true}
 		for key, value := range v {
 			list, _ := value.([]any)
 			if strings.HasSuffix(strings.ToLower(key), "containers") && slices.ContainsFunc(list, func(c any) bool {
 				container, isObject := c.(object)
 				name, _ := container["name"].(string)
-				return isObject && name == ""
-			}) || nameless(value) {
+				taken := names[name]
+				names[name] = true
+				return isObject && taken
+			}) || misnamed(value) {
 				return true
 			}
 		}
