@@ -479,6 +479,62 @@ spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository,
 ` + pod("apps/web.yaml", "web"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
 			problems: []string{"team-a/apps: not judged: it applies GitRepository flux-system (https://example.com/team-a/apps)"}},
 
+		{name: "a tenant's base without a path, completed by an overlay", files: sync + `
+-- clusters/prod/tenants.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: tenants, namespace: flux-system}
+spec: {path: ./tenants/prod, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+-- tenants/base/kustomization.yaml --
+namespace: apps
+resources: [sync.yaml]
+-- tenants/base/sync.yaml --
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata:
+  name: dev-team
+spec: {url: "https://example.com/acme/dev-team", interval: 1m}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: dev-team
+spec: {interval: 1h, prune: true, serviceAccountName: dev-team, sourceRef: {kind: GitRepository, name: dev-team}}
+-- tenants/prod/kustomization.yaml --
+resources: [../base]
+patches: [{path: path.yaml}]
+-- tenants/prod/path.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: dev-team}
+spec: {path: ./prod}
+`, problems: []string{"apps/dev-team: not judged: it applies GitRepository dev-team (https://example.com/acme/dev-team)"}},
+
+		{name: "guessed roots with a source of others that comes first", files: `
+-- clusters/prod/a-monitoring.yaml --
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: monitoring, namespace: flux-system}
+spec: {url: "https://example.com/vendor/monitoring", interval: 1m}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: monitoring, namespace: flux-system}
+spec: {path: ./monitoring, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: monitoring}}
+-- clusters/prod/artifact.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: artifact, namespace: flux-system}
+spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: ExternalArtifact, name: apps}}
+-- clusters/prod/b-apps.yaml --
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: fleet}}
+` + pod("apps/web.yaml", "web") + pod("monitoring/x.yaml", "theirs"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
+			problems: []string{"roots are guessed: clusters/prod", "flux-system/monitoring: not judged: it applies GitRepository monitoring (https://example.com/vendor/monitoring)",
+				"flux-system/artifact: not judged: it applies ExternalArtifact apps", "monitoring: warning: not judged: no root leads to 1 file"}},
+
 		{name: "a folder of Kustomizations that patch others, with variables from one of them", files: `
 -- kubernetes/flux/cluster/ks.yaml --
 apiVersion: kustomize.toolkit.fluxcd.io/v1

@@ -2,6 +2,7 @@ package fluxtree
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/internal/reach"
 	"github.com/gatehouse-dev/gatehouse/internal/regular"
@@ -47,6 +49,8 @@ type Repository struct {
 	declared []*Kustomization
 	// unreadable are Kustomizations that Flux would refuse.
 	unreadable diag.List
+	// urls are those of the sources in the files of the scope, by kind and name.
+	urls map[string][]string
 	// instances are the folders that FluxInstances of the Flux operator apply.
 	instances []string
 	// indexes are the kustomizations of kustomize, by folder, with what they list.
@@ -80,7 +84,7 @@ func Open(fsys fs.FS, disk filesys.FileSystem, root, display, scope string, o Op
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{fsys: regular.FS(fsys, manifest.MaxDocument), disk: d, display: display, scope: path.Clean(scope), options: o, indexes: map[string][]string{}}
+	r := &Repository{fsys: regular.FS(fsys, manifest.MaxDocument), disk: d, display: display, scope: path.Clean(scope), options: o, indexes: map[string][]string{}, urls: map[string][]string{}}
 	r.options.Roots = nil
 	for _, dir := range o.Roots {
 		dir = path.Clean(filepath.ToSlash(dir))
@@ -149,7 +153,7 @@ func Excluded(patterns []string) func(name string, dir bool) bool {
 
 var (
 	kindLine       = regexp.MustCompile(`(?m)^"?kind"?:\s*\S`)
-	fluxKind       = regexp.MustCompile(`(?m)^"?kind"?:\s*"?(Kustomization|FluxInstance)\b`)
+	fluxKind       = regexp.MustCompile(`(?m)^"?kind"?:\s*"?(Kustomization|FluxInstance|GitRepository|OCIRepository|Bucket)\b`)
 	apiVersionLine = regexp.MustCompile(`(?m)^"?apiVersion"?:\s*\S`)
 )
 
@@ -222,6 +226,11 @@ func (r *Repository) declare(doc manifest.Document, at diag.Position) {
 			return
 		}
 		r.declared = append(r.declared, k)
+	case kinds.Group(h.APIVersion) == sourceGroup:
+		key := h.Kind + "/" + h.Metadata.Name
+		if url := urlOf(doc.JSON); !slices.Contains(r.urls[key], url) {
+			r.urls[key] = append(r.urls[key], url)
+		}
 	case h.Kind == "FluxInstance":
 		var instance struct {
 			Spec struct {
@@ -284,13 +293,53 @@ func (r *Repository) roots() (roots []*Kustomization, said bool) {
 // isRoot reports whether a Kustomization applies itself, and no other that does applies it more
 // closely: one of another repository may seem to apply all of this one.
 func (r *Repository) isRoot(k *Kustomization) bool {
-	return applies(k, k.at.File) && !slices.ContainsFunc(r.declared, func(other *Kustomization) bool {
-		if other == k || !applies(other, other.at.File) || !applies(other, k.at.File) {
+	return r.appliesItself(k) && !slices.ContainsFunc(r.declared, func(other *Kustomization) bool {
+		if other == k || !r.appliesItself(other) || !applies(other, k.at.File) {
 			return false
 		}
 		deeper := other.dir() != k.dir() && reach.Within(other.dir(), k.dir())
 		return deeper || !applies(k, other.at.File)
 	})
+}
+
+// appliesItself reports whether a Kustomization lies in what it applies of this repository.
+func (r *Repository) appliesItself(k *Kustomization) bool {
+	return applies(k, k.at.File) && k.Spec.SourceRef.Kind != externalArtifact && (k.dir() != "." || !r.elsewhere(k))
+}
+
+// elsewhere reports whether a Kustomization of the root of a repository, which all of them have,
+// is of another one: others that apply themselves name their folder, and another source.
+func (r *Repository) elsewhere(k *Kustomization) bool {
+	named := func(other *Kustomization) bool { return other.dir() != "." && applies(other, other.at.File) }
+	return slices.ContainsFunc(r.declared, named) && !slices.ContainsFunc(r.declared, func(other *Kustomization) bool {
+		return named(other) && other.Spec.SourceRef.Kind == k.Spec.SourceRef.Kind && other.Spec.SourceRef.Name == k.Spec.SourceRef.Name
+	})
+}
+
+// own returns the source of a cluster with these roots. Those that are guessed may have several:
+// the one that bootstrap makes, or else one that the repository does not have, and of these the
+// one that most of them name.
+func (r *Repository) own(roots []*Kustomization) reference {
+	count := map[string]int{}
+	for _, k := range roots {
+		count[sourceKey(k.source())]++
+	}
+	rank := func(k *Kustomization) int {
+		ref := k.Spec.SourceRef
+		switch {
+		case ref.Kind == externalArtifact:
+			return 3
+		case ref.Name == defaultFlux:
+			return 0
+		case r.urls[ref.Kind+"/"+ref.Name] == nil:
+			return 1
+		}
+		return 2
+	}
+	best := slices.MinFunc(roots, func(a, b *Kustomization) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(count[sourceKey(b.source())], count[sourceKey(a.source())]))
+	})
+	return best.source()
 }
 
 // applies reports whether a file lies in what a Kustomization applies.

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// externalArtifact is a kind of sources that controllers put together in the cluster.
+const externalArtifact = "ExternalArtifact"
+
 // otherSource returns a source if it is not the repository: it is another one than that of the
 // root, and has another URL or nothing at the path. The reference has a namespace.
 func (w *walk) otherSource(ref reference, missing bool) string {
@@ -15,7 +18,13 @@ func (w *walk) otherSource(ref reference, missing bool) string {
 	if own.Name == "" {
 		own = reference{Kind: ref.Kind, Namespace: defaultFlux, Name: defaultFlux}
 	}
+	if ref.Kind == externalArtifact { // put together in the cluster
+		return ref.Kind + " " + ref.Name
+	}
 	url := w.urls[sourceKey(ref)]
+	if declared := w.repository.urls[ref.Kind+"/"+ref.Name]; url == "" && len(declared) == 1 {
+		url = declared[0]
+	}
 	if ref.Name == "" || ref.Kind == own.Kind && ref.Name == own.Name && (ref.Namespace == own.Namespace || url == "") {
 		return ""
 	}
@@ -24,8 +33,6 @@ func (w *walk) otherSource(ref reference, missing bool) string {
 		same = same || sameURL(url, remote)
 	}
 	switch {
-	case ref.Kind == "ExternalArtifact": // put together in the cluster
-		return ref.Kind + " " + ref.Name
 	case url != "" && !same:
 		return ref.Kind + " " + ref.Name + " (" + url + ")"
 	case missing:
@@ -36,14 +43,20 @@ func (w *walk) otherSource(ref reference, missing bool) string {
 
 // source notes the URL of a source.
 func (w *walk) source(h header, object json.RawMessage) {
+	w.urls[sourceKey(reference{Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, defaultFlux), Name: h.Metadata.Name})] = urlOf(object)
+}
+
+// urlOf returns where a source is; empty if it does not say it.
+func urlOf(object json.RawMessage) string {
 	var source struct {
 		Spec struct {
 			URL, Endpoint, BucketName string
 		}
 	}
-	if json.Unmarshal(object, &source) == nil {
-		w.urls[sourceKey(reference{Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, defaultFlux), Name: h.Metadata.Name})] = cmp.Or(source.Spec.URL, strings.Trim(source.Spec.Endpoint+"/"+source.Spec.BucketName, "/"))
+	if json.Unmarshal(object, &source) != nil {
+		return ""
 	}
+	return cmp.Or(source.Spec.URL, strings.Trim(source.Spec.Endpoint+"/"+source.Spec.BucketName, "/"))
 }
 
 var remoteURL = regexp.MustCompile(`(?m)^\s*url\s*=\s*(\S+)\s*$`)

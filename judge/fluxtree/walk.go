@@ -62,7 +62,7 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.L
 			end++
 		}
 		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string]bool{},
-			store: store{given: r.options.Values, built: map[string]Values{}}, own: roots[begin].source(), urls: map[string]string{}}
+			store: store{given: r.options.Values, built: map[string]Values{}}, own: r.own(roots[begin:end]), urls: map[string]string{}}
 		w.place = NewPlace(r.options.Helm)
 		w.place.repository, w.place.other = r, w.otherSource
 		for _, root := range w.queue {
