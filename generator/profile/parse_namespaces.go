@@ -37,7 +37,7 @@ func (p *parser) namespaces(environments []string) {
 			p.oneOf(field+".podSecurity", "pod-security", *n.PodSecurity, []string{"privileged", "baseline", "restricted"})
 		}
 		if !*n.Create {
-			p.existing(field)
+			p.existing(field, n.Labels)
 		}
 		p.out.Namespaces = append(p.out.Namespaces, Namespace{
 			Name: n.Name, Tier: tier, Labels: n.Labels, Annotations: n.Annotations, Existing: !*n.Create, PodSecurity: *n.PodSecurity,
@@ -94,12 +94,25 @@ func (p *parser) annotations(field string, annotations map[string]string) {
 	}
 }
 
+// choosesByLabels reports whether the scope of a control chooses a namespace by some of its
+// labels: these are looked up in the profile, and need not be in the cluster.
+func (p *parser) choosesByLabels(labels map[string]string) bool {
+	return slices.ContainsFunc(p.out.Controls, func(c Control) bool {
+		return slices.ContainsFunc(c.Scope.Choices, func(choice Choice) bool {
+			return len(choice.Labels) > 0 && choice.Chooses(Namespace{Labels: labels})
+		})
+	})
+}
+
 // existing refuses what has no effect on a namespace that gatehouse does not create,
 // unless overrides stop creating a namespace that the profile describes.
-func (p *parser) existing(field string) {
+func (p *parser) existing(field string, labels map[string]string) {
 	overridden := func(path string) bool { return strings.HasPrefix(p.Positions.Path(path), overridesField+".") }
 	for _, name := range []string{"labels", "annotations", "podSecurity"} {
 		at := field + "." + name
+		if name == "labels" && p.choosesByLabels(labels) {
+			continue
+		}
 		if _, set := p.Positions.Lookup(at); set && (overridden(at) || !overridden(field+".create")) {
 			p.Report(at, "namespace-existing", "set it where the namespace is created", "has no effect: with create: false, gatehouse does not write the namespace")
 		}
