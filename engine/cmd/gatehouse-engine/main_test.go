@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
+
+	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
 )
 
 func TestRun(t *testing.T) {
@@ -19,7 +22,7 @@ func TestRun(t *testing.T) {
 		{name: "version", args: []string{"--version"}, out: "gatehouse-engine "},
 		{name: "unknown flag", args: []string{"--frob"}, status: 1, errOut: "gatehouse-engine: flag provided but not defined: -frob\n"},
 		{name: "argument", args: []string{"frob"}, status: 1, errOut: "gatehouse-engine: unexpected argument \"frob\"\n"},
-		{name: "hello", in: `{"id":1,"method":"hello"}` + "\n", out: `{"id":1,"result":{"protocol":5,`},
+		{name: "hello", in: `{"id":1,"method":"hello"}` + "\n", out: fmt.Sprintf(`{"id":1,"result":{"protocol":%d,`, protocol.Protocol)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
