@@ -54,7 +54,8 @@ may write need the user: they are listed as not evaluated.
 Exits with 1 if the source is wrong, or if something would be blocked and
 --fail-on is blocked, or if it is unjudged and a verdict is unknown or workloads
 were not judged, and with 2 if something could not be read or judged: everything
-else is in the report.`,
+else is in the report. 2 wins over what --fail-on says, as in kubectl diff and
+flux diff, and the last message names all that is wrong.`,
 		Example: `  gatehouse impact profile/ apps/
 
   # check what Flux applies to one cluster of a repository
@@ -202,18 +203,27 @@ func bump(ctx context.Context, source *source, now *generator.Bundle, steps []im
 	return next, err
 }
 
-// verdictOf returns the error that the run ends with. What could not be judged never passes.
+// verdictOf returns the error that the run ends with: it names all that is wrong. What could not
+// be judged never passes. As in kubectl diff, an error outranks what was found.
 func verdictOf(r *impact.Report, failOn string) error {
 	totals := r.Totals()
+	var wrong []string
+	note := func(what string, n int) {
+		if n > 0 {
+			wrong = append(wrong, fmt.Sprintf("%s: %d", what, n))
+		}
+	}
+	note("would be blocked", totals.WouldBlock)
+	note("verdicts missing", totals.Errors)
+	note("could not be read", len(r.Unread))
+	note("unknown", totals.Unknown)
+	note("not judged", len(r.NotJudged))
+	all := strings.Join(wrong, ", ")
 	switch {
-	case failOn != "never" && totals.WouldBlock > 0:
-		return exit.Wrongf("the bump would block workloads")
-	case totals.Errors > 0:
-		return fmt.Errorf("verdicts missing: %d; the engine could not judge everything", totals.Errors)
-	case len(r.Unread) > 0:
-		return fmt.Errorf("could not be read: %d; everything else was judged", len(r.Unread))
-	case failOn == "unjudged" && totals.Unknown+len(r.NotJudged) > 0:
-		return exit.Wrongf("not everything could be judged: unknown: %d, not judged: %d", totals.Unknown, len(r.NotJudged))
+	case totals.Errors+len(r.Unread) > 0:
+		return fmt.Errorf("%s; everything else was judged", all)
+	case failOn != "never" && totals.WouldBlock > 0, failOn == "unjudged" && totals.Unknown+len(r.NotJudged) > 0:
+		return exit.Wrongf("%s", all)
 	}
 	return nil
 }
