@@ -109,10 +109,11 @@ func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Ste
 	if err := r.flush(); err != nil {
 		return nil, problems, err
 	}
+	problems = r.report.list(problems)
 	for _, b := range r.bumps {
+		b.summary.Unread = r.unread(b.step.Environment)
 		r.report.Environments = append(r.report.Environments, b.summary)
 	}
-	problems = r.report.list(problems)
 	r.report.finish(controlsOf(now.Plan, next.Plan))
 	return r.report, problems, nil
 }
@@ -148,6 +149,8 @@ type run struct {
 	report  *Report
 	// clusters are the environments of clusters, by the names that their folders may have.
 	clusters map[string][]string
+	// rootless says that workloads are in all environments, wherever their files lie.
+	rootless bool
 
 	chunk      []workload.Workload
 	bytes      int
@@ -161,6 +164,7 @@ func (r *run) take(w workload.Workload) error {
 		r.bytes += len(other)
 	}
 	r.report.Objects++
+	r.rootless = r.rootless || w.Root == ""
 	if len(r.chunk) < chunkObjects && r.bytes < chunkBytes {
 		return nil
 	}
@@ -311,6 +315,18 @@ func (r *run) in(b *bump) []workload.Workload {
 		}
 	}
 	return here
+}
+
+// unread counts the errors that may hide objects of an environment. An error has the place of a
+// file and not its root, so one outside of the folders of clusters is counted for all.
+func (r *run) unread(environment string) int {
+	n := 0
+	for _, d := range r.report.Unread {
+		if environments := r.environments(d.File); r.rootless || environments == nil || slices.Contains(environments, environment) {
+			n++
+		}
+	}
+	return n
 }
 
 // environments returns the environments of the cluster that a folder of a repository belongs

@@ -18,15 +18,18 @@ func (r *Report) markdown() string {
 	var b strings.Builder
 	b.WriteString("## gatehouse impact\n\n")
 	numbers := []string{"would block:", "blocked today:", "errors:", "unknown:", "warns:", "exempt:", "unneeded:"}
-	table := markdown.NewTable(&b, append([]string{"environment", "stage", "next", "objects:"}, numbers...)...)
+	table := markdown.NewTable(&b, columns(r, append([]string{"environment", "stage", "next", "objects:", "not read:"}, numbers...))...)
 	for _, e := range r.Environments {
-		table.Row(append([]any{e.Name, e.Stage, cmp.Or(e.Next, "-"), e.Objects}, e.numbers()...)...)
+		table.Row(columns(r, e.row())...)
 	}
 	for _, e := range r.Environments {
-		if len(e.Controls)+len(e.NotEvaluated) == 0 {
+		if len(e.Controls)+len(e.NotEvaluated)+e.Unread == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "\n### %s: %s\n\n", markdown.Text(e.Name), markdown.Text(e.bumpText()))
+		if e.Unread > 0 {
+			fmt.Fprintf(&b, "**%s**\n\n", markdown.Text(e.unreadText()))
+		}
 		if len(e.Controls) > 0 {
 			table := markdown.NewTable(&b, append(append([]string{"control"}, numbers...), "most in")...)
 			for _, c := range e.Controls {

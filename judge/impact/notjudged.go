@@ -109,9 +109,26 @@ func (r *Report) gaps() []string {
 		places = append(places, d.File)
 	}
 	if len(places) > 0 {
-		lines = append(lines, "not reached: "+counted(len(places), "file or folder", "")+" that nothing applies: "+named(places))
+		perhaps := ""
+		if hiding := r.hiding(); len(hiding) > 0 {
+			perhaps = ", perhaps only because " + named(hiding) + " could not be read"
+		}
+		lines = append(lines, "not reached"+perhaps+": "+counted(len(places), "file or folder", "")+" that nothing applies: "+named(places))
 	}
 	return lines
+}
+
+// hiding returns the places of Kustomizations that could not be built, so that nothing is known
+// of what they apply.
+func (r *Report) hiding() []string {
+	var places []string
+	for _, d := range r.Unread {
+		switch d.Code {
+		case fluxtree.CodeBuild, fluxtree.CodePath:
+			places = append(places, d.Position.String())
+		}
+	}
+	return places
 }
 
 // releases returns sentences about HelmReleases: why some were not judged, what was made up, and

@@ -41,6 +41,9 @@ type Environment struct {
 	Counts `json:"counts"`
 	// Objects is the number of objects that were judged in the environment.
 	Objects int `json:"objects"`
+	// Unread is the number of errors that may hide objects of the environment: those in the
+	// folder of its cluster, and those that lie in that of none.
+	Unread int `json:"unread"`
 	// Controls counts the objects of each control that has findings, the worst first.
 	Controls []ControlCounts `json:"controls"`
 	// Judged lists the policies that were evaluated.

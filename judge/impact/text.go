@@ -51,14 +51,17 @@ func (f Finding) control() string { return cmp.Or(f.Control, noVerdict) }
 
 func (r *Report) text() ([]byte, error) {
 	var b plain.Text
-	rows := [][]any{{"ENVIRONMENT", "STAGE", "NEXT", "OBJECTS", "WOULD BLOCK", "BLOCKED TODAY", "ERRORS", "UNKNOWN", "WARNS", "EXEMPT", "UNNEEDED"}}
+	rows := [][]any{columns(r, []any{"ENVIRONMENT", "STAGE", "NEXT", "OBJECTS", "NOT READ", "WOULD BLOCK", "BLOCKED TODAY", "ERRORS", "UNKNOWN", "WARNS", "EXEMPT", "UNNEEDED"})}
 	for _, e := range r.Environments {
-		rows = append(rows, append([]any{e.Name, e.Stage, cmp.Or(e.Next, "-"), e.Objects}, e.numbers()...))
+		rows = append(rows, columns(r, e.row()))
 	}
 	table(&b, "", rows)
 	for _, e := range r.Environments {
 		b.WriteByte('\n')
 		b.Line("%s: %s", e.Name, e.bumpText())
+		if e.Unread > 0 {
+			b.Line("  %s", e.unreadText())
+		}
 		rows := [][]any{{"CONTROL", "WOULD BLOCK", "BLOCKED TODAY", "ERRORS", "UNKNOWN", "WARNS", "EXEMPT", "UNNEEDED", "MOST IN"}}
 		for _, c := range e.Controls {
 			rows = append(rows, append(append([]any{cmp.Or(c.Control, noVerdict)}, c.numbers()...), c.hit()))
@@ -89,6 +92,26 @@ func (r *Report) text() ([]byte, error) {
 		}
 	}
 	return []byte(b.String()), nil
+}
+
+// row returns the environment in the table of environments.
+func (e Environment) row() []any {
+	return append([]any{e.Name, e.Stage, cmp.Or(e.Next, "-"), e.Objects, e.Unread}, e.numbers()...)
+}
+
+// columns returns a row of the table of environments, without the column of what could not be
+// read if everything was.
+func columns[T any](r *Report, row []T) []T {
+	const notRead = 4
+	if len(r.Unread) == 0 {
+		return slices.Delete(row, notRead, notRead+1)
+	}
+	return row
+}
+
+// unreadText says that the numbers are not about everything.
+func (e Environment) unreadText() string {
+	return fmt.Sprintf("not all read: could not be read: %d; what it hides is not in the numbers", e.Unread)
 }
 
 // table writes rows with aligned columns.
