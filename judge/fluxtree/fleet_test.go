@@ -133,6 +133,20 @@ resources: [pod.yaml]
 			want:     []string{"web/web Pod apps/web/app/pod.yaml:1 clusters/prod"},
 			problems: []string{"apps/old: warning: not judged: no root leads to 1 file [workload-unreached]"}},
 
+		{name: "the source and the output of gatehouse", files: sync + apps + pod("apps/web.yaml", "web") + `
+-- profile/profile.yaml --
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+-- policies/gatehouse.lock --
+version: 1
+` + pod("policies/environments/prod/x.yaml", "x") + pod("profile/pod.yaml", "y") + pod("old/pod.yaml", "old"),
+			want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
+			problems: []string{
+				"old: warning: not judged: no root leads to 1 file [workload-unreached]",
+				"profile: warning: not judged: no root leads to 1 file [workload-unreached]",
+			}},
+
 		{name: "patches of old versions", files: sync + strings.Replace(apps, "/v1\n", "/v1beta2\n", 1) + `  patchesStrategicMerge: [{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {a: b}}}, {apiVersion: v1, kind: Pod, metadata: {name: old}, $patch: delete}]
   patchesJson6902: [{target: {kind: Pod, name: web}, patch: [{op: replace, path: /metadata/name, value: patched}]}]
 ` + pod("apps/pod.yaml", "web") + "---\n{apiVersion: v1, kind: Pod, metadata: {name: old}}\n",

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 
 	"github.com/fluxcd/pkg/sourceignore"
 
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/layout"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
 	"github.com/gatehouse-dev/gatehouse/internal/reach"
 	"github.com/gatehouse-dev/gatehouse/internal/regular"
@@ -25,6 +27,26 @@ func Unreached(fsys fs.FS, display string, read func(name string) bool) (diag.Li
 	var problems diag.List
 	l.unreached(".", display, read, "no kustomization that was built leads to", &problems)
 	return problems, err
+}
+
+// unreached is that of the listing, without what belongs to gatehouse: its sources, which nothing
+// applies, and its output, which is applied once it joins the clusters.
+func (r *Repository) unreached(scope, display string, read func(name string) bool, why string, problems *diag.List) {
+	l := listing{charts: r.charts, files: slices.DeleteFunc(slices.Clone(r.files), func(f file) bool { return !read(f.name) && r.ofGatehouse(f) })}
+	l.unreached(scope, display, read, why, problems)
+}
+
+var ofGatehouse = regexp.MustCompile(`(?m)^"?apiVersion"?:\s*"?gatehouse\.dev/`)
+
+// ofGatehouse reports whether a file is one of a source of gatehouse, or lies in an output.
+func (r *Repository) ofGatehouse(f file) bool {
+	for dir := path.Dir(f.name); dir != "."; dir = path.Dir(dir) { // the root has files of others, too
+		if _, err := fs.Stat(r.fsys, path.Join(dir, layout.Lock)); err == nil {
+			return true
+		}
+	}
+	data, err := fs.ReadFile(r.fsys, f.name)
+	return err == nil && ofGatehouse.Match(data)
 }
 
 // unreached warns about the files with objects, and the kustomizations, that were not read:
