@@ -80,7 +80,7 @@ func openWorkloads(ctx context.Context, args []string, cluster *clusterOptions, 
 	}
 	files := workload.NewFiles(inputs, boundedDisk{filesys.MakeFsOnDisk()}, namespace)
 	files.Render(helm)
-	return quiet{files}, nil
+	return quiet{files, values}, nil
 }
 
 // helm returns how HelmReleases are rendered; nil if they are not.
@@ -115,7 +115,11 @@ func (r reading) helm(values []fluxtree.Values) (*fluxtree.Helm, error) {
 
 // quiet is a source that kustomize builds for: its warnings on the standard error stream have
 // no place, and the source returns them with one.
-type quiet struct{ workload.Source }
+// It also warns about values that nothing asked for.
+type quiet struct {
+	workload.Source
+	values []fluxtree.Values
+}
 
 // Each implements [workload.Source].
 func (q quiet) Each(ctx context.Context, yield func(workload.Workload) error) (diag.List, error) {
@@ -127,7 +131,8 @@ func (q quiet) Each(ctx context.Context, yield func(workload.Workload) error) (d
 	stderr := os.Stderr
 	os.Stderr = nowhere
 	defer func() { os.Stderr = stderr }()
-	return q.Source.Each(ctx, yield)
+	problems, err := q.Source.Each(ctx, yield)
+	return append(problems, fluxtree.Unused(q.values)...), err
 }
 
 // readValues reads the ConfigMaps and Secrets in files.
@@ -149,6 +154,7 @@ func readValues(files []string) ([]fluxtree.Values, error) {
 				return nil, fmt.Errorf("--substitute: %s: %w", name, plain.JSONError(err))
 			}
 			if found = found || ok; ok {
+				v.At = diag.Position{File: filepath.ToSlash(name), Line: doc.Line}
 				all = append(all, v)
 			}
 		}

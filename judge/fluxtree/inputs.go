@@ -92,7 +92,7 @@ func compact(texts []string) []string {
 // config returns the variants of a ConfigMap or Secret; none if it is not at hand.
 func (p *Place) config(key string) []json.RawMessage {
 	for _, given := range p.helm.Given {
-		if key == given.Kind+"/"+given.Namespace+"/"+given.Name || given.Namespace == "" && matches(key, given) {
+		if matches(key, given) {
 			return []json.RawMessage{given.object}
 		}
 	}
@@ -103,9 +103,27 @@ func (p *Place) config(key string) []json.RawMessage {
 	return append([]json.RawMessage{o.JSON}, o.Renderings...)
 }
 
-// matches reports whether a key is that of values without a namespace.
+// matches reports whether a key is that of values, which are in all namespaces if they name none.
 func matches(key string, v Values) bool {
+	if v.Namespace != "" {
+		return key == v.Kind+"/"+v.Namespace+"/"+v.Name
+	}
 	return len(key) > len(v.Kind)+len(v.Name)+1 && key[:len(v.Kind)+1] == v.Kind+"/" && key[len(key)-len(v.Name)-1:] == "/"+v.Name
+}
+
+// ask notes which of the values that were given a release names, whether or not it is rendered.
+func (p *Place) ask(first *helmRelease) {
+	for _, raw := range first.Spec.ValuesFrom {
+		var ref valuesRef
+		if json.Unmarshal(raw, &ref) != nil {
+			continue // a problem for who renders it
+		}
+		for _, given := range p.helm.Given {
+			if matches(ref.Kind+"/"+first.Metadata.Namespace+"/"+ref.Name, given) {
+				given.ask()
+			}
+		}
+	}
 }
 
 // source says what is not known of one source of values. If that is a single value, the
@@ -165,7 +183,7 @@ func textOf(object json.RawMessage, key string) string {
 
 func (p *Place) isGiven(key string) bool {
 	return slices.ContainsFunc(p.helm.Given, func(v Values) bool {
-		return key == v.Kind+"/"+v.Namespace+"/"+v.Name || v.Namespace == "" && matches(key, v)
+		return matches(key, v)
 	})
 }
 

@@ -221,6 +221,7 @@ func (p *Place) render(ctx context.Context, r *release, yield func(Object) error
 		return nil
 	}
 	first.Metadata.Namespace = namespaceOf(r.Object)
+	p.ask(first)
 	c, err := p.chart(ctx, first)
 	switch {
 	case ctx.Err() != nil:

@@ -6,17 +6,51 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 )
 
 // Values are the variables in a ConfigMap or Secret.
 type Values struct {
 	Kind, Namespace, Name string
+	// At is the file of what was given.
+	At diag.Position
 
 	values map[string]string
 	// unknown variables, and why.
 	unknown map[string]string
 	// object is all of it, if it was given.
 	object json.RawMessage
+	// asked is set once something names what was given; nil for that of the repository.
+	asked *bool
+}
+
+// CodeUnused is the code of a warning about values that were given and that nothing names.
+const CodeUnused = "values-unused"
+
+// Unused warns about values that were given, if no Kustomization or HelmRelease that was read
+// names them.
+func Unused(given []Values) diag.List {
+	var problems diag.List
+	for _, v := range given {
+		if v.asked == nil || *v.asked {
+			continue
+		}
+		id := v.Name
+		if v.Namespace != "" {
+			id = v.Namespace + "/" + v.Name
+		}
+		problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeUnused, Position: v.At,
+			Summary: v.Kind + " " + id + ": no Kustomization or HelmRelease that was read asks for it", Hint: "compare its kind, namespace and name with substituteFrom and valuesFrom"})
+	}
+	return problems
+}
+
+// ask notes that something names the values.
+func (v *Values) ask() {
+	if v.asked != nil {
+		*v.asked = true
+	}
 }
 
 // variableName is a name that Flux replaces. It refuses a source with other keys.
@@ -76,7 +110,7 @@ func Given(object json.RawMessage) (v Values, ok bool, err error) {
 	if !variables {
 		v = Values{Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}
 	}
-	v.object = object
+	v.object, v.asked = object, new(bool)
 	return v, true, err
 }
 
@@ -110,6 +144,7 @@ func (s *store) add(v Values) { s.built[s.key(v.Kind, v.Namespace, v.Name)] = v 
 func (s *store) find(ref reference, namespace string) (Values, bool) {
 	for _, v := range s.given {
 		if v.values != nil && v.Kind == ref.Kind && v.Name == ref.Name && (v.Namespace == "" || v.Namespace == namespace) {
+			v.ask()
 			return v, true
 		}
 	}
