@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,9 @@ func TestImpact(t *testing.T) {
 		want := []string{"protect-network-policies", "protect-tier-labels", "require-requests-limits-resize", "restrict-policy-exceptions", "verify-images-acme", "verify-images-acme-payments"}
 		if e.Name != "dev" { // which is at the last stage: nothing more is closed
 			want = append([]string{"default-deny"}, want...)
+		}
+		if e.Name == "staging" { // whose next stage enforces the tier with a quota
+			want = slices.Insert(want, 1, "limits")
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", e.Name, diff)
