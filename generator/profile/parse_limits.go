@@ -183,12 +183,24 @@ func (l *limitItem) parse(item v1alpha1.LimitRangeItem) {
 		l.complete()
 	}
 	l.compare()
-	switch most, least := len(l.fields["max"]), len(l.fields["min"]); {
-	case most+least == 0 && item.Type == plan.LimitClaim:
+	switch bounds := quantities(item.Max, item.Min); { // as written: a wrong quantity is a problem of its own
+	case bounds == 0 && item.Type == plan.LimitClaim:
 		l.Report(l.at, codeLimitRange, "set min.storage or max.storage", "limits nothing")
-	case most+least+len(l.fields["default"])+len(l.fields["defaultRequest"])+len(l.fields["maxLimitRequestRatio"]) == 0:
+	case bounds+quantities(item.Default, item.DefaultRequest, item.MaxLimitRequestRatio) == 0:
 		l.Report(l.at, codeLimitRange, "set max, min, default, defaultRequest or maxLimitRequestRatio", "limits nothing")
 	}
+}
+
+// quantities counts those that are not null.
+func quantities(fields ...map[string]any) (n int) {
+	for _, field := range fields {
+		for _, given := range field {
+			if given != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func (l *limitItem) limitedResource(at, of, name string) {
