@@ -204,7 +204,7 @@ func (p *parser) chartValue(path, field string, value any) {
 // chartText refuses text with which a value would be more than itself: the chart writes many
 // values as they are into its YAML. (It runs many as templates, too, and internal/source refuses
 // those.) And it refuses what Helm and Flux read in labels and annotations: a hook, for example,
-// is no part of the release.
+// does not belong to the release.
 func (p *parser) chartText(path, field, last string, value any) {
 	if slices.ContainsFunc(verbatim, func(v string) bool { return path == v || strings.HasPrefix(path, v+".") }) {
 		return

@@ -547,7 +547,7 @@ metadata: {name: apps, namespace: flux-system}
 spec: {path: ./apps, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: fleet}}
 ` + pod("apps/web.yaml", "web") + pod("monitoring/x.yaml", "theirs"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
 			problems: []string{"roots are guessed: clusters/prod", "flux-system/monitoring: not judged: it applies GitRepository monitoring (https://example.com/vendor/monitoring)",
-				"flux-system/artifact: not judged: it applies ExternalArtifact apps", "monitoring: warning: not judged: no root leads to 1 file"}},
+				"flux-system/artifact: not judged: it applies ExternalArtifact apps, which is made in the cluster", "monitoring: warning: not judged: no root leads to 1 file"}},
 
 		{name: "a folder of Kustomizations that patch others, with variables from one of them", files: `
 -- kubernetes/flux/cluster/ks.yaml --

@@ -11,6 +11,9 @@ import (
 // externalArtifact is a kind of sources that controllers put together in the cluster.
 const externalArtifact = "ExternalArtifact"
 
+// SaidMade ends the problem about a Kustomization of an ExternalArtifact.
+const SaidMade = ", which is made in the cluster, perhaps of folders of this repository"
+
 // otherSource returns a source if it is not the repository: it is another one than that of the
 // root, and has another URL or nothing at the path. The reference has a namespace.
 func (w *walk) otherSource(ref reference, missing bool) string {

@@ -218,7 +218,11 @@ func (w *walk) apply(k *Kustomization) error {
 	unclear := missing || dir == "." && w.urls[sourceKey(k.source())] == ""
 	switch other := w.otherSource(k.source(), unclear); {
 	case other != "":
-		w.problem(k, CodeSource, diag.Warning, "not judged: it applies %s, which is not this repository", other)
+		why := ", which is not this repository"
+		if k.Spec.SourceRef.Kind == externalArtifact {
+			why = SaidMade
+		}
+		w.problem(k, CodeSource, diag.Warning, "not judged: it applies %s%s", other, why)
 		return nil
 	case missing:
 		w.problem(k, CodePath, diag.Error, "there is no folder %s in the repository", dir)

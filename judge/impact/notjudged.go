@@ -45,7 +45,7 @@ func (r *Report) list(problems diag.List) diag.List {
 			r.Unreached = append(r.Unreached, d)
 		case d.Code == fluxtree.CodeSource:
 			name, reason, _ := strings.Cut(strings.TrimPrefix(d.Summary, "Kustomization "), ": not judged: ")
-			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "Kustomization", Name: name, Position: d.Position, Reason: external(reason)})
+			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "Kustomization", Name: name, Position: d.Position, Reason: reason})
 		case d.Code == fluxtree.CodeRelease:
 			name, reason := release(d, fluxtree.SaidNotJudged)
 			r.NotJudged = append(r.NotJudged, NotJudged{Kind: "HelmRelease", Name: name, Position: d.Position, Reason: reason})
@@ -72,18 +72,6 @@ func (r *Report) list(problems diag.List) diag.List {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Chart, b.Chart))
 	})
 	return rest
-}
-
-// saidExternal says why an ExternalArtifact is not judged.
-const saidExternal = ", which is made in the cluster, perhaps of folders of this repository"
-
-// external returns the reason why a Kustomization is not judged: an ExternalArtifact is no other
-// repository.
-func external(reason string) string {
-	if artifact, _, _ := strings.Cut(reason, ", "); strings.HasPrefix(artifact, "it applies ExternalArtifact ") {
-		return artifact + saidExternal
-	}
-	return reason
 }
 
 // sentence says what was not judged, and why.
@@ -115,7 +103,7 @@ func (r *Report) gaps() []string {
 			lines = append(lines, "not judged: "+counted(len(names), map[string]string{"chart": "Helm chart"}[kind], kind)+": "+named(names))
 		}
 	}
-	if slices.ContainsFunc(r.NotJudged, func(n NotJudged) bool { return strings.HasSuffix(n.Reason, saidExternal) }) {
+	if slices.ContainsFunc(r.NotJudged, func(n NotJudged) bool { return strings.HasSuffix(n.Reason, fluxtree.SaidMade) }) {
 		lines = append(lines, "ExternalArtifacts are made in the cluster, perhaps of folders of this repository: name such a folder to judge it")
 	}
 	lines = append(lines, r.releases()...)

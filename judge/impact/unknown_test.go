@@ -177,7 +177,7 @@ func TestNotJudged(t *testing.T) {
 	at := diag.Position{File: "a.yaml", Line: 1}
 	problems := diag.List{
 		{Severity: diag.Warning, Code: fluxtree.CodeSource, Position: diag.Position{File: "b.yaml"}, Summary: "Kustomization x/y: not judged: it applies another"},
-		{Severity: diag.Warning, Code: fluxtree.CodeSource, Position: diag.Position{File: "b.yaml"}, Summary: "Kustomization x/z: not judged: it applies ExternalArtifact z, which is not this repository"},
+		{Severity: diag.Warning, Code: fluxtree.CodeSource, Position: diag.Position{File: "b.yaml"}, Summary: "Kustomization x/z: not judged: it applies ExternalArtifact z" + fluxtree.SaidMade},
 		{Severity: diag.Warning, Code: fluxtree.CodeUnreached, Position: diag.Position{File: "old"}, Summary: "not judged: no root leads to 1 file"},
 		{Severity: diag.Warning, Code: workload.CodeChart, Position: diag.Position{File: "chart"}, Summary: "not judged: a Helm chart"},
 		{Severity: diag.Warning, Code: fluxtree.CodeMade, Position: at, Summary: "ResourceSet ops/apps: not judged: the Flux operator makes its objects in the cluster"},

@@ -45,8 +45,8 @@ type podTemplate struct {
 // moved are the kinds that were in the group extensions.
 var moved = map[string]string{"Deployment": "apps", "DaemonSet": "apps", "ReplicaSet": "apps", "Ingress": "networking.k8s.io", "NetworkPolicy": "networking.k8s.io"}
 
-// checkVersion returns an error about a workload or an Ingress of a version that Kubernetes has
-// no more: a policy asks for what it has, and would say nothing.
+// checkVersion returns an error about a workload or an Ingress of a version that Kubernetes no
+// longer has: a policy asks for what it has, and would say nothing.
 func checkVersion(h header) error {
 	group := kinds.Group(h.APIVersion)
 	if now, has := moved[h.Kind]; has && group == "extensions" {
