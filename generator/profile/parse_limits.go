@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,15 @@ var (
 	measuredResources = []string{"cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage", "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage"}
 )
 
+// maxCount is the most that may be counted: the API server calculates in thousandths.
+var maxCount = resource.MustParse("9P")
+
+// classResources count what is of a class, by what follows the name of the class.
+var classResources = []string{".storageclass.storage.k8s.io/requests.storage", ".storageclass.storage.k8s.io/persistentvolumeclaims", ".deviceclass.resource.k8s.io/devices"}
+
+// uncounted are the resources that are in a namespace, and that no quota counts.
+var uncounted = []string{"bindings", "events", "events.events.k8s.io", "localsubjectaccessreviews.authorization.k8s.io"}
+
 // quota parses the quota of a namespace; nil for none.
 func (r *reporter) quota(field string, given *v1alpha1.ResourceQuota) plan.Quota {
 	if given == nil {
@@ -39,11 +49,15 @@ func (r *reporter) quota(field string, given *v1alpha1.ResourceQuota) plan.Quota
 			continue
 		}
 		at := field + "." + name
-		whole := r.quotaResource(at, name)
-		if q, ok := r.quantity(at, given.Hard[name]); ok {
-			if whole && q.MilliValue()%1000 != 0 {
-				r.Report(at, codeQuantity, "", "must be a whole number, not %s", q.String())
-			}
+		counts := r.quotaResource(at, name)
+		q, ok := r.quantity(at, name, given.Hard[name])
+		switch {
+		case !ok:
+		case counts && q.Cmp(maxCount) > 0:
+			r.Report(at, codeQuantity, "leave it out to limit nothing", "must be at most 9P")
+		case counts && !whole(q):
+			r.Report(at, codeQuantity, "", "must be a whole number, not %s", q.String())
+		default:
 			quota[name] = q.String()
 		}
 	}
@@ -58,72 +72,139 @@ func (r *reporter) quota(field string, given *v1alpha1.ResourceQuota) plan.Quota
 }
 
 // quotaResource refuses a resource that the API server does not know, or knows and never
-// counts. whole is set for one of which only whole numbers are accepted.
-func (r *reporter) quotaResource(at, name string) (whole bool) {
+// counts. counts is set for one of which only whole numbers are accepted.
+func (r *reporter) quotaResource(at, name string) (counts bool) {
 	prefix, rest, qualified := strings.Cut(name, "/")
 	switch {
 	case slices.Contains(countedResources, name):
 		return true
-	case slices.Contains(measuredResources, name) || strings.HasPrefix(strings.TrimPrefix(name, "requests."), "hugepages-") && !qualified:
+	case slices.Contains(measuredResources, name) || hugepages(strings.TrimPrefix(name, "requests.")):
 		return false
 	case !qualified:
-		r.Report(at, codeQuotaResource, diag.OneOf(name, slices.Concat(countedResources, measuredResources)), "a ResourceQuota knows no resource %q", name)
+		r.Report(at, codeQuotaResource, resourceHint(name), "a ResourceQuota knows no resource %q", name)
+	case len(validation.IsQualifiedName(name)) > 0:
+		r.Report(at, codeQuotaResource, "", "%q is not the name of a resource", name)
 	case prefix == "count":
 		r.countedKind(at, rest)
 		return true
-	case len(validation.IsQualifiedName(name)) > 0:
-		r.Report(at, codeQuotaResource, "", "%q is not the name of a resource", name)
 	case strings.HasPrefix(prefix, "requests."):
-	case strings.Contains(prefix, "class.") && strings.HasSuffix(prefix, ".k8s.io"): // of storage, volume attributes, devices
+	case slices.ContainsFunc(classResources, func(suffix string) bool { return strings.HasSuffix(name, suffix) }):
 		return true
+	case strings.HasSuffix(prefix, ".k8s.io"):
+		r.Report(at, codeQuotaResource, "write CLASS"+strings.Join(classResources, ", CLASS"), "a ResourceQuota counts nothing of this name")
 	default:
 		r.Report(at, codeQuotaResource, "write requests."+strings.TrimPrefix(name, "limits."), "a ResourceQuota counts only requests of %s", strings.TrimPrefix(name, "limits."))
 	}
 	return false
 }
 
-// countedKind refuses count/ of a resource that no API server has: such a quota is accepted
-// and never counts.
+// resourceHint proposes a resource for a name that no quota knows.
+func resourceHint(name string) string {
+	for _, k := range kinds.All() {
+		if k.Plural == name && k.Scope == kinds.Namespaced {
+			return "write count/" + strings.TrimSuffix(name+"."+k.Group, ".")
+		}
+	}
+	if requests := "requests." + strings.TrimPrefix(name, "limits."); slices.Contains(measuredResources, requests) || hugepages(strings.TrimPrefix(requests, "requests.")) {
+		return "write " + requests
+	}
+	return diag.OneOf(name, slices.Concat(countedResources, measuredResources))
+}
+
+// hugepages reports whether a resource is of huge pages of some size.
+func hugepages(name string) bool {
+	size, ok := strings.CutPrefix(name, "hugepages-")
+	if !ok || len(validation.IsQualifiedName(name)) > 0 || unbounded(size) {
+		return false
+	}
+	_, err := resource.ParseQuantity(size)
+	return err == nil
+}
+
+// countedKind refuses count/ of a resource that no API server has in a namespace: such a
+// quota is accepted and never counts.
 func (r *reporter) countedKind(at, name string) {
 	plural, group, _ := strings.Cut(name, ".")
 	var plurals, groups []string
+	known := false
 	for _, k := range kinds.All() {
+		known = known || k.Group == group
+		if k.Scope != kinds.Namespaced || slices.Contains(uncounted, strings.TrimSuffix(k.Plural+"."+k.Group, ".")) {
+			continue
+		}
 		if k.Group == group {
 			plurals = append(plurals, k.Plural)
 		}
-		if k.Plural == plural && k.Group != "" {
-			groups = append(groups, fmt.Sprintf("count/%s.%s", plural, k.Group))
+		if k.Plural == plural {
+			groups = append(groups, strings.TrimSuffix(fmt.Sprintf("count/%s.%s", plural, k.Group), "."))
 		}
 	}
-	builtin := group == "" || !strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io")
-	if !builtin || len(plurals) == 0 || slices.Contains(plurals, plural) {
+	// A group of others has a dot, and may be of .k8s.io, too.
+	builtin := group == "" || !strings.Contains(group, ".") || known && strings.HasSuffix(group, ".k8s.io")
+	if lower := strings.ToLower(name); !builtin && lower != name {
+		r.Report(at, codeQuotaResource, "write count/"+lower, "counts nothing: names of resources are in lower case")
+		return
+	}
+	if !builtin || slices.Contains(plurals, plural) {
 		return
 	}
 	hint := diag.OneOf(plural, plurals)
 	if len(groups) > 0 {
 		hint = "write " + groups[0]
 	}
-	r.Report(at, codeQuotaResource, hint, "counts nothing: the API server has no resource %q", name)
+	r.Report(at, codeQuotaResource, hint, "counts nothing: no namespace has %q to count", name)
 }
 
-// quantity parses an amount that is not negative.
-func (r *reporter) quantity(at string, given any) (resource.Quantity, bool) {
+// maxQuantity is what all quantities are below: a whole number of 64 bits can hold no more.
+var maxQuantity = resource.MustParse("9223372036854775807")
+
+// exponent is one of three digits or more, which no quantity needs. The numbers of some have
+// more digits than there is memory, here and in the API server.
+var exponent = regexp.MustCompile(`[eE][+-]?0*[1-9][0-9]{2,}$`)
+
+// maxDigits is the length of a quantity up to which it is read.
+const maxDigits = 64
+
+// unbounded reports whether a text may take long to read as a quantity.
+func unbounded(text string) bool { return len(text) > maxDigits || exponent.MatchString(text) }
+
+// quantity parses an amount of a resource that is not negative.
+func (r *reporter) quantity(at, name string, given any) (resource.Quantity, bool) {
+	text := fmt.Sprint(given)
 	switch given.(type) {
 	case string, int64, float64:
 	default:
+		text = strings.Repeat("?", maxDigits+1)
+	}
+	if unbounded(text) {
 		r.Report(at, codeQuantity, "", "must be a quantity, such as 4, 500m or 16Gi")
 		return resource.Quantity{}, false
 	}
-	q, err := resource.ParseQuantity(fmt.Sprint(given))
+	q, err := resource.ParseQuantity(text)
 	switch {
 	case err != nil:
-		r.Report(at, codeQuantity, "write a number with a unit of Kubernetes, such as 4, 500m or 16Gi", "%q is not a quantity", fmt.Sprint(given))
+		r.Report(at, codeQuantity, "write a number with a unit of Kubernetes, such as 4, 500m or 16Gi", "%q is not a quantity", text)
 	case q.Sign() < 0:
 		r.Report(at, codeQuantity, "", "must not be negative")
+	case q.Cmp(maxQuantity) > 0:
+		r.Report(at, codeQuantity, "leave it out to limit nothing", "must be less than 8Ei")
+	case inBytes(name) && !whole(q):
+		r.Report(at, codeQuantity, "for a million bytes write M, for 1024 times 1024 Mi; m is a thousandth", "must be whole bytes, not %s", q.String())
 	default:
 		return q, true
 	}
 	return q, false
+}
+
+// inBytes reports whether a resource, of a quota or of containers and claims, is in bytes.
+func inBytes(name string) bool {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "requests."), "limits.")
+	return slices.Contains([]string{"memory", "storage", "ephemeral-storage"}, name) || strings.HasPrefix(name, "hugepages-") || strings.HasSuffix(name, "/requests.storage")
+}
+
+func whole(q resource.Quantity) bool {
+	rounded := resource.NewQuantity(q.Value(), resource.DecimalSI)
+	return q.Cmp(*rounded) == 0
 }
 
 // limitRange parses the limits of a namespace, by type; nil for none.
@@ -138,7 +219,11 @@ func (r *reporter) limitRange(field string, given *v1alpha1.LimitRange) []plan.L
 	var all []plan.LimitRange
 	for i, item := range given.Limits {
 		at := fmt.Sprintf("%s[%d]", field, i)
-		r.oneOf(at+".type", codeLimitRange, item.Type, []string{plan.LimitContainer, plan.LimitPod, plan.LimitClaim})
+		types := []string{plan.LimitContainer, plan.LimitPod, plan.LimitClaim}
+		r.oneOf(at+".type", codeLimitRange, item.Type, types)
+		if !slices.Contains(types, item.Type) {
+			continue
+		}
 		if slices.ContainsFunc(all, func(l plan.LimitRange) bool { return l.Type == item.Type }) {
 			r.Report(at+".type", codeLimitRange, "", "%s has another entry", item.Type)
 			continue
@@ -168,27 +253,46 @@ func (l *limitItem) parse(item v1alpha1.LimitRangeItem) {
 			l.Report(l.at+"."+field, codeLimitRange, "", "only containers have defaults")
 			continue
 		}
+		if len(given) > 0 && item.Type == plan.LimitClaim && field == "maxLimitRequestRatio" {
+			l.Report(l.at+"."+field, codeLimitRange, "", "only containers and Pods have a ratio")
+			continue
+		}
 		for _, name := range sortedKeys(given) {
 			if given[name] == nil {
 				continue
 			}
 			at := l.at + "." + field + "." + name
 			l.limitedResource(at, item.Type, name)
-			if q, ok := l.quantity(at, given[name]); ok {
+			if q, ok := l.quantity(at, amountOf(field, name), given[name]); ok {
 				l.fields[field][name] = q
 			}
 		}
 	}
+	wrong := l.compare()
 	if item.Type == plan.LimitContainer {
 		l.complete()
 	}
-	l.compare()
+	for name := range wrong { // said once
+		for field := range l.fields {
+			delete(l.fields[field], name)
+		}
+	}
+	l.overcommit()
+	l.ratios()
 	switch bounds := quantities(item.Max, item.Min); { // as written: a wrong quantity is a problem of its own
 	case bounds == 0 && item.Type == plan.LimitClaim:
 		l.Report(l.at, codeLimitRange, "set min.storage or max.storage", "limits nothing")
 	case bounds+quantities(item.Default, item.DefaultRequest, item.MaxLimitRequestRatio) == 0:
 		l.Report(l.at, codeLimitRange, "set max, min, default, defaultRequest or maxLimitRequestRatio", "limits nothing")
 	}
+}
+
+// amountOf returns the resource of which a field has an amount; empty for a ratio.
+func amountOf(field, resource string) string {
+	if field == "maxLimitRequestRatio" {
+		return ""
+	}
+	return resource
 }
 
 // quantities counts those that are not null.
@@ -208,8 +312,8 @@ func (l *limitItem) limitedResource(at, of, name string) {
 	if of == plan.LimitClaim {
 		known = []string{"storage"}
 	}
-	qualified := strings.Contains(name, "/") && len(validation.IsQualifiedName(name)) == 0
-	if !slices.Contains(known, name) && (of == plan.LimitClaim || !qualified && !strings.HasPrefix(name, "hugepages-")) {
+	extended := strings.Contains(name, "/") && len(validation.IsQualifiedName("requests."+name)) == 0 && !strings.HasPrefix(name, "requests.")
+	if !slices.Contains(known, name) && (of == plan.LimitClaim || !extended && !hugepages(name)) {
 		l.Report(at, codeLimitRange, diag.OneOf(name, known), "a %s has no resource %q", of, name)
 	}
 }
@@ -226,41 +330,66 @@ func (l *limitItem) complete() {
 	}
 }
 
-// compare refuses what ValidateLimitRange of the API server refuses.
-func (l *limitItem) compare() {
+// compare refuses what ValidateLimitRange of the API server refuses, of the fields that are
+// written: what the API server fills in is none the wrong way round unless they are. It
+// returns the resources that are wrong.
+func (l *limitItem) compare() map[string]bool {
+	wrong := map[string]bool{}
 	for _, pair := range [][2]string{{"min", "max"}, {"min", "defaultRequest"}, {"min", "default"}, {"defaultRequest", "default"}, {"defaultRequest", "max"}, {"default", "max"}} {
 		for _, name := range sortedKeys(l.fields[pair[0]]) {
 			small := l.fields[pair[0]][name]
 			if large, given := l.fields[pair[1]][name]; given && small.Cmp(large) > 0 {
+				wrong[name] = true
 				l.Report(l.written(pair, name), codeLimitRange, "", "%s of %s is %s, and %s is %s", pair[0], name, small.String(), pair[1], large.String())
 			}
 		}
 	}
-	for _, name := range sortedKeys(l.fields["default"]) { // hugepages and devices cannot be overcommitted
+	return wrong
+}
+
+// overcommit refuses a default limit that is not the request: nodes do not give more huge
+// pages or devices than they have.
+func (l *limitItem) overcommit() {
+	for _, name := range sortedKeys(l.fields["default"]) {
 		limit, request := l.fields["default"][name], l.fields["defaultRequest"][name]
-		if (strings.Contains(name, "/") || strings.HasPrefix(name, "hugepages-")) && limit.Cmp(request) != 0 {
+		native := !strings.Contains(name, "/") || strings.Contains(name, "kubernetes.io/")
+		if (!native || strings.HasPrefix(name, "hugepages-")) && limit.Cmp(request) != 0 {
 			l.Report(l.written([2]string{"defaultRequest", "default"}, name), codeLimitRange, "", "default and defaultRequest of %s must be the same", name)
 		}
 	}
+}
+
+// ratios refuses a ratio that the API server refuses, and one that the defaults exceed.
+func (l *limitItem) ratios() {
 	for _, name := range sortedKeys(l.fields["maxLimitRequestRatio"]) {
 		ratio := l.fields["maxLimitRequestRatio"][name]
-		least, most := l.fields["min"][name], l.fields["max"][name]
-		request, limit := l.fields["defaultRequest"][name], l.fields["default"][name]
+		least, bounded := l.fields["min"][name]
+		most, limited := l.fields["max"][name]
+		request, requested := l.fields["defaultRequest"][name]
+		limit := l.fields["default"][name]
 		at := l.at + ".maxLimitRequestRatio." + name
 		switch {
 		case ratio.Cmp(resource.MustParse("1")) < 0:
 			l.Report(at, codeLimitRange, "", "must be at least 1: no limit is below its request")
-		case least.Sign() > 0 && most.Sign() > 0 && most.AsApproximateFloat64() < times(least, ratio):
+		case bounded && limited && exceeds(ratio, most, least):
 			l.Report(at, codeLimitRange, "", "is more than max divided by min, which limit it already")
-		case request.Sign() > 0 && limit.AsApproximateFloat64() > times(request, ratio):
+		case requested && request.Sign() == 0:
+			l.Report(l.written([2]string{"min", "defaultRequest"}, name), codeLimitRange, "raise it", "refuses every container that sets nothing: a limit is no multiple of a request of 0")
+		case request.Sign() > 0 && limit.AsApproximateFloat64() > request.AsApproximateFloat64()*ratio.AsApproximateFloat64():
 			l.Report(at, codeLimitRange, "raise defaultRequest, or lower default, which is max where it is not set",
 				"refuses every container that sets nothing: default is more than %s times defaultRequest", ratio.String())
 		}
 	}
 }
 
-func times(q, ratio resource.Quantity) float64 {
-	return q.AsApproximateFloat64() * ratio.AsApproximateFloat64()
+// exceeds reports whether a ratio is more than that of two quantities, as the API server
+// calculates it: in thousandths, or if one is too large for that, in whole numbers.
+func exceeds(ratio, most, least resource.Quantity) bool {
+	given, max, min := float64(ratio.Value()), most.Value(), least.Value()
+	if ratio.Value() < resource.MaxMilliValue && max < resource.MaxMilliValue && min < resource.MaxMilliValue {
+		given, max, min = float64(ratio.MilliValue())/1000, most.MilliValue(), least.MilliValue()
+	}
+	return given > float64(max)/float64(min)
 }
 
 // written returns the path of the second of two fields that the profile has, or of the first.

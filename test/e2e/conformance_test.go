@@ -132,7 +132,8 @@ func accepts(t *testing.T, client *kube.Client, o manifest.Object) bool {
 func stricter(problems diag.List) bool {
 	return slices.ContainsFunc(problems, func(d diag.Diagnostic) bool {
 		return strings.Contains(d.Summary, "counts nothing") || strings.Contains(d.Summary, "counts only requests") ||
-			strings.Contains(d.Summary, "limits nothing") || strings.Contains(d.Summary, "refuses every container") || strings.Contains(d.Summary, "has no resource") || strings.Contains(d.Summary, "only containers have defaults") ||
+			strings.Contains(d.Summary, "limits nothing") || strings.Contains(d.Summary, "refuses every container") || strings.Contains(d.Summary, "has no resource") || strings.Contains(d.Summary, "only containers ") ||
+			strings.Contains(d.Summary, "must be whole bytes") || strings.Contains(d.Summary, "must be less than") || strings.Contains(d.Summary, "must be at most") ||
 			strings.HasPrefix(d.Path, "spec.namespaces[0].limitRange.") && strings.Contains(d.Summary, "must not be negative")
 	})
 }
@@ -144,7 +145,8 @@ func randomQuota(r *rand.Rand) object {
 			"pods", "cpu", "requests.cpu", "limits.memory", "requests.storage", "services.loadbalancers", "count/deployments.apps", "count/deployments", "count/widgets.acme.example",
 			"requests.nvidia.com/gpu", "nvidia.com/gpu", "hugepages-2Mi", "requests.hugepages-1Gi", "limits.hugepages-1Gi", "storage", "gold.storageclass.storage.k8s.io/requests.storage",
 			"gold.storageclass.storage.k8s.io/persistentvolumeclaims", "pod", "ephemeral-storage", "limits.ephemeral-storage", "a/b/c", "Pods", "resourcequotas",
-		}[r.IntN(23)]
+			"hugepages-", "hugepages-2Mi!", "count/nodes", "count/widgets.acme.example/foo", "gpu.deviceclass.resource.k8s.io/devices",
+		}[r.IntN(28)]
 		hard[resource] = []any{1, 0, 2, 3, "10", "4Gi", "1e3", "1Ti", "2500m", []any{"1.5", -1, "4GB", ""}[r.IntN(4)]}[r.IntN(10)]
 	}
 	return object{"hard": hard}
@@ -155,7 +157,7 @@ func randomLimitRange(r *rand.Rand) object {
 	for range 1 + r.IntN(2) {
 		item := object{"type": []string{"Container", "Container", "Pod", "PersistentVolumeClaim"}[r.IntN(4)]}
 		for range 1 + r.IntN(3) {
-			resource := []string{"cpu", "cpu", "cpu", "memory", "memory", "storage", "storage", "ephemeral-storage", "hugepages-2Mi", "nvidia.com/gpu", "nvidia.com/gpu", []string{"gpu", "requests.cpu"}[r.IntN(2)]}[r.IntN(12)]
+			resource := []string{"cpu", "cpu", "cpu", "memory", "memory", "storage", "storage", "ephemeral-storage", "hugepages-2Mi", "nvidia.com/gpu", "nvidia.com/gpu", []string{"gpu", "requests.cpu", "requests.nvidia.com/gpu", "x.kubernetes.io/y", "hugepages-"}[r.IntN(5)]}[r.IntN(12)]
 			field := []string{"max", "min", "default", "defaultRequest", "maxLimitRequestRatio"}[r.IntN(5)]
 			if item[field] == nil {
 				item[field] = object{}
