@@ -578,7 +578,8 @@ func TestLimitsAreStaged(t *testing.T) {
 			[]string{"limits.memory: 9Gi"}, nil},
 		{"the range goes, and the quota needs it", head + "      resourceQuota: {hard: {limits.memory: 9Gi}}\n", enforce + ", changes: 2026-01-12",
 			[]string{"limits.memory: 9Gi", "default:\n      memory: 8Gi\n"}, []string{"max:"}},
-		{"both go", head, enforce + ", changes: 2026-01-12", nil, []string{"kind"}},
+		{"both go, but for the default", head, enforce + ", changes: 2026-01-12", []string{"default:\n      memory: 8Gi\n"}, []string{"limits.memory: 9Gi"}},
+		{"it is accepted", head, enforce + ", changes: 2026-01-14", nil, []string{"kind"}},
 		{"they come back", head + "      resourceQuota: {hard: {pods: 10}}\n", enforce + ", changes: 2026-01-12", nil, []string{"kind"}},
 		{"back to audit", head + "      resourceQuota: {hard: {pods: 10}}\n", audit + ", changes: 2026-01-12", nil, []string{"kind"}},
 		{"and up again", head + "      resourceQuota: {hard: {pods: 10}}\n", enforce + ", changes: 2026-01-12", []string{`pods: "10"`}, nil},
@@ -600,6 +601,70 @@ func TestLimitsAreStaged(t *testing.T) {
 	}
 	if got := fmt.Sprint(h.effects); !strings.Contains(got, "applies the resource quota of") {
 		t.Errorf("the build does not say that the quota begins: %v", got)
+	}
+}
+
+// Each case has what is enforced, what the source says on the next day, and how the stage
+// reads then.
+func TestLimitsWait(t *testing.T) {
+	quota := func(hard string) string { return "resourceQuota: {hard: {" + hard + "}}" }
+	limits := func(items string) string { return "limitRange: {limits: [" + items + "]}" }
+	for name, c := range map[string]struct {
+		before, now, accepts string
+		want                 []string
+		waits                bool
+	}{
+		"another text":              {quota("pods: 10, cpu: 1000"), quota(`pods: "+10", cpu: 1e3`), "", []string{`pods: "+10"`}, false},
+		"another text of a minimum": {limits("{type: Pod, min: {cpu: 1000}}"), limits(`{type: Pod, min: {cpu: "1E3"}}`), "", []string{`cpu: "1E3"`}, false},
+		"another text of a default": {limits("{type: Container, default: {cpu: 1000}}"), limits(`{type: Container, default: {cpu: "1E3"}}`), "", []string{`cpu: "1E3"`}, false},
+		"another name":              {quota("cpu: 4, count/secrets: 5"), quota("requests.cpu: 4, secrets: 6"), "", []string{`requests.cpu: "4"`, `    secrets: "6"`}, false},
+		"another name and less":     {quota("cpu: 4"), quota("requests.cpu: 2"), "", []string{`requests.cpu: "4"`}, true},
+		"two names, the least":      {quota("cpu: 4, requests.cpu: 2"), quota("cpu: 3"), "", []string{`cpu: "3"`}, false},
+		"Pods that have ended":      {quota("pods: 4"), quota("count/pods: 4"), "", nil, true},
+		"less, of a later day":      {quota("pods: 10"), quota("pods: 2"), "2026-01-03", []string{`pods: "10"`}, true},
+		"a default that Pods need":  {limits("{type: Container, default: {memory: 1Gi}}, {type: Pod, max: {memory: 8Gi}}"), limits("{type: Pod, max: {memory: 8Gi}}"), "", []string{"default:\n      memory: 1Gi\n"}, true},
+		"a default that a ratio needs": {limits("{type: Container, default: {cpu: 1}, maxLimitRequestRatio: {cpu: 2}}"), limits("{type: Container, maxLimitRequestRatio: {cpu: 2}}"), "",
+			[]string{"default:\n      cpu: \"1\"\n"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const head = "  extends: [baseline]\n  namespaces:\n    - name: shop\n      tier: platform\n      "
+			h := newHistory(t)
+			h.climb(head+c.before+"\n", "audit", "enforce-platform")
+			stage := "stage: enforce-platform"
+			if c.accepts != "" { // what waits since the day before
+				h.ok(h.build(head+quota("pods: 8")+"\n", stage))
+				stage += ", changes: " + c.accepts
+			}
+			h.ok(h.build(head+c.now+"\n", stage))
+			for _, want := range c.want {
+				if !strings.Contains(h.limitsOf("shop"), want) {
+					t.Errorf("no %q in\n%s", want, h.limitsOf("shop"))
+				}
+			}
+			if waits := strings.Contains(string(h.output[layout.Lock].Data), `"waits"`); waits != c.waits {
+				t.Errorf("it waits: %t\n%s", waits, h.limitsOf("shop"))
+			}
+		})
+	}
+}
+
+// What a network no longer lets through waits from the day on that closes it, and not from
+// that of another change.
+func TestRulesWaitForTheirDay(t *testing.T) {
+	rules := func(ports string) string {
+		return "  controls: {default-deny: {}}\n  namespaces: [{name: shop, tier: platform, network: {ingress: [{from: {anywhere: true}, ports: [" + ports + "]}]}}]\n"
+	}
+	h := newHistory(t)
+	network := func() string { return string(h.output["environments/prod/network/shop.yaml"].Data) }
+	h.climb(rules("80/TCP, 443/TCP, 8080/TCP"), "audit", "enforce-platform")
+	h.ok(h.build(rules("80/TCP, 443/TCP"), "stage: enforce-platform"))
+	h.ok(h.build(rules("443/TCP"), "stage: enforce-platform, changes: 2026-01-03"))
+	if !strings.Contains(network(), "port: 80\n") {
+		t.Errorf("port 80 is closed by the acceptance of an earlier change:\n%s", network())
+	}
+	h.ok(h.build(rules("443/TCP"), "stage: enforce-platform, changes: 2026-01-04"))
+	if strings.Contains(network(), "port: 80\n") {
+		t.Errorf("port 80 is open:\n%s", network())
 	}
 }
 

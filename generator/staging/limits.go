@@ -2,6 +2,7 @@ package staging
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,30 +48,15 @@ func (e *Environment) stageAction(stage int, tier string) plan.Action {
 
 func (e *Environment) limitsLater(n *plan.Namespace, before manifest.LockedNamespace, after *manifest.LockedNamespace) {
 	quota := loosestQuota(quotaOf(before.ResourceQuota), n.Quota)
-	if !reflect.DeepEqual(quota, n.Quota) && !e.acceptsWait(before, waitQuota) {
-		e.wait(after, before, waitQuota, plan.Pending{What: "resource quota of " + n.Name, Effect: "does not limit more than before, and then as the source says"})
+	if what := waitFor(waitQuota, n.Quota); !reflect.DeepEqual(quota, n.Quota) && !e.acceptsWait(before, what) {
+		e.wait(after, before, what, plan.Pending{What: "resource quota of " + n.Name, Effect: "does not limit more than before, and then as the source says"})
 		n.Quota = quota
 	}
-	limits := loosestRange(rangeOf(before.LimitRange), n.LimitRange, needsDefaults(n.Quota))
-	if !reflect.DeepEqual(limits, n.LimitRange) && !e.acceptsWait(before, waitLimitRange) {
-		e.wait(after, before, waitLimitRange, plan.Pending{What: "limit range of " + n.Name, Effect: "limits no more than before and sets the defaults of before, and then as the source says"})
+	limits := loosestRange(rangeOf(before.LimitRange), n.LimitRange)
+	if what := waitFor(waitLimitRange, n.LimitRange); !reflect.DeepEqual(limits, n.LimitRange) && !e.acceptsWait(before, what) {
+		e.wait(after, before, what, plan.Pending{What: "limit range of " + n.Name, Effect: "limits no more than before and sets the defaults of before, and then as the source says"})
 		n.LimitRange = limits
 	}
-}
-
-// needsDefaults reports whether a quota refuses each Pod with a container that does not set
-// what the quota counts.
-func needsDefaults(q plan.Quota) bool {
-	for name := range q {
-		_, of, prefixed := strings.Cut(name, ".")
-		if !prefixed {
-			of = name
-		}
-		if of == "cpu" || of == "memory" {
-			return true
-		}
-	}
-	return false
 }
 
 // quotaOf returns what the lock has; nil for none.
@@ -88,12 +74,38 @@ func rangeOf(raw json.RawMessage) (limits []plan.LimitRange) {
 	return limits
 }
 
-// loosestQuota returns what allows what either allows; nil if one of them allows all.
-func loosestQuota(a, b plan.Quota) plan.Quota { return allowingBoth(a, b, true) }
+// loosestQuota returns what allows what either quota allows; nil if one of them allows all.
+// The names are those of now.
+func loosestQuota(before, now plan.Quota) plan.Quota {
+	least := plan.Quota{}
+	for name, quantity := range before {
+		if other, both := least[counted(name)]; !both || parsed(quantity).Cmp(*parsed(other)) < 0 {
+			least[counted(name)] = quantity
+		}
+	}
+	renamed := plan.Quota{}
+	for name := range now {
+		if quantity, ok := least[counted(name)]; ok {
+			renamed[name] = quantity
+		}
+	}
+	return allowingBoth(renamed, now, true)
+}
 
-// loosestRange returns limits that allow what either allows, with the defaults of before. If
-// no quota needs them, defaults that are no longer there are gone.
-func loosestRange(before, now []plan.LimitRange, quota bool) []plan.LimitRange {
+// counted returns one name for what a quota counts: some resources have two. Those of Pods
+// are two things, since pods leaves out those that have ended.
+func counted(name string) string {
+	of := strings.TrimPrefix(strings.TrimPrefix(name, "requests."), "count/")
+	known := []string{"cpu", "memory", "ephemeral-storage", "configmaps", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas", "secrets", "services"}
+	if slices.Contains(known, of) || strings.HasPrefix(of, "hugepages-") {
+		return of
+	}
+	return name
+}
+
+// loosestRange returns limits that allow what either allows, with the defaults of before:
+// without a default, a container may be refused as well.
+func loosestRange(before, now []plan.LimitRange) []plan.LimitRange {
 	var all []plan.LimitRange
 	for _, b := range before {
 		n := plan.LimitRange{Type: b.Type}
@@ -101,11 +113,11 @@ func loosestRange(before, now []plan.LimitRange, quota bool) []plan.LimitRange {
 			n = now[i]
 		}
 		l := plan.LimitRange{
-			Type: b.Type, Default: n.Default, DefaultRequest: n.DefaultRequest,
+			Type: b.Type, Default: b.Default, DefaultRequest: b.DefaultRequest,
 			Max: allowingBoth(b.Max, n.Max, true), Min: allowingBoth(b.Min, n.Min, false), MaxLimitRequestRatio: allowingBoth(b.MaxLimitRequestRatio, n.MaxLimitRequestRatio, true),
 		}
-		if quota || !within(n.Default, b.Default) || !within(n.DefaultRequest, b.DefaultRequest) {
-			l.Default, l.DefaultRequest = b.Default, b.DefaultRequest
+		if same(b.Default, n.Default) && same(b.DefaultRequest, n.DefaultRequest) {
+			l.Default, l.DefaultRequest = n.Default, n.DefaultRequest
 		}
 		if !reflect.DeepEqual(l, plan.LimitRange{Type: b.Type}) {
 			all = append(all, l)
@@ -116,15 +128,15 @@ func loosestRange(before, now []plan.LimitRange, quota bool) []plan.LimitRange {
 }
 
 // allowingBoth returns, for each resource that both limit, the larger quantity, or the smaller;
-// nil if they share none.
-func allowingBoth(a, b map[string]string, larger bool) map[string]string {
+// nil if they share none. Of two texts of one quantity it is that of now.
+func allowingBoth(before, now map[string]string, larger bool) map[string]string {
 	var out map[string]string
-	for name, quantity := range a {
-		other, both := b[name]
+	for name, quantity := range now {
+		other, both := before[name]
 		if !both {
 			continue
 		}
-		if of, q := parsed(other), parsed(quantity); (of.Cmp(q) > 0) == larger {
+		if order := parsed(other).Cmp(*parsed(quantity)); order > 0 && larger || order < 0 && !larger {
 			quantity = other
 		}
 		if out == nil {
@@ -135,20 +147,15 @@ func allowingBoth(a, b map[string]string, larger bool) map[string]string {
 	return out
 }
 
-// parsed parses a quantity of the plan or the lock. One that was damaged in the lock is zero.
-func parsed(text string) (q resource.Quantity) {
-	q, _ = resource.ParseQuantity(text)
-	return q
+// same reports whether two maps have the same quantities, however they are written.
+func same(a, b map[string]string) bool {
+	return maps.EqualFunc(a, b, func(x, y string) bool { return parsed(x).Cmp(*parsed(y)) == 0 })
 }
 
-// within reports whether every entry of a map is in another one.
-func within(some, all map[string]string) bool {
-	for name, value := range some {
-		if other, ok := all[name]; !ok || other != value {
-			return false
-		}
-	}
-	return true
+// parsed parses a quantity of the plan or the lock. One that was damaged in the lock is zero.
+func parsed(text string) *resource.Quantity {
+	q, _ := resource.ParseQuantity(text)
+	return &q
 }
 
 // looserLimits combines what two branches have in a namespace, after a merge.
@@ -156,7 +163,7 @@ func looserLimits(a, b manifest.LockedNamespace) (quota, limits json.RawMessage)
 	if q := loosestQuota(quotaOf(a.ResourceQuota), quotaOf(b.ResourceQuota)); q != nil {
 		quota = encode(q)
 	}
-	if l := loosestRange(rangeOf(a.LimitRange), rangeOf(b.LimitRange), false); l != nil {
+	if l := loosestRange(rangeOf(a.LimitRange), rangeOf(b.LimitRange)); l != nil {
 		limits = encode(l)
 	}
 	return quota, limits

@@ -1,9 +1,12 @@
 package staging
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
@@ -22,6 +25,13 @@ const (
 	waitQuota       = "resourceQuota"
 	waitLimitRange  = "limitRange"
 )
+
+// waitFor names what a namespace waits for together with what is asked: what the source asks
+// for later waits from its own day on.
+func waitFor(what string, asked any) string {
+	sum := sha256.Sum256(encode(asked))
+	return what + ":" + hex.EncodeToString(sum[:4])
+}
 
 // Namespaces decides in which tier each namespace is, and whether it is closed by
 // default. policies are those that the environment has.
@@ -256,7 +266,8 @@ func (e *Environment) acceptsWait(before manifest.LockedNamespace, what string) 
 	if !waits || !e.acceptsSince(since) {
 		return false
 	}
-	audited := !slices.Contains([]string{waitNetwork, waitRules, waitQuota, waitLimitRange}, what) // which nothing can report
+	kind, _, _ := strings.Cut(what, ":")
+	audited := !slices.Contains([]string{waitNetwork, waitRules, waitQuota, waitLimitRange}, kind) // which nothing can report
 	ready := !audited || e.soaked(since)
 	e.ask("spec.changes", "namespace "+before.Name, since, ready, audited)
 	return ready

@@ -130,10 +130,11 @@ func (e *Environment) rules(n *plan.Namespace, before manifest.LockedNamespace, 
 		return
 	}
 	all := together(*n.Network, old)
-	if reflect.DeepEqual(all, *n.Network) || e.acceptsWait(before, waitRules) {
+	what := waitFor(waitRules, after.Network)
+	if reflect.DeepEqual(all, *n.Network) || e.acceptsWait(before, what) {
 		return
 	}
-	e.wait(after, before, waitRules, plan.Pending{What: "network of " + n.Name, Effect: "keeps what the source no longer lets through, and then closes it"})
+	e.wait(after, before, what, plan.Pending{What: "network of " + n.Name, Effect: "keeps what the source no longer lets through, and then closes it"})
 	n.Network = &all
 	after.Network = e.encodeNetwork(n.Network)
 }
