@@ -36,6 +36,7 @@ func (r *resolver) contradictions() {
 		s.releasedByScope()
 	}
 	r.idleImageRules(found)
+	found.open.warn(&found.problems)
 	r.Problems = append(r.Problems, found.problems...)
 }
 
@@ -63,6 +64,7 @@ func (r *resolver) situation(e profile.Environment, env plan.Environment) situat
 type findings struct {
 	problems diag.List
 	controls []string // of the problems
+	open     openRules
 }
 
 // report adds what an environment finds at a field of the profile about a control.

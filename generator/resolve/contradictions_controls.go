@@ -46,7 +46,7 @@ func (s situation) refusedReferences(p plan.Policy, rule profile.Image, allowed 
 	}
 }
 
-// openRegistries warns of image rules that are enforced in a tier where images may come
+// openRegistries finds the image rules that are enforced in a tier where images may come
 // from anywhere. A rule judges the images that its references match, as they are written:
 // one that lies elsewhere, or a registry in another spelling (ghcr.io:443, GHCR.IO), is
 // none of them. A control that restricts registries knows one spelling of each.
@@ -56,11 +56,51 @@ func (s situation) openRegistries() {
 			_, where := s.activeTiers(rule)
 			if s.enforced(t, func(p plan.Policy) bool { return p.Base == rule.Policy }) &&
 				!s.enforced(t, func(p plan.Policy) bool { return p.Control.Claims.Refuses.ImagesOutside != "" && where.Within(p.Scope) }) {
-				s.report(diag.Warning, rule.Policy, rule.Field, "enforce restrict-image-registries there, too",
-					"verifies only what it matches: tier %s of environment %s admits images from any registry, and other spellings of these names (host:443)", t, s.env.Name)
+				s.found.open.add(s.At(rule.Field), s.Positions.Path(rule.Field), fmt.Sprintf("tier %s of environment %s", t, s.env.Name))
 			}
 		}
 	}
+}
+
+// openRules are the image rules of which openRegistries warns, and where they are enforced,
+// each once.
+type openRules struct {
+	at     []diag.Position
+	path   string // of the first
+	places []string
+}
+
+func (o *openRules) add(at diag.Position, path, place string) {
+	if len(o.at) == 0 {
+		o.path = path
+	}
+	if !slices.Contains(o.at, at) {
+		o.at = append(o.at, at)
+	}
+	if !slices.Contains(o.places, place) {
+		o.places = append(o.places, place)
+	}
+}
+
+// warn says it once, at the first rule: one control mends it for all.
+func (o *openRules) warn(problems *diag.List) {
+	if len(o.at) == 0 {
+		return
+	}
+	admit := "admits"
+	if len(o.places) > 1 {
+		admit = "admit"
+	}
+	summary := fmt.Sprintf("verifies only what it matches: %s %s images from any registry, and other spellings of these names (host:443)", and(o.places), admit)
+	if others := o.at[1:]; len(others) > 0 {
+		var also []string
+		for _, at := range others {
+			also = append(also, at.String())
+		}
+		summary += "; so it is with " + and(also)
+	}
+	problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: codeContradiction, Position: o.at[0], Path: o.path, Summary: summary,
+		Hint: "enforce restrict-image-registries there, too"})
 }
 
 // enforced reports whether some of the policies are enforced in a tier.
