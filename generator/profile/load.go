@@ -67,6 +67,11 @@ func Load(fsys fs.FS, name, version string) (*Input, diag.List) {
 		l.parse(n)
 	}
 	names = l.withoutControls(names)
+	if d, wrong := l.wrongFolder(names); wrong {
+		l.problems = nil
+		l.problems.Add(d)
+		return nil, l.problems
+	}
 	l.empty(names)
 	in := &Input{files: l.files}
 	l.classify(in, names)
