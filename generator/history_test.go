@@ -530,6 +530,29 @@ func TestScopesOfRings(t *testing.T) {
 	h.ok(h.buildAll(fleet(wider), at(", changes: 2026-01-02", ", changes: 2026-01-02")))
 }
 
+// A later ring is not stricter for the kind of policies that an earlier one goes back to, and
+// still does not accept another kind first.
+func TestKindsOfRings(t *testing.T) {
+	const profile, native = "  controls: {disallow-host-path: {}}\n", ", overrides: {kyverno: {policyType: ValidatingPolicy}}"
+	at := func(dev, prod string) map[string]string {
+		return map[string]string{"dev": "ring: 1, clusters: [a], stage: enforce, allowSkip: true" + dev, "prod": "ring: 2, clusters: [b], stage: enforce, allowSkip: true" + prod}
+	}
+	h := newHistory(t)
+	for _, step := range []map[string]string{
+		at("", ""),
+		at(native, ""), at(native+", changes: 2026-01-02", ""), at(native+", changes: 2026-01-03", ""),
+		at(", changes: 2026-01-03", ""), at(", changes: 2026-01-05", ""), at(", changes: 2026-01-06", ""),
+	} {
+		problems := h.buildAll(profile, step)
+		h.ok(problems)
+		if slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "ring-ahead" }) {
+			t.Errorf("day %d: %v", h.day, problems)
+		}
+	}
+	h.ok(h.buildAll(profile, at(native+", changes: 2026-01-06", native)))
+	h.want(h.buildAll(profile, at(native+", changes: 2026-01-06", native+", changes: 2026-01-08")), "ring-ahead")
+}
+
 // gone fails the test if the environment has a file.
 func (h *history) gone(path string) {
 	h.Helper()

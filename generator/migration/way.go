@@ -9,8 +9,6 @@
 package migration
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -163,24 +161,7 @@ func (p *policy) place() Place {
 // onlyKind reports whether the contents differ in nothing but the kind. trust holds the keys
 // of the environment.
 func (p *policy) onlyKind(trust []plan.TrustObject) bool {
-	if p.old == nil || p.new == nil {
-		return false
-	}
-	contents := make([]staging.Content, 2)
-	for i, of := range []*plan.Policy{p.old, p.new} {
-		contents[i] = staging.ContentOf(*of, of.Deployers, trust)
-		contents[i].Target, contents[i].Body = "", nil // they differ, as the kinds do
-	}
-	if contents[0].Hash() != contents[1].Hash() {
-		return false
-	}
-	old, now := contents[0].Parameters, contents[1].Parameters
-	if len(old) == 0 && len(now) == 0 {
-		return true
-	}
-	was, errWas := json.Marshal(old)
-	is, errIs := json.Marshal(now)
-	return errWas == nil && errIs == nil && bytes.Equal(was, is)
+	return p.old != nil && p.new != nil && staging.OnlyKind(*p.old, trust, *p.new, trust)
 }
 
 // back reports whether the way is one back: the kinds are in their order.

@@ -34,7 +34,10 @@ func (r *resolver) rings() {
 			if r.blame(i, climbs, finding(diag.Error, fmt.Sprintf("raise %s, or accept the change there, first; or set allowAhead: true", earlier.Name))) {
 				continue
 			}
-			r.blame(i, ahead, finding(diag.Warning, fmt.Sprintf("nothing to do here until %s is back", earlier.Name)))
+			stricter := func(p plan.Policy, tier string) bool {
+				return ahead(p, tier) && !ofAnotherKind(p, later, earlier, tier)
+			}
+			r.blame(i, stricter, finding(diag.Warning, fmt.Sprintf("nothing to do here until %s is back", earlier.Name)))
 		}
 	}
 }
@@ -50,6 +53,19 @@ func isAhead(p plan.Policy, earlier plan.Environment, tier string) bool {
 		}
 	}
 	return p.Actions[tier] > action || p.Actions[tier] == plan.Enforce && !enforces && pendingIn(earlier, p, tier)
+}
+
+// ofAnotherKind reports whether an earlier environment enforces the same by another kind of
+// policies, as on its way to one. It is an error to accept another kind before it does, but
+// neither is stricter.
+func ofAnotherKind(p plan.Policy, later, earlier plan.Environment, tier string) bool {
+	return slices.ContainsFunc(earlier.Policies, func(other plan.Policy) bool {
+		if other.Base != p.Base || other.Actions[tier] != plan.Enforce || other.Target == p.Target || !p.Scope.Within(other.Scope) {
+			return false
+		}
+		other.Scope = p.Scope
+		return staging.OnlyKind(p, later.Trust, other, earlier.Trust)
+	})
 }
 
 // pendingIn reports whether an environment audits what a policy checks, to enforce it later.

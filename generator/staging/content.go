@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -52,6 +53,24 @@ func ContentOf(p plan.Policy, deployers plan.Deployers, trust []plan.TrustObject
 		c.Image = inline(*p.Image, trust)
 	}
 	return c
+}
+
+// OnlyKind reports whether the contents of two policies differ in nothing but the kind. Each
+// has the trust of its environment.
+func OnlyKind(a plan.Policy, trustA []plan.TrustObject, b plan.Policy, trustB []plan.TrustObject) bool {
+	first, second := ContentOf(a, a.Deployers, trustA), ContentOf(b, b.Deployers, trustB)
+	for _, c := range []*Content{&first, &second} {
+		c.Target, c.Body = "", nil // they differ, as the kinds do
+	}
+	if first.Hash() != second.Hash() {
+		return false
+	}
+	if len(first.Parameters) == 0 && len(second.Parameters) == 0 {
+		return true
+	}
+	was, errWas := json.Marshal(first.Parameters)
+	is, errIs := json.Marshal(second.Parameters)
+	return errWas == nil && errIs == nil && bytes.Equal(was, is)
 }
 
 // inline puts the keys of ConfigMaps and Secrets into the attestors: the content must
