@@ -553,6 +553,40 @@ func TestKindsOfRings(t *testing.T) {
 	h.want(h.buildAll(profile, at(native+", changes: 2026-01-06", native+", changes: 2026-01-08")), "ring-ahead")
 }
 
+// An attestor that an image rule accepts, too, is accepted at once although the kind of
+// policies waits. Another one instead of it is said, since images then need both.
+func TestKindAndAttestor(t *testing.T) {
+	profile := func(attestors string) string {
+		return "  controls: {verify-images: {}, restrict-image-registries: {}}\n  registries: {allowed: [ghcr.io/acme]}\n  trust:\n" +
+			"    attestors: [{name: a, keys: {kms: awskms:///alias/a}}, {name: b, keys: {kms: awskms:///alias/b}}]\n" +
+			"    images: [{name: acme, references: [ghcr.io/acme/*], attestors: " + attestors + "}]\n"
+	}
+	const old, native = "stage: enforce, allowSkip: true", "stage: enforce, allowSkip: true, overrides: {kyverno: {policyType: ValidatingPolicy}}"
+	for name, c := range map[string]struct {
+		attestors string
+		atOnce    bool
+	}{
+		"one more":    {"{count: 1, of: [a, b]}", true},
+		"another one": {"[b]", false},
+		"the same":    {"[a]", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t)
+			h.ok(h.build(profile("[a]"), old))
+			problems := h.build(profile(c.attestors), native)
+			h.ok(problems)
+			h.holds("policies/verify-images-acme.yaml", "awskms:///alias/a")
+			if got := strings.Contains(string(h.output["environments/prod/policies/verify-images-acme.yaml"].Data), "awskms:///alias/b"); got != c.atOnce {
+				t.Errorf("what is enforced accepts b: %t", got)
+			}
+			said := slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Code == "policy-type-attestors" })
+			if said != (name == "another one") {
+				t.Errorf("%v", problems)
+			}
+		})
+	}
+}
+
 // gone fails the test if the environment has a file.
 func (h *history) gone(path string) {
 	h.Helper()

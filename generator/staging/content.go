@@ -250,8 +250,16 @@ const maxExcluded = 1000
 
 // loosestChecks is loosest without the namespaces.
 func loosestChecks(control *catalog.Control, old, new Content) Content {
-	if old.Control != new.Control || old.Image != nil || new.Image != nil {
+	if old.Control != new.Control {
 		return old
+	}
+	if old.Image != nil || new.Image != nil {
+		if old.Image == nil || new.Image == nil || !imageLoosens(*old.Image, *new.Image) {
+			return old
+		}
+		both := old
+		both.Image = new.Image
+		return both
 	}
 	again, err := control.Render(old.Target, old.Parameters)
 	if err != nil || !sameBody(old, Content{Body: again.Body}) {

@@ -87,6 +87,9 @@ func (e *Environment) sayKinds() {
 	say(e.beside, diag.Diagnostic{Code: "policy-type-beside", Path: "spec.stage",
 		Summary: "in " + e.source.Name + ", policies of another kind audit beside those that enforce",
 		Hint:    "compare the reports of both kinds; on a later day, go on with gatehouse migrate, or set " + e.acceptDay()})
+	say(e.bothChange, diag.Diagnostic{Code: "policy-type-attestors", Path: "spec.stage",
+		Summary: "in " + e.source.Name + ", another kind of policies and other attestors come together, and once that is accepted, images need the signatures of both until the old kind is given up",
+		Hint:    "change them one after the other; or sign images for both until then"})
 	say(e.both, diag.Diagnostic{Code: "policy-type-both", Path: "spec.changes",
 		Summary: "in " + e.source.Name + ", policies of two kinds enforce, and what is admitted satisfies both",
 		Hint:    "when the new ones are in force in every cluster, remove the old ones: set " + e.acceptDay()})

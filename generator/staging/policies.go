@@ -107,6 +107,9 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 	e.pending(s, tier)
 	if what := policyName(s.Name); before.Target != s.Content.Target && !slices.Contains(e.beside, what) {
 		e.beside = append(e.beside, what)
+		if before.Image != nil && s.Content.Image != nil && !imageLoosens(*before.Image, *s.Content.Image) {
+			e.bothChange = append(e.bothChange, what)
+		}
 	}
 }
 
