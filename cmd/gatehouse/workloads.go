@@ -122,7 +122,7 @@ type quiet struct {
 }
 
 // Each implements [workload.Source].
-func (q quiet) Each(ctx context.Context, yield func(workload.Workload) error) (diag.List, error) {
+func (q quiet) Each(ctx context.Context, yield func(workload.Workload) error) (fluxtree.Problems, error) {
 	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,10 @@ func (q quiet) Each(ctx context.Context, yield func(workload.Workload) error) (d
 	os.Stderr = nowhere
 	defer func() { os.Stderr = stderr }()
 	problems, err := q.Source.Each(ctx, yield)
-	return append(problems, fluxtree.Unused(q.values)...), err
+	for _, d := range fluxtree.Unused(q.values) {
+		problems.Add(d)
+	}
+	return problems, err
 }
 
 // readValues reads the ConfigMaps and Secrets in files.

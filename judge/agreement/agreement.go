@@ -74,7 +74,8 @@ func Workloads(ctx context.Context, e impact.Engine, from, to *generator.Bundle,
 		}
 		*side.kind = side.into.env.Kyverno.PolicyType
 	}
-	problems, err := source.Each(ctx, r.take)
+	met, err := source.Each(ctx, r.take)
+	problems := met.List()
 	if err == nil && !problems.HasErrors() {
 		err = r.flush()
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
@@ -620,6 +621,62 @@ spec: {sync: {kind: GitRepository, url: "https://example.com/fleet.git", path: c
 				if !strings.Contains(problems[i], want) {
 					t.Errorf("got %q, want %q", problems[i], want)
 				}
+			}
+		})
+	}
+}
+
+// TestRoots: a problem has the roots that it was met under, and none if it may be about any cluster.
+func TestRoots(t *testing.T) {
+	cluster := func(name, more string) string {
+		return strings.ReplaceAll(sync+apps, "clusters/prod", "clusters/"+name) + more
+	}
+	child := func(name, spec string) string {
+		return "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: " + name + ", namespace: flux-system}\n" +
+			"spec: {path: ./" + name + ", interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}" + spec + "}\n"
+	}
+	const elsewhere = ", kubeConfig: {secretRef: {name: remote}}"
+	broken := "-- broken/kustomization.yaml --\nresources: [missing.yaml]\n"
+	twice := "-- broken/x.yaml --\napiVersion: example.net/v1\nkind: Thing\nmetadata: {name: x}\nspec: {a: 1, a: 2}\n-- broken/kustomization.yaml --\nresources: [x.yaml]\n"
+	release := "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: shop}\nspec: {interval: 10m%s}\n"
+	web := pod("apps/web.yaml", "web")
+	tests := []struct {
+		name, files string
+		want        []string // the code, and the roots
+	}{
+		{"in one of two clusters", cluster("dev", "") + cluster("prod", child("broken", "")) + broken + web, []string{"kustomize-build clusters/prod"}},
+		{"in a folder of both", cluster("dev", "") + cluster("prod", "") + "-- apps/kustomization.yaml --\nresources: [missing.yaml]\n",
+			[]string{"kustomize-build clusters/dev", "kustomize-build clusters/prod"}}, // the place of its Kustomization
+		{"in a file of both", cluster("dev", child("broken", "")) + cluster("prod", child("broken", "")) + twice + web, []string{"kustomization-object clusters/dev clusters/prod"}},
+		{"a release of both", cluster("dev", "") + cluster("prod", "") + "-- apps/release.yaml --\n" + fmt.Sprintf(release, ""), []string{"helm-render clusters/dev clusters/prod"}},
+		{"what both apply, one of them elsewhere", cluster("dev", child("broken", "")) + cluster("prod", child("broken", elsewhere)) + twice + web, []string{"kustomization-object"}},
+		{"in another cluster", cluster("prod", child("broken", elsewhere)) + broken + web, []string{"kustomize-build"}},
+		{"a Kustomization in another cluster", cluster("prod", child("away", elsewhere)) + "-- away/ks.yaml --\n" + child("broken", "") + broken + web, []string{"kustomize-build"}},
+		{"a release in another cluster", cluster("prod", "") + "-- apps/release.yaml --\n" + fmt.Sprintf(release, elsewhere), []string{"helm-render"}},
+		{"a path that is not there", cluster("dev", "") + cluster("prod", child("nowhere", "")) + web, []string{"kustomization-path clusters/prod"}},
+		{"a Kustomization that is not readable", cluster("dev", "") + cluster("prod", child("bad", ", postBuild: {substitute: {N: 7}}")) + web, []string{"kustomize-build clusters/prod"}},
+		{"one that no root leads to", cluster("prod", "") + "-- old/ks.yaml --\n" + child("bad", ", postBuild: {substitute: {N: 7}}") + web, []string{"kustomize-build"}},
+		{"no manifest", cluster("dev", "") + cluster("prod", child("more", "")) + web + "-- more/playbook.yaml --\n- hosts: all\n", []string{"kustomization-manifest clusters/prod"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := write(t, tt.files)
+			r, err := fluxtree.Open(os.DirFS(dir), filesys.MakeFsOnDisk(), dir, "", ".", fluxtree.Options{Helm: &fluxtree.Helm{Renderer: &fakeHelm{}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			problems, err := r.Each(t.Context(), func(fluxtree.Object) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range problems {
+				if p.Severity == diag.Error {
+					got = append(got, strings.Join(append([]string{p.Code}, p.Roots...), " "))
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("%s\n%v", diff, problems)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package fluxtree
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -151,6 +152,22 @@ func (k *Kustomization) source() reference {
 
 // remote reports whether it applies to another cluster than that of its root.
 func (k *Kustomization) remote() bool { return k.elsewhere || k.Spec.KubeConfig != nil }
+
+// roots returns the root that a problem with what it applies is about; none if that goes to
+// another cluster.
+func (k *Kustomization) roots() []string { return rootsOf(k.root, k.remote()) }
+
+func rootsOf(root string, elsewhere bool) []string {
+	if root == "" || elsewhere {
+		return nil
+	}
+	return []string{root}
+}
+
+// saysElsewhere reports whether an object that is not readable may name another cluster.
+func saysElsewhere(object json.RawMessage) bool {
+	return bytes.Contains(object, []byte(`"kubeConfig"`))
+}
 
 // dir is the path of what it applies, relative to the repository, and clean.
 func (k *Kustomization) dir() string {

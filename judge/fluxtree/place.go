@@ -60,7 +60,7 @@ type Place struct {
 	pending, done []*release
 	seen          map[string]bool
 	// made is what is to be said of objects that others make more of.
-	made diag.List
+	made Problems
 }
 
 // release is a HelmRelease that waits.
@@ -71,7 +71,7 @@ type release struct {
 	// is to be said of it.
 	apis    int
 	yielded map[[sha256.Size]byte]bool
-	said    diag.List
+	said    Problems
 	// id has its namespace and name, and after those of the releases that it depends on.
 	id    string
 	after []string
@@ -102,7 +102,7 @@ func (p *Place) note(o Object, depth int) {
 	switch {
 	case h.is(operatorGroup, "ResourceSet"):
 		p.made.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeMade, Position: o.At,
-			Summary: strings.Replace(key(), "/", " ", 1) + SaidNotJudged + "the Flux operator makes its objects in the cluster"})
+			Summary: strings.Replace(key(), "/", " ", 1) + SaidNotJudged + "the Flux operator makes its objects in the cluster"}, o.Roots()...)
 	case h.is(helmGroup, "HelmRelease"):
 		if depth > 0 && p.seen[key()] {
 			return // of a chart that makes itself
@@ -146,7 +146,7 @@ func (p *Place) keep(key string, o Object) {
 // A chart may bring a CustomResourceDefinition that another one asks for, and which is first in
 // the cluster is not known. So a release that was rendered before is rendered once more, and
 // what it makes then is yielded, too.
-func (p *Place) Render(ctx context.Context, problems *diag.List, yield func(Object) error) error {
+func (p *Place) Render(ctx context.Context, problems *Problems, yield func(Object) error) error {
 	defer func() {
 		for _, r := range p.done {
 			*problems = append(*problems, r.said...)
@@ -195,10 +195,9 @@ func (p *Place) waits(r *release) bool {
 
 // render renders one release.
 func (p *Place) render(ctx context.Context, r *release, yield func(Object) error) error {
+	roots := rootsOf(r.Root, r.Elsewhere || saysElsewhere(r.JSON))
 	say := func(severity diag.Severity, code, text string) {
-		h, _ := headerOf(r.JSON) // it was read before
-		id := cmp.Or(h.Metadata.Namespace, r.Namespace, defaultNamespace) + "/" + h.Metadata.Name
-		r.said.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.At, Summary: "HelmRelease " + id + text})
+		r.said.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.At, Summary: "HelmRelease " + r.id + text}, roots...)
 	}
 	notJudged := func(format string, args ...any) error {
 		say(diag.Warning, CodeRelease, SaidNotJudged+fmt.Sprintf(format, args...))

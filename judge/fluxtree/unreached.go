@@ -21,17 +21,17 @@ const CodeUnreached = "workload-unreached"
 
 // Unreached warns about the manifests below a folder that a kustomization of kustomize was
 // built from, if they were not read.
-func Unreached(fsys fs.FS, display string, read func(name string) bool) (diag.List, error) {
+func Unreached(fsys fs.FS, display string, read func(name string) bool) (Problems, error) {
 	var l listing
 	err := l.scan(regular.FS(fsys, manifest.MaxDocument), ".", sourceignore.NewDefaultMatcher(nil, nil), func(file, []byte) {})
-	var problems diag.List
+	var problems Problems
 	l.unreached(".", display, read, "no kustomization that was built leads to", &problems)
 	return problems, err
 }
 
 // unreached is that of the listing, without what belongs to gatehouse: its sources, which nothing
 // applies, and its output, which is applied once it joins the clusters.
-func (r *Repository) unreached(scope, display string, read func(name string) bool, why string, problems *diag.List) {
+func (r *Repository) unreached(scope, display string, read func(name string) bool, why string, problems *Problems) {
 	l := listing{charts: r.charts, files: slices.DeleteFunc(slices.Clone(r.files), func(f file) bool { return !read(f.name) && r.ofGatehouse(f) })}
 	l.unreached(scope, display, read, why, problems)
 }
@@ -51,7 +51,7 @@ func (r *Repository) ofGatehouse(f file) bool {
 
 // unreached warns about the files with objects, and the kustomizations, that were not read:
 // one line for each outermost folder of which nothing was.
-func (l *listing) unreached(scope, display string, read func(name string) bool, why string, problems *diag.List) {
+func (l *listing) unreached(scope, display string, read func(name string) bool, why string, problems *Problems) {
 	reached := map[string]bool{} // folders with a file that was read, and those above
 	for _, f := range l.files {
 		if !read(f.name) {

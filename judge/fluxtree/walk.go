@@ -39,6 +39,10 @@ type Object struct {
 	Renderings []json.RawMessage
 }
 
+// Roots returns the root that a problem with the object is about; none if it is applied to another
+// cluster.
+func (o Object) Roots() []string { return rootsOf(o.Root, o.Elsewhere) }
+
 // Codes of problems that are about a whole Kustomization.
 const (
 	// CodeBuild: it cannot be built.
@@ -52,8 +56,8 @@ const (
 // Each calls yield for each object that the roots apply, once for each place, and returns what
 // could not be read, what applies something else, and what is not reached. It stops at the
 // first error of yield.
-func (r *Repository) Each(ctx context.Context, yield func(Object) error) (diag.List, error) {
-	var problems diag.List
+func (r *Repository) Each(ctx context.Context, yield func(Object) error) (Problems, error) {
+	var problems Problems
 	roots, said := r.roots()
 	slices.SortStableFunc(roots, func(a, b *Kustomization) int { return cmp.Compare(a.root, b.root) })
 	for begin := 0; begin < len(roots); {
@@ -123,7 +127,7 @@ type walk struct {
 	repository *Repository
 	ctx        context.Context
 	yield      func(Object) error
-	problems   *diag.List
+	problems   *Problems
 
 	// queue has what is still to be built, and seen all that was in it.
 	queue []*Kustomization
@@ -206,7 +210,7 @@ func (w *walk) problem(k *Kustomization, code string, severity diag.Severity, fo
 		at.File = k.dir()
 	}
 	at.File = path.Join(w.repository.display, at.File)
-	w.problems.Add(diag.Diagnostic{Severity: severity, Code: code, Position: at, Summary: "Kustomization " + k.id() + ": " + fmt.Sprintf(format, args...)})
+	w.problems.Add(diag.Diagnostic{Severity: severity, Code: code, Position: at, Summary: "Kustomization " + k.id() + ": " + fmt.Sprintf(format, args...)}, k.roots()...)
 }
 
 // apply yields what a Kustomization applies.
@@ -270,7 +274,7 @@ func (w *walk) build(k *Kustomization, dir string) ([]Built, error) {
 		}
 		for _, f := range refused {
 			w.problems.Add(diag.Diagnostic{Code: "kustomization-manifest", Position: diag.Position{File: w.repository.shown(f.file)},
-				Summary: fmt.Sprintf("Kustomization %s: no manifest of Kubernetes, so Flux applies nothing of it: %s", k.id(), ErrorText(f.err, d.root))})
+				Summary: fmt.Sprintf("Kustomization %s: no manifest of Kubernetes, so Flux applies nothing of it: %s", k.id(), ErrorText(f.err, d.root))}, k.roots()...)
 		}
 		d.instead[file] = data
 		built, err := d.build(w.ctx, full)
@@ -314,7 +318,7 @@ func (w *walk) object(k *Kustomization, b Built, v *variables, at diag.Position)
 	}
 	if err != nil {
 		w.problems.Add(diag.Diagnostic{Code: "kustomization-object", Position: at,
-			Summary: fmt.Sprintf("Kustomization %s: %s: Flux cannot apply it: %s", k.id(), b.ID, ErrorText(plain.JSONError(err), w.repository.disk.root))})
+			Summary: fmt.Sprintf("Kustomization %s: %s: Flux cannot apply it: %s", k.id(), b.ID, ErrorText(plain.JSONError(err), w.repository.disk.root))}, k.roots()...)
 		return nil
 	}
 	h, err := headerOf(object)
@@ -352,7 +356,7 @@ func (w *walk) add(parent *Kustomization, object json.RawMessage, fields []Unkno
 	}
 	k, err := parseKustomization(object, local)
 	if err != nil {
-		w.problems.Add(diag.Diagnostic{Code: CodeBuild, Position: at, Summary: unreadable + err.Error()})
+		w.problems.Add(diag.Diagnostic{Code: CodeBuild, Position: at, Summary: unreadable + err.Error()}, rootsOf(parent.root, parent.remote() || saysElsewhere(object))...)
 		return
 	}
 	if w.seen[k.id()] {

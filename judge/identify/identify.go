@@ -96,13 +96,14 @@ type Options struct {
 // The problems are about the source; with an error there is no report.
 func Run(ctx context.Context, e impact.Engine, source workload.Source, o Options) (*Report, diag.List, error) {
 	var all []*foreign
-	problems, err := source.Each(ctx, func(w workload.Workload) error {
+	met, err := source.Each(ctx, func(w workload.Workload) error {
 		f, err := read(w, len(all)+1)
 		if f != nil {
 			all = append(all, f)
 		}
 		return err
 	})
+	problems := met.List()
 	if err != nil || problems.HasErrors() {
 		return nil, problems, err
 	}

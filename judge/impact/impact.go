@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/plan"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
 
@@ -93,7 +94,7 @@ type Progress struct {
 // An error among them is about something that was not read, and the report lists it too; it
 // is nil if nothing was.
 func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, o Options) (*Report, diag.List, error) {
-	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}, NotJudged: []NotJudged{}, Rendered: []Rendered{}, Unread: diag.List{}, Unreached: diag.List{}}}
+	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}, NotJudged: []NotJudged{}, Rendered: []Rendered{}, Unread: fluxtree.Problems{}, Unreached: diag.List{}}}
 	for _, step := range steps {
 		b, err := newBump(now, next, step)
 		if err != nil {
@@ -102,14 +103,14 @@ func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Ste
 		r.bumps = append(r.bumps, b)
 	}
 	r.clusters = clustersOf(now.Plan)
-	problems, err := source.Each(ctx, r.take)
-	if err != nil || r.report.Objects == 0 && problems.HasErrors() {
-		return nil, problems, err
+	met, err := source.Each(ctx, r.take)
+	if err != nil || r.report.Objects == 0 && met.HasErrors() {
+		return nil, met.List(), err
 	}
 	if err := r.flush(); err != nil {
-		return nil, problems, err
+		return nil, met.List(), err
 	}
-	problems = r.report.list(problems)
+	problems := r.report.list(met)
 	for _, b := range r.bumps {
 		b.summary.Unread = r.unread(b.step.Environment)
 		r.report.Environments = append(r.report.Environments, b.summary)
@@ -149,8 +150,6 @@ type run struct {
 	report  *Report
 	// clusters are the environments of clusters, by the names that their folders may have.
 	clusters map[string][]string
-	// rootless says that workloads are in all environments, wherever their files lie.
-	rootless bool
 
 	chunk      []workload.Workload
 	bytes      int
@@ -164,7 +163,6 @@ func (r *run) take(w workload.Workload) error {
 		r.bytes += len(other)
 	}
 	r.report.Objects++
-	r.rootless = r.rootless || w.Root == ""
 	if len(r.chunk) < chunkObjects && r.bytes < chunkBytes {
 		return nil
 	}
@@ -310,23 +308,29 @@ func (r *run) in(b *bump) []workload.Workload {
 		if w.Namespace == "" && b.namespaced(w) {
 			w.Namespace = w.Usual
 		}
-		if environments := r.environments(w.Root); w.Elsewhere || environments == nil || slices.Contains(environments, b.step.Environment) {
+		if w.Elsewhere || r.has(b.step.Environment, w.Root) {
 			here = append(here, w)
 		}
 	}
 	return here
 }
 
-// unread counts the errors that may hide objects of an environment. An error has the place of a
-// file and not its root, so one outside of the folders of clusters is counted for all.
+// unread counts the errors that may hide objects of an environment: those met under a root whose
+// objects it has, and those that may be about any cluster.
 func (r *run) unread(environment string) int {
 	n := 0
-	for _, d := range r.report.Unread {
-		if environments := r.environments(d.File); r.rootless || environments == nil || slices.Contains(environments, environment) {
+	for _, p := range r.report.Unread {
+		if len(p.Roots) == 0 || slices.ContainsFunc(p.Roots, func(root string) bool { return r.has(environment, root) }) {
 			n++
 		}
 	}
 	return n
+}
+
+// has reports whether an environment has what is applied from a root.
+func (r *run) has(environment, root string) bool {
+	environments := r.environments(root)
+	return environments == nil || slices.Contains(environments, environment)
 }
 
 // environments returns the environments of the cluster that a folder of a repository belongs

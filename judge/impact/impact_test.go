@@ -18,8 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/generator"
-	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/impact"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 )
@@ -330,7 +330,7 @@ func TestRunFails(t *testing.T) {
 // live is a source with labels from a cluster.
 type live struct{ workload.Source }
 
-func (l live) Each(ctx context.Context, yield func(workload.Workload) error) (problems diag.List, err error) {
+func (l live) Each(ctx context.Context, yield func(workload.Workload) error) (problems fluxtree.Problems, err error) {
 	return l.Source.Each(ctx, func(w workload.Workload) error {
 		w.NamespaceLabels = map[string]string{"gatehouse.dev/tier": "platform", "owner": "team-live"}
 		return yield(w)

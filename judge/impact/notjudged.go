@@ -34,12 +34,13 @@ type Rendered struct {
 
 // list takes over the problems that are results: what was not judged, and why. It returns the
 // others, and the errors, which the user has to see where problems are printed.
-func (r *Report) list(problems diag.List) diag.List {
+func (r *Report) list(problems fluxtree.Problems) diag.List {
 	rest := diag.List{}
-	for _, d := range problems {
+	for _, p := range problems {
+		d := p.Diagnostic
 		switch {
 		case d.Severity == diag.Error:
-			r.Unread = append(r.Unread, d)
+			r.Unread = append(r.Unread, p)
 			rest = append(rest, d)
 		case d.Code == fluxtree.CodeUnreached:
 			r.Unreached = append(r.Unreached, d)

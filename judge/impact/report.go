@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/generator/catalog"
 	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	"github.com/gatehouse-dev/gatehouse/internal/report"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
 // Report says what the bumps would block.
@@ -21,8 +22,9 @@ type Report struct {
 	NotJudged []NotJudged `json:"notJudged"`
 	// Rendered lists the HelmReleases whose charts were rendered: their workloads were judged.
 	Rendered []Rendered `json:"rendered"`
-	// Unread lists what could not be read.
-	Unread diag.List `json:"unread"`
+	// Unread lists what could not be read, each with the clusters that it is about; with none, it may
+	// be about any.
+	Unread fluxtree.Problems `json:"unread"`
 	// Unreached lists what nothing applies, and was not judged.
 	Unreached diag.List `json:"unreached"`
 	// Findings by environment, owner, status and workload.
@@ -41,8 +43,8 @@ type Environment struct {
 	Counts `json:"counts"`
 	// Objects is the number of objects that were judged in the environment.
 	Objects int `json:"objects"`
-	// Unread is the number of errors that may hide objects of the environment: those in the
-	// folder of its cluster, and those that lie in that of none.
+	// Unread is the number of errors that may hide objects of the environment: those met under the
+	// root of its cluster, and those that may be about any cluster.
 	Unread int `json:"unread"`
 	// Controls counts the objects of each control that has findings, the worst first.
 	Controls []ControlCounts `json:"controls"`

@@ -17,12 +17,12 @@ import (
 // given is a source of workloads and problems.
 type given struct {
 	workloads []workload.Workload
-	problems  diag.List
+	problems  fluxtree.Problems
 }
 
 func (g given) Progress() (read, total int64) { return 0, 0 }
 
-func (g given) Each(_ context.Context, yield func(workload.Workload) error) (diag.List, error) {
+func (g given) Each(_ context.Context, yield func(workload.Workload) error) (fluxtree.Problems, error) {
 	for _, w := range g.workloads {
 		if err := yield(w); err != nil {
 			return g.problems, err
@@ -172,6 +172,38 @@ func TestUsualNamespace(t *testing.T) {
 	}
 }
 
+// TestUnread: an error counts for the environments of the roots that it was met under, wherever its file lies.
+func TestUnread(t *testing.T) {
+	tests := []struct {
+		name  string
+		file  string
+		roots []string
+		want  map[string]int
+	}{
+		{"of one cluster, in a file of all", "apps/web.yaml", []string{"clusters/prod-eu"}, map[string]int{"dev": 0, "prod": 1}},
+		{"of one cluster, in the folder of another", "clusters/prod-eu/shared.yaml", []string{"clusters/dev"}, map[string]int{"dev": 1, "prod": 0}},
+		{"of two clusters", "apps/web.yaml", []string{"clusters/dev", "clusters/prod-us"}, map[string]int{"dev": 1, "prod": 1}},
+		{"of two clusters of one environment", "apps/web.yaml", []string{"clusters/prod-eu", "clusters/prod-us"}, map[string]int{"dev": 0, "prod": 1}},
+		{"of a root that is no cluster of the profile", "clusters/dev/x.yaml", []string{"clusters/management"}, map[string]int{"dev": 1, "prod": 1}},
+		{"of any cluster", "clusters/dev/x.yaml", nil, map[string]int{"dev": 1, "prod": 1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var met fluxtree.Problems
+			met.Add(diag.Diagnostic{Code: "x", Position: diag.Position{File: tt.file}, Summary: "no"}, tt.roots...)
+			pod := workload.Workload{Object: json.RawMessage(`{}`), APIVersion: "v1", Kind: "Pod", Namespace: "ops", Name: "web"}
+			report, _ := judged(t, given{workloads: []workload.Workload{pod}, problems: met})
+			got := map[string]int{}
+			for _, e := range report.Environments {
+				got[e.Name] = e.Unread
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // TestNotJudged: what has workloads that are not seen is counted, unless it runs in a cluster.
 func TestNotJudged(t *testing.T) {
 	at := diag.Position{File: "a.yaml", Line: 1}
@@ -190,7 +222,11 @@ func TestNotJudged(t *testing.T) {
 	}...)
 	live := workload.Workload{Object: json.RawMessage(`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"db","namespace":"ops"}}`),
 		APIVersion: "helm.toolkit.fluxcd.io/v2", Kind: "HelmRelease", Namespace: "ops", Name: "db"}
-	report, _ := judged(t, given{workloads: []workload.Workload{live}, problems: problems})
+	var met fluxtree.Problems
+	for _, d := range problems {
+		met.Add(d)
+	}
+	report, _ := judged(t, given{workloads: []workload.Workload{live}, problems: met})
 	want := []impact.NotJudged{
 		{Kind: "HelmRelease", Name: "ops/db", Position: at, Reason: "its chart is not rendered"},
 		{Kind: "HelmRelease", Name: "ops/web", Position: at, Reason: "spec.values.a: ${A}: not judged: that", Part: true},

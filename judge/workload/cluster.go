@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
 	"github.com/gatehouse-dev/gatehouse/internal/kube"
 	"github.com/gatehouse-dev/gatehouse/internal/manifest"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 )
 
 // Cluster reads the namespaced objects of a live cluster. It only lists objects. Objects
@@ -36,8 +37,8 @@ type Cluster struct {
 func (c *Cluster) Progress() (read, total int64) { return 0, 0 }
 
 // Each implements [Source]. It warns about a kind that it is not allowed to list.
-func (c *Cluster) Each(ctx context.Context, yield func(Workload) error) (diag.List, error) {
-	var problems diag.List
+func (c *Cluster) Each(ctx context.Context, yield func(Workload) error) (fluxtree.Problems, error) {
+	var problems fluxtree.Problems
 	labels, err := c.namespaces(ctx)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func labelsOf(o manifest.Object) map[string]string {
 }
 
 // resources returns the namespaced resources whose kind is judged.
-func (c *Cluster) resources(ctx context.Context, problems *diag.List) ([]kube.Resource, error) {
+func (c *Cluster) resources(ctx context.Context, problems *fluxtree.Problems) ([]kube.Resource, error) {
 	all, unavailable, err := c.Client.Resources(ctx)
 	if err != nil {
 		return nil, err

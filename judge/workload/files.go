@@ -151,8 +151,8 @@ func (f *Files) Progress() (read, total int64) {
 }
 
 // Each implements [Source].
-func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List, error) {
-	var all diag.List
+func (f *Files) Each(ctx context.Context, yield func(Workload) error) (fluxtree.Problems, error) {
+	var all fluxtree.Problems
 	found := false
 	f.read, f.disks = 0, map[string]*fluxtree.Disk{}
 	checked := func(w Workload) error {
@@ -192,7 +192,7 @@ func (f *Files) Each(ctx context.Context, yield func(Workload) error) (diag.List
 }
 
 // unreached notes what lies in the folders of kustomizations, and none of them leads to.
-func (f *Files) unreached(problems *diag.List) error {
+func (f *Files) unreached(problems *fluxtree.Problems) error {
 	for _, in := range f.inputs {
 		if in.Folder == nil || in.chart {
 			continue
@@ -205,7 +205,9 @@ func (f *Files) unreached(problems *diag.List) error {
 		*problems = append(*problems, list...)
 	}
 	for _, disk := range f.disks {
-		*problems = append(*problems, disk.Warnings(disk.Display)...)
+		for _, d := range disk.Warnings(disk.Display) {
+			problems.Add(d)
+		}
 	}
 	return nil
 }
@@ -215,7 +217,7 @@ func (f *Files) input(ctx context.Context, in Input, s sink) error {
 	case in.Flux != nil:
 		return flux(ctx, in.Flux, s)
 	case in.chart:
-		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeChart, Position: diag.Position{File: in.Name}, Summary: "not judged: a Helm chart, which has to be rendered", Hint: helmHint})
+		s.problem(diag.Diagnostic{Severity: diag.Warning, Code: CodeChart, Position: diag.Position{File: in.Name}, Summary: "not judged: a Helm chart, which has to be rendered", Hint: helmHint})
 		return nil
 	case in.component:
 		return nil // of those that name it; else nothing leads to it

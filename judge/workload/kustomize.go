@@ -25,7 +25,7 @@ func kustomize(ctx context.Context, disk *fluxtree.Disk, dir string, s sink) err
 			of.file = path.Join(dir, b.File)
 		}
 		if b.Err != nil {
-			s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: diag.Position{File: of.file, Line: b.Line},
+			s.problem(diag.Diagnostic{Code: "workload-kind", Position: diag.Position{File: of.file, Line: b.Line},
 				Summary: b.ID + ": not a Kubernetes object: " + fluxtree.ErrorText(plain.JSONError(b.Err), "")})
 			continue
 		}

@@ -43,7 +43,7 @@ func tooLarge(line int) *problem {
 type sink struct {
 	file      string
 	namespace string // of objects that do not name one
-	problems  *diag.List
+	problems  *fluxtree.Problems
 	yield     func(Workload) error
 	stopped   *error // set by yield
 	// applied is the object that Flux applies, if one does: its text is resolved already.
@@ -55,21 +55,30 @@ type sink struct {
 // CodeChart is the code of a warning about a Helm chart that is not rendered.
 const CodeChart = "workload-chart"
 
+// problem notes a problem, of the cluster that the object is applied to.
+func (s sink) problem(d diag.Diagnostic) {
+	if s.applied == nil {
+		s.problems.Add(d)
+		return
+	}
+	s.problems.Add(d, s.applied.Roots()...)
+}
+
 // add yields an object, or the items of a list. lineOf returns the line of an item by
 // its index.
 func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i int) int) error {
 	at := diag.Position{File: s.file, Line: line}
 	if what := foreign(object); what != "" {
-		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-kind", Position: at, Summary: "not a Kubernetes object: " + what})
+		s.problem(diag.Diagnostic{Severity: diag.Warning, Code: "workload-kind", Position: at, Summary: "not a Kubernetes object: " + what})
 		return nil
 	}
 	w, err := s.read(object, at, list)
 	switch {
 	case errors.Is(err, errNoType):
-		s.problems.Add(diag.Diagnostic{Severity: diag.Warning, Code: "workload-kind", Position: at, Summary: err.Error()})
+		s.problem(diag.Diagnostic{Severity: diag.Warning, Code: "workload-kind", Position: at, Summary: err.Error()})
 		return nil
 	case err != nil:
-		s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: err.Error()})
+		s.problem(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: err.Error()})
 		return nil
 	}
 	h := header{APIVersion: w.APIVersion, Kind: w.Kind}
@@ -79,7 +88,7 @@ func (s sink) add(object json.RawMessage, line int, list header, lineOf func(i i
 		}
 		err := json.Unmarshal(object, &content)
 		if err != nil && h.isListOfKnown() {
-			s.problems.Add(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: plain.JSONError(err).Error()})
+			s.problem(diag.Diagnostic{Code: "workload-kind", Position: at, Summary: plain.JSONError(err).Error()})
 			return nil
 		}
 		if err == nil && content.Items != nil {

@@ -66,7 +66,7 @@ type Source interface {
 	// Each calls yield for each workload. It stops at the first error of yield and
 	// returns it. Problems of the input are collected: an error says that something was not
 	// read, and everything else is yielded.
-	Each(ctx context.Context, yield func(Workload) error) (diag.List, error)
+	Each(ctx context.Context, yield func(Workload) error) (fluxtree.Problems, error)
 	// Progress returns the number of bytes read so far and in total; 0 if not known.
 	Progress() (read, total int64)
 }
