@@ -55,7 +55,8 @@ Exits with 1 if the source is wrong, or if something would be blocked and
 --fail-on is blocked, or if it is unjudged and a verdict is unknown or workloads
 were not judged, and with 2 if something could not be read or judged: everything
 else is in the report. 2 wins over what --fail-on says, as in kubectl diff and
-flux diff, and the last message names all that is wrong.`,
+flux diff, and the last message names all that is wrong. What could not be read is
+listed in the report; with -o json, sarif or junit also on standard error.`,
 		Example: `  gatehouse impact profile/ apps/
 
   # check what Flux applies to one cluster of a repository
@@ -163,6 +164,11 @@ func runImpact(ctx context.Context, g *globals, path string, workloads []string,
 		return warnings, r.err
 	}
 	warnings = append(warnings, r.problems...)
+	if g.diagnostics == "json" { // a program reads them, and wants all
+		warnings = append(warnings, r.report.Unread.List()...)
+	} else {
+		warnings = append(warnings, r.report.Untold(o.format)...)
+	}
 	report := r.report
 	if o.summary {
 		report = report.Summary()

@@ -90,9 +90,8 @@ type Progress struct {
 }
 
 // Run judges all workloads of a source. now is the current bundle, next the bundle with
-// the stages of the steps. The problems are about the source, without what the report lists.
-// An error among them is about something that was not read, and the report lists it too; it
-// is nil if nothing was.
+// the stages of the steps. The problems are about the source, without what the report lists:
+// what was not read, too. The report is nil if nothing was read, and the problems then say why.
 func Run(ctx context.Context, e Engine, now, next *generator.Bundle, steps []Step, source workload.Source, o Options) (*Report, diag.List, error) {
 	r := &run{ctx: ctx, engine: e, source: source, options: o, report: &Report{Findings: []Finding{}, NotJudged: []NotJudged{}, Rendered: []Rendered{}, Unread: fluxtree.Problems{}, Unreached: diag.List{}}}
 	for _, step := range steps {

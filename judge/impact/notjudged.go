@@ -32,8 +32,8 @@ type Rendered struct {
 	Chart string `json:"chart"`
 }
 
-// list takes over the problems that are results: what was not judged, and why. It returns the
-// others, and the errors, which the user has to see where problems are printed.
+// list takes over the problems that are results: what was not read or judged, and why. It returns
+// the others.
 func (r *Report) list(problems fluxtree.Problems) diag.List {
 	rest := diag.List{}
 	for _, p := range problems {
@@ -41,7 +41,6 @@ func (r *Report) list(problems fluxtree.Problems) diag.List {
 		switch {
 		case d.Severity == diag.Error:
 			r.Unread = append(r.Unread, p)
-			rest = append(rest, d)
 		case d.Code == fluxtree.CodeUnreached:
 			r.Unreached = append(r.Unreached, d)
 		case d.Code == fluxtree.CodeSource:

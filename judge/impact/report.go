@@ -157,6 +157,15 @@ func (r *Report) Write(w io.Writer, format, version string) error {
 	}.Write(w, format)
 }
 
+// Untold returns what could not be read, if a person does not see that in a report of the format:
+// text and Markdown list it, and programs read the others.
+func (r *Report) Untold(format string) diag.List {
+	if format == "text" || format == "markdown" {
+		return nil
+	}
+	return r.Unread.List()
+}
+
 // of returns the findings of an environment, by owner.
 func (r *Report) of(environment string) []Finding {
 	in := func(f Finding) bool { return f.Environment == environment }
