@@ -114,6 +114,7 @@ func (p *Place) ofSpec(ctx context.Context, spec chartSpec, namespace string) (*
 		exists = err == nil
 	}
 	if exists && ref.Kind == "GitRepository" && p.other(ref, false) == "" {
+		p.see(ref)
 		return p.inRepository(ctx, dir, spec)
 	}
 	return p.find(ctx, wanted{name: strings.TrimSuffix(path.Base(dir), ".tgz"), place: fmt.Sprintf("%s %s/%s", ref.Kind, ref.Namespace, ref.Name),
@@ -225,7 +226,7 @@ func (p *Place) given(w wanted) (found *Chart, other string) {
 func (p *Place) inRepository(ctx context.Context, dir string, spec chartSpec) (*chart, error) {
 	c := &chart{files: map[string][]byte{}, origins: map[string]string{}, spec: spec, from: path.Join(p.repository.display, dir)}
 	for _, name := range spec.ValuesFiles { // paths in the repository
-		data, err := fs.ReadFile(p.repository.fsys, path.Clean(strings.TrimLeft(path.Clean("/"+name), "/")))
+		data, err := p.repository.file(path.Clean(strings.TrimLeft(path.Clean("/"+name), "/")))
 		switch {
 		case err == nil:
 			c.defaults = append(c.defaults, data)
@@ -245,6 +246,14 @@ func (p *Place) inRepository(ctx context.Context, dir string, spec chartSpec) (*
 		return nil, fmt.Errorf("its chart %s: %w", dir, err)
 	}
 	return c, p.complete(ctx, c, "", 0)
+}
+
+// file reads a file that the source has.
+func (r *Repository) file(name string) ([]byte, error) {
+	if r.disk.absent(name) {
+		return nil, fmt.Errorf("%s is left out of the source: %w", name, fs.ErrNotExist)
+	}
+	return fs.ReadFile(r.fsys, name)
 }
 
 // folder adds the files of a folder of the repository to a chart, below a prefix.

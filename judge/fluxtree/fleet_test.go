@@ -626,6 +626,55 @@ spec: {sync: {kind: GitRepository, url: "https://example.com/fleet.git", path: c
 	}
 }
 
+// TestIgnore: what sources leave out, as source-controller decides it.
+func TestIgnore(t *testing.T) {
+	ignoring := func(text string) string {
+		return strings.Replace(sync, `interval: 1m}`, fmt.Sprintf("interval: 1m, ignore: %q}", text), 1) + apps
+	}
+	web := pod("apps/web.yaml", "web")
+	const first = "/web Pod apps/web.yaml:1 clusters/prod"
+	more := web + pod("apps/old.yaml", "old") + pod("apps/.github/ci.yaml", "ci")
+	ci, old := "/ci Pod apps/.github/ci.yaml:1 clusters/prod", "/old Pod apps/old.yaml:1 clusters/prod"
+	bucket := strings.NewReplacer("kind: GitRepository", "kind: Bucket", `url: "ssh://git@example.com/fleet.git"`, "endpoint: example.com, bucketName: fleet")
+	tests := []struct {
+		name, files    string
+		want, problems []string
+	}{
+		{"spec.ignore, without the usual ones", ignoring("/apps/old.yaml") + more, []string{ci, first}, nil},
+		{"only comments", ignoring("# /apps/old.yaml\n\n") + more, []string{old, first}, nil},
+		{"after .sourceignore", ignoring("!/apps/web.yaml") + more + "-- .sourceignore --\n/apps/*\n", []string{first}, nil},
+		{"with .sourceignore", ignoring("/apps/old.yaml") + more + "-- apps/.sourceignore --\n.github/\n", []string{first}, nil},
+		{"a whole folder", ignoring("/apps/") + web, nil, []string{"Kustomization flux-system/apps: there is no folder apps in the repository"}},
+		{"a folder in one that is left out", ignoring("/*\n!/clusters/prod\n!/apps/*.yaml") + more, []string{old, first}, nil},
+		{"the same in .sourceignore", sync + apps + more + "-- .sourceignore --\n/*\n!/clusters/prod\n!/apps/web.yaml\n", []string{first}, nil},
+		{"patched where it is applied", strings.Replace(sync, "resources: [gotk-sync.yaml]", "resources: [gotk-sync.yaml]\npatches: [{target: {kind: GitRepository}, patch: '[{\"op\": \"add\", \"path\": \"/spec/ignore\", \"value\": \"/apps/old.yaml\"}]'}]", 1) + apps + more, []string{ci, first}, nil},
+		{"of another source of the same repository", sync + strings.Replace(apps, "name: flux-system}\n", "name: apps}\n", 1) + more +
+			"-- clusters/prod/source.yaml --\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: apps, namespace: flux-system}\nspec: {url: \"https://example.com/fleet\", ignore: /apps/old.yaml}\n",
+			[]string{ci, first}, []string{"apps/old.yaml: warning: not judged: no root leads to 1 file"}},
+		{"of two clusters", ignoring("/apps/old.yaml") + strings.ReplaceAll(ignoring("/apps/web.yaml"), "clusters/prod", "clusters/dev") + web + pod("apps/old.yaml", "old"),
+			[]string{"/old Pod apps/old.yaml:1 clusters/dev", first}, nil},
+		{"an OCIRepository", strings.NewReplacer("kind: GitRepository", "kind: OCIRepository").Replace(ignoring("/apps/old.yaml")) + more, []string{ci, first}, nil},
+		{"a Bucket, which has no usual ones", bucket.Replace(sync+apps) + more, []string{ci, old, first}, nil},
+		{"a Bucket, which has one .sourceignore", bucket.Replace(ignoring("/apps/.github/")) + more + "-- .sourceignore --\n/apps/old.yaml\n-- apps/.sourceignore --\nweb.yaml\n", []string{first}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, problems := read(t, write(t, tt.files), ".", fluxtree.Options{})
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if len(problems) != len(tt.problems) {
+				t.Fatalf("problems are\n%s", strings.Join(problems, "\n"))
+			}
+			for i, want := range tt.problems {
+				if !strings.Contains(problems[i], want) {
+					t.Errorf("got %q, want %q", problems[i], want)
+				}
+			}
+		})
+	}
+}
+
 // TestRoots: a problem has the roots that it was met under, and none if it may be about any cluster.
 func TestRoots(t *testing.T) {
 	cluster := func(name, more string) string {

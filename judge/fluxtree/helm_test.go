@@ -118,6 +118,8 @@ func TestHelm(t *testing.T) {
 	}{
 		{"one", apps + release + inRepository("web", "") + chartYAML + shows, []string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
 		{"a file that is ignored", apps + release + inRepository("web", "") + chartYAML + shows + "-- .sourceignore --\n/charts/web/templates\n", nil, nil},
+		{"a file that its source ignores", strings.Replace(apps, "clusters/prod/apps.yaml --\n", "clusters/prod/apps.yaml --\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: charts, namespace: shop}\nspec: {url: \"https://example.com/fleet\", ignore: /charts/web/templates}\n---\n", 1) +
+			release + strings.Replace(inRepository("web", ""), "name: flux-system}}}", "name: charts}}}", 1) + chartYAML + shows, nil, nil},
 		{"name and namespace", apps + release + inRepository("web", ", targetNamespace: other") + chartYAML + shows, []string{"/other-web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
 		{"long name", apps + release + inRepository("web", ", releaseName: "+strings.Repeat("a", 60)) + chartYAML + shows,
 			[]string{"/" + strings.Repeat("a", 40) + "-11ee391211c6 ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},

@@ -45,9 +45,11 @@ const notRendered = "its chart is not rendered"
 // are made of. Each release is rendered once all the rest was read.
 type Place struct {
 	helm *Helm
-	// repository has charts; nil if there is none. other says which source is not the repository.
+	// repository has charts; nil if there is none. other says which source is not the repository, and see makes
+	// it what a source has of it.
 	repository *Repository
 	other      func(ref reference, missing bool) string
+	see        func(ref reference)
 
 	configs    map[string]Object // ConfigMaps and Secrets
 	namespaces map[string]bool   // those that something applies

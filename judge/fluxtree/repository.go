@@ -55,8 +55,12 @@ type Repository struct {
 	instances []string
 	// indexes are the kustomizations of kustomize, by folder, with what they list.
 	indexes map[string][]string
-	// leftOut reports whether Flux leaves a folder out of the source.
-	leftOut func(dir string) bool
+	// sources are those in the files of the scope.
+	sources []declaredSource
+	// ignoring is what sources leave out, seen what those that were seen do, and ignored what the one does that is.
+	ignoring ignoring
+	seen     map[string]*ignored
+	ignored  *ignored
 	// failed are the folders that could not be built.
 	failed []string
 }
@@ -84,7 +88,7 @@ func Open(fsys fs.FS, disk filesys.FileSystem, root, display, scope string, o Op
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{fsys: regular.FS(fsys, manifest.MaxDocument), disk: d, display: display, scope: path.Clean(scope), options: o, indexes: map[string][]string{}, urls: map[string][]string{}}
+	r := &Repository{fsys: regular.FS(fsys, manifest.MaxDocument), disk: d, display: display, scope: path.Clean(scope), options: o, indexes: map[string][]string{}, urls: map[string][]string{}, seen: map[string]*ignored{}}
 	r.options.Roots = nil
 	for _, dir := range o.Roots {
 		dir = path.Clean(filepath.ToSlash(dir))
@@ -93,51 +97,13 @@ func Open(fsys fs.FS, disk filesys.FileSystem, root, display, scope string, o Op
 		}
 		r.options.Roots = append(r.options.Roots, dir)
 	}
-	ignored, err := matcher(r.fsys, o.Exclude)
-	if err != nil {
+	if r.ignoring, err = ignoringOf(r.fsys, o.Exclude); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", display, err)
 	}
-	r.leftOut = func(dir string) bool { return dir != "." && ignored.Match(strings.Split(dir, "/"), true) }
-	d.absent = func(name string) bool { return name != "." && ignored.Match(strings.Split(name, "/"), false) }
-	if err := r.scan(r.fsys, r.scope, ignored, r.note); err != nil {
+	if err := r.scan(r.fsys, r.scope, r.ignoring.of("", ""), r.note); err != nil {
 		return nil, fmt.Errorf("reading the folder %s: %w", display, err)
 	}
 	return r, nil
-}
-
-// matcher returns what Flux leaves out of a source: files of version control, and what
-// .sourceignore says, or else the usual files of CI, pictures and archives. What the patterns
-// exclude is left out, too.
-func matcher(fsys fs.FS, exclude []string) (gitignore.Matcher, error) {
-	var patterns []gitignore.Pattern
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && d.Name() == ".git":
-			return fs.SkipDir
-		case d.IsDir() || d.Name() != sourceignore.IgnoreFile:
-			return nil
-		}
-		data, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return err
-		}
-		var domain []string
-		if dir := path.Dir(name); dir != "." {
-			domain = strings.Split(dir, "/")
-		}
-		patterns = append(patterns, sourceignore.ReadPatterns(bytes.NewReader(data), domain)...)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	left := sourceignore.VCSPatterns(nil)
-	if len(patterns) == 0 {
-		left = append(left, sourceignore.DefaultPatterns(nil)...)
-	}
-	return sourceignore.NewMatcher(slices.Concat(left, patterns, Patterns(exclude))), nil
 }
 
 // Patterns parses patterns of .gitignore.
@@ -158,18 +124,15 @@ var (
 )
 
 // scan reads the YAML files below a folder once.
-func (l *listing) scan(fsys fs.FS, dir string, ignored gitignore.Matcher, note func(f file, data []byte)) error {
+func (l *listing) scan(fsys fs.FS, dir string, ignored *ignored, note func(f file, data []byte)) error {
 	return fs.WalkDir(fsys, dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if name != "." && ignored.Match(strings.Split(name, "/"), d.IsDir()) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
+		switch {
+		case d.IsDir() && (d.Name() == ".git" || !ignored.deep && ignored.leavesOut(name, true)):
+			return fs.SkipDir
+		case d.IsDir() || ignored.leavesOut(name, false):
 			return nil
 		}
 		if d.Name() == "Chart.yaml" {
@@ -231,6 +194,7 @@ func (r *Repository) declare(doc manifest.Document, at diag.Position) {
 		if url := urlOf(doc.JSON); !slices.Contains(r.urls[key], url) {
 			r.urls[key] = append(r.urls[key], url)
 		}
+		r.sources = append(r.sources, declaredSource{reference{Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}, at.File, ignoreOf(doc.JSON)})
 	case h.Kind == "FluxInstance":
 		var instance struct {
 			Spec struct {

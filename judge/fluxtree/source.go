@@ -44,9 +44,10 @@ func (w *walk) otherSource(ref reference, missing bool) string {
 	return ""
 }
 
-// source notes the URL of a source.
+// source notes where a source is, and what it leaves out.
 func (w *walk) source(h header, object json.RawMessage) {
-	w.urls[sourceKey(reference{Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, defaultFlux), Name: h.Metadata.Name})] = urlOf(object)
+	key := sourceKey(reference{Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, defaultFlux), Name: h.Metadata.Name})
+	w.urls[key], w.ignores[key] = urlOf(object), ignoreOf(object)
 }
 
 // urlOf returns where a source is; empty if it does not say it.

@@ -23,16 +23,16 @@ const CodeUnreached = "workload-unreached"
 // built from, if they were not read.
 func Unreached(fsys fs.FS, display string, read func(name string) bool) (Problems, error) {
 	var l listing
-	err := l.scan(regular.FS(fsys, manifest.MaxDocument), ".", sourceignore.NewDefaultMatcher(nil, nil), func(file, []byte) {})
+	err := l.scan(regular.FS(fsys, manifest.MaxDocument), ".", &ignored{Matcher: sourceignore.NewDefaultMatcher(nil, nil)}, func(file, []byte) {})
 	var problems Problems
 	l.unreached(".", display, read, "no kustomization that was built leads to", &problems)
 	return problems, err
 }
 
-// unreached is that of the listing, without what belongs to gatehouse: its sources, which nothing
-// applies, and its output, which is applied once it joins the clusters.
+// unreached is that of the listing, without what all sources leave out, and what belongs to gatehouse: its
+// sources, which nothing applies, and its output, which is applied once it joins the clusters.
 func (r *Repository) unreached(scope, display string, read func(name string) bool, why string, problems *Problems) {
-	l := listing{charts: r.charts, files: slices.DeleteFunc(slices.Clone(r.files), func(f file) bool { return !read(f.name) && r.ofGatehouse(f) })}
+	l := listing{charts: r.charts, files: slices.DeleteFunc(slices.Clone(r.files), func(f file) bool { return !read(f.name) && (r.absent(f.name) || r.ofGatehouse(f)) })}
 	l.unreached(scope, display, read, why, problems)
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"path/filepath"
@@ -66,9 +65,9 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (Proble
 			end++
 		}
 		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string]bool{},
-			store: store{given: r.options.Values, built: map[string]Values{}}, own: r.own(roots[begin:end]), urls: map[string]string{}}
+			store: store{given: r.options.Values, built: map[string]Values{}}, own: r.own(roots[begin:end]), urls: map[string]string{}, ignores: map[string]string{}, root: roots[begin].root}
 		w.place = NewPlace(r.options.Helm)
-		w.place.repository, w.place.other = r, w.otherSource
+		w.place.repository, w.place.other, w.place.see = r, w.otherSource, w.see
 		for _, root := range w.queue {
 			w.seen[root.id()] = true
 			r.disk.read[filepath.Join(r.disk.root, filepath.FromSlash(root.at.File))] = true
@@ -136,22 +135,23 @@ type walk struct {
 	// waiting are those that wait for others.
 	waiting []*Kustomization
 	// own is the source of the root, and urls are those of the sources that were applied.
-	own  reference
-	urls map[string]string
+	own     reference
+	urls    map[string]string
+	ignores map[string]string // spec.ignore of those
+	root    string
 	// place has the HelmReleases.
 	place *Place
 }
 
 // run builds the queue, and then renders the HelmReleases, which may make Kustomizations.
 func (w *walk) run() error {
-	root := w.queue[0].root
 	for len(w.queue) > 0 {
-		if err := w.kustomizations(root); err != nil {
+		if err := w.kustomizations(); err != nil {
 			return err
 		}
 		err := w.place.Render(w.ctx, w.problems, func(o Object) error {
 			if h, err := headerOf(o.JSON); err == nil {
-				w.follow(&Kustomization{root: root, elsewhere: o.Elsewhere}, h, o.JSON, o.Unknown, o.At)
+				w.follow(&Kustomization{root: w.root, elsewhere: o.Elsewhere}, h, o.JSON, o.Unknown, o.At)
 			}
 			return w.yield(o)
 		})
@@ -165,7 +165,7 @@ func (w *walk) run() error {
 
 // kustomizations builds the queue. A Kustomization waits for its variables, which another one may
 // apply, and then for those that it depends on, so that releases come in the order of Flux.
-func (w *walk) kustomizations(root string) error {
+func (w *walk) kustomizations() error {
 	for len(w.queue) > 0 {
 		i := slices.IndexFunc(w.queue, func(k *Kustomization) bool { return w.store.ready(k) && !w.waits(k) })
 		if i < 0 {
@@ -173,7 +173,7 @@ func (w *walk) kustomizations(root string) error {
 		}
 		k := w.queue[i]
 		w.queue = slices.Delete(w.queue, i, i+1)
-		k.root = root
+		k.root = w.root
 		if len(k.Spec.DependsOn) > 0 {
 			w.waiting = append(w.waiting, k)
 		}
@@ -216,8 +216,8 @@ func (w *walk) problem(k *Kustomization, code string, severity diag.Severity, fo
 // apply yields what a Kustomization applies.
 func (w *walk) apply(k *Kustomization) error {
 	dir := k.dir()
-	info, err := fs.Stat(w.repository.fsys, dir)
-	missing := err != nil || !info.IsDir() || w.repository.leftOut(dir)
+	w.see(k.source())
+	missing := w.repository.missing(dir)
 	// Any repository has its own root.
 	unclear := missing || dir == "." && w.urls[sourceKey(k.source())] == ""
 	switch other := w.otherSource(k.source(), unclear); {
@@ -232,7 +232,14 @@ func (w *walk) apply(k *Kustomization) error {
 		w.problem(k, CodePath, diag.Error, "there is no folder %s in the repository", dir)
 		return nil
 	}
+	w.repository.ignored.used = true
 	built, err := w.build(k, dir)
+	if err == nil && w.learns(k, built) {
+		w.repository.ignored.used = false
+		w.see(k.source())
+		w.repository.ignored.used = true
+		built, err = w.build(k, dir)
+	}
 	if err != nil {
 		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
