@@ -113,6 +113,12 @@ func pod(file, name string) string {
 	return fmt.Sprintf("-- %s --\napiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec: {containers: [{name: c, image: x}]}\n", file, name)
 }
 
+// child is a Kustomization.
+func child(name, path, spec string) string {
+	return fmt.Sprintf("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %s, namespace: flux-system}\n"+
+		"spec: {path: %s, interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}%s}\n", name, path, spec)
+}
+
 func TestFleet(t *testing.T) {
 	tests := []struct {
 		name, files string
@@ -421,6 +427,23 @@ commonLabels: {a: b}
 				"clusters/prod/apps.yaml:26: warning: Kustomization flux-system/podinfo: not judged: it applies GitRepository podinfo (https://example.com/podinfo), which is not this repository [kustomization-source]",
 			}},
 
+		{name: "two of a name, by two parents", files: sync + apps + "-- apps/ks.yaml --\n" + child("web", "./web", "") + "---\n" + child("more", "./more", "") + "-- more/ks.yaml --\n" + child("web", "./other", "") + pod("web/pod.yaml", "web") + pod("other/pod.yaml", "other"),
+			want:     []string{"/other Pod other/pod.yaml:1 clusters/prod", "/web Pod web/pod.yaml:1 clusters/prod"},
+			problems: []string{"more/ks.yaml:1: warning: Kustomization flux-system/web: there is another one of this name, apps/ks.yaml:1: what applies them overwrites one with the other, and Flux follows the last, so both are judged [flux-twice]"}},
+
+		{name: "the same twice", files: sync + apps + "-- apps/ks.yaml --\n" + child("web", "./web", "") + "---\n" + child("more", "./more", "") + "-- more/ks.yaml --\n" + child("web", "./web", "") + pod("web/pod.yaml", "web"),
+			want: []string{"/web Pod web/pod.yaml:1 clusters/prod"}},
+
+		{name: "two of a name in two clusters", files: sync + apps + "-- apps/ks.yaml --\n" + child("web", "./web", "") + "---\n" + child("more", "./more", ", kubeConfig: {secretRef: {name: remote}}") + "-- more/ks.yaml --\n" + child("web", "./other", "") + pod("web/pod.yaml", "web") + pod("other/pod.yaml", "other"),
+			want: []string{"/other Pod other/pod.yaml:1 clusters/prod", "/web Pod web/pod.yaml:1 clusters/prod"}},
+
+		{name: "the name of the root", files: sync + apps + "-- apps/ks.yaml --\n" + child("flux-system", "./other", "") + pod("other/pod.yaml", "other"),
+			want:     []string{"/other Pod other/pod.yaml:1 clusters/prod"},
+			problems: []string{"apps/ks.yaml:1: warning: Kustomization flux-system/flux-system: there is another one of this name, clusters/prod/flux-system/gotk-sync.yaml:6: "}},
+
+		{name: "a root that is patched where it applies itself", files: strings.Replace(sync, "resources: [gotk-sync.yaml]", "resources: [gotk-sync.yaml]\nnamePrefix: ''\npatches: [{target: {kind: Kustomization}, patch: '[{\"op\": \"add\", \"path\": \"/spec/force\", \"value\": true}, {\"op\": \"add\", \"path\": \"/spec/targetNamespace\", \"value\": \"x\"}]'}]", 1) + apps + pod("apps/web.yaml", "web"),
+			want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}},
+
 		{name: "one that waits for nothing", files: sync + apps + `  dependsOn: [{name: infra}, {name: flux-system}]
 ` + pod("apps/web.yaml", "web"), want: []string{"/web Pod apps/web.yaml:1 clusters/prod"},
 			problems: []string{"clusters/prod/apps.yaml:1: warning: Kustomization flux-system/apps: it waits for flux-system/infra, which nothing here applies [kustomization-depends]"}},
@@ -680,10 +703,7 @@ func TestRoots(t *testing.T) {
 	cluster := func(name, more string) string {
 		return strings.ReplaceAll(sync+apps, "clusters/prod", "clusters/"+name) + more
 	}
-	child := func(name, spec string) string {
-		return "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: " + name + ", namespace: flux-system}\n" +
-			"spec: {path: ./" + name + ", interval: 1h, prune: true, sourceRef: {kind: GitRepository, name: flux-system}" + spec + "}\n"
-	}
+	child := func(name, spec string) string { return "---\n" + child(name, "./"+name, spec) }
 	const elsewhere = ", kubeConfig: {secretRef: {name: remote}}"
 	broken := "-- broken/kustomization.yaml --\nresources: [missing.yaml]\n"
 	twice := "-- broken/x.yaml --\napiVersion: example.net/v1\nkind: Thing\nmetadata: {name: x}\nspec: {a: 1, a: 2}\n-- broken/kustomization.yaml --\nresources: [x.yaml]\n"

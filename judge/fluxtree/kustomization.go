@@ -46,7 +46,7 @@ type Kustomization struct {
 		Patches                 []patch           `json:"patches"`
 		PatchesStrategicMerge   []json.RawMessage `json:"patchesStrategicMerge"` // until v1beta2
 		PatchesJSON6902         []jsonPatch       `json:"patchesJson6902"`
-		KubeConfig              *struct{}         `json:"kubeConfig"`
+		KubeConfig              *json.RawMessage  `json:"kubeConfig"`
 		Images                  []image           `json:"images"`
 		CommonMetadata          commonMetadata    `json:"commonMetadata"`
 		PostBuild               *postBuild        `json:"postBuild"`
@@ -57,8 +57,12 @@ type Kustomization struct {
 	at    diag.Position
 	root  string
 	depth int
-	// elsewhere says that what applies it applies it to another cluster.
+	// elsewhere says that what applies it applies it to another cluster: the one of the kubeConfig cluster,
+	// if that is known.
 	elsewhere bool
+	cluster   string
+	// parent applies it; nil for a root.
+	parent *Kustomization
 	// unknown variables of postBuild.substitute: their values depend on others.
 	unknown map[string]Unknown
 }
@@ -152,6 +156,24 @@ func (k *Kustomization) source() reference {
 
 // remote reports whether it applies to another cluster than that of its root.
 func (k *Kustomization) remote() bool { return k.elsewhere || k.Spec.KubeConfig != nil }
+
+// target is the cluster that it applies to: empty for that of the root, or else a kubeConfig.
+func (k *Kustomization) target() string {
+	if k.Spec.KubeConfig == nil {
+		return k.cluster
+	}
+	return k.Metadata.Namespace + " " + string(*k.Spec.KubeConfig)
+}
+
+// appliesItself reports whether it is applied by itself, directly or not.
+func (k *Kustomization) appliesItself() bool {
+	for above := k.parent; above != nil; above = above.parent {
+		if above.id() == k.id() && above.cluster == k.cluster && above.at.File == k.at.File {
+			return true
+		}
+	}
+	return false
+}
 
 // roots returns the root that a problem with what it applies is about; none if that goes to
 // another cluster.

@@ -1,6 +1,7 @@
 package fluxtree
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -111,7 +112,9 @@ func (p *Place) note(o Object, depth int) {
 		}
 		p.seen[key()] = true
 		id := cmp.Or(h.Metadata.Namespace, o.Namespace, defaultNamespace)
-		p.pending = append(p.pending, &release{Object: o, depth: depth, yielded: map[[sha256.Size]byte]bool{}, id: id + "/" + h.Metadata.Name, after: dependencies(o.JSON, id)})
+		r := &release{Object: o, depth: depth, yielded: map[[sha256.Size]byte]bool{}, id: id + "/" + h.Metadata.Name, after: dependencies(o.JSON, id)}
+		p.twice(r)
+		p.pending = append(p.pending, r)
 	case h.is("", "Namespace"):
 		p.namespaces[h.Metadata.Name] = true
 	case p.helm == nil:
@@ -127,6 +130,29 @@ func (p *Place) note(o Object, depth int) {
 			}
 		}
 	}
+}
+
+// twice warns about another release of the same name in the same cluster that says something else.
+func (p *Place) twice(r *release) {
+	if r.Root == "" {
+		return // files of several clusters, maybe
+	}
+	for _, other := range slices.Concat(p.done, p.pending) {
+		if other.id == r.id && other.cluster == r.cluster && !bytes.Equal(specOf(other.JSON), specOf(r.JSON)) {
+			p.made.Add(diag.Diagnostic{Severity: diag.Warning, Code: CodeTwice, Position: r.At,
+				Summary: "HelmRelease " + r.id + ": " + fmt.Sprintf(saidTwice, other.At)}, r.Roots()...)
+			return
+		}
+	}
+}
+
+// specOf returns the text of the field spec.
+func specOf(object json.RawMessage) json.RawMessage {
+	var content struct {
+		Spec json.RawMessage `json:"spec"`
+	}
+	_ = json.Unmarshal(object, &content) // it was read before
+	return content.Spec
 }
 
 // keep keeps a ConfigMap or Secret, as long as there are not too many.

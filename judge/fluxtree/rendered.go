@@ -67,7 +67,7 @@ func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (o
 				continue
 			}
 			seen[m.id] = true
-			o := Object{JSON: m.Object, Root: r.Root, By: r.by(release), Namespace: release.namespace()}
+			o := Object{JSON: m.Object, Root: r.Root, cluster: r.cluster, By: r.by(release), Namespace: release.namespace()}
 			o.Elsewhere, o.IfMissing = r.Elsewhere || release.Spec.KubeConfig != nil, m.ifMissing
 			o.At, o.Template = p.origin(r, c, m)
 			if len(in.unknown) > 0 {

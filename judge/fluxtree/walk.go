@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ type Object struct {
 	Template string
 	// Elsewhere says that it is applied to another cluster than that of the root.
 	Elsewhere bool
+	cluster   string // the other one, if it is known
 	// IfMissing says that it is only made if it is not there: it has no other object to be.
 	IfMissing bool
 	// Unknown are the fields that are not known, and Renderings the object with other values there.
@@ -46,6 +48,8 @@ func (o Object) Roots() []string { return rootsOf(o.Root, o.Elsewhere) }
 const (
 	// CodeBuild: it cannot be built.
 	CodeBuild = "kustomize-build"
+	// CodeTwice is the code of a warning: another one of its name overwrites it.
+	CodeTwice = "flux-twice"
 	// CodePath: what it applies is not in the repository.
 	CodePath = "kustomization-path"
 	// CodeSource is the code of a warning: it applies another repository.
@@ -64,12 +68,12 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (Proble
 		for end < len(roots) && roots[end].root == roots[begin].root {
 			end++
 		}
-		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string]bool{},
+		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string][]*Kustomization{},
 			store: store{given: r.options.Values, built: map[string]Values{}}, own: r.own(roots[begin:end]), urls: map[string]string{}, ignores: map[string]string{}, root: roots[begin].root}
 		w.place = NewPlace(r.options.Helm)
 		w.place.repository, w.place.other, w.place.see = r, w.otherSource, w.see
 		for _, root := range w.queue {
-			w.seen[root.id()] = true
+			w.met(root)
 			r.disk.read[filepath.Join(r.disk.root, filepath.FromSlash(root.at.File))] = true
 		}
 		if err := w.run(); err != nil {
@@ -130,7 +134,7 @@ type walk struct {
 
 	// queue has what is still to be built, and seen all that was in it.
 	queue []*Kustomization
-	seen  map[string]bool
+	seen  map[string][]*Kustomization // by their ids
 	store store
 	// waiting are those that wait for others.
 	waiting []*Kustomization
@@ -151,7 +155,7 @@ func (w *walk) run() error {
 		}
 		err := w.place.Render(w.ctx, w.problems, func(o Object) error {
 			if h, err := headerOf(o.JSON); err == nil {
-				w.follow(&Kustomization{root: w.root, elsewhere: o.Elsewhere}, h, o.JSON, o.Unknown, o.At)
+				w.follow(&Kustomization{root: w.root, elsewhere: o.Elsewhere, cluster: o.cluster}, h, o.JSON, o.Unknown, o.At)
 			}
 			return w.yield(o)
 		})
@@ -196,7 +200,7 @@ func (w *walk) waits(k *Kustomization) bool {
 func (w *walk) dependencies() {
 	for _, k := range w.waiting {
 		for _, ref := range k.Spec.DependsOn {
-			if id := cmp.Or(ref.Namespace, k.Metadata.Namespace) + "/" + ref.Name; !w.seen[id] {
+			if id := cmp.Or(ref.Namespace, k.Metadata.Namespace) + "/" + ref.Name; len(w.seen[id]) == 0 {
 				w.problem(k, "kustomization-depends", diag.Warning, "it waits for %s, which nothing here applies", id)
 			}
 		}
@@ -332,7 +336,7 @@ func (w *walk) object(k *Kustomization, b Built, v *variables, at diag.Position)
 	if err == nil {
 		w.follow(k, h, object, fields, at)
 	}
-	o := Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Elsewhere: k.remote(), Unknown: fields, Renderings: renderings}
+	o := Object{JSON: object, At: at, Root: k.root, By: "Kustomization " + k.id(), Elsewhere: k.remote(), cluster: k.target(), Unknown: fields, Renderings: renderings}
 	w.place.Note(o)
 	return w.yield(o)
 }
@@ -352,6 +356,31 @@ func (w *walk) follow(k *Kustomization, h header, object json.RawMessage, fields
 	}
 }
 
+// met notes a Kustomization, and reports whether the same one was met before. Others of its name in its cluster
+// say something else: they overwrite each other, and which one counts is not known, so all are followed.
+func (w *walk) met(k *Kustomization) bool {
+	var other *Kustomization
+	for _, one := range w.seen[k.id()] {
+		switch {
+		case one.at.File == "" || one.cluster != k.cluster: // the first is made up for a folder
+		case reflect.DeepEqual(one.Spec, k.Spec), one.parent == nil && one.at.File == k.at.File: // a root is read from its file
+			return true
+		default:
+			other = one
+		}
+	}
+	if other != nil {
+		at := other.at
+		at.File = path.Join(w.repository.display, at.File)
+		w.problem(k, CodeTwice, diag.Warning, saidTwice, at)
+	}
+	w.seen[k.id()] = append(w.seen[k.id()], k)
+	return false
+}
+
+// saidTwice is said of one of two objects of a name, with the place of the other.
+const saidTwice = "there is another one of this name, %s: what applies them overwrites one with the other, and Flux follows the last, so both are judged"
+
 // maxDepth bounds Kustomizations that apply themselves under another name.
 const maxDepth = 50
 
@@ -366,11 +395,10 @@ func (w *walk) add(parent *Kustomization, object json.RawMessage, fields []Unkno
 		w.problems.Add(diag.Diagnostic{Code: CodeBuild, Position: at, Summary: unreadable + err.Error()}, rootsOf(parent.root, parent.remote() || saysElsewhere(object))...)
 		return
 	}
-	if w.seen[k.id()] {
+	k.root, k.parent, k.elsewhere, k.cluster = w.root, parent, parent.remote(), parent.target()
+	if k.appliesItself() || w.met(k) {
 		return
 	}
-	w.seen[k.id()] = true
-	k.elsewhere = parent.remote()
 	if k.depth = parent.depth + 1; k.depth > maxDepth {
 		w.problem(k, CodeBuild, diag.Error, "more than %d Kustomizations apply each other", maxDepth)
 		return
