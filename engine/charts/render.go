@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -36,10 +37,14 @@ var served string
 // maxOutput bounds what a chart makes, in bytes.
 const maxOutput = 32 << 20
 
-// Render returns what a chart makes, as an installation. The errors have [protocol.CodeChart].
+// Render returns what a chart makes, as an installation. The errors have [protocol.CodeChart], or [protocol.CodeSchema] for values
+// that Helm refuses.
 func Render(ctx context.Context, params protocol.RenderParams) (protocol.RenderResult, error) {
 	result, err := render(ctx, params)
-	if err != nil {
+	switch {
+	case errors.Is(err, errSchema):
+		return result, &protocol.Error{Code: protocol.CodeSchema, Message: oneLine(err)}
+	case err != nil:
 		return result, &protocol.Error{Code: protocol.CodeChart, Message: oneLine(err)}
 	}
 	return result, nil
@@ -75,6 +80,11 @@ func render(ctx context.Context, params protocol.RenderParams) (protocol.RenderR
 	all, err := commonutil.ToRenderValuesWithSchemaValidation(c, values, options, capabilities, true)
 	if err != nil {
 		return protocol.RenderResult{}, err
+	}
+	if all, ok := all["Values"].(common.Values); ok && !params.SkipSchema {
+		if made.Unchecked, err = check(c, all); err != nil {
+			return protocol.RenderResult{}, err
+		}
 	}
 	files, err := engine.Engine{}.Render(c, all)
 	if err != nil {
@@ -135,16 +145,37 @@ func (m *maker) crds(c *chart.Chart) error {
 		keys := slices.Collect(maps.Keys(documents))
 		slices.SortFunc(keys, before)
 		for _, key := range keys {
-			var head releaseutil.SimpleHead
-			if err := yaml.Unmarshal([]byte(documents[key]), &head); err != nil || head.Kind != "CustomResourceDefinition" {
-				continue
-			}
-			if err := m.add(protocol.Manifest{Template: crd.Filename, CRD: true}, documents[key]); err != nil {
-				return err
+			for _, definition := range definitions([]byte(documents[key])) {
+				if err := m.add(protocol.Manifest{Template: crd.Filename, CRD: true}, string(definition)); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// definitions returns the CustomResourceDefinitions of a document: itself, or the items of a list, which the client of Helm
+// takes one by one.
+func definitions(text []byte) [][]byte {
+	var head struct {
+		APIVersion string            `json:"apiVersion"`
+		Kind       string            `json:"kind"`
+		Items      []json.RawMessage `json:"items"`
+	}
+	if err := yaml.Unmarshal(text, &head); err != nil {
+		return nil
+	}
+	if head.Kind == "CustomResourceDefinition" && strings.HasPrefix(head.APIVersion, "apiextensions.k8s.io/") {
+		return [][]byte{text}
+	}
+	var all [][]byte
+	if strings.HasSuffix(head.Kind, "List") {
+		for _, item := range head.Items {
+			all = append(all, definitions(item)...)
+		}
+	}
+	return all
 }
 
 // before compares keys of SplitManifests in the order of their documents.

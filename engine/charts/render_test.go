@@ -97,6 +97,90 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestSchema: values that Helm refuses to install are refused, and nothing is fetched for it.
+func TestSchema(t *testing.T) {
+	schema := func(more string) string {
+		return `{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "properties": {"v": {"type": "integer"}}` + more + `}`
+	}
+	const (
+		fine    = `{"v": 1}`
+		wrong   = `{"v": "a"}`
+		refused = "schema: values do not match values.schema.json of chart web: - at '/v': got string, want integer"
+	)
+	chart := func(schema string) map[string][]byte {
+		return files(map[string]string{"templates/c.yaml": configMap, "values.schema.json": schema})
+	}
+	below := files(map[string]string{"templates/c.yaml": configMap, "charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n", "charts/db/values.schema.json": schema("")})
+	remote := schema(`, "allOf": [{"$ref": "https://schemas.invalid/web.json#/definitions/v"}]`)
+	tests := []struct {
+		name, values    string
+		files           map[string][]byte
+		skip            bool
+		want, unchecked string
+	}{
+		{name: "as it should be", values: fine, files: chart(schema("")), want: "1"},
+		{name: "another type", values: wrong, files: chart(schema("")), want: refused},
+		{name: "skipped", values: wrong, files: chart(schema("")), skip: true, want: `"a"`},
+		{name: "required, not given", values: `{}`, files: chart(schema(`, "required": ["v"]`)), want: "schema: values do not match values.schema.json of chart web: - at '': missing property 'v'"},
+		{name: "the latest draft", values: wrong, files: chart(strings.Replace(schema(""), "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema", 1)), want: refused},
+		{name: "a subchart", values: `{"v": 1, "db": {"v": "a"}}`, files: below, want: "schema: values do not match values.schema.json of chart db: - at '/v': got string, want integer"},
+		{name: "a reference within", values: wrong, files: chart(schema(`, "$id": "https://schemas.invalid/web.json", "definitions": {"v": {"required": ["v"]}}, "allOf": [{"$ref": "https://schemas.invalid/web.json#/definitions/v"}]`)), want: refused},
+		{name: "a reference to the network", values: wrong, files: chart(remote), want: `"a"`, unchecked: "values.schema.json refers to https://schemas.invalid/web.json, which is not fetched"},
+		{name: "a reference to the disk", values: wrong, files: chart(schema(`, "allOf": [{"$ref": "file:///etc/hostname"}]`)), want: `"a"`, unchecked: "values.schema.json refers to file:///etc/hostname, which is not fetched"},
+		{name: "a dialect of the network", values: wrong, files: chart(`{"$schema": "https://schemas.invalid/own.json"}`), want: `"a"`, unchecked: "values.schema.json refers to https://schemas.invalid/own.json, which is not fetched"},
+		{name: "no schema", values: fine, files: chart("{"), want: "schema: values do not match values.schema.json of chart web: unexpected EOF"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			result, err := Render(t.Context(), protocol.RenderParams{Files: tt.files, Name: "web", Namespace: "web", Values: json.RawMessage(tt.values), SkipSchema: tt.skip})
+			if result.Unchecked != tt.unchecked {
+				t.Errorf("unchecked %q, want %q", result.Unchecked, tt.unchecked)
+			}
+			if failed := new(protocol.Error); errors.As(err, &failed) {
+				if got := failed.Code + ": " + failed.Message; got != tt.want {
+					t.Errorf("got %s, want %s", got, tt.want)
+				}
+				return
+			}
+			if got := shown(t, protocol.RenderParams{Files: tt.files, Name: "web", Namespace: "web", Values: json.RawMessage(tt.values), SkipSchema: tt.skip}); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestDefinitions: which objects of the folder crds are applied, as the client of Helm reads them.
+func TestDefinitions(t *testing.T) {
+	crd := func(name string) string {
+		return `{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "` + name + `"}, "spec": {"group": "example.com", "names": {"kind": "` + name + `"}, "versions": [{"name": "v1", "served": true}]}}`
+	}
+	list := func(kind string, items ...string) string {
+		return `{"apiVersion": "v1", "kind": "` + kind + `", "items": [` + strings.Join(items, ",") + "]}\n"
+	}
+	other := `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "no-crd"}}`
+	result, err := Render(t.Context(), protocol.RenderParams{Name: "web", Namespace: "web", Files: files(map[string]string{
+		"crds/a.yaml":      list("List", crd("A"), crd("B")) + "---\n" + list("CustomResourceDefinitionList", crd("C")),
+		"crds/b.yaml":      list("List", other, list("List", crd("D")), crd("E")),
+		"crds/c.yaml":      list("List") + "---\n" + strings.Replace(crd("F"), "apiextensions.k8s.io", "example.com", 1) + "\n---\nkind: List\nitems: x\n",
+		"templates/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Capabilities.APIVersions.Has \"example.com/v1/D\" }}'}\n",
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range result.Manifests {
+		var object struct{ Metadata struct{ Name string } }
+		if err := json.Unmarshal(m.Object, &object); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%s %s %t", m.Template, object.Metadata.Name, m.CRD))
+	}
+	want := []string{"web/crds/a.yaml A true", "web/crds/a.yaml B true", "web/crds/a.yaml C true", "web/crds/b.yaml D true", "web/crds/b.yaml E true", "web/templates/x.yaml true false"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestRender: what is made, in which order, and where it comes from.
 func TestRender(t *testing.T) {
 	object := func(kind, name, more string) string {

@@ -38,6 +38,8 @@ type RenderParams struct {
 	APIVersions []string `json:"apiVersions,omitempty"`
 	// SkipCRDs says that the release does not install what is in the folders crds, so APIVersions do not get it.
 	SkipCRDs bool `json:"skipCRDs,omitempty"`
+	// SkipSchema says that the values are not checked against the schemas of the chart.
+	SkipSchema bool `json:"skipSchema,omitempty"`
 	// Metadata replaces the build metadata of the chart's version; empty keeps it.
 	Metadata string `json:"metadata,omitempty"`
 }
@@ -72,6 +74,9 @@ type RenderResult struct {
 	// Chart and Version are what Chart.yaml says.
 	Chart   string `json:"chart"`
 	Version string `json:"version"`
+	// Unchecked says why the values were not checked against the schemas of the chart; empty if they were, or
+	// were not to be.
+	Unchecked string `json:"unchecked,omitempty"`
 	// Manifests in the order in which Helm applies them: those in the folder crds, hooks, all others.
 	Manifests []Manifest `json:"manifests"`
 }

@@ -47,6 +47,8 @@ const (
 	CodeEvaluation = "evaluation-failed"
 	// CodeChart: the chart cannot be rendered or pulled.
 	CodeChart = "chart"
+	// CodeSchema: the values do not match a schema of the chart, so Helm refuses to install it.
+	CodeSchema = "schema"
 )
 
 // Request is one line to the engine.

@@ -419,7 +419,7 @@ func (c *chart) params(v variant, apis []string) engine.RenderParams {
 		Files: c.files, Archive: c.archive, Defaults: c.defaults, ValuesFiles: c.spec.ValuesFiles, IgnoreMissing: c.spec.IgnoreMissingValuesFiles,
 		Name: r.name(), Namespace: r.namespace(), Owner: r.Metadata.Namespace,
 		Values: r.Spec.Values, ValuesFrom: r.Spec.ValuesFrom, Sources: v.sources, APIVersions: apis,
-		SkipCRDs: !r.installsCRDs(), Metadata: metadata,
+		SkipCRDs: !r.installsCRDs(), SkipSchema: r.Spec.Install.DisableSchemaValidation || v.madeUp, Metadata: metadata,
 	}
 }
 

@@ -56,6 +56,12 @@ func (f *fakeHelm) Render(_ context.Context, params engine.RenderParams) (engine
 		return engine.RenderResult{}, err
 	}
 	result := engine.RenderResult{Chart: "chart", Version: "1.0.0", Manifests: []engine.Manifest{}}
+	if schema := string(params.Files["values.schema.json"]); schema != "" && !params.SkipSchema {
+		if schema != "https\n" {
+			return result, &engine.Error{Code: engine.CodeSchema, Message: "values do not match"}
+		}
+		result.Unchecked = schema
+	}
 	for _, name := range slices.Sorted(maps.Keys(params.Files)) {
 		if !strings.Contains(name, "templates/") {
 			continue
@@ -159,6 +165,14 @@ func TestHelm(t *testing.T) {
 			"error: HelmRelease shop/api: cannot be rendered: templates/web.yaml: never", "error: HelmRelease shop/web: cannot be rendered: templates/web.yaml: never"}},
 		{"renders with no value", variables + release + inRepository("web", `, values: {v: "${B}"}`) + chartYAML + "-- charts/web/templates/web.yaml --\nFAIL\n", nil, []string{
 			"HelmRelease shop/web: not judged: its values are not known: spec.values.v: ${B} "}},
+		{"values that Helm refuses", apps + release + inRepository("web", ", upgrade: {disableSchemaValidation: true}") + chartYAML + shows + "-- charts/web/values.schema.json --\nno\n", nil, []string{
+			"error: HelmRelease shop/web: Helm refuses to install it: values do not match"}},
+		{"values that are not checked", apps + release + inRepository("web", ", install: {disableSchemaValidation: true}") + chartYAML + shows + "-- charts/web/values.schema.json --\nno\n",
+			[]string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+		{"values that cannot be checked", apps + release + inRepository("web", "") + chartYAML + shows + "-- charts/web/values.schema.json --\nhttps\n",
+			[]string{"/web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, []string{"HelmRelease shop/web: its values were not checked: https"}},
+		{"made-up values, which no schema checks", variables + release + inRepository("web", `, values: {v: "${B}"}`) + chartYAML + shows + "-- charts/web/values.schema.json --\nno\n",
+			[]string{"/web ConfigMap charts/web/templates/web.yaml:1 unknown ?data.v"}, []string{"HelmRelease shop/web: judged in part: spec.values.v: "}},
 		{"neither chart nor reference", apps + release + "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: shop}\nspec: {interval: 10m}\n", nil, []string{
 			"error: HelmRelease shop/web: it has neither spec.chart nor spec.chartRef"}},
 		{"made in the cluster", apps + release + strings.Replace(inRepository("web", ""), "chart: {spec: {chart: charts/web, sourceRef: {kind: GitRepository, name: flux-system}}}", "chartRef: {kind: ExternalArtifact, name: x}", 1), nil, []string{

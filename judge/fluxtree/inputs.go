@@ -23,6 +23,8 @@ type inputs struct {
 type variant struct {
 	release *helmRelease
 	sources []json.RawMessage
+	// madeUp says that some values are, so what a schema says of them means nothing.
+	madeUp bool
 }
 
 // inputs returns what a release is rendered with. The error says why it cannot be.
@@ -67,7 +69,7 @@ func (p *Place) inputs(r *release, first *helmRelease) (inputs, error) {
 			continue // a value that makes no sense there
 		}
 		one.Metadata.Namespace = first.Metadata.Namespace
-		v := variant{release: one}
+		v := variant{release: one, madeUp: len(in.unknown) > 0}
 		for at := range order {
 			if len(sources[at]) > 0 {
 				v.sources = append(v.sources, sources[at][min(i, len(sources[at])-1)])

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ import (
 const (
 	// CodeRender: the chart is at hand, and cannot be rendered.
 	CodeRender = "helm-render"
+	// CodeSchema: its values do not match the schema of the chart; as a warning: they were not checked.
+	CodeSchema = "helm-schema"
 	// CodeRelease is the code of a warning: the release is not judged.
 	CodeRelease = "helm-release"
 	// CodePart is the code of a warning: values of the release are not known.
@@ -266,9 +269,15 @@ func (p *Place) render(ctx context.Context, r *release, yield func(Object) error
 		return context.Cause(ctx)
 	case err != nil && len(in.unknown) > 0:
 		return notJudged("its values are not known: %s; with others: %s", strings.Join(in.unknown, "; "), ErrorText(err, ""))
+	case refused(err):
+		say(diag.Error, CodeSchema, ": Helm refuses to install it: "+ErrorText(err, ""))
+		return nil
 	case err != nil:
 		say(diag.Error, CodeRender, ": cannot be rendered: "+ErrorText(err, ""))
 		return nil
+	}
+	if out.unchecked != "" {
+		say(diag.Warning, CodeSchema, ": its values were not checked: "+out.unchecked)
 	}
 	say(diag.Warning, CodeRendered, SaidRendered+c.taken(out.version))
 	if len(in.unknown) > 0 {
@@ -283,6 +292,12 @@ func (p *Place) render(ctx context.Context, r *release, yield func(Object) error
 		}
 	}
 	return nil
+}
+
+// refused reports whether Helm refuses the values of a release.
+func refused(err error) bool {
+	failed, ok := errors.AsType[*engine.Error](err)
+	return ok && failed.Code == engine.CodeSchema
 }
 
 // parse returns the release with the first value for what is not known that makes sense there.

@@ -65,6 +65,8 @@ type releaseStep struct {
 	CRDs         string `json:"crds"`
 	SkipCRDs     bool   `json:"skipCRDs"`
 	DisableHooks bool   `json:"disableHooks"`
+	// DisableSchemaValidation says that Helm does not check the values.
+	DisableSchemaValidation bool `json:"disableSchemaValidation"`
 }
 
 // chartSpec says which chart a HelmRelease or a HelmChart takes.

@@ -19,7 +19,9 @@ import (
 // output is what a release applies.
 type output struct {
 	version string // of the chart, with its name
-	objects []Object
+	// unchecked says why its values were not checked; empty if they were, or were not to be.
+	unchecked string
+	objects   []Object
 }
 
 // made is an object of a chart on its way to the cluster.
@@ -36,11 +38,11 @@ func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (o
 	var all [][]made
 	var index []map[string]json.RawMessage // the objects of each by their ids
 	var first error
-	var version string
+	var out output
 	for _, v := range in.variants {
 		one, err := p.helm.render(ctx, c.params(v, p.apis))
 		if err == nil {
-			version = one.Chart + " " + one.Version
+			out.version, out.unchecked = one.Chart+" "+one.Version, one.Unchecked
 			var objects []made
 			if objects, err = v.release.apply(ctx, one.Manifests); err == nil {
 				all, index = append(all, objects), append(index, byID(objects))
@@ -58,7 +60,6 @@ func (p *Place) objects(ctx context.Context, r *release, c *chart, in inputs) (o
 		return output{}, first
 	}
 	release := in.variants[0].release
-	out := output{version: version}
 	why := strings.Join(in.unknown[:min(3, len(in.unknown))], "; ")
 	seen := map[string]bool{}
 	for i, objects := range all {
