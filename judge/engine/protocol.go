@@ -13,7 +13,7 @@ import (
 )
 
 // Protocol is the number of this protocol. Client and engine refuse to work together when it differs.
-const Protocol = 6
+const Protocol = 7
 
 // MaxLine is the length of the longest request or response line in bytes, without the newline. A longer request is
 // skipped and answered with [CodeTooLarge]; the engine never holds more than this of one line.
