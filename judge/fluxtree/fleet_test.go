@@ -722,6 +722,8 @@ func TestRoots(t *testing.T) {
 		{"in another cluster", cluster("prod", child("broken", elsewhere)) + broken + web, []string{"kustomize-build"}},
 		{"a Kustomization in another cluster", cluster("prod", child("away", elsewhere)) + "-- away/ks.yaml --\n" + child("broken", "") + broken + web, []string{"kustomize-build"}},
 		{"a release in another cluster", cluster("prod", "") + "-- apps/release.yaml --\n" + fmt.Sprintf(release, elsewhere), []string{"helm-render"}},
+		{"a release with values of that name", cluster("prod", "") + "-- apps/release.yaml --\n" + strings.Replace(fmt.Sprintf(release, ", chart: {spec: {chart: charts/web, sourceRef: {kind: GitRepository, name: flux-system}}}, values: {kubeConfig: x}"), "shop", "flux-system", 1) +
+			chartYAML + "-- charts/web/templates/web.yaml --\nFAIL\n", []string{"helm-render clusters/prod"}},
 		{"a path that is not there", cluster("dev", "") + cluster("prod", child("nowhere", "")) + web, []string{"kustomization-path clusters/prod"}},
 		{"a Kustomization that is not readable", cluster("dev", "") + cluster("prod", child("bad", ", postBuild: {substitute: {N: 7}}")) + web, []string{"kustomize-build clusters/prod"}},
 		{"one that no root leads to", cluster("prod", "") + "-- old/ks.yaml --\n" + child("bad", ", postBuild: {substitute: {N: 7}}") + web, []string{"kustomize-build"}},

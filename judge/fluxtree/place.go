@@ -226,12 +226,8 @@ func (p *Place) waits(r *release) bool {
 
 // render renders one release.
 func (p *Place) render(ctx context.Context, r *release, yield func(Object) error) error {
-	roots := rootsOf(r.Root, r.Elsewhere || saysElsewhere(r.JSON))
-	say := func(severity diag.Severity, code, text string) {
-		r.said.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.At, Summary: "HelmRelease " + r.id + text}, roots...)
-	}
 	notJudged := func(format string, args ...any) error {
-		say(diag.Warning, CodeRelease, SaidNotJudged+fmt.Sprintf(format, args...))
+		r.say(diag.Warning, CodeRelease, SaidNotJudged+fmt.Sprintf(format, args...))
 		return nil
 	}
 	if p.helm == nil || p.helm.Renderer == nil {
@@ -247,7 +243,7 @@ func (p *Place) render(ctx context.Context, r *release, yield func(Object) error
 	}
 	first, err := r.parse()
 	if err != nil {
-		say(diag.Error, CodeRender, ": "+err.Error())
+		r.say(diag.Error, CodeRender, ": "+err.Error())
 		return nil
 	}
 	first.Metadata.Namespace = namespaceOf(r.Object)
@@ -269,19 +265,17 @@ func (p *Place) render(ctx context.Context, r *release, yield func(Object) error
 		return context.Cause(ctx)
 	case err != nil && len(in.unknown) > 0:
 		return notJudged("its values are not known: %s; with others: %s", strings.Join(in.unknown, "; "), ErrorText(err, ""))
-	case refused(err):
-		say(diag.Error, CodeSchema, ": Helm refuses to install it: "+ErrorText(err, ""))
-		return nil
 	case err != nil:
-		say(diag.Error, CodeRender, ": cannot be rendered: "+ErrorText(err, ""))
+		code, why := failure(err)
+		r.say(diag.Error, code, why)
 		return nil
+	}
+	r.say(diag.Warning, CodeRendered, SaidRendered+c.taken(out.version))
+	if len(in.unknown) > 0 {
+		r.say(diag.Warning, CodePart, SaidPart+strings.Join(in.unknown, "; "))
 	}
 	if out.unchecked != "" {
-		say(diag.Warning, CodeSchema, ": its values were not checked: "+out.unchecked)
-	}
-	say(diag.Warning, CodeRendered, SaidRendered+c.taken(out.version))
-	if len(in.unknown) > 0 {
-		say(diag.Warning, CodePart, SaidPart+strings.Join(in.unknown, "; "))
+		r.say(diag.Warning, CodeSchema, ": its values were not checked: "+out.unchecked)
 	}
 	for _, o := range out.objects {
 		if h, _ := headerOf(o.JSON); o.IfMissing && p.namespaces[h.Metadata.Name] {
@@ -294,10 +288,23 @@ func (p *Place) render(ctx context.Context, r *release, yield func(Object) error
 	return nil
 }
 
-// refused reports whether Helm refuses the values of a release.
-func refused(err error) bool {
-	failed, ok := errors.AsType[*engine.Error](err)
-	return ok && failed.Code == engine.CodeSchema
+// say notes what is to be said of a release.
+func (r *release) say(severity diag.Severity, code, text string) {
+	var elsewhere bool
+	if h, err := r.parse(); err == nil {
+		elsewhere = h.Spec.KubeConfig != nil
+	} else {
+		elsewhere = saysElsewhere(r.JSON)
+	}
+	r.said.Add(diag.Diagnostic{Severity: severity, Code: code, Position: r.At, Summary: "HelmRelease " + r.id + text}, rootsOf(r.Root, r.Elsewhere || elsewhere)...)
+}
+
+// failure returns what is said of a release that cannot be rendered.
+func failure(err error) (code, why string) {
+	if failed, ok := errors.AsType[*engine.Error](err); ok && failed.Code == engine.CodeSchema {
+		return CodeSchema, ": Helm refuses to install it: " + ErrorText(err, "")
+	}
+	return CodeRender, ": cannot be rendered: " + ErrorText(err, "")
 }
 
 // parse returns the release with the first value for what is not known that makes sense there.
