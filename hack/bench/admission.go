@@ -56,6 +56,21 @@ spec:
   expires: 2028-06-01
 `
 
+// floor is the least that Kyverno can be asked: one policy with one check.
+const floor = `apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: floor}
+spec:
+  autogen: {podControllers: {controllers: []}}
+  matchConstraints:
+    namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [%s]}]}
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [pods]}]
+  validationActions: [Deny]
+  validations:
+    - expression: object.spec.containers.all(c, c.?securityContext.?privileged.orValue(false) == false)
+      message: denied
+`
+
 // bundle is a set of objects whose cost is measured, and what it cost.
 type bundle struct {
 	what    string
@@ -114,12 +129,12 @@ func (b *bench) admission(ctx context.Context) (err error) {
 		{policyType: "ValidatingPolicy", ofChart: 0.5, growth: 1.25, ready: 5 * time.Second},
 		{policyType: "ValidatingAdmissionPolicy", ofChart: 0.2, growth: 1.25, ready: 5 * time.Second},
 	}
-	charts, bundles, err := b.bundles(ctx, targets)
+	peers, bundles, err := b.bundles(ctx, targets)
 	if err != nil {
 		return err
 	}
 	for round := range b.rounds {
-		for _, each := range slices.Concat(charts, bundles) {
+		for _, each := range slices.Concat(peers, bundles) {
 			b.say("asking the API server, round %d: %s", round+1, each.what)
 			if err := a.measure(ctx, each); err != nil {
 				return fmt.Errorf("%s: %w", each.what, err)
@@ -127,20 +142,25 @@ func (b *bench) admission(ctx context.Context) (err error) {
 		}
 	}
 	b.report.add("Admission", fmt.Sprintf(`What the policies, all at Enforce, add to the creation of a good Pod (server-side dry run, median of %d in turns with Pods that no policy judges, by whose time the speed of the machine is corrected); median of %d. Ready: from the first object that is applied until all policies are in force.
-ClusterPolicies have no limit: they do not reach the goals ([ADR 12](adr/0012-what-cluster-policies-cost.md)).`, asked, b.rounds), admissionFigures(charts, targets)...)
+ClusterPolicies have no limit: they do not reach the goals ([ADR 12](adr/0012-what-cluster-policies-cost.md)).`, asked, b.rounds), admissionFigures(peers, targets)...)
 	return nil
 }
 
-// bundles builds what is measured: the chart in both kinds that it has, and each target
+// bundles builds what is measured: the chart in both kinds that it has, the floor, and each target
 // with few namespaces, with many that are selected by name, and with many exceptions.
-func (b *bench) bundles(ctx context.Context, targets []*target) (charts, all []*bundle, err error) {
+func (b *bench) bundles(ctx context.Context, targets []*target) (peers, all []*bundle, err error) {
 	for _, policyType := range []string{"ClusterPolicy", "ValidatingPolicy"} {
 		objects, err := b.chartPolicies(ctx, policyType)
 		if err != nil {
 			return nil, nil, err
 		}
-		charts = append(charts, &bundle{what: fmt.Sprintf("the chart kyverno-policies, restricted, %s: %d policies", policyType, len(objects)), objects: objects})
+		peers = append(peers, &bundle{what: fmt.Sprintf("the chart kyverno-policies, restricted, %s: %d policies", policyType, len(objects)), objects: objects})
 	}
+	least, err := manifest.Parse(fmt.Appendf(nil, floor, exempt))
+	if err != nil {
+		return nil, nil, err
+	}
+	peers = append(peers, &bundle{what: "one ValidatingPolicy with one check", objects: least})
 	for _, t := range targets {
 		for _, variant := range []struct {
 			into                   **bundle
@@ -159,25 +179,25 @@ func (b *bench) bundles(ctx context.Context, targets []*target) (charts, all []*
 			all = append(all, *variant.into)
 		}
 	}
-	return charts, all, nil
+	return peers, all, nil
 }
 
-func admissionFigures(charts []*bundle, targets []*target) []figure {
+func admissionFigures(peers []*bundle, targets []*target) []figure {
 	var figures []figure
-	normal := median(charts[0].unjudged)
+	normal := median(peers[0].unjudged)
 	cost := func(b *bundle) {
 		figures = append(figures, figure{what: b.what, value: "+" + duration(b.cost(normal))})
 	}
-	for _, chart := range charts {
-		cost(chart)
-		figures = append(figures, figure{what: "the same, ready", value: duration(median(chart.ready))})
+	for _, peer := range peers {
+		cost(peer)
+		figures = append(figures, figure{what: "the same, ready", value: duration(median(peer.ready))})
 	}
 	for _, t := range targets {
 		for _, b := range []*bundle{t.few, t.namespaces, t.exceptions} {
 			cost(b)
 		}
 		figures = append(figures,
-			ratio(t.policyType+" against the chart as ClusterPolicies", t.few.cost(normal), charts[0].cost(normal), t.ofChart),
+			ratio(t.policyType+" against the chart as ClusterPolicies", t.few.cost(normal), peers[0].cost(normal), t.ofChart),
 			ratio(fmt.Sprintf("%s, %d namespaces against 10", t.policyType, many), t.namespaces.cost(normal), t.few.cost(normal), t.growth),
 			ratio(fmt.Sprintf("%s, %d exceptions against none", t.policyType, many), t.exceptions.cost(normal), t.namespaces.cost(normal), t.growth),
 			within(t.policyType+", ready", median(t.few.ready), t.ready))
