@@ -237,7 +237,7 @@ func TestRandomProfiles(t *testing.T) {
 	for raw, from := range distinct {
 		group.Go(func() error {
 			_, err := client.DryRun().Apply(t.Context(), from.object, "kustomize-controller")
-			for tries := 1; tries < 5 && err != nil && strings.Contains(err.Error(), "context deadline exceeded"); tries++ { // a slow webhook is no answer
+			for tries := 1; tries < 20 && err != nil && strings.Contains(err.Error(), "context deadline exceeded"); tries++ { // a slow webhook is no answer
 				_, err = client.DryRun().Apply(t.Context(), from.object, "kustomize-controller")
 			}
 			if err != nil {
