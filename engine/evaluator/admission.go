@@ -203,7 +203,7 @@ func (l *loading) celPolicy(raw json.RawMessage) (is bool, err error) {
 	}
 	switch meta.APIVersion + " " + meta.Kind {
 	case "policies.kyverno.io/v1 ValidatingPolicy":
-		untyped, err := l.evaluator.decode(raw)
+		untyped, err := l.evaluator.schemas.decode(raw)
 		if err != nil {
 			return true, err
 		}
@@ -236,7 +236,7 @@ func (l *loading) celPolicy(raw json.RawMessage) (is bool, err error) {
 
 // imagePolicy loads an ImageValidatingPolicy.
 func (l *loading) imagePolicy(raw json.RawMessage) error {
-	untyped, err := l.evaluator.decode(raw)
+	untyped, err := l.evaluator.schemas.decode(raw)
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (l *loading) imagePolicy(raw json.RawMessage) error {
 
 // mutatingPolicy loads a MutatingPolicy.
 func (l *loading) mutatingPolicy(raw json.RawMessage) error {
-	untyped, err := l.evaluator.decode(raw)
+	untyped, err := l.evaluator.schemas.decode(raw)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@
 package evaluator
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -29,6 +30,7 @@ import (
 	"github.com/kyverno/kyverno/pkg/engine/jmespath"
 	imageverifycache "github.com/kyverno/kyverno/pkg/image/verification/cache"
 	"github.com/kyverno/sdk/extensions/registryclient"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -42,9 +44,9 @@ type Evaluator struct {
 	registries engineapi.RegistryClientFactory
 	kinds      kindTable
 
-	// loadMu serializes loads, because the schema loader caches without a lock.
+	// loadMu serializes loads.
 	loadMu  sync.Mutex
-	schemas resourceloader.Loader
+	schemas *schemas
 	loads   int
 
 	// verified remembers which images passed which ImageValidatingPolicy, as in a cluster.
@@ -58,13 +60,9 @@ type Evaluator struct {
 func New() (*Evaluator, error) {
 	// Kyverno logs through this global. Never set, it collects loggers and prints a stack after 30 seconds.
 	log.SetLogger(logr.New(log.NullLogSink{}))
-	crds, err := data.Crds()
+	schemas, err := kyvernoSchemas()
 	if err != nil {
-		return nil, fmt.Errorf("opening the CRDs of the Kyverno module: %w", err)
-	}
-	schemas, err := resourceloader.New(openapiclient.NewLocalCRDFiles(crds))
-	if err != nil {
-		return nil, fmt.Errorf("reading the CRDs of the Kyverno module: %w", err)
+		return nil, err
 	}
 	kinds, err := builtinKinds()
 	if err != nil {
@@ -86,6 +84,34 @@ func New() (*Evaluator, error) {
 		schemas:    schemas,
 		verified:   verified,
 	}, nil
+}
+
+// schemas decodes objects of the kinds of some CRDs. It is safe for concurrent use.
+type schemas struct {
+	mu     sync.Mutex // the loader caches without a lock
+	loader resourceloader.Loader
+}
+
+// kyvernoSchemas returns the schemas of the CRDs that the Kyverno module embeds. To read them takes a third
+// of a second, so a process does it once.
+var kyvernoSchemas = sync.OnceValues(func() (*schemas, error) {
+	crds, err := data.Crds()
+	if err != nil {
+		return nil, fmt.Errorf("opening the CRDs of the Kyverno module: %w", err)
+	}
+	loader, err := resourceloader.New(openapiclient.NewLocalCRDFiles(crds))
+	if err != nil {
+		return nil, fmt.Errorf("reading the CRDs of the Kyverno module: %w", err)
+	}
+	return &schemas{loader: loader}, nil
+})
+
+// decode parses strictly, sets the defaults of the CRD and checks its schema.
+func (s *schemas) decode(raw json.RawMessage) (unstructured.Unstructured, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, untyped, err := s.loader.Load(raw)
+	return untyped, err
 }
 
 // Close removes what stand-ins of this process left on disk. No evaluator of the process can be used afterwards.

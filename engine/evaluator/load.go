@@ -17,7 +17,6 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -160,7 +159,7 @@ func (l *loading) knowsRule(policy, pattern string) bool {
 // decodePolicy decodes, defaults and validates a policy as the API server and Kyverno's policy webhook do.
 func (e *Evaluator) decodePolicy(raw json.RawMessage) (policy kyvernov1.PolicyInterface, warnings []string, err error) {
 	defer recovered(&err, "validating the policy")
-	untyped, err := e.decode(raw)
+	untyped, err := e.schemas.decode(raw)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -199,7 +198,7 @@ func settleMessages(policy kyvernov1.PolicyInterface) {
 // decodeException is decodePolicy for exceptions.
 func (e *Evaluator) decodeException(raw json.RawMessage) (exception *kyvernov2.PolicyException, err error) {
 	defer recovered(&err, "validating the exception")
-	untyped, err := e.decode(raw)
+	untyped, err := e.schemas.decode(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -212,12 +211,6 @@ func (e *Evaluator) decodeException(raw json.RawMessage) (exception *kyvernov2.P
 	}
 	errs := exception.Validate()
 	return exception, errs.ToAggregate()
-}
-
-// decode parses strictly, sets the defaults of the CRD and checks its schema.
-func (e *Evaluator) decode(raw json.RawMessage) (unstructured.Unstructured, error) {
-	_, untyped, err := e.schemas.Load(raw)
-	return untyped, err
 }
 
 // identity holds the names of an object: kind/namespace/name for people, namespace/name as Kyverno's key.
