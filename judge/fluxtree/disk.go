@@ -27,6 +27,8 @@ type Disk struct {
 	Outside bool
 	// absent reports whether a file, relative to the root, is kept out of what Flux gets.
 	absent func(file string) bool
+	// links are those below the root; nothing is read through them.
+	links links
 	// instead has the content of files that are not read from the disk, by absolute name.
 	instead map[string][]byte
 	read    map[string]bool
@@ -84,7 +86,18 @@ func (d *Disk) Open(name string) (filesys.File, error) {
 // Exists implements filesys.FileSystem.
 func (d *Disk) Exists(name string) bool {
 	_, replaced := d.instead[name]
-	return replaced || d.FileSystem.Exists(name)
+	return replaced || !d.linked(name) && d.FileSystem.Exists(name)
+}
+
+// IsDir implements filesys.FileSystem.
+func (d *Disk) IsDir(name string) bool { return !d.linked(name) && d.FileSystem.IsDir(name) }
+
+// CleanedAbs implements filesys.FileSystem.
+func (d *Disk) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
+	if d.linked(name) {
+		return "", "", &fs.PathError{Op: "open", Path: name, Err: errLink}
+	}
+	return d.FileSystem.CleanedAbs(name)
 }
 
 // check returns an error about a file that must not be read.

@@ -171,11 +171,11 @@ version: 1
 
 		{name: "aliases of aliases", files: sync + apps + pod("apps/pod.yaml", "web") + "-- apps/bomb.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: bomb}}\n---\n" + bomb(10),
 			want:     []string{"/web Pod apps/pod.yaml:1 clusters/prod"},
-			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: no manifest of Kubernetes, so Flux applies nothing of it: apps/bomb.yaml: the aliases of a document stand for more than 100000 values"}},
+			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: not read: apps/bomb.yaml: the aliases of a document stand for more than 100000 values"}},
 
 		{name: "an alias of itself", files: sync + apps + pod("apps/pod.yaml", "web") + "-- apps/bomb.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\ndata: &a {a: *a}\n",
 			want:     []string{"/web Pod apps/pod.yaml:1 clusters/prod"},
-			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: no manifest of Kubernetes"}},
+			problems: []string{"apps/bomb.yaml: Kustomization flux-system/apps: not read"}},
 
 		{name: "words that YAML 1.1 takes for booleans", files: sync + apps + "  commonMetadata: {labels: {a: y}}\n  postBuild: {substitute: {A: on}}\n" + pod("apps/pod.yaml", "web"),
 			want: []string{"/web Pod apps/pod.yaml:1 clusters/prod"}},

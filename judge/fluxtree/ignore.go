@@ -3,7 +3,6 @@ package fluxtree
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"io/fs"
 	"path"
 	"regexp"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/fluxcd/pkg/sourceignore"
 	"github.com/fluxcd/pkg/sourceignore/gitignore"
-
-	"github.com/gatehouse-dev/gatehouse/internal/reach"
 )
 
 // ignored is what source-controller leaves out of an artifact.
@@ -87,54 +84,11 @@ func (i ignoring) of(kind, ignore string) *ignored {
 	return &ignored{Matcher: sourceignore.NewMatcher(slices.Concat(patterns, i.exclude)), deep: i.deep || includes.MatchString(ignore)}
 }
 
-// declaredSource is a source in a file.
-type declaredSource struct {
-	reference // without a namespace if it names none
-	file      string
-	ignore    string
-}
-
-// ignoreOf returns spec.ignore of a source.
-func ignoreOf(object json.RawMessage) string {
-	var source struct {
-		Spec struct {
-			Ignore string `json:"ignore"`
-		} `json:"spec"`
-	}
-	_ = json.Unmarshal(object, &source) // an object of another form has none
-	return source.Spec.Ignore
-}
-
-// declaredIgnore returns spec.ignore of a source that was not applied yet, as a file says it: one in the
-// folder of the root, or else the only one of its name.
-func (r *Repository) declaredIgnore(ref reference, root string) string {
-	var near, all []string
-	for _, s := range r.sources {
-		if s.Kind != ref.Kind || s.Name != ref.Name || s.Namespace != "" && s.Namespace != ref.Namespace {
-			continue
-		}
-		if all = append(all, s.ignore); reach.Within(s.file, root) {
-			near = append(near, s.ignore)
-		}
-	}
-	for _, found := range [][]string{near, all} {
-		if slices.Sort(found); len(slices.Compact(found)) == 1 {
-			return found[0]
-		}
-	}
-	return ""
-}
-
-// see makes the repository what a source has of it. An object that was applied counts more than a file.
+// see makes the repository what a source has of it.
 func (w *walk) see(ref reference) {
-	if ref.Name == "" {
-		ref = reference{Kind: cmp.Or(w.own.Kind, "GitRepository"), Namespace: cmp.Or(w.own.Namespace, defaultFlux), Name: cmp.Or(w.own.Name, defaultFlux)}
-	}
-	ignore, applied := w.ignores[sourceKey(ref)]
-	if !applied {
-		ignore = w.repository.declaredIgnore(ref, w.root)
-	}
-	w.repository.see(ref.Kind, ignore)
+	ref = w.named(ref)
+	spec, _ := w.spec(ref)
+	w.repository.see(ref.Kind, spec.Ignore)
 }
 
 func (r *Repository) see(kind, ignore string) {
@@ -190,13 +144,10 @@ func (w *walk) learns(k *Kustomization, built []Built) bool {
 		if err != nil || h.Kind != ref.Kind || h.Metadata.Name != ref.Name || cmp.Or(h.Metadata.Namespace, defaultFlux) != ref.Namespace {
 			continue
 		}
-		before, applied := w.ignores[sourceKey(ref)]
-		if !applied {
-			before = w.repository.declaredIgnore(ref, w.root)
-		}
-		now := ignoreOf(b.JSON)
-		w.ignores[sourceKey(ref)] = now
-		return now != before
+		before, _ := w.spec(ref)
+		now := sourceSpecOf(b.JSON)
+		w.specs[sourceKey(ref)] = now
+		return now.Ignore != before.Ignore
 	}
 	return false
 }

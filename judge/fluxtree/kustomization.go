@@ -280,6 +280,8 @@ func (k *Kustomization) merge(into *kustomize.Kustomization, d *Disk, dir string
 type refusal struct {
 	file string
 	err  error
+	// read says that the file could be read, so that Flux refuses it, too.
+	read bool
 }
 
 // manifests lists what Flux generates the kustomization of a folder from: YAML files in all
@@ -310,8 +312,8 @@ func manifests(d *Disk, dir string, strict bool) (found []string, refused []refu
 			return nil
 		}
 		if strict {
-			if err := decodes(d, name, factory.SliceFromBytes); err != nil {
-				refused = append(refused, refusal{name, err})
+			if read, err := decodes(d, name, factory.SliceFromBytes); err != nil {
+				refused = append(refused, refusal{name, err, read})
 				return nil
 			}
 		}
@@ -321,18 +323,20 @@ func manifests(d *Disk, dir string, strict bool) (found []string, refused []refu
 	return found, refused, err
 }
 
-// decodes returns the error of reading the manifests of a file. The reader panics on some.
-func decodes[T any](d *Disk, name string, read func([]byte) (T, error)) (err error) {
+// decodes returns the error of reading the manifests of a file, and whether it could be read itself. The
+// parser panics on some.
+func decodes[T any](d *Disk, name string, parse func([]byte) (T, error)) (read bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("not readable: %v", r)
 		}
 	}()
 	data, err := d.ReadFile(name)
-	if err == nil {
-		_, err = read(data)
+	if err != nil {
+		return false, err
 	}
-	return err
+	_, err = parse(data)
+	return true, err
 }
 
 func headerOf(object json.RawMessage) (header, error) {

@@ -88,7 +88,10 @@ func Open(fsys fs.FS, disk filesys.FileSystem, root, display, scope string, o Op
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{fsys: regular.FS(fsys, manifest.MaxDocument), disk: d, display: display, scope: path.Clean(scope), options: o, indexes: map[string][]string{}, urls: map[string][]string{}, seen: map[string]*ignored{}}
+	if d.links, err = linksOf(fsys); err != nil {
+		return nil, fmt.Errorf("reading the folder %s: %w", display, err)
+	}
+	r := &Repository{fsys: d.links.without(regular.FS(fsys, manifest.MaxDocument)), disk: d, display: display, scope: path.Clean(scope), options: o, indexes: map[string][]string{}, urls: map[string][]string{}, seen: map[string]*ignored{}}
 	r.options.Roots = nil
 	for _, dir := range o.Roots {
 		dir = path.Clean(filepath.ToSlash(dir))
@@ -194,7 +197,7 @@ func (r *Repository) declare(doc manifest.Document, at diag.Position) {
 		if url := urlOf(doc.JSON); !slices.Contains(r.urls[key], url) {
 			r.urls[key] = append(r.urls[key], url)
 		}
-		r.sources = append(r.sources, declaredSource{reference{Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}, at.File, ignoreOf(doc.JSON)})
+		r.sources = append(r.sources, declaredSource{reference{Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}, at.File, sourceSpecOf(doc.JSON)})
 	case h.Kind == "FluxInstance":
 		var instance struct {
 			Spec struct {

@@ -4,8 +4,14 @@ import (
 	"cmp"
 	"encoding/json"
 	"io/fs"
+	"path"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/diag"
+	"github.com/gatehouse-dev/gatehouse/internal/reach"
 )
 
 // externalArtifact is a kind of sources that controllers put together in the cluster.
@@ -38,6 +44,8 @@ func (w *walk) otherSource(ref reference, missing bool) string {
 	switch {
 	case url != "" && !same:
 		return ref.Kind + " " + ref.Name + " (" + url + ")"
+	case url != "" && w.revision(ref, own) != "":
+		return ref.Kind + " " + ref.Name + " (" + url + ", " + w.revision(ref, own) + ")"
 	case missing:
 		return ref.Kind + " " + ref.Name
 	}
@@ -47,7 +55,160 @@ func (w *walk) otherSource(ref reference, missing bool) string {
 // source notes where a source is, and what it leaves out.
 func (w *walk) source(h header, object json.RawMessage) {
 	key := sourceKey(reference{Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, defaultFlux), Name: h.Metadata.Name})
-	w.urls[key], w.ignores[key] = urlOf(object), ignoreOf(object)
+	w.urls[key], w.specs[key] = urlOf(object), sourceSpecOf(object)
+}
+
+// sourceSpec is what a source says of the repository that it has.
+type sourceSpec struct {
+	// Ignore are patterns of .gitignore.
+	Ignore string
+	Ref    sourceRef
+	// Include are other repositories that it puts into folders.
+	Include []struct {
+		Repository struct{ Name string }
+		ToPath     string
+	}
+	// SparseCheckout are the only folders that it has; empty for all.
+	SparseCheckout    []string
+	RecurseSubmodules bool
+}
+
+// sourceRef is the revision of a source.
+type sourceRef struct{ Name, Branch, Tag, SemVer, Commit, Digest string }
+
+// of returns what counts for a kind of sources: the most exact field, or what the kind has by default.
+func (r sourceRef) of(kind string) string {
+	if branch, ok := strings.CutPrefix(r.Name, "refs/heads/"); ok {
+		r.Name, r.Tag, r.SemVer, r.Branch = "", "", "", branch
+	}
+	for _, one := range []struct{ field, value string }{
+		{"commit", r.Commit}, {"digest", r.Digest}, {"reference", r.Name}, {"semver", r.SemVer}, {"tag", r.Tag}, {"branch", r.Branch},
+	} {
+		if one.value != "" {
+			return one.field + " " + one.value
+		}
+	}
+	if kind == "GitRepository" {
+		return "branch master"
+	}
+	return "tag latest"
+}
+
+// sourceSpecOf returns what a source says. One of another form says nothing.
+func sourceSpecOf(object json.RawMessage) sourceSpec {
+	var source struct{ Spec sourceSpec }
+	if json.Unmarshal(object, &source) != nil {
+		return sourceSpec{}
+	}
+	return source.Spec
+}
+
+// declaredSource is a source in a file.
+type declaredSource struct {
+	reference // without a namespace if it names none
+	file      string
+	spec      sourceSpec
+}
+
+// declaredSpec returns what a source says that was not applied yet, as a file has it: one in the
+// folder of the root, or else the only one of its name.
+func (r *Repository) declaredSpec(ref reference, root string) (sourceSpec, bool) {
+	var near, all []sourceSpec
+	for _, s := range r.sources {
+		if s.Kind != ref.Kind || s.Name != ref.Name || s.Namespace != "" && s.Namespace != ref.Namespace {
+			continue
+		}
+		if all = append(all, s.spec); reach.Within(s.file, root) {
+			near = append(near, s.spec)
+		}
+	}
+	for _, found := range [][]sourceSpec{near, all} {
+		if len(found) > 0 && !slices.ContainsFunc(found, func(s sourceSpec) bool { return !reflect.DeepEqual(s, found[0]) }) {
+			return found[0], true
+		}
+	}
+	return sourceSpec{}, false
+}
+
+// spec returns what a source says, if that is known. An object that was applied counts more than a file.
+func (w *walk) spec(ref reference) (sourceSpec, bool) {
+	if spec, applied := w.specs[sourceKey(ref)]; applied {
+		return spec, true
+	}
+	return w.repository.declaredSpec(ref, w.root)
+}
+
+// named returns a source; that of the root if the reference names none.
+func (w *walk) named(ref reference) reference {
+	if ref.Name != "" {
+		return ref
+	}
+	return reference{Kind: cmp.Or(w.own.Kind, "GitRepository"), Namespace: cmp.Or(w.own.Namespace, defaultFlux), Name: cmp.Or(w.own.Name, defaultFlux)}
+}
+
+// revision returns which revision of this repository a source has, if it may be another one than
+// that of the root; else it returns an empty text.
+func (w *walk) revision(ref, own reference) string {
+	spec, known := w.spec(ref)
+	if !known {
+		return ""
+	}
+	has := spec.Ref.of(ref.Kind)
+	ours, known := w.spec(own)
+	if !known && strings.HasPrefix(has, "branch ") || known && has == ours.Ref.of(own.Kind) {
+		return "" // the checkout may be any branch
+	}
+	return has
+}
+
+// elsewhere notes what the source of a Kustomization has in a folder and the checkout has not:
+// other repositories that it includes, and submodules. It reports whether that is all of it.
+func (w *walk) elsewhere(k *Kustomization, dir string) (all bool) {
+	spec, known := w.spec(w.named(k.source()))
+	note := func(at, format string, args ...any) {
+		if reach.Within(dir, at) || reach.Within(at, dir) {
+			w.problem(k, CodeSource, diag.Warning, "not judged: "+format, args...)
+			all = all || reach.Within(dir, at)
+		}
+	}
+	for _, include := range spec.Include {
+		at := path.Clean(cmp.Or(include.ToPath, include.Repository.Name))
+		note(at, "its source includes GitRepository %s in %s", include.Repository.Name, at)
+	}
+	if !known || spec.RecurseSubmodules {
+		for _, at := range w.repository.submodules() {
+			note(at, "the submodule %s is not checked out", at)
+		}
+	}
+	if len(spec.SparseCheckout) > 0 && !slices.ContainsFunc(spec.SparseCheckout, func(at string) bool {
+		at = path.Clean(at)
+		return reach.Within(dir, at) || reach.Within(at, dir)
+	}) {
+		w.problem(k, CodePath, diag.Error, "its source does not check out %s (spec.sparseCheckout)", dir)
+		return true
+	}
+	return all
+}
+
+var submodulePath = regexp.MustCompile(`(?m)^\s*path\s*=\s*(.*?)\s*$`)
+
+// submodules returns the folders of submodules that are not checked out.
+func (r *Repository) submodules() []string {
+	data, err := fs.ReadFile(r.fsys, ".gitmodules")
+	if err != nil {
+		return nil
+	}
+	var empty []string
+	for _, m := range submodulePath.FindAllSubmatch(data, -1) {
+		at := path.Clean(strings.Trim(string(m[1]), `"`))
+		if !fs.ValidPath(at) {
+			continue
+		}
+		if entries, err := fs.ReadDir(r.fsys, at); err != nil || len(entries) == 0 {
+			empty = append(empty, at)
+		}
+	}
+	return empty
 }
 
 // urlOf returns where a source is; empty if it does not say it.

@@ -69,7 +69,7 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (Proble
 			end++
 		}
 		w := &walk{repository: r, ctx: ctx, yield: yield, problems: &problems, queue: slices.Clone(roots[begin:end]), seen: map[string][]*Kustomization{},
-			store: store{given: r.options.Values, built: map[string]Values{}}, own: r.own(roots[begin:end]), urls: map[string]string{}, ignores: map[string]string{}, root: roots[begin].root}
+			store: store{given: r.options.Values, built: map[string]Values{}}, own: r.own(roots[begin:end]), urls: map[string]string{}, specs: map[string]sourceSpec{}, root: roots[begin].root}
 		w.place = NewPlace(r.options.Helm)
 		w.place.repository, w.place.other, w.place.see = r, w.otherSource, w.see
 		for _, root := range w.queue {
@@ -93,6 +93,7 @@ func (r *Repository) Each(ctx context.Context, yield func(Object) error) (Proble
 	for _, d := range r.disk.Warnings(r.shown) {
 		problems.Add(d)
 	}
+	r.linked(&problems)
 	r.unreached(r.scope, r.display, r.read, "no root leads to", &problems)
 	return problems.Sort(), nil
 }
@@ -139,10 +140,10 @@ type walk struct {
 	// waiting are those that wait for others.
 	waiting []*Kustomization
 	// own is the source of the root, and urls are those of the sources that were applied.
-	own     reference
-	urls    map[string]string
-	ignores map[string]string // spec.ignore of those
-	root    string
+	own   reference
+	urls  map[string]string
+	specs map[string]sourceSpec // of those
+	root  string
 	// place has the HelmReleases.
 	place *Place
 }
@@ -232,6 +233,8 @@ func (w *walk) apply(k *Kustomization) error {
 		}
 		w.problem(k, CodeSource, diag.Warning, "not judged: it applies %s%s", other, why)
 		return nil
+	case w.elsewhere(k, dir):
+		return nil
 	case missing:
 		w.problem(k, CodePath, diag.Error, "there is no folder %s in the repository", dir)
 		return nil
@@ -284,8 +287,12 @@ func (w *walk) build(k *Kustomization, dir string) ([]Built, error) {
 			return nil, first
 		}
 		for _, f := range refused {
+			what := "no manifest of Kubernetes, so Flux applies nothing of it"
+			if !f.read {
+				what = "not read"
+			}
 			w.problems.Add(diag.Diagnostic{Code: "kustomization-manifest", Position: diag.Position{File: w.repository.shown(f.file)},
-				Summary: fmt.Sprintf("Kustomization %s: no manifest of Kubernetes, so Flux applies nothing of it: %s", k.id(), ErrorText(f.err, d.root))}, k.roots()...)
+				Summary: fmt.Sprintf("Kustomization %s: %s: %s", k.id(), what, ErrorText(f.err, d.root))}, k.roots()...)
 		}
 		d.instead[file] = data
 		built, err := d.build(w.ctx, full)
