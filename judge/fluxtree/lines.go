@@ -2,6 +2,7 @@ package fluxtree
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 )
 
@@ -16,7 +17,14 @@ type lines struct {
 type document struct {
 	line int
 	text string
+	// kind and name are empty where they are not in the usual place.
+	kind, name string
 }
+
+var (
+	kindOf = regexp.MustCompile(`(?m)^kind:[ \t]*["']?(\w+)`)
+	nameOf = regexp.MustCompile(`(?m)^metadata:(?:[ \t]*\{[^\n]*?\bname:|(?:\n[ \t]+[^\n]*|\n[ \t]*)*?\n[ \t]+name:)[ \t]*["']?([^"'\s,}]+)`)
+)
 
 // of returns the line where the document of an object begins; 0 if that is not clear. id is
 // its kind and its name, which kustomize may have given a prefix or suffix.
@@ -35,6 +43,9 @@ func (l *lines) of(file, id string) int {
 		return documents[0].line
 	}
 	kind, name, _ := strings.Cut(id, " ")
+	if line := closest(documents, kind, name); line > 0 {
+		return line
+	}
 	found := 0
 	for _, d := range documents {
 		if !strings.Contains(d.text, kind) || !strings.Contains(d.text, name) {
@@ -48,6 +59,24 @@ func (l *lines) of(file, id string) int {
 	return found
 }
 
+// closest returns the line of the document of a kind whose name is the longest part of a name: what is
+// left is a prefix or suffix. It is 0 if there is no such document, or several.
+func closest(documents []document, kind, name string) int {
+	var best document
+	several := false
+	for _, d := range documents {
+		if d.kind != kind || d.name == "" || !strings.Contains(name, d.name) || len(d.name) < len(best.name) {
+			continue
+		}
+		several = len(d.name) == len(best.name)
+		best = d
+	}
+	if several {
+		return 0
+	}
+	return best.line
+}
+
 // split returns the documents of a file with the lines of their first content.
 func split(data []byte) []document {
 	var documents []document
@@ -55,7 +84,14 @@ func split(data []byte) []document {
 	var text strings.Builder
 	flush := func() {
 		if begin > 0 {
-			documents = append(documents, document{begin, text.String()})
+			d := document{line: begin, text: text.String()}
+			if m := kindOf.FindStringSubmatch(d.text); m != nil {
+				d.kind = m[1]
+			}
+			if m := nameOf.FindStringSubmatch(d.text); m != nil {
+				d.name = m[1]
+			}
+			documents = append(documents, d)
 		}
 		begin = 0
 		text.Reset()

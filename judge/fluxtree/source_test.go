@@ -64,6 +64,41 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestLinesOfDocuments: objects of one file have the line of their document, also under another name.
+func TestLinesOfDocuments(t *testing.T) {
+	files := sync + apps + "  namePrefix: shop-\n" + `
+-- apps/all.yaml --
+# the web
+apiVersion: v1
+kind: Pod
+metadata:
+  labels: {name: web}
+
+  name: web
+spec: {containers: [{name: web-db, image: x}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {labels: {app: web}, name: "web-db"}
+spec: {containers: [{name: web, image: x}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {}
+---
+kind: Pod
+apiVersion: v1
+metadata:
+    name: 'db'   # of the web
+spec: {containers: [{name: web, image: x}]}
+`
+	expect(t, write(t, files), []string{
+		"/shop-db Pod apps/all.yaml:20 clusters/prod", "/shop-web Pod apps/all.yaml:2 clusters/prod",
+		"/shop-web Service apps/all.yaml:15 clusters/prod", "/shop-web-db Pod apps/all.yaml:10 clusters/prod",
+	}, nil)
+}
+
 // TestArtifacts: what sources have that the checkout has not, and the other way round.
 func TestArtifacts(t *testing.T) {
 	const web = "/web Pod apps/web.yaml:1 clusters/prod"
