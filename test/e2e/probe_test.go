@@ -30,7 +30,9 @@ func answerOf(err error) answer {
 	switch {
 	case err == nil:
 		return admitted
-	case strings.Contains(err.Error(), "denied the request"), strings.Contains(err.Error(), "violates PodSecurity"):
+	case strings.Contains(err.Error(), "denied the request"), // by a webhook
+		strings.Contains(err.Error(), "denied request: "), // by a ValidatingAdmissionPolicy
+		strings.Contains(err.Error(), "violates PodSecurity"):
 		return refused
 	case strings.Contains(err.Error(), "failed calling webhook"):
 		return closed
