@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/engine/evaluator"
-	"github.com/gatehouse-dev/gatehouse/internal/diag"
 	protocol "github.com/gatehouse-dev/gatehouse/judge/engine"
+	"github.com/gatehouse-dev/gatehouse/judge/fluxtree"
 	"github.com/gatehouse-dev/gatehouse/judge/identify"
 	"github.com/gatehouse-dev/gatehouse/judge/workload"
 	"sigs.k8s.io/yaml"
@@ -30,7 +30,7 @@ func (e inProcess) EvaluateMany(ctx context.Context, requests []protocol.Evaluat
 // written are policies as a source of workloads.
 type written []string
 
-func (w written) Each(_ context.Context, yield func(workload.Workload) error) (diag.List, error) {
+func (w written) Each(_ context.Context, yield func(workload.Workload) error) (fluxtree.Problems, error) {
 	for _, text := range w {
 		raw, err := yaml.YAMLToJSON([]byte(text))
 		if err != nil {

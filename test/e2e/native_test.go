@@ -54,12 +54,17 @@ func TestNative(t *testing.T) {
 		}
 		return nil
 	})
+	admitted, refused := 0, 0
 	for _, control := range native {
 		t.Run(control.ID, func(t *testing.T) {
 			good, bad := casesOf(t, control)
-			n := askNative(t, asUser, control.ID, good, false) + askNative(t, asUser, control.ID, bad, true)
-			t.Logf("%d of %d documents", n, len(good)+len(bad))
+			admitted += askNative(t, asUser, control.ID, good, false)
+			refused += askNative(t, asUser, control.ID, bad, true)
 		})
+	}
+	t.Logf("%d controls, %d documents admitted and %d refused", len(native), admitted, refused)
+	if admitted < 250 || refused < 450 {
+		t.Error("too few documents to say anything")
 	}
 }
 
@@ -78,11 +83,14 @@ func askNative(t *testing.T, user *kube.Client, control string, cases []catalog.
 			metadata["namespace"] = namespaceOf(one)
 		}
 		err := judge(t, user, o)
-		if answerOf(err) == silent {
+		named := err != nil && strings.Contains(err.Error(), control+": ")
+		switch {
+		case answerOf(err) == silent,
+			one.Kind.Kind == "Namespace" && err != nil && !named, // two objects judge them, and only the first that refuses says so
+			one.Name == "type-of-a-later-kubernetes":             // this one does not know the field, and drops it
 			continue
 		}
-		judged++
-		if named := err != nil && strings.Contains(err.Error(), control+": "); named != bad {
+		if judged++; named != bad {
 			t.Errorf("%s: refused by the control is %t, want %t: %v", one.Name, named, bad, err)
 		}
 	}
