@@ -196,7 +196,7 @@ func TestHelm(t *testing.T) {
 			"- {apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: inner, namespace: flux-system}, spec: {path: inner}}\n" + pod("inner/pod.yaml", "inner"),
 			[]string{"/inner Pod inner/pod.yaml:1 <nil>", "/x ConfigMap charts/web/templates/web.yaml:1 <nil>"}, []string{"HelmRelease shop/inner: not judged: its chart none "}},
 		{"a namespace of its own", apps + release + inRepository("web", ", targetNamespace: other, install: {createNamespace: true}") + inRepository("api", ", targetNamespace: other, install: {createNamespace: true}") + chartYAML + shows,
-			[]string{"/other Namespace apps/release.yaml <nil> if missing", "/other-api ConfigMap charts/web/templates/web.yaml:1 <nil>", "/other-web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
+			[]string{"/other Namespace apps/release.yaml:2 <nil> if missing", "/other-api ConfigMap charts/web/templates/web.yaml:1 <nil>", "/other-web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
 		{"a namespace that is there", apps + release + inRepository("web", ", targetNamespace: other, install: {createNamespace: true}") + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: other}}\n" + chartYAML + shows,
 			[]string{"/other Namespace apps/release.yaml <nil>", "/other-web ConfigMap charts/web/templates/web.yaml:1 <nil>"}, nil},
 		{"two of a name", apps + release + inRepository("web", "") + "-- clusters/prod/release.yaml --\n" + inRepository("web", ", values: {v: other}") + chartYAML + shows,
