@@ -99,6 +99,10 @@ const maxNamed = 10
 func (r *Report) gaps() []string {
 	var lines []string
 	for _, kind := range []string{"HelmRelease", "Kustomization", "ResourceSet", "chart"} {
+		if kind == "Kustomization" {
+			lines = append(lines, r.kustomizations()...)
+			continue
+		}
 		if names := r.names(kind, false); len(names) > 0 {
 			lines = append(lines, "not judged: "+counted(len(names), map[string]string{"chart": "Helm chart"}[kind], kind)+": "+named(names))
 		}
@@ -117,6 +121,35 @@ func (r *Report) gaps() []string {
 			perhaps = ", perhaps only because " + named(hiding) + " could not be read"
 		}
 		lines = append(lines, "not reached"+perhaps+": "+counted(len(places), "file or folder", "")+" that nothing applies: "+named(places))
+	}
+	return lines
+}
+
+// kustomizations returns sentences about the Kustomizations that were not judged, one for each reason.
+func (r *Report) kustomizations() []string {
+	var reasons []string
+	of := map[string][]NotJudged{}
+	for _, n := range r.NotJudged {
+		if n.Kind != "Kustomization" {
+			continue
+		}
+		reason := n.Reason
+		if strings.HasSuffix(reason, fluxtree.SaidMade) || of[reason] == nil && len(of) >= maxNamed {
+			reason = "" // said once for all, or too many to say
+		}
+		if of[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		of[reason] = append(of[reason], n)
+	}
+	var lines []string
+	for _, reason := range reasons {
+		names := (&Report{NotJudged: of[reason]}).names("Kustomization", false)
+		line := "not judged: " + counted(len(names), "", "Kustomization") + ": " + named(names)
+		if reason != "" {
+			line += ": " + reason
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }
