@@ -90,7 +90,13 @@ spec:
 		"components/labels/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {component: labels}, includeTemplates: true}]\n",
 		".sourceignore":                        "/variables/deep/left-out.yaml\n",
 		"variables/deep/left-out.yaml":         configMap("left-out", "{a: b}"),
+		"variables/linked/here.yaml":           configMap("here", "{a: b}"), // beside one of the links
 	}
+}
+
+// fieldLinks are symbolic links of the repository, which Flux does not have.
+func fieldLinks() map[string]string {
+	return map[string]string{"variables/linked/kustomization.yaml": "../own/kustomization.yaml", "variables/link.yaml": "own/ignored.yaml"}
 }
 
 // TestReading compares what `gatehouse impact` reads in a repository with what the real kustomize-controller and
@@ -112,6 +118,11 @@ func TestReading(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range fieldLinks() {
+		if err := os.Symlink(filepath.FromSlash(to), filepath.Join(f.repository, filepath.FromSlash(name))); err != nil {
 			t.Fatal(err)
 		}
 	}
