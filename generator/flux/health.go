@@ -1,6 +1,8 @@
 package flux
 
 import (
+	"sync"
+
 	"github.com/fluxcd/pkg/apis/kustomize"
 
 	"github.com/gatehouse-dev/gatehouse/internal/kinds"
@@ -32,8 +34,9 @@ func healthExpr(k kinds.Kind) string {
 	return ""
 }
 
-// healthKinds returns the kinds of policies that say whether they are in force.
-func healthKinds() []groupKind {
+// healthKinds returns the kinds of policies that say whether they are in force. It is asked for each pair
+// of layers.
+var healthKinds = sync.OnceValue(func() []groupKind {
 	var found []groupKind
 	for _, k := range kinds.Policies() {
 		if healthExpr(k) != "" {
@@ -41,7 +44,7 @@ func healthKinds() []groupKind {
 		}
 	}
 	return found
-}
+})
 
 // healthExprs returns the health check of each kind of policy. There is no
 // `failed`: a policy is not ready for a moment after each change, and a failure

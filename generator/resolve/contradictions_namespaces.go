@@ -59,6 +59,9 @@ func (s situation) refusedNamespaces() {
 func (s situation) ownNamespaces() {
 	for _, p := range s.asked {
 		demanded := texts(p, p.Control.Claims.Demands.NamespaceLabels)
+		if len(demanded) == 0 {
+			continue
+		}
 		exempt := texts(p, p.Control.Claims.Demands.Exempt)
 		for _, n := range s.here() {
 			labels := namespace(n, s.env.Name).Labels
