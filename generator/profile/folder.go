@@ -15,7 +15,7 @@ import (
 // fewStrange is how many files of others a source may have and each is named.
 const fewStrange = 3
 
-// wrongFolder returns the only problem of a folder that is no source: nothing in it is of
+// wrongFolder returns the only problem of a folder that is not a source: nothing in it is of
 // gatehouse, or one source, or several, are in folders of it among what is not. What else is
 // wrong there says nothing to the user.
 func (l *loader) wrongFolder(names []string) (diag.Diagnostic, bool) {

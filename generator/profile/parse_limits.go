@@ -374,7 +374,7 @@ func (l *limitItem) ratios() {
 		case bounded && limited && exceeds(ratio, most, least):
 			l.Report(at, codeLimitRange, "", "is more than max divided by min, which limit it already")
 		case requested && request.Sign() == 0:
-			l.Report(l.written([2]string{"min", "defaultRequest"}, name), codeLimitRange, "raise it", "refuses every container that sets nothing: a limit is no multiple of a request of 0")
+			l.Report(l.written([2]string{"min", "defaultRequest"}, name), codeLimitRange, "raise it", "refuses every container that sets nothing: a request of 0 has no ratio")
 		case request.Sign() > 0 && limit.AsApproximateFloat64() > request.AsApproximateFloat64()*ratio.AsApproximateFloat64():
 			l.Report(at, codeLimitRange, "raise defaultRequest, or lower default, which is max where it is not set",
 				"refuses every container that sets nothing: default is more than %s times defaultRequest", ratio.String())

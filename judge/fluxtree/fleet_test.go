@@ -632,20 +632,7 @@ spec: {sync: {kind: GitRepository, url: "https://example.com/fleet.git", path: c
 `, want: []string{"/web Pod apps/web.yaml:1 clusters/prod"}, problems: []string{"bootstrap: warning: not judged: no root leads to 1 file [workload-unreached]"}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, problems := read(t, write(t, tt.files), ".", tt.options)
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Error(diff)
-			}
-			if len(problems) != len(tt.problems) {
-				t.Fatalf("problems are\n%s", strings.Join(problems, "\n"))
-			}
-			for i, want := range tt.problems {
-				if !strings.Contains(problems[i], want) {
-					t.Errorf("got %q, want %q", problems[i], want)
-				}
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { expect(t, write(t, tt.files), tt.options, tt.want, tt.problems) })
 	}
 }
 
@@ -681,20 +668,7 @@ func TestIgnore(t *testing.T) {
 		{"a Bucket, which has one .sourceignore", bucket.Replace(ignoring("/apps/.github/")) + more + "-- .sourceignore --\n/apps/old.yaml\n-- apps/.sourceignore --\nweb.yaml\n", []string{first}, nil},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, problems := read(t, write(t, tt.files), ".", fluxtree.Options{})
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Error(diff)
-			}
-			if len(problems) != len(tt.problems) {
-				t.Fatalf("problems are\n%s", strings.Join(problems, "\n"))
-			}
-			for i, want := range tt.problems {
-				if !strings.Contains(problems[i], want) {
-					t.Errorf("got %q, want %q", problems[i], want)
-				}
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { expect(t, write(t, tt.files), fluxtree.Options{}, tt.want, tt.problems) })
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 )
 
 // expect compares what is applied, and what the problems contain.
-func expect(t *testing.T, dir string, want, problems []string) {
+func expect(t *testing.T, dir string, o fluxtree.Options, want, problems []string) {
 	t.Helper()
-	got, said := read(t, dir, ".", fluxtree.Options{})
+	got, said := read(t, dir, ".", o)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -59,7 +59,7 @@ func TestLinks(t *testing.T) {
 					t.Skip(err)
 				}
 			}
-			expect(t, dir, tt.want, tt.problems)
+			expect(t, dir, fluxtree.Options{}, tt.want, tt.problems)
 		})
 	}
 }
@@ -93,7 +93,7 @@ metadata:
     name: 'db'   # of the web
 spec: {containers: [{name: web, image: x}]}
 `
-	expect(t, write(t, files), []string{
+	expect(t, write(t, files), fluxtree.Options{}, []string{
 		"/shop-db Pod apps/all.yaml:20 clusters/prod", "/shop-web Pod apps/all.yaml:2 clusters/prod",
 		"/shop-web Service apps/all.yaml:15 clusters/prod", "/shop-web-db Pod apps/all.yaml:10 clusters/prod",
 	}, nil)
@@ -139,6 +139,6 @@ func TestArtifacts(t *testing.T) {
 			nil, []string{"apps: warning: not judged", "flux-system/apps: its source does not check out apps (spec.sparseCheckout)"}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { expect(t, write(t, tt.files), tt.want, tt.problems) })
+		t.Run(tt.name, func(t *testing.T) { expect(t, write(t, tt.files), fluxtree.Options{}, tt.want, tt.problems) })
 	}
 }

@@ -184,7 +184,7 @@ func TestUnread(t *testing.T) {
 		{"of one cluster, in the folder of another", "clusters/prod-eu/shared.yaml", []string{"clusters/dev"}, map[string]int{"dev": 1, "prod": 0}},
 		{"of two clusters", "apps/web.yaml", []string{"clusters/dev", "clusters/prod-us"}, map[string]int{"dev": 1, "prod": 1}},
 		{"of two clusters of one environment", "apps/web.yaml", []string{"clusters/prod-eu", "clusters/prod-us"}, map[string]int{"dev": 0, "prod": 1}},
-		{"of a root that is no cluster of the profile", "clusters/dev/x.yaml", []string{"clusters/management"}, map[string]int{"dev": 1, "prod": 1}},
+		{"of a root that is not a cluster of the profile", "clusters/dev/x.yaml", []string{"clusters/management"}, map[string]int{"dev": 1, "prod": 1}},
 		{"of any cluster", "clusters/dev/x.yaml", nil, map[string]int{"dev": 1, "prod": 1}},
 	}
 	for _, tt := range tests {
