@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -11,8 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kyverno/kyverno/api/kyverno"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
+	"github.com/kyverno/kyverno/pkg/autogen"
 	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 	"github.com/kyverno/kyverno/pkg/policycache"
 	corev1 "k8s.io/api/core/v1"
@@ -23,7 +26,6 @@ import (
 // bundle holds the objects of one Load. It does not change afterwards, except for the memo of policy caches.
 type bundle struct {
 	policies   map[string]kyvernov1.PolicyInterface // by Kyverno's key: name, or namespace/name
-	expanded   map[string]kyvernov1.PolicyInterface // the same with the autogen rules written out; to look rules up by name
 	families   []family                             // policies in CEL
 	mutators   []mutator                            // those that change objects
 	inFamilies map[string]bool                      // names of the policies whose checks they hold
@@ -37,7 +39,7 @@ type bundle struct {
 	brokenFamily    string          // the last policy in CEL that was refused; "" if none
 	brokenException string          // the last exception that was refused; "" if none
 
-	caches sync.Map // oneKind → policycache.Cache
+	caches sync.Map // oneKind → *kindCache
 	kept   sync.Mutex
 	count  int
 }
@@ -89,12 +91,22 @@ func (b *bundle) check(names []string) error {
 	return nil
 }
 
-// cacheFor returns Kyverno's policy cache, filled for a single kind and subresource.
-func (b *bundle) cacheFor(kind oneKind) (policycache.Cache, error) {
+// kindCache is Kyverno's policy cache, filled for a single kind and subresource.
+type kindCache struct {
+	policycache.Cache
+	kind    string
+	derived sync.Map // derivedKey → kyvernov1.PolicyInterface
+}
+
+// derivedKey names a policy that the cache reduced to some of its rules, whose names are joined by line breaks.
+type derivedKey struct{ policy, kind, rules string }
+
+// cacheFor returns the policy cache of a kind and subresource.
+func (b *bundle) cacheFor(kind oneKind) (*kindCache, error) {
 	if found, ok := b.caches.Load(kind); ok {
-		return found.(policycache.Cache), nil
+		return found.(*kindCache), nil
 	}
-	filled := policycache.NewCache()
+	filled := &kindCache{Cache: policycache.NewCache(), kind: kind.gvk.Kind}
 	for key, policy := range b.policies {
 		if err := filled.Set(key, policy, kind); err != nil {
 			return nil, fmt.Errorf("caching policy %s: %w", key, err)
@@ -107,6 +119,33 @@ func (b *bundle) cacheFor(kind oneKind) (policycache.Cache, error) {
 		b.count++
 	}
 	return filled, nil
+}
+
+// derive returns the policy, as GetPolicies gives it, with the rules that Kyverno derives of it for controllers of Pods
+// written out. Kyverno derives them anew for each policy of each request; of what it then finds here it derives none.
+func (c *kindCache) derive(policy kyvernov1.PolicyInterface, kind policycache.PolicyType) kyvernov1.PolicyInterface {
+	names := make([]string, len(policy.GetSpec().Rules))
+	for i, rule := range policy.GetSpec().Rules {
+		names[i] = rule.Name
+	}
+	// Kyverno's functions for mutation and images derive the rules of all kinds, that for validation only those of the kind.
+	of := derivedKey{policy: key(policy), kind: c.kind, rules: strings.Join(names, "\n")}
+	if kind == policycache.Mutate || kind == policycache.VerifyImagesMutate {
+		of.kind = ""
+	}
+	if found, ok := c.derived.Load(of); ok {
+		return found.(kyvernov1.PolicyInterface)
+	}
+	out := policy.CreateDeepCopy()
+	out.GetSpec().SetRules(autogen.Default.ComputeRules(policy, of.kind))
+	annotations := maps.Clone(policy.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[kyverno.AnnotationAutogenControllers] = "none"
+	out.SetAnnotations(annotations)
+	c.derived.Store(of, out)
+	return out
 }
 
 // labelsOf returns the labels of a namespace; only the one with its name if the namespace is not known.

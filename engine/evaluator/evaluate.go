@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/made"
@@ -80,7 +81,7 @@ func refusal(code string, err error) error {
 type run struct {
 	evaluator *Evaluator
 	engine    engineapi.Engine
-	cache     policycache.Cache
+	cache     *kindCache
 	request   request
 	namespace *corev1.Namespace // nil for a request without a namespace, or for one that creates it
 	labels    map[string]string // what namespace selectors see
@@ -104,14 +105,13 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 	r := &run{
 		evaluator: e,
 		engine: engine.NewEngine(e.config, e.jmespath, nil, b.registries, imageverifycache.DisabledImageVerifyCache(),
-			b.objects.serve(factories.DefaultContextLoaderFactory(b.configMaps)), exceptions.New(waivers), &inCluster),
+			loadPlainly(b.objects.serve(factories.DefaultContextLoaderFactory(b.configMaps))), exceptions.New(waivers), &inCluster),
 		cache:   policies,
 		request: req,
 		wanted:  params.Policies,
 		scan:    params.Scan,
 		inCEL:   b.families, mutators: b.mutators, at: params.Now,
-		now:     time.Now(), //nolint:forbidigo // params.Now replaces it; without that, the clock counts, as in a cluster
-		results: verdicts{expanded: b.expanded},
+		now: time.Now(), //nolint:forbidigo // params.Now replaces it; without that, the clock counts, as in a cluster
 	}
 	if params.Now != "" {
 		if r.now, err = time.Parse(time.RFC3339, params.Now); err != nil {
@@ -331,13 +331,17 @@ func (r *run) policyContext() (*engine.PolicyContext, error) {
 	return built.WithNamespaceLabels(r.labels), nil
 }
 
-// policies returns the policies of a type that apply to the request, each reduced to the rules of that type.
+// policies returns the policies of a type that apply to the request, each reduced to the rules of that type, with the
+// rules for controllers written out.
 func (r *run) policies(kind policycache.PolicyType) []kyvernov1.PolicyInterface {
 	found := r.cache.GetPolicies(kind, r.request.resource, r.request.admission.SubResource, r.namespace)
 	if len(r.wanted) > 0 {
 		found = slices.DeleteFunc(found, func(p kyvernov1.PolicyInterface) bool { return !slices.Contains(r.wanted, key(p)) })
 	}
-	slices.SortFunc(found, func(a, b kyvernov1.PolicyInterface) int { return bytes.Compare([]byte(key(a)), []byte(key(b))) })
+	slices.SortFunc(found, func(a, b kyvernov1.PolicyInterface) int { return strings.Compare(key(a), key(b)) })
+	for i, policy := range found {
+		found[i] = r.cache.derive(policy, kind)
+	}
 	return found
 }
 

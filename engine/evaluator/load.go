@@ -43,7 +43,7 @@ func (e *Evaluator) Load(params protocol.LoadParams) (protocol.LoadResult, error
 	}
 	b := &bundle{
 		inFamilies: map[string]bool{},
-		policies:   map[string]kyvernov1.PolicyInterface{}, expanded: map[string]kyvernov1.PolicyInterface{},
+		policies:   map[string]kyvernov1.PolicyInterface{},
 		namespaces: namespaces, configMaps: configMaps, objects: objects, registries: e.registries, broken: map[string]bool{},
 	}
 	l := loading{evaluator: e, bundle: b, native: map[string]*admissionregistrationv1.ValidatingAdmissionPolicy{}, result: protocol.LoadResult{Policies: []protocol.LoadedPolicy{}, Problems: []protocol.Problem{}}}
@@ -111,13 +111,11 @@ func (l *loading) policy(i int, raw json.RawMessage) {
 		l.bundle.broken[id.key] = true
 		return
 	}
-	expanded := policy.CreateDeepCopy()
-	expanded.GetSpec().SetRules(autogen.Default.ComputeRules(policy, ""))
 	rules := []string{}
-	for _, rule := range expanded.GetSpec().Rules {
+	for _, rule := range autogen.Default.ComputeRules(policy, "") {
 		rules = append(rules, rule.Name)
 	}
-	l.bundle.policies[id.key], l.bundle.expanded[id.key] = policy, expanded
+	l.bundle.policies[id.key] = policy
 	l.result.Policies = append(l.result.Policies, protocol.LoadedPolicy{Name: id.key, Rules: rules})
 }
 

@@ -9,15 +9,12 @@ import (
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 	engineutils "github.com/kyverno/kyverno/pkg/utils/engine"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // verdicts collects the results of the webhooks.
 type verdicts struct {
-	expanded map[string]kyvernov1.PolicyInterface // see bundle
-	blocked  bool
-	rules    []protocol.RuleResult
+	blocked bool
+	rules   []protocol.RuleResult
 }
 
 // add records the response of a policy and reports whether it blocks the request. Where the webhook does not wait for the response (canBlock
@@ -37,7 +34,7 @@ func (v *verdicts) add(ctx context.Context, policy kyvernov1.PolicyInterface, re
 			Blocks:  blocked && (alone || engineutils.BlockRequest(only(response, rule), failurePolicy)),
 			Message: rule.Message(),
 		}
-		if canBlock && v.enforces(key(policy), response, rule) {
+		if canBlock && enforces(response, rule) {
 			result.Action = protocol.ActionEnforce
 		}
 		for _, exception := range rule.Exceptions() {
@@ -54,18 +51,8 @@ func only(response engineapi.EngineResponse, rule engineapi.RuleResponse) engine
 }
 
 // enforces asks Kyverno whether a failure of the rule would be enforced here, whatever its result is now.
-func (v *verdicts) enforces(policy string, response engineapi.EngineResponse, rule engineapi.RuleResponse) bool {
-	failure := only(response, *engineapi.RuleFail(rule.Name(), rule.RuleType(), "", nil))
-	named := func(r kyvernov1.Rule) bool { return r.Name == rule.Name() }
-	if expanded := v.expanded[policy]; expanded != nil && slices.ContainsFunc(expanded.GetSpec().Rules, named) {
-		// Kyverno finds the rule by its name among those it derives for the kind of the object. Here they are derived
-		// already, and it derives none for a Pod: the answer is the same and costs half an evaluation.
-		plain := unstructured.Unstructured{}
-		plain.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
-		failure = engineapi.NewEngineResponse(plain, engineapi.NewKyvernoPolicy(expanded), response.NamespaceLabels()).
-			WithPatchedResource(response.PatchedResource).WithPolicyResponse(failure.PolicyResponse)
-	}
-	return failure.HasEnforcedFailure()
+func enforces(response engineapi.EngineResponse, rule engineapi.RuleResponse) bool {
+	return only(response, *engineapi.RuleFail(rule.Name(), rule.RuleType(), "", nil)).HasEnforcedFailure()
 }
 
 // severity orders outcomes from harmless to bad; one that Kyverno may add some day is the worst.
