@@ -147,9 +147,6 @@ func (o *object) native() manifest.Object {
 	spec := o.spec()
 	spec["failurePolicy"] = o.failurePolicy()
 	spec["matchConstraints"] = map[string]any{"resourceRules": o.rules()}
-	if o.conditional() {
-		spec["matchConditions"] = []any{map[string]any{"name": "suspect", "expression": o.suspect()}}
-	}
 	metadata := o.metadata(o.name(""))
 	if !o.env.Kyverno.Absent {
 		metadata["labels"].(map[string]any)["reports.kyverno.io/enabled"] = "true"
@@ -287,6 +284,9 @@ func (o *object) spec() map[string]any {
 	}
 	if len(annotations) > 0 {
 		spec["auditAnnotations"] = annotations
+	}
+	if o.conditional() {
+		spec["matchConditions"] = []any{map[string]any{"name": "suspect", "expression": o.suspect()}}
 	}
 	return spec
 }

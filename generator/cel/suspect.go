@@ -26,6 +26,15 @@ const (
 // maxCondition is the most that asks first, in bytes: the library takes 100,000 characters.
 const maxCondition = 60_000
 
+// maxConditions is the most that all of them may be as conditions of ValidatingPolicies. Kyverno writes them
+// into one object with all its webhooks, and the API server stores none of more than 1.5 MB: then
+// no webhook would change any more.
+const maxConditions = 500_000
+
+// perTier is how many policies of a tier may have a condition: for selectors by label and by
+// name, and while a change is accepted for what was before, too.
+const perTier = 4
+
 // unconditional matches what an expression reads that a condition does not have.
 var unconditional = regexp.MustCompile(`\b(variables|namespaceObject|params)\.`)
 
@@ -54,11 +63,15 @@ func (o *object) suspect() string {
 }
 
 // conditional reports whether what asks first is a condition, so that the policy is not
-// evaluated at all for a good object. Kyverno reports that as skip instead of pass. So only what
-// the API server refuses has one; what is audited has a variable, and so has what Kyverno evaluates,
-// for which a condition costs a webhook.
+// evaluated at all for a good object. Kyverno gives the condition to its webhook, so the API
+// server does not call it for such an object. Reports say skip of it instead of pass. So only
+// what refuses has a condition, and what audits has a variable.
 func (o *object) conditional() bool {
-	return o.target == catalog.ValidatingAdmissionPolicy && o.action == plan.Enforce && o.suspect() != ""
+	suspect := o.suspect()
+	if o.action != plan.Enforce || suspect == "" {
+		return false
+	}
+	return o.target == catalog.ValidatingAdmissionPolicy || len(suspect)*perTier*len(o.plan.Tiers) <= maxConditions
 }
 
 // judged is an expression with other values for what no check finds anything in, and for what is
