@@ -71,7 +71,7 @@ verify: generate ## Fail if a file is not generated, formatted, tidy, vetted or 
 
 # What make nightly does more of than make test: the end-to-end tests that -short skips, random histories of edits, random
 # objects, and minutes of each fuzzer.
-LONG_E2E := TestChanges|TestPolicyTypes|TestQuiet|TestRandomProfiles|TestShards
+LONG_E2E := TestChanges|TestGoodPodsWithoutKyverno|TestPolicyTypes|TestQuiet|TestRandomProfiles|TestShards
 HISTORIES := 3000
 OBJECTS := 100000
 FUZZTIME := 1m

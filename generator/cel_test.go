@@ -49,6 +49,56 @@ spec: {ring: 1, stage: enforce-apps-audit, allowSkip: true}
 	}
 }
 
+// TestConditionsOfCEL: policies of Kyverno that refuse Pods have a condition, those that audit have none. Kyverno writes all
+// conditions into one object, so many tiers have none, and the same policy with a variable.
+func TestConditionsOfCEL(t *testing.T) {
+	for _, tt := range []struct {
+		tiers  int
+		stage  string
+		action string
+		want   bool
+	}{{1, "enforce", "Deny", true}, {5, "enforce", "Deny", true}, {40, "enforce", "Deny", false}, {1, "audit", "Audit,Warn", false}} {
+		tiers := make([]string, tt.tiers)
+		for i := range tiers {
+			tiers[i] = fmt.Sprint("tier-", i)
+		}
+		bundle := compiled(t, fmt.Sprintf(`
+apiVersion: gatehouse.dev/v1alpha1
+kind: Profile
+metadata: {name: acme}
+spec:
+  extends: [restricted]
+  kyverno: {policyType: ValidatingPolicy}
+  tiers: [%s]
+---
+kind: Environment
+metadata: {name: dev}
+spec: {ring: 1, stage: %s, allowSkip: true}
+`, strings.Join(tiers, ", "), tt.stage))
+		pods, size := 0, 0
+		for _, f := range bundle.Files {
+			for _, o := range f.Objects {
+				spec := manifest.Object(o.Map("spec"))
+				if !strings.HasPrefix(o.Name(), "gatehouse-pods.") || strings.Join(spec.Strings("validationActions"), ",") != tt.action {
+					continue
+				}
+				pods++
+				conditions, variables := spec.Maps("matchConditions"), fmt.Sprint(spec["variables"])
+				if got := len(conditions) == 1; got != tt.want || got == strings.Contains(variables, "name:suspect") {
+					t.Errorf("%d tiers, %s: %s has %d conditions, want them: %t; or the variable beside them, or neither", tt.tiers, tt.stage, o.Name(), len(conditions), tt.want)
+				}
+				for _, c := range conditions {
+					size += len(c.String("expression"))
+				}
+			}
+		}
+		// Beside each policy there may be one for namespaces by name, and two of a content that is given up.
+		if pods < tt.tiers || 4*size > 500_000 {
+			t.Errorf("%d tiers: %d policies for Pods, conditions of %d bytes", tt.tiers, pods, size)
+		}
+	}
+}
+
 // TestManyExceptionsInCEL: a thousand exceptions are within the limits of the API server.
 func TestManyExceptionsInCEL(t *testing.T) {
 	var source strings.Builder

@@ -64,8 +64,8 @@ func (o *object) suspect() string {
 
 // conditional reports whether what asks first is a condition, so that the policy is not
 // evaluated at all for a good object. Kyverno gives the condition to its webhook, so the API
-// server does not call it for such an object. Reports say skip of it instead of pass. So only
-// what refuses has a condition, and what audits has a variable.
+// server does not call it for such an object. Reports do not say that it passes. So only what
+// refuses has a condition, and what audits has a variable.
 func (o *object) conditional() bool {
 	suspect := o.suspect()
 	if o.action != plan.Enforce || suspect == "" {
