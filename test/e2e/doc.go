@@ -8,6 +8,10 @@
 //	  their time is spent waiting.
 //
 //	  - conformance_test.go: what gatehouse build accepts, the API server accepts.
+//	  - documents_test.go: the documents of the catalogue, under policies in CEL of both
+//	    kinds; good Pods while Kyverno is down.
+//	  - policytypes_test.go: from one kind of policies to another, and back.
+//	  - quiet_test.go: a fleet at off and at audit refuses nothing.
 //	  - bootstrap_test.go: gatehouse bootstrap brings the example in, gatehouse
 //	    uninstall takes it out.
 //	  - rollout_test.go: Flux brings the example into an empty cluster; then the
