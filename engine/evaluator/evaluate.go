@@ -105,7 +105,7 @@ func (e *Evaluator) newRun(b *bundle, req request, params protocol.EvaluateParam
 	r := &run{
 		evaluator: e,
 		engine: engine.NewEngine(e.config, e.jmespath, nil, b.registries, imageverifycache.DisabledImageVerifyCache(),
-			loadPlainly(b.objects.serve(factories.DefaultContextLoaderFactory(b.configMaps))), exceptions.New(waivers), &inCluster),
+			withPlainVariables(b.objects.serve(factories.DefaultContextLoaderFactory(b.configMaps))), exceptions.New(waivers), &inCluster),
 		cache:   policies,
 		request: req,
 		wanted:  params.Policies,

@@ -15,21 +15,21 @@ import (
 	"github.com/kyverno/kyverno/pkg/engine/jmespath"
 )
 
-// plainly is Kyverno's loader of the context of a rule, with a shorter way for plain variables.
-type plainly struct {
+// contextLoader is Kyverno's loader of the context of a rule, with a shorter way for plain variables.
+type contextLoader struct {
 	engineapi.ContextLoader
 	rule kyvernov1.Rule
 }
 
-// loadPlainly gives plain variables their shorter way.
-func loadPlainly(inner engineapi.ContextLoaderFactory) engineapi.ContextLoaderFactory {
+// withPlainVariables gives plain variables a shorter way.
+func withPlainVariables(inner engineapi.ContextLoaderFactory) engineapi.ContextLoaderFactory {
 	return func(policy kyvernov1.PolicyInterface, rule kyvernov1.Rule) engineapi.ContextLoader {
-		return plainly{ContextLoader: inner(policy, rule), rule: rule}
+		return contextLoader{ContextLoader: inner(policy, rule), rule: rule}
 	}
 }
 
 // Load implements engineapi.ContextLoader.
-func (p plainly) Load(ctx context.Context, jp jmespath.Interface, client engineapi.RawClient, rc engineapi.RegistryClientFactory,
+func (p contextLoader) Load(ctx context.Context, jp jmespath.Interface, client engineapi.RawClient, rc engineapi.RegistryClientFactory,
 	entries []kyvernov1.ContextEntry, json enginecontext.Interface) error {
 	for i, entry := range entries {
 		if !p.isPlain(entry) {
@@ -55,7 +55,7 @@ var word = regexp.MustCompile(`^\w+$`)
 // isPlain reports whether an entry is the value of an expression as it stands: without a default, with nothing in it to
 // substitute, and without the name of what Kyverno loads when an expression asks for it. Such names also come from the
 // elements of loops, so rules that have them are left to Kyverno.
-func (p plainly) isPlain(entry kyvernov1.ContextEntry) bool {
+func (p contextLoader) isPlain(entry kyvernov1.ContextEntry) bool {
 	v := entry.Variable
 	if v == nil || v.JMESPath == "" || v.GetValue() != nil || v.GetDefault() != nil ||
 		p.rule.Mutation != nil || p.rule.Validation != nil && len(p.rule.Validation.ForEachValidation) > 0 {

@@ -53,14 +53,14 @@ func TestPlainVariables(t *testing.T) {
 			kyvernos := factories.DefaultContextLoaderFactory(configMaps{})
 			plain := []string{}
 			for _, e := range rule.Context {
-				if (plainly{rule: rule}).isPlain(e) {
+				if (contextLoader{rule: rule}).isPlain(e) {
 					plain = append(plain, e.Name)
 				}
 			}
 			if got := strings.Join(plain, " "); got != tt.plain {
 				t.Errorf("%q take the shorter way, want %q", got, tt.plain)
 			}
-			want, got := answers(t, kyvernos, rule, tt.ask), answers(t, loadPlainly(kyvernos), rule, tt.ask)
+			want, got := answers(t, kyvernos, rule, tt.ask), answers(t, withPlainVariables(kyvernos), rule, tt.ask)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("Kyverno's loader (-) and the shorter way (+):\n%s", diff)
 			}
