@@ -173,3 +173,58 @@ spec:
 		t.Errorf("the exception is in %v, not in the policies of both tiers", found)
 	}
 }
+
+// ownControl is a control of the user that checks Pods, for some operations.
+func ownControl(operations string) fstest.MapFS {
+	files := fstest.MapFS{}
+	celControl(files, "own", "Namespaced", `{name: host-path, kinds: [Pod], operations: [`+operations+`], fields: [volumes], message: "none of {{ offenders }}",
+      offenders: "pod.spec.?volumes.orValue([]).filter(v, has(v.hostPath)).map(v, v.name)"}`)
+	return files
+}
+
+// TestChecksMove: a check that becomes one for other operations is in another object. The object of before goes on enforcing it
+// until the environment accepts once more: the new one, or the condition of its webhook, answers later than it is applied.
+func TestChecksMove(t *testing.T) {
+	const profile = "  catalogs: [catalog]\n  kyverno: {policyType: ValidatingPolicy}\n  tiers: [apps]\n  controls: {own: {}, disallow-host-ports: {}}\n"
+	h := newHistory(t)
+	in := func(before, audited, now bool) {
+		t.Helper()
+		for file, want := range map[string]bool{"pods-create.apps": before, "pods.apps.audit": audited, "pods.apps": now} {
+			f := h.output["environments/prod/policies/"+file+".yaml"]
+			if got := f != nil && strings.Contains(string(f.Data), `"own`); got != want {
+				t.Errorf("day %d: the check is in %s: %t, want %t", h.day, file, got, want)
+			}
+		}
+	}
+	h.more = ownControl("CREATE")
+	h.climb(profile, "audit", "enforce")
+	in(true, false, false)
+	h.more = ownControl("CREATE, UPDATE")
+	h.ok(h.build(profile, "stage: enforce"))
+	in(true, true, false)
+	problems := h.build(profile, "stage: enforce, changes: 2026-01-04")
+	h.ok(problems)
+	h.want(problems, "policy-moves")
+	in(true, false, true)
+	h.ok(h.build(profile, "stage: enforce, changes: 2026-01-04"))
+	in(true, false, true)
+	h.ok(h.build(profile, "stage: enforce, changes: 2026-01-06"))
+	in(false, false, true)
+}
+
+// TestConditionsAreBuiltIn: what a user writes is in no condition of a webhook. An API server that does not know a function
+// refuses all webhooks of Kyverno together.
+func TestConditionsAreBuiltIn(t *testing.T) {
+	for own, want := range map[bool]bool{false: true, true: false} {
+		h := newHistory(t)
+		h.more = ownControl("CREATE, UPDATE")
+		controls := "disallow-host-ports: {}"
+		if own {
+			controls += ", own: {}"
+		}
+		h.climb("  catalogs: [catalog]\n  kyverno: {policyType: ValidatingPolicy}\n  tiers: [apps]\n  controls: {"+controls+"}\n", "audit", "enforce")
+		if got := strings.Contains(string(h.output["environments/prod/policies/pods.apps.yaml"].Data), "matchConditions"); got != want {
+			t.Errorf("a control of the user: %t, a condition: %t", own, got)
+		}
+	}
+}

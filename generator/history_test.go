@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ type history struct {
 	// effects of the last build.
 	effects []staging.Effect
 	extra   string // a document of the source, without its apiVersion
+	more    fstest.MapFS
 	// files is set if the lock names the files, as that of the writer does.
 	files bool
 }
@@ -41,6 +43,7 @@ func (h *history) buildAll(profile string, environments map[string]string) diag.
 	for name, spec := range environments {
 		source[name+".yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, "apiVersion: gatehouse.dev/v1alpha1\nkind: Environment\nmetadata: {name: %s}\nspec: {%s}\n", name, spec)}
 	}
+	maps.Copy(source, h.more)
 	if h.extra != "" {
 		source["extra.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: gatehouse.dev/v1alpha1\n" + h.extra)}
 	}

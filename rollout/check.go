@@ -16,18 +16,20 @@ import (
 )
 
 // The oldest versions that the chart of Kyverno 1.19 accepts (kubeVersion), and that serve
-// ValidatingAdmissionPolicies as admissionregistration.k8s.io/v1.
+// ValidatingAdmissionPolicies as admissionregistration.k8s.io/v1. Conditions of webhooks, which ValidatingPolicies
+// have, use the same library of CEL.
 const (
 	oldestForKyverno = "1.25.0"
-	oldestForNative  = "1.30.0"
+	oldestForCEL     = "1.30.0"
 )
 
 // oldest returns the oldest version of Kubernetes that can have the repository, and what
 // needs it.
 func (t *Target) oldest() (version, needed string) {
-	native := slices.ContainsFunc(t.Policies, func(p manifest.Object) bool { return p.Kind() == "ValidatingAdmissionPolicy" })
-	if native {
-		return oldestForNative, "a ValidatingAdmissionPolicy"
+	for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingPolicy"} {
+		if slices.ContainsFunc(t.Policies, func(p manifest.Object) bool { return p.Kind() == kind }) {
+			return oldestForCEL, "a " + kind
+		}
 	}
 	return oldestForKyverno, "Kyverno " + t.Kyverno.Version
 }

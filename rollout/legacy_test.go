@@ -94,11 +94,13 @@ func TestCheckAbsent(t *testing.T) {
 	checkLines(t, wrong(t, b), nil)
 }
 
-// The policies of the API server need a newer Kubernetes than Kyverno.
-func TestCheckKubernetesForNative(t *testing.T) {
+// Policies in CEL need a newer Kubernetes than Kyverno.
+func TestCheckKubernetesForCEL(t *testing.T) {
 	server, b := withKyverno(t, func(k *manifest.LockedKyverno) { k.Absent = true })
 	server.version = "v1.29.14"
 	checkLines(t, wrong(t, b), nil)
 	b.Target.Policies = []manifest.Object{identity("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "", "gatehouse-pods.apps")}
 	checkLines(t, wrong(t, b), []string{"a ValidatingAdmissionPolicy needs 1.30.0 or later"})
+	b.Target.Policies = []manifest.Object{identity("policies.kyverno.io/v1", "ValidatingPolicy", "", "gatehouse-pods.apps")}
+	checkLines(t, wrong(t, b), []string{"a ValidatingPolicy needs 1.30.0 or later"})
 }

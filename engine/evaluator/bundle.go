@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -98,7 +99,7 @@ type kindCache struct {
 	derived sync.Map // derivedKey → kyvernov1.PolicyInterface
 }
 
-// derivedKey names a policy that the cache reduced to some of its rules, whose names are joined by line breaks.
+// derivedKey names a policy that the cache reduced to some of its rules, whose names are quoted: they may have any character.
 type derivedKey struct{ policy, kind, rules string }
 
 // cacheFor returns the policy cache of a kind and subresource.
@@ -124,12 +125,12 @@ func (b *bundle) cacheFor(kind oneKind) (*kindCache, error) {
 // derive returns the policy, as GetPolicies gives it, with the rules that Kyverno derives of it for controllers of Pods
 // written out. Kyverno derives them anew for each policy of each request; of what it then finds here it derives none.
 func (c *kindCache) derive(policy kyvernov1.PolicyInterface, kind policycache.PolicyType) kyvernov1.PolicyInterface {
-	names := make([]string, len(policy.GetSpec().Rules))
-	for i, rule := range policy.GetSpec().Rules {
-		names[i] = rule.Name
+	var names strings.Builder
+	for _, rule := range policy.GetSpec().Rules {
+		names.WriteString(strconv.Quote(rule.Name))
 	}
 	// Kyverno's functions for mutation and images derive the rules of all kinds, that for validation only those of the kind.
-	of := derivedKey{policy: key(policy), kind: c.kind, rules: strings.Join(names, "\n")}
+	of := derivedKey{policy: key(policy), kind: c.kind, rules: names.String()}
 	if kind == policycache.Mutate || kind == policycache.VerifyImagesMutate {
 		of.kind = ""
 	}

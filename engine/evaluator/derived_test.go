@@ -51,6 +51,12 @@ const derivable = `
           failureActionOverrides: [{action: Enforce, namespaces: [payments]}]
           deny: {conditions: {any: [{key: "{{ request.object.spec.hostNetwork || 'false' }}", operator: Equals, value: true}]}}
       - {name: b, match: {any: [{resources: {kinds: [Pod]}}]}, validate: {failureAction: Audit, cel: {expressions: [{expression: object.spec.x}]}}}
+- metadata: {name: names-with-line-breaks}
+  spec:
+    rules:
+      - {name: a, match: {any: [{resources: {kinds: [Pod]}}]}, validate: {failureAction: Audit, deny: {}}}
+      - {name: b, match: {any: [{resources: {kinds: [Pod]}}]}, validate: {failureAction: Audit, deny: {}}}
+      - {name: "a\nb", match: {any: [{resources: {kinds: [Pod]}}]}, validate: {failureAction: Enforce, deny: {}}}
 - metadata: {name: changes}
   spec: {rules: [{name: a, match: {any: [{resources: {kinds: [Pod]}}]}, mutate: {patchStrategicMerge: {metadata: {labels: {a: b}}}}}]}
 - metadata: {name: images}

@@ -23,7 +23,7 @@ const (
 	maxID = 40
 )
 
-// Control is one entry of the catalogue. Load makes it, and nothing changes it afterwards.
+// Control is one entry of the catalogue. Load makes it, and nothing else of it changes afterwards than BuiltIn.
 type Control struct {
 	// ID is the name of the folder and of the policy.
 	ID          string
@@ -66,6 +66,8 @@ type Control struct {
 	Compliance map[string][]string
 	// Dir is the folder of the control, for messages and origins.
 	Dir string
+	// BuiltIn is set by who loads the controls of the program.
+	BuiltIn bool
 
 	templates          map[string][]byte // by target
 	good, bad, results []byte            // results may be nil

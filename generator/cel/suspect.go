@@ -26,14 +26,14 @@ const (
 // maxCondition is the most that asks first, in bytes: the library takes 100,000 characters.
 const maxCondition = 60_000
 
-// maxConditions is the most that all of them may be as conditions of ValidatingPolicies. Kyverno writes them
-// into one object with all its webhooks, and the API server stores none of more than 1.5 MB: then
-// no webhook would change any more.
+// maxConditions is the most that the conditions of all ValidatingPolicies may be. Kyverno writes them into one object
+// with all its webhooks, and the API server stores none of more than 1.5 MB: then no webhook
+// would change any more.
 const maxConditions = 500_000
 
 // perTier is how many policies of a tier may have a condition: for selectors by label and by
-// name, and while a change is accepted for what was before, too.
-const perTier = 4
+// name. Twice that leaves room for those of a tier that was renamed.
+const perTier = 2 * 2
 
 // unconditional matches what an expression reads that a condition does not have.
 var unconditional = regexp.MustCompile(`\b(variables|namespaceObject|params)\.`)
@@ -66,12 +66,21 @@ func (o *object) suspect() string {
 // evaluated at all for a good object. Kyverno gives the condition to its webhook, so the API
 // server does not call it for such an object. Reports do not say that it passes. So only what
 // refuses has a condition, and what audits has a variable.
+//
+// An API server that does not know a function in one condition refuses all webhooks of Kyverno
+// together, so none has a control of the user in it. The API server's own policies are
+// refused one by one.
 func (o *object) conditional() bool {
 	suspect := o.suspect()
-	if o.action != plan.Enforce || suspect == "" {
+	switch {
+	case o.action != plan.Enforce || suspect == "":
 		return false
+	case o.target == catalog.ValidatingAdmissionPolicy:
+		return true
+	default:
+		return len(suspect)*perTier*len(o.plan.Tiers) <= maxConditions &&
+			!slices.ContainsFunc(o.checks, func(c check) bool { return !c.policy.Control.BuiltIn })
 	}
-	return o.target == catalog.ValidatingAdmissionPolicy || len(suspect)*perTier*len(o.plan.Tiers) <= maxConditions
 }
 
 // judged is an expression with other values for what no check finds anything in, and for what is

@@ -406,6 +406,9 @@ var builtinControls = sync.OnceValue(func() catalog.Set {
 	if len(problems) > 0 {
 		panic(fmt.Sprintf("built-in catalogue: %v", problems))
 	}
+	for _, c := range controls.Controls {
+		c.BuiltIn = true
+	}
 	return controls
 })
 

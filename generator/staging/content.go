@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -71,6 +72,45 @@ func OnlyKind(a plan.Policy, trustA []plan.TrustObject, b plan.Policy, trustB []
 	was, errWas := json.Marshal(first.Parameters)
 	is, errIs := json.Marshal(second.Parameters)
 	return errWas == nil && errIs == nil && bytes.Equal(was, is)
+}
+
+// moves reports whether policies of two contents are different objects, so that one comes to the cluster and the
+// other one goes. Those of different kinds are; so are checks in CEL that judge other kinds of objects or other operations, or begin
+// or end to look something up: each has the object of its family.
+func moves(a, b Content) bool {
+	if a.Target != b.Target {
+		return true
+	}
+	if a.Image != nil || b.Image != nil {
+		return false
+	}
+	before, after := places(a), places(b)
+	for name, place := range before {
+		if now, found := after[name]; found && now != place {
+			return true
+		}
+		if !slices.Contains(slices.Collect(maps.Values(after)), place) {
+			return true
+		}
+	}
+	return false
+}
+
+// places returns what decides the object of each check in CEL, by the name of the check; nothing for a ClusterPolicy.
+func places(c Content) map[string]string {
+	all := map[string]string{}
+	for _, check := range (catalog.Policy{Body: c.Body}).Checks() {
+		kinds := []string{"Pods"}
+		if !check.OfPods() {
+			kinds = nil
+			for _, ref := range check.Kinds {
+				kinds = append(kinds, fmt.Sprint(ref))
+			}
+			slices.Sort(kinds)
+		}
+		all[check.Name] = fmt.Sprint(kinds, check.Operations, len(check.LookUps) > 0)
+	}
+	return all
 }
 
 // inline puts the keys of ConfigMaps and Secrets into the attestors: the content must

@@ -58,20 +58,25 @@ func (e *Environment) pending(s *staged, tier string) {
 	e.Pending = append(e.Pending, plan.Pending{What: what, Effect: effect, Since: since})
 }
 
-// leaving notes that policies of another kind enforce the same beside the new ones, which
+// leaving notes that policies of another kind, or in another object, enforce the same beside the new ones, which
 // are enforced since a day.
 func (e *Environment) leaving(s *staged, old Content, since string) {
 	what := policyName(s.Name)
 	if slices.ContainsFunc(e.Pending, func(p plan.Pending) bool { return p.What == what }) {
 		return
 	}
-	e.both = append(e.both, what)
-	e.Pending = append(e.Pending, plan.Pending{What: what, Since: since,
-		Effect: "is enforced by a " + s.Content.Target + ", and still by the " + old.Target + " of before; then that is removed"})
+	effect := "is enforced by a " + s.Content.Target + ", and still by the " + old.Target + " of before; then that is removed"
+	if old.Target == s.Content.Target {
+		e.moving = append(e.moving, what)
+		effect = "is enforced in another " + old.Target + ", and still in that of before; then it leaves that"
+	} else {
+		e.both = append(e.both, what)
+	}
+	e.Pending = append(e.Pending, plan.Pending{What: what, Since: since, Effect: effect})
 }
 
 // sayKinds warns of policies of two kinds, on the day from which they are there: those of
-// which one audits, and those that enforce the same.
+// which one audits, and those that enforce the same. It also warns of those in two objects.
 func (e *Environment) sayKinds() {
 	say := func(of []string, d diag.Diagnostic) {
 		fresh := slices.DeleteFunc(slices.Clone(of), func(what string) bool {
@@ -93,6 +98,9 @@ func (e *Environment) sayKinds() {
 	say(e.both, diag.Diagnostic{Code: "policy-type-both", Path: "spec.changes",
 		Summary: "in " + e.source.Name + ", policies of two kinds enforce, and what is admitted satisfies both",
 		Hint:    "when the new ones are in force in every cluster, remove the old ones: set " + e.acceptDay()})
+	say(e.moving, diag.Diagnostic{Code: "policy-moves", Path: "spec.changes",
+		Summary: "in " + e.source.Name + ", checks that judge other kinds or operations than before enforce in two policies",
+		Hint:    "when the new one is in force in every cluster, remove them from the old one: set " + e.acceptDay()})
 }
 
 // policyName is how a policy is called among what else may be pending.
@@ -114,7 +122,7 @@ func (e *Environment) sayPending() {
 	var fresh, older []string
 	for _, p := range e.Pending {
 		switch {
-		case e.answered(p.What), slices.Contains(e.both, p.What), slices.Contains(e.beside, p.What):
+		case e.answered(p.What), slices.Contains(slices.Concat(e.both, e.beside, e.moving), p.What):
 		case p.Since == e.today() || e.prior.merged:
 			fresh = append(fresh, p.What)
 		default:

@@ -94,7 +94,7 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 	}
 	if e.options.Immediate || loosens(s.Control, before, s.Content) || e.accepts(s, tier) {
 		e.do(s, tier, plan.Enforce, s.Content, e.day())
-		if kept, some := loosest(s.Control, before, s.Content); some && before.Target != s.Content.Target && !e.options.Immediate {
+		if kept, some := loosest(s.Control, before, s.Content); some && moves(before, s.Content) && !e.options.Immediate {
 			e.do(s, tier, plan.Enforce, kept, old.Since)
 			e.leaving(s, kept, e.day())
 		}
@@ -113,14 +113,14 @@ func (e *Environment) change(s *staged, tier string, enforced []manifest.LockedP
 	}
 }
 
-// keepOther goes on enforcing what policies of another kind enforce, until the environment
+// keepOther goes on enforcing what policies of another kind, or in another object, enforce, until the environment
 // gives it up with the next spec.changes: a policy that is new in the cluster answers some
 // moments later than it is applied, and Flux removes the old one at once. The new policies
 // are enforced since a day.
 func (e *Environment) keepOther(s *staged, tier string, enforced []manifest.LockedPolicy, since string) {
 	for _, f := range enforced {
 		old, err := e.content(f.Content)
-		if f.Content == s.hash || err != nil || old.Target == s.Content.Target || e.source.Changes > e.prior.Changes {
+		if f.Content == s.hash || err != nil || !moves(old, s.Content) || e.source.Changes > e.prior.Changes {
 			continue
 		}
 		if old, some := loosest(s.Control, old, s.Content); some {

@@ -80,6 +80,8 @@ type Environment struct {
 	// both holds the pending policies that are of two kinds for a time, beside those of which
 	// the new kind only audits.
 	both, beside []string
+	// moving holds the pending policies whose checks move from one object to another.
+	moving []string
 	// bothChange holds those of beside that demand other signatures, too.
 	bothChange []string
 	// acts is set if a line of the environment's own file asks for more than before,
