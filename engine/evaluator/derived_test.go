@@ -99,6 +99,9 @@ func TestDerive(t *testing.T) {
 						}
 						derived = cache.derive(policy, of)
 					}
+					if diff := cmp.Diff(comparable(t, want), comparable(t, derived.GetSpec().Rules)); diff != "" {
+						t.Errorf("%s, %s, %v, %s: rules to derive (-) and written out (+):\n%s", policy.GetName(), kind.Kind, of, namespace, diff)
+					}
 					found++
 					if len(want) > len(policy.GetSpec().Rules) {
 						more++
